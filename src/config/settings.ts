@@ -1,0 +1,248 @@
+/**
+ * Every setting there is, once: its place in the file, and by that its flag and its environment variable, its meaning and
+ * its default. Help, `check-config` and the README's table come from here.
+ */
+
+import type { z } from 'zod';
+import type { LogLevel } from '../log.ts';
+import { DEFAULT_SESSION_MAX_AGE_MS } from '../sessions/resume-map/row-age.ts';
+import { defaultStateDir } from '../state-dir.ts';
+import * as values from './values.ts';
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+/** Below this, a session in use could pass for an idle one: a long tool call writes nothing for many minutes. */
+export const MIN_AGE_FLOOR_MS = HOUR_MS;
+
+export interface Settings {
+  claudeDir: readonly string[];
+  stateDir: string;
+  'sessions.db': string;
+  'sessions.maxAge': values.Age;
+  'sessions.onlyThisHost': boolean;
+  'sessions.defaultForge': string;
+  maxAge: values.Age;
+  minAge: number;
+  maxTotalBytes: number | 'off';
+  keepLast: number;
+  projects: readonly values.ProjectOverride[];
+  'trash.keep': number;
+  'sweep.dangling': boolean;
+  'schedule.prune': string;
+  'schedule.sweep': string;
+  'schedule.purge': string;
+  'schedule.timeZone': string;
+  'schedule.jitter': number;
+  runDeadline: number;
+  listen: values.ListenAddress | 'off';
+  logLevel: LogLevel;
+}
+
+export type SettingPath = keyof Settings;
+
+export interface Setting<T> {
+  readonly argument: string;
+  readonly description: string;
+  /** What the default is, in words; also shown in help. */
+  readonly defaultText: string;
+  readonly schema: z.ZodType<T>;
+  defaultValue(surroundings: Surroundings): T;
+  show(value: T): string;
+}
+
+/** What defaults depend on. */
+export interface Surroundings {
+  readonly home: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+export type SettingTable = { readonly [P in SettingPath]: Setting<Settings[P]> };
+
+export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable {
+  const path = values.absolutePath(home);
+  return {
+    claudeDir: {
+      argument: 'DIR',
+      description: 'Claude directory to look after; may be given more than once',
+      defaultText: '`$CLAUDE_CONFIG_DIR`, else `~/.claude`',
+      schema: values.absolutePaths(home),
+      defaultValue: ({ environment }) => [environment.CLAUDE_CONFIG_DIR || `${home}/.claude`],
+      show: (value) => value.join(':'),
+    },
+    stateDir: {
+      argument: 'DIR',
+      description: 'where the resume map, the ledger and the keep list are',
+      defaultText: '`$CLAUDE_HOOKS_STATE_DIR`, else `$XDG_STATE_HOME/claude-hooks`, else `~/.local/state/claude-hooks`',
+      schema: path,
+      defaultValue: ({ environment }) => defaultStateDir(home, environment),
+      show: String,
+    },
+    'sessions.db': {
+      argument: 'FILE',
+      description: "SQLite database with the resume map; a host's own must exist and hold the table",
+      defaultText: '`sessions.db` in the state directory',
+      schema: path,
+      // Depends on another setting; filled in when all are known.
+      defaultValue: () => '',
+      show: String,
+    },
+    'sessions.maxAge': {
+      argument: 'AGE',
+      description: 'rows of the resume map unused for longer are swept',
+      defaultText: '`24h`',
+      schema: values.age,
+      defaultValue: () => DEFAULT_SESSION_MAX_AGE_MS,
+      show: values.showAge,
+    },
+    'sessions.onlyThisHost': {
+      argument: 'BOOL',
+      description: 'declares that every session of the resume map has its transcript in the given Claude directories',
+      defaultText: '`false`',
+      schema: values.flag,
+      defaultValue: () => false,
+      show: String,
+    },
+    'sessions.defaultForge': {
+      argument: 'NAME',
+      description: 'forge of old keys without one, when `sessions.json` is imported',
+      defaultText: '`forgejo`',
+      schema: values.forgeName,
+      defaultValue: () => 'forgejo',
+      show: String,
+    },
+    maxAge: {
+      argument: 'AGE',
+      description: 'transcripts unused for longer are moved to the trash',
+      defaultText: '`30d`',
+      schema: values.age,
+      defaultValue: () => 30 * DAY_MS,
+      show: values.showAge,
+    },
+    minAge: {
+      argument: 'AGE',
+      description: 'nothing younger is ever removed, whatever else says so; at least `1h`',
+      defaultText: '`24h`',
+      schema: values.duration,
+      defaultValue: () => DAY_MS,
+      show: values.showAge,
+    },
+    maxTotalBytes: {
+      argument: 'SIZE',
+      description: 'where a Claude directory holds more, the oldest sessions go until 80 % of it is left',
+      defaultText: '`off`',
+      schema: values.byteSizeOrOff,
+      defaultValue: () => 'off',
+      show: values.showByteSize,
+    },
+    keepLast: {
+      argument: 'N',
+      description: 'the newest N sessions of every project are kept',
+      defaultText: '`0`',
+      schema: values.count,
+      defaultValue: () => 0,
+      show: String,
+    },
+    projects: {
+      argument: 'JSON',
+      description: 'retention of single projects: a list of `{match, maxAge, keepLast}`; the first match counts',
+      defaultText: 'none',
+      schema: values.projectOverrides,
+      defaultValue: () => [],
+      show: (value) =>
+        JSON.stringify(
+          value.map(({ maxAge, ...rest }) =>
+            maxAge === undefined ? rest : { ...rest, maxAge: values.showAge(maxAge) },
+          ),
+        ),
+    },
+    'trash.keep': {
+      argument: 'AGE',
+      description: 'the trash is purged of what has lain in it for longer',
+      defaultText: '`7d`',
+      schema: values.duration,
+      defaultValue: () => 7 * DAY_MS,
+      show: values.showAge,
+    },
+    'sweep.dangling': {
+      argument: 'BOOL',
+      description: 'also sweep rows whose transcript is gone; takes effect with `sessions.onlyThisHost`',
+      defaultText: '`true`',
+      schema: values.flag,
+      defaultValue: () => true,
+      show: String,
+    },
+    'schedule.prune': cronSetting('prune-transcripts', '17 4 * * *'),
+    'schedule.sweep': cronSetting('sweep-sessions', '7 * * * *'),
+    'schedule.purge': cronSetting('purge-trash', '47 4 * * *'),
+    'schedule.timeZone': {
+      argument: 'ZONE',
+      description: 'time zone of the schedule',
+      defaultText: "the system's",
+      schema: values.timeZone,
+      defaultValue: () => Intl.DateTimeFormat().resolvedOptions().timeZone,
+      show: String,
+    },
+    'schedule.jitter': {
+      argument: 'AGE',
+      description: 'each run starts up to this much later, so that many hosts do not start at once',
+      defaultText: '`2m`',
+      schema: values.duration,
+      defaultValue: () => 2 * 60_000,
+      show: values.showAge,
+    },
+    runDeadline: {
+      argument: 'AGE',
+      description: 'a run that takes longer is ended',
+      defaultText: '`2h`',
+      schema: values.duration,
+      defaultValue: () => 2 * HOUR_MS,
+      show: values.showAge,
+    },
+    listen: {
+      argument: 'HOST:PORT',
+      description: 'where the daemon serves /metrics, /healthz and /readyz; `off` for nowhere',
+      defaultText: '`127.0.0.1:9842`',
+      schema: values.listenAddress,
+      defaultValue: () => ({ host: '127.0.0.1', port: 9842 }),
+      show: values.showListen,
+    },
+    logLevel: {
+      argument: 'LEVEL',
+      description: 'trace, debug, info, warn, error, fatal or silent',
+      defaultText: '`info`; `silent` for commands on a terminal',
+      schema: values.logLevel,
+      defaultValue: () => 'info',
+      show: String,
+    },
+  };
+}
+
+function cronSetting(job: string, pattern: string): Setting<string> {
+  return {
+    argument: 'CRON',
+    description: `when ${job} runs`,
+    defaultText: `\`${pattern}\``,
+    schema: values.cronPattern,
+    defaultValue: () => pattern,
+    show: String,
+  };
+}
+
+export const SETTING_PATHS: readonly SettingPath[] = Object.keys(settingTable({ home: '/' })) as SettingPath[];
+
+/** `trash.keep` → `--trash-keep` */
+export function flagOf(path: string): string {
+  return `--${words(path).join('-')}`;
+}
+
+/** `trash.keep` → `SWEEPER_TRASH_KEEP` */
+export function variableOf(path: string): string {
+  return `${ENVIRONMENT_PREFIX}${words(path).join('_').toUpperCase()}`;
+}
+
+export const ENVIRONMENT_PREFIX = 'SWEEPER_';
+
+function words(path: string): string[] {
+  return path.split(/\.|(?=[A-Z])/).map((word) => word.toLowerCase());
+}

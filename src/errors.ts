@@ -1,0 +1,79 @@
+/** The kinds of failure an operator can act on, and the exit code (sysexits) each of them ends the process with. */
+
+/** Exit codes, as systemd's `RestartPreventExitStatus` and scripts see them. Source: sysexits.h. */
+export const EXIT_CODES = {
+  ok: 0,
+  usage: 64,
+  'bad-data': 65,
+  unavailable: 69,
+  internal: 70,
+  'unsafe-root': 73,
+  io: 74,
+  locked: 75,
+  config: 78,
+} as const;
+
+export type ExitKind = keyof typeof EXIT_CODES;
+export type ErrorKind = Exclude<ExitKind, 'ok'>;
+
+/** An operating error: something outside the program is wrong. The message is a short sentence for an operator. */
+export class OperatingError extends Error {
+  readonly kind: ErrorKind;
+
+  constructor(kind: ErrorKind, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'OperatingError';
+    this.kind = kind;
+  }
+
+  get exitCode(): number {
+    return EXIT_CODES[this.kind];
+  }
+}
+
+/** A database whose lock another holds for longer than we wait: trying again later may help. */
+export class BusyError extends OperatingError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('unavailable', message, options);
+    this.name = 'BusyError';
+  }
+}
+
+/** Every fault of a configuration at once: one line a fault, each naming the setting and the value. */
+export class ConfigError extends OperatingError {
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super('config', faults.join('\n'));
+    this.name = 'ConfigError';
+    this.faults = faults;
+  }
+}
+
+/** The system's name for a failed call (`ENOENT`, `SQLITE_BUSY`), or undefined where the error carries none. */
+export function errorCode(error: unknown): string | undefined {
+  if (typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string') {
+    return error.code;
+  }
+  return undefined;
+}
+
+export function errorMessage(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The kind of any thrown value: a programmer's error, which nobody foresaw, is `internal`. */
+export function errorKind(error: unknown): ErrorKind {
+  return error instanceof OperatingError ? error.kind : 'internal';
+}
+
+/** Wraps a failed call, with what was being done (“read live ids”), unless it already says so itself. */
+export function operatingError(kind: ErrorKind, action: string, cause: unknown): OperatingError {
+  if (cause instanceof OperatingError) return cause;
+  return new OperatingError(kind, `${action}: ${errorMessage(cause)}`, { cause });
+}
+
+/** A failed system call becomes an `io` error with what was being done; a programmer's error stays what it is. */
+export function systemError(action: string, cause: unknown): unknown {
+  return errorCode(cause) === undefined ? cause : operatingError('io', action, cause);
+}

@@ -1,0 +1,113 @@
+/** Opens SQLite files the one safe way: full synchronous writes, a bounded wait, and errors that an operator can read. */
+
+import { chmodSync, existsSync, linkSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import Database from 'better-sqlite3';
+import { BusyError, type ErrorKind, errorCode, errorMessage, OperatingError } from '../errors.ts';
+
+export type SqliteDatabase = Database.Database;
+export type SqliteStatement = Database.Statement<unknown[]>;
+
+/** Long enough for a busy host's transactions, short enough that a run is not held up for minutes. */
+export const BUSY_TIMEOUT_MS = 5_000;
+
+/** Opens a database that must be there already. Its journal mode is its owner's business. */
+export function openExistingDatabase(path: string, options: { readonly busyTimeoutMs?: number } = {}): SqliteDatabase {
+  refuseMissingOrEmpty(path);
+  return guarded(path, 'open', () => {
+    const database = new Database(path, { fileMustExist: true, timeout: options.busyTimeoutMs ?? BUSY_TIMEOUT_MS });
+    // NORMAL loses committed rows of a WAL database at a power cut.
+    database.pragma('synchronous = FULL');
+    return database;
+  });
+}
+
+/**
+ * Opens a database for reading so that no byte of it changes.
+ * A plain read-only open leaves `-wal` and `-shm` files behind, and a read-write open checkpoints a WAL that a crash left.
+ * So: a WAL with content is opened read-only, which never checkpoints; without one, a query-only connection cleans up after itself.
+ */
+export function openDatabaseForReading(path: string): SqliteDatabase {
+  refuseMissingOrEmpty(path);
+  return guarded(path, 'open', () => {
+    const walHasContent = (lstatSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
+    const database = new Database(path, { fileMustExist: true, readonly: walHasContent, timeout: BUSY_TIMEOUT_MS });
+    database.pragma('query_only = ON');
+    return database;
+  });
+}
+
+/**
+ * Opens a database of our own, making it first where there is none.
+ * It is made whole under another name and then linked into place: so an empty file at `path` is never a half-made
+ * database but one that something truncated, and is refused.
+ * @param initialise creates the schema in the new file; later schema changes are the caller's migrations
+ */
+export function openOwnDatabase(path: string, initialise: (database: SqliteDatabase) => void): SqliteDatabase {
+  if (!existsSync(path)) createOwnDatabase(path, initialise);
+  return openExistingDatabase(path);
+}
+
+function createOwnDatabase(path: string, initialise: (database: SqliteDatabase) => void): void {
+  guarded(path, 'create', () => {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    const unfinished = `${path}.new-${process.pid}-${process.hrtime.bigint()}`;
+    try {
+      const database = new Database(unfinished, { timeout: BUSY_TIMEOUT_MS });
+      try {
+        database.pragma('journal_mode = WAL');
+        database.pragma('synchronous = FULL');
+        initialise(database);
+      } finally {
+        database.close();
+      }
+      chmodSync(unfinished, 0o600);
+      linkSync(unfinished, path);
+    } catch (error) {
+      // Another process made it in the meantime: theirs is as good.
+      if (errorCode(error) !== 'EEXIST') throw error;
+    } finally {
+      for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(unfinished + suffix, { force: true });
+    }
+  });
+}
+
+function refuseMissingOrEmpty(path: string): void {
+  const stats = guarded(path, 'open', () => lstatSync(path, { throwIfNoEntry: false }));
+  if (stats === undefined) throw new OperatingError('unavailable', `open database ${path}: there is no such file`);
+  if (stats.isFile() && stats.size === 0) {
+    throw new OperatingError('bad-data', `open database ${path}: the file is empty, so it has been truncated`);
+  }
+}
+
+const KIND_BY_SQLITE_CODE: readonly (readonly [RegExp, ErrorKind])[] = [
+  [/^SQLITE_(NOTADB|CORRUPT|FORMAT)/, 'bad-data'],
+  [/^SQLITE_(FULL|IOERR|READONLY)/, 'io'],
+  [/^SQLITE_(CANTOPEN|PERM|AUTH)/, 'unavailable'],
+  [/^(ENOSPC|EROFS|EIO|EDQUOT)$/, 'io'],
+  [/^E[A-Z]+$/, 'unavailable'],
+];
+
+/** Runs a database call; what SQLite or the system reports becomes an OperatingError, programmer's errors pass as they are. */
+export function guarded<T>(path: string, action: string, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw databaseError(path, action, error);
+  }
+}
+
+export function databaseError(path: string, action: string, error: unknown): unknown {
+  if (error instanceof OperatingError) return error;
+  const code = errorCode(error) ?? '';
+  const message = `${action} database ${path}: ${errorMessage(error)} (${code})`;
+  if (isBusyCode(error)) return new BusyError(message, { cause: error });
+  const kind = KIND_BY_SQLITE_CODE.find(([pattern]) => pattern.test(code))?.[1];
+  if (kind === undefined) return error;
+  return new OperatingError(kind, message, { cause: error });
+}
+
+/** SQLite's own answer that another holds the lock. */
+export function isBusyCode(error: unknown): boolean {
+  return /^SQLITE_(BUSY|LOCKED)/.test(errorCode(error) ?? '');
+}
