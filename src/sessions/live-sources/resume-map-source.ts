@@ -1,0 +1,14 @@
+/** The resume map as a live source: while a row is there, stale or not, its transcript is live. */
+
+import type { MaintainableResumeMap } from '../resume-map/resume-map.ts';
+import type { LiveSource } from './live-source.ts';
+
+export function resumeMapSource(map: MaintainableResumeMap): LiveSource {
+  return {
+    name: 'resume-map',
+    protection: 'live',
+    read: ({ unstaleOnly = false } = {}) => map.readLiveIds({ unstaleOnly }),
+    withLive: (ids, act) => map.withWritersHeld(ids, act),
+    check: () => map.check(),
+  };
+}

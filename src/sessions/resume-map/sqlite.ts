@@ -1,0 +1,333 @@
+/** The resume map in a SQLite file: the default one in the state directory, or a table in the host's own database. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Clock, EARLIEST_SENSIBLE_TIME_MS, systemClock } from '../../clock.ts';
+import { OperatingError } from '../../errors.ts';
+import { migrate } from '../../sqlite/migrate.ts';
+import {
+  guarded,
+  openDatabaseForReading,
+  openExistingDatabase,
+  openOwnDatabase,
+  type SqliteDatabase,
+} from '../../sqlite/open.ts';
+import { Statements } from '../../sqlite/statements.ts';
+import { parseProtectedId, parseSessionId, type SessionId } from '../session-id.ts';
+import { checkedKey, parseSessionKey } from './keys.ts';
+import type { LiveIds, MaintainableResumeMap, ResumeRow, UncheckedResumeRow } from './resume-map.ts';
+import { DEFAULT_SESSION_MAX_AGE_MS, isSensibleTime, isStale, type SessionMaxAge } from './row-age.ts';
+import {
+  COUNTERS_TABLE,
+  checkSessionsTable,
+  createCountersTable,
+  hasTable,
+  RESUME_MAP_MIGRATIONS,
+  SESSIONS_TABLE,
+  VERSION_TABLE,
+} from './schema.ts';
+
+export interface SqliteResumeMapOptions {
+  readonly maxSessionAge?: SessionMaxAge;
+  readonly clock?: Clock;
+}
+
+/** Rows in one transaction of a sweep: some milliseconds, so that a host's `setSession` never waits long. */
+const SWEEP_BATCH_ROWS = 256;
+/** Rows read at a time where the whole table is walked. */
+const READ_PAGE_ROWS = 1_000;
+/** A sweep sleeps at least this long between transactions: SQLite's waiters poll, and would starve otherwise. */
+const SWEEP_PAUSE_MIN_MS = 2;
+
+const ATTEMPTS = 'resume_attempts';
+const FAILURES = 'resume_failures';
+
+const ROW_COLUMNS = 'key, session_id AS sessionId, last_used_at AS lastUsedAtMs, created_at AS createdAtMs';
+/** The same as `isStale`, in SQL. Text and NULL compare as not smaller than any number, so they are never stale. */
+const STALE = `(last_used_at = 0 OR last_used_at >= ${EARLIEST_SENSIBLE_TIME_MS}) AND last_used_at < @cutoffMs`;
+
+export class SqliteResumeMap implements MaintainableResumeMap {
+  readonly #database: SqliteDatabase;
+  readonly #clock: Clock;
+  readonly #statements: Statements;
+  #maxSessionAge: SessionMaxAge;
+
+  private constructor(database: SqliteDatabase, options: SqliteResumeMapOptions) {
+    this.#database = database;
+    this.#statements = new Statements(database);
+    this.#clock = options.clock ?? systemClock;
+    this.#maxSessionAge = options.maxSessionAge ?? DEFAULT_SESSION_MAX_AGE_MS;
+  }
+
+  /**
+   * Opens a database of ours, making or migrating it as needed.
+   * @throws OperatingError `bad-data` (not a database, truncated, from a newer release), `unavailable`, `io`
+   */
+  static openOwn(path: string, options: SqliteResumeMapOptions = {}): SqliteResumeMap {
+    const database = openOwnDatabase(path, (fresh) => migrate(fresh, VERSION_TABLE, RESUME_MAP_MIGRATIONS));
+    return SqliteResumeMap.#opened(database, options, () => migrate(database, VERSION_TABLE, RESUME_MAP_MIGRATIONS));
+  }
+
+  /**
+   * Opens a host's own database, which must exist and hold the table, and leaves its schema and journal mode alone.
+   * @throws OperatingError as `openOwn`, and `config` where the table or a column of it is missing
+   */
+  static openExisting(path: string, options: SqliteResumeMapOptions = {}): SqliteResumeMap {
+    return SqliteResumeMap.#opened(openExistingDatabase(path), options);
+  }
+
+  /** Opens for reading; no byte on disk changes. */
+  static openForReading(path: string, options: SqliteResumeMapOptions = {}): SqliteResumeMap {
+    return SqliteResumeMap.#opened(openDatabaseForReading(path), options);
+  }
+
+  static #opened(database: SqliteDatabase, options: SqliteResumeMapOptions, prepare?: () => void): SqliteResumeMap {
+    try {
+      guarded(database.name, 'open', () => {
+        prepare?.();
+        checkSessionsTable(database);
+      });
+      return new SqliteResumeMap(database, options);
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+  }
+
+  async getSession(key: string): Promise<SessionId | null> {
+    checkedKey(key);
+    return this.#run('get session', () => {
+      const row = this.#statements.get(`SELECT ${ROW_COLUMNS} FROM ${SESSIONS_TABLE} WHERE key = ?`).get(key) as
+        | UncheckedResumeRow
+        | undefined;
+      if (row === undefined) return null;
+      if (isStale(row.lastUsedAtMs, this.#clock.now(), this.#maxSessionAge)) {
+        this.#deleteOne(row);
+        return null;
+      }
+      return parseSessionId(row.sessionId) ?? null;
+    });
+  }
+
+  async setSession(key: string, sessionId: string): Promise<void> {
+    checkedKey(key);
+    const id = checkedSessionId(sessionId);
+    this.#run('set session', () => {
+      this.#statements
+        .get(
+          `INSERT INTO ${SESSIONS_TABLE} (key, session_id, last_used_at, created_at) VALUES (@key, @id, @nowMs, @nowMs)
+         ON CONFLICT (key) DO UPDATE SET session_id = excluded.session_id, last_used_at = excluded.last_used_at`,
+        )
+        .run({ key, id, nowMs: this.#clock.now() });
+    });
+  }
+
+  async dropSession(key: string): Promise<boolean> {
+    checkedKey(key);
+    return this.#run('drop session', () => {
+      return this.#statements.get(`DELETE FROM ${SESSIONS_TABLE} WHERE key = ?`).run(key).changes > 0;
+    });
+  }
+
+  async dropAllForIssue(
+    repo: string,
+    issueOrPr: string | number,
+    options: { readonly forge?: string } = {},
+  ): Promise<number> {
+    const suffix = `:${repo}:${issueOrPr}`;
+    return this.#run('drop sessions of an issue', () => {
+      // The suffix narrows it down by exact comparison (LIKE has wildcards and ignores case); the parts decide.
+      const candidates = this.#statements
+        .get(`SELECT key FROM ${SESSIONS_TABLE} WHERE substr(key, -length(@suffix)) = @suffix`)
+        .pluck()
+        .all({ suffix }) as string[];
+      const keys = candidates.filter((key) => {
+        const parts = parseSessionKey(key);
+        if (parts === undefined || parts.repo !== repo || parts.issue !== String(issueOrPr)) return false;
+        return options.forge === undefined || parts.forge === options.forge;
+      });
+      const drop = this.#statements.get(`DELETE FROM ${SESSIONS_TABLE} WHERE key = ?`);
+      return this.#database
+        .transaction(() => keys.reduce((dropped, key) => dropped + drop.run(key).changes, 0))
+        .immediate();
+    });
+  }
+
+  async listSessions(): Promise<ResumeRow[]> {
+    const rows: ResumeRow[] = [];
+    for await (const page of this.readPages()) {
+      for (const { key, sessionId, lastUsedAtMs, createdAtMs } of page) {
+        const id = parseSessionId(sessionId);
+        if (id === undefined || typeof key !== 'string') continue;
+        rows.push({ key, sessionId: id, lastUsedAtMs: Number(lastUsedAtMs), createdAtMs: Number(createdAtMs) });
+      }
+    }
+    return rows;
+  }
+
+  async listLiveSessionIds(): Promise<Set<SessionId>> {
+    return (await this.readLiveIds()).ids;
+  }
+
+  async readLiveIds(options: { readonly unstaleOnly?: boolean } = {}): Promise<LiveIds> {
+    return this.#run('read live ids from', () => {
+      const nowMs = this.#clock.now();
+      const ids = new Set<SessionId>();
+      let malformed = 0;
+      let senselessTimes = 0;
+      const rows = this.#statements.get(
+        `SELECT session_id AS sessionId, last_used_at AS lastUsedAtMs FROM ${SESSIONS_TABLE}`,
+      );
+      for (const row of rows.iterate() as IterableIterator<Pick<UncheckedResumeRow, 'sessionId' | 'lastUsedAtMs'>>) {
+        if (options.unstaleOnly && isStale(row.lastUsedAtMs, nowMs, this.#maxSessionAge)) continue;
+        const id = parseProtectedId(row.sessionId);
+        if (id === undefined) malformed += 1;
+        else ids.add(id);
+        if (!isSensibleTime(row.lastUsedAtMs, nowMs)) senselessTimes += 1;
+      }
+      return { ids, malformed, senselessTimes };
+    });
+  }
+
+  async *readPages(): AsyncGenerator<readonly UncheckedResumeRow[]> {
+    const page = `SELECT ${ROW_COLUMNS} FROM ${SESSIONS_TABLE} WHERE key > ? ORDER BY key LIMIT ${READ_PAGE_ROWS}`;
+    let after: unknown = '';
+    for (;;) {
+      const rows = this.#run('read', () => this.#statements.get(page).all(after)) as UncheckedResumeRow[];
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      yield rows;
+      after = last.key;
+    }
+  }
+
+  async sweepStaleSessions(): Promise<number> {
+    if (this.#maxSessionAge === 'never') return 0;
+    const cutoffMs = this.#clock.now() - this.#maxSessionAge;
+    const stalePage = `SELECT key FROM ${SESSIONS_TABLE} WHERE key > @after AND ${STALE} ORDER BY key LIMIT ${SWEEP_BATCH_ROWS}`;
+    let swept = 0;
+    let after = '';
+    for (;;) {
+      // Read outside of the transaction: looking for stale rows among a million fresh ones must not hold a writer back.
+      const keys = this.#run('sweep', () =>
+        this.#statements.get(stalePage).pluck().all({ after, cutoffMs }),
+      ) as string[];
+      const last = keys.at(-1);
+      if (last === undefined) return swept;
+      after = last;
+      swept += await this.#inShortTransaction('sweep', () => {
+        const remove = this.#statements.get(`DELETE FROM ${SESSIONS_TABLE} WHERE key = @key AND ${STALE}`);
+        return keys.reduce((removed, key) => removed + remove.run({ key, cutoffMs }).changes, 0);
+      });
+    }
+  }
+
+  async deleteUnchanged(rows: readonly UncheckedResumeRow[]): Promise<number> {
+    let deleted = 0;
+    for (let start = 0; start < rows.length; start += SWEEP_BATCH_ROWS) {
+      const batch = rows.slice(start, start + SWEEP_BATCH_ROWS);
+      deleted += await this.#inShortTransaction('sweep', () => {
+        return batch.reduce((removed, row) => removed + this.#deleteOne(row), 0);
+      });
+    }
+    return deleted;
+  }
+
+  async withWritersHeld<T>(
+    ids: readonly SessionId[],
+    act: (live: ReadonlySet<SessionId>) => T | Promise<T>,
+  ): Promise<T> {
+    // IMMEDIATE: a deferred transaction that is upgraded later fails at once, whatever the timeout.
+    this.#run('hold writers of', () => this.#database.exec('BEGIN IMMEDIATE'));
+    try {
+      const live = this.#run('read live ids from', () => {
+        const found = this.#statements
+          .get(
+            `SELECT session_id FROM ${SESSIONS_TABLE} WHERE session_id COLLATE NOCASE IN (SELECT value FROM json_each(?))`,
+          )
+          .pluck()
+          .all(JSON.stringify(ids));
+        return new Set(found.map(parseProtectedId).filter((id) => id !== undefined));
+      });
+      return await act(live);
+    } finally {
+      // Nothing was written: this only lets the writers go. SQLite has rolled back by itself after some errors.
+      if (this.#database.inTransaction) this.#database.exec('ROLLBACK');
+    }
+  }
+
+  async check(): Promise<void> {
+    this.#run('read', () => this.#statements.get(`SELECT 1 FROM ${SESSIONS_TABLE} LIMIT 1`).get());
+  }
+
+  setMaxSessionAgeMs(maxAge: SessionMaxAge): void {
+    if (maxAge !== 'never' && !(Number.isFinite(maxAge) && maxAge > 0)) {
+      throw new OperatingError('usage', `session max age: ${maxAge} must be milliseconds, more than 0, or 'never'`);
+    }
+    this.#maxSessionAge = maxAge;
+  }
+
+  async incrementSessionResumeAttempts(): Promise<void> {
+    this.#increment(ATTEMPTS);
+  }
+
+  async incrementSessionResumeFailures(): Promise<void> {
+    this.#increment(FAILURES);
+  }
+
+  async getSessionResumeAttemptsTotal(): Promise<number> {
+    return this.#counter(ATTEMPTS);
+  }
+
+  async getSessionResumeFailuresTotal(): Promise<number> {
+    return this.#counter(FAILURES);
+  }
+
+  async close(): Promise<void> {
+    this.#database.close();
+  }
+
+  #increment(name: string): void {
+    this.#run('count in', () => {
+      if (!hasTable(this.#database, COUNTERS_TABLE)) createCountersTable(this.#database);
+      this.#statements
+        .get(
+          `INSERT INTO ${COUNTERS_TABLE} (name, value) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1`,
+        )
+        .run(name);
+    });
+  }
+
+  #counter(name: string): number {
+    return this.#run('read counters of', () => {
+      if (!hasTable(this.#database, COUNTERS_TABLE)) return 0;
+      const value = this.#statements.get(`SELECT value FROM ${COUNTERS_TABLE} WHERE name = ?`).pluck().get(name);
+      return typeof value === 'number' ? value : 0;
+    });
+  }
+
+  #deleteOne(row: UncheckedResumeRow): number {
+    return this.#statements
+      .get(
+        `DELETE FROM ${SESSIONS_TABLE} WHERE key = @key AND session_id IS @sessionId AND last_used_at IS @lastUsedAtMs`,
+      )
+      .run({ key: row.key, sessionId: row.sessionId, lastUsedAtMs: row.lastUsedAtMs }).changes;
+  }
+
+  async #inShortTransaction(action: string, change: () => number): Promise<number> {
+    const startedAt = performance.now();
+    const changed = this.#run(action, () => this.#database.transaction(change).immediate());
+    await sleep(Math.max(SWEEP_PAUSE_MIN_MS, performance.now() - startedAt));
+    return changed;
+  }
+
+  #run<T>(action: string, call: () => T): T {
+    return guarded(this.#database.name, action, call);
+  }
+}
+
+function checkedSessionId(sessionId: string): SessionId {
+  const id = parseSessionId(sessionId);
+  if (id !== undefined) return id;
+  const shown = JSON.stringify(String(sessionId).slice(0, 64));
+  throw new OperatingError('usage', `session id: ${shown} is not a lower-case UUID`);
+}
