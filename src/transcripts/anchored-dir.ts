@@ -1,0 +1,182 @@
+/**
+ * A directory held by its descriptor, so that no symlink can redirect what is done in it, not even one that is swapped in
+ * while we work. Every call names one component below the held directory and never follows a link in it.
+ */
+
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  type Dirent,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmdirSync,
+  type Stats,
+  unlinkSync,
+} from 'node:fs';
+import { OperatingError } from '../errors.ts';
+import { type ByteName, byteNameFromSystem } from './byte-name.ts';
+
+const DIRECTORY_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+const OWN_DIRECTORY_MODE = 0o700;
+
+export interface DirEntry {
+  readonly name: ByteName;
+  readonly kind: 'file' | 'directory' | 'other';
+}
+
+export class AnchoredDir {
+  readonly fd: number;
+  readonly dev: number;
+  readonly ino: number;
+  readonly uid: number;
+  readonly #prefix: string;
+  readonly #prefixBytes: Buffer;
+  #isOpen = true;
+
+  private constructor(fd: number) {
+    this.fd = fd;
+    this.#prefix = `/proc/self/fd/${fd}/`;
+    this.#prefixBytes = Buffer.from(this.#prefix, 'latin1');
+    const stats = fstatSync(fd);
+    this.dev = stats.dev;
+    this.ino = stats.ino;
+    this.uid = stats.uid;
+  }
+
+  /** Opens an absolute path whose last component is no symlink. @throws the system's error, e.g. ELOOP, ENOTDIR, ENOENT */
+  static open(path: string): AnchoredDir {
+    return AnchoredDir.#anchor(path);
+  }
+
+  /** @throws the system's error; ENOTDIR or ELOOP where the child is no directory */
+  openChild(name: ByteName): AnchoredDir {
+    return AnchoredDir.#anchor(this.#path(name));
+  }
+
+  /** The child, made first where there is none; private to this user. */
+  openOrMakeChild(name: ByteName): AnchoredDir {
+    try {
+      mkdirSync(this.#path(name), { mode: OWN_DIRECTORY_MODE });
+    } catch (error) {
+      if (!isErrno(error, 'EEXIST')) throw error;
+    }
+    return this.openChild(name);
+  }
+
+  static #anchor(path: string | Buffer): AnchoredDir {
+    const fd = openSync(path, DIRECTORY_FLAGS);
+    try {
+      return new AnchoredDir(fd);
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
+  }
+
+  entries(): DirEntry[] {
+    const entries = readdirSync(this.#prefix, { encoding: 'latin1', withFileTypes: true });
+    return entries.map((entry) => ({ name: byteNameFromSystem(entry.name), kind: kindOf(entry) }));
+  }
+
+  lstat(name: ByteName): Stats | undefined {
+    return lstatSync(this.#path(name), { throwIfNoEntry: false });
+  }
+
+  lstatExact(name: ByteName): BigIntStats | undefined {
+    return lstatSync(this.#path(name), { throwIfNoEntry: false, bigint: true });
+  }
+
+  has(name: ByteName): boolean {
+    return this.lstat(name) !== undefined;
+  }
+
+  /** Whether the entry `name` still is the directory that `child` holds. */
+  holds(name: ByteName, child: AnchoredDir): boolean {
+    const stats = this.lstat(name);
+    return stats?.isDirectory() === true && stats.ino === child.ino && stats.dev === child.dev;
+  }
+
+  /** A rename that the caller knows to overwrite nothing. @throws the system's error, e.g. EXDEV */
+  renameTo(name: ByteName, target: AnchoredDir, targetName: ByteName = name): void {
+    renameSync(this.#path(name), target.#path(targetName));
+  }
+
+  /** A second name for a regular file. @throws EEXIST where the target is taken: unlike a rename, it never overwrites */
+  linkTo(name: ByteName, target: AnchoredDir, targetName: ByteName = name): void {
+    linkSync(this.#path(name), target.#path(targetName));
+  }
+
+  makeDirectory(name: ByteName, mode: number = OWN_DIRECTORY_MODE): void {
+    mkdirSync(this.#path(name), { mode });
+  }
+
+  unlink(name: ByteName): void {
+    unlinkSync(this.#path(name));
+  }
+
+  removeDirectory(name: ByteName): void {
+    rmdirSync(this.#path(name));
+  }
+
+  /** Opens a file in it, never through a symlink, never blocking on a FIFO. The caller closes the descriptor. */
+  openFile(name: ByteName, flags: number, mode?: number): number {
+    return openSync(this.#path(name), flags | constants.O_NOFOLLOW | constants.O_NONBLOCK, mode);
+  }
+
+  /** Makes the directory's own entries durable. */
+  sync(): void {
+    fsyncSync(this.fd);
+  }
+
+  /** Where the held directory is right now, for messages and for finding mount points. */
+  currentPath(): string {
+    return readlinkSync(`/proc/self/fd/${this.fd}`, { encoding: 'latin1' });
+  }
+
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    closeSync(this.fd);
+  }
+
+  /** A string where that is exact (it is cheaper), the bytes where it is not. */
+  #path(name: ByteName): string | Buffer {
+    if (!this.#isOpen) throw new Error('the directory is closed');
+    if (isAscii(name)) return this.#prefix + name;
+    return Buffer.concat([this.#prefixBytes, Buffer.from(name, 'latin1')]);
+  }
+}
+
+/** @throws OperatingError (`unsafe-root`) where descriptors cannot anchor paths: there is no safe way to work then */
+export function requireAnchoring(): void {
+  if (existsSync('/proc/self/fd/')) return;
+  throw new OperatingError(
+    'unsafe-root',
+    'start: /proc is not mounted, and without /proc/self/fd no directory can be held safely (Linux only)',
+  );
+}
+
+function kindOf(entry: Dirent): DirEntry['kind'] {
+  if (entry.isFile()) return 'file';
+  return entry.isDirectory() ? 'directory' : 'other';
+}
+
+function isAscii(name: string): boolean {
+  for (let index = 0; index < name.length; index += 1) {
+    if (name.charCodeAt(index) > 0x7f) return false;
+  }
+  return true;
+}
+
+function isErrno(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}

@@ -1,0 +1,92 @@
+/** A Claude directory, held open: checked once for being one, and never left by what is done in it. */
+
+import { homedir } from 'node:os';
+import { isAbsolute, normalize } from 'node:path';
+import { errorCode, errorMessage, OperatingError } from '../errors.ts';
+import { AnchoredDir } from './anchored-dir.ts';
+import { displayName } from './byte-name.ts';
+import { PROJECTS } from './layout.ts';
+import type { Surroundings } from './measure.ts';
+import { mountPointsBelow } from './mount-points.ts';
+
+export class ClaudeDir {
+  /** As the user named it. */
+  readonly path: string;
+  readonly root: AnchoredDir;
+  readonly projects: AnchoredDir;
+  readonly surroundings: Surroundings;
+
+  private constructor(path: string, root: AnchoredDir, projects: AnchoredDir) {
+    this.path = path;
+    this.root = root;
+    this.projects = projects;
+    this.surroundings = { dev: root.dev, uid: root.uid, mountPoints: mountPointsBelow(root) };
+  }
+
+  /** @throws OperatingError (`unsafe-root`) where the path is not a Claude directory that can be worked in safely */
+  static open(path: string): ClaudeDir {
+    refuseUnsafePath(path);
+    const root = openDirectory(path, () => AnchoredDir.open(path), path);
+    try {
+      const projects = openDirectory(`${path}/projects`, () => root.openChild(PROJECTS), path);
+      try {
+        const claudeDir = new ClaudeDir(path, root, projects);
+        claudeDir.#refuseForeignProjects();
+        return claudeDir;
+      } catch (error) {
+        projects.close();
+        throw error;
+      }
+    } catch (error) {
+      root.close();
+      throw error;
+    }
+  }
+
+  /** Removing is a rename into the trash beside `projects/`: both must lie in one mount, or it could only copy and unlink. */
+  #refuseForeignProjects(): void {
+    if (this.projects.dev === this.root.dev && !this.surroundings.mountPoints.has(PROJECTS)) return;
+    throw new OperatingError(
+      'unsafe-root',
+      `open Claude directory ${displayName(this.path)}: its projects/ is a mount of its own, so nothing can be renamed from it into the trash; mount the whole directory instead`,
+    );
+  }
+
+  close(): void {
+    this.projects.close();
+    this.root.close();
+  }
+}
+
+function refuseUnsafePath(path: string): void {
+  const refuse = (fault: string) => {
+    throw new OperatingError('unsafe-root', `open Claude directory ${JSON.stringify(path)}: ${fault}`);
+  };
+  if (!isAbsolute(path)) refuse('it must be an absolute path');
+  if (path.split('/').includes('..')) refuse("it must not hold '..'");
+  const plain = normalize(path).replace(/\/+$/, '');
+  if (plain === '') refuse('it is the root of the file system');
+  if (plain === normalize(homedir()).replace(/\/+$/, '')) refuse('it is the home directory');
+}
+
+function openDirectory(path: string, open: () => AnchoredDir, root: string): AnchoredDir {
+  try {
+    return open();
+  } catch (error) {
+    throw new OperatingError('unsafe-root', `open Claude directory ${displayName(root)}: ${faultOf(error, path)}`, {
+      cause: error,
+    });
+  }
+}
+
+function faultOf(error: unknown, path: string): string {
+  switch (errorCode(error)) {
+    case 'ENOENT':
+      return `there is no ${displayName(path)}; is this a Claude directory, and is its file system mounted?`;
+    case 'ELOOP':
+    case 'ENOTDIR':
+      return `${displayName(path)} is a symlink or not a directory; symlinks are never followed, so name the real path`;
+    default:
+      return errorMessage(error);
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * One lock per Claude directory, over processes and containers, that dies with its holder on whatever death: SQLite's lock
+ * on an empty file in the directory. The kernel gives it back when the process is gone.
+ */
+
+import { closeSync, constants } from 'node:fs';
+import Database from 'better-sqlite3';
+import { errorCode, OperatingError, operatingError } from '../errors.ts';
+import { isBusyCode, type SqliteDatabase } from '../sqlite/open.ts';
+import type { AnchoredDir } from './anchored-dir.ts';
+import { type ByteName, displayName, ownName } from './byte-name.ts';
+import type { ClaudeDir } from './claude-dir.ts';
+import { SWEEPER_DIRECTORY } from './layout.ts';
+
+/** `run`: held while a job works. `worker`: held by a daemon as long as it lives. */
+export type LockName = 'run' | 'worker';
+
+const LOCK_FILES: Readonly<Record<LockName, ByteName>> = {
+  run: ownName('run.lock'),
+  worker: ownName('worker.lock'),
+};
+
+export interface DirLock {
+  release(): void;
+}
+
+/**
+ * Takes the lock at once or not at all.
+ * @throws OperatingError `locked` where another holds it; `io` where the directory cannot be written
+ */
+export function acquireDirLock(claudeDir: ClaudeDir, name: LockName): DirLock {
+  const action = `lock Claude directory ${displayName(claudeDir.path)}`;
+  try {
+    const ours = claudeDir.root.openOrMakeChild(SWEEPER_DIRECTORY);
+    try {
+      return lockFile(ours, LOCK_FILES[name]);
+    } finally {
+      ours.close();
+    }
+  } catch (error) {
+    if (isBusyCode(error)) {
+      const holder = name === 'worker' ? 'another worker runs on it' : 'another run is at work in it';
+      throw new OperatingError('locked', `${action}: ${holder}`, { cause: error });
+    }
+    throw operatingError('io', action, error);
+  }
+}
+
+function lockFile(ours: AnchoredDir, file: ByteName): DirLock {
+  makeFile(ours, file);
+  // SQLite takes a path; it may neither make the file nor follow a link at its end, and nothing is ever written to it.
+  const path = Buffer.from(`${ours.currentPath()}/${file}`, 'latin1').toString('utf8');
+  const database = new Database(path, { fileMustExist: true, timeout: 0 });
+  try {
+    // Keeps the lock's journal in memory: no second file comes and goes beside it.
+    database.pragma('journal_mode = MEMORY');
+    database.exec('BEGIN EXCLUSIVE');
+    return { release: () => releaseOnce(database) };
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/** Never opens a file that is there: closing any descriptor of it would give back a lock this process holds on it. */
+function makeFile(ours: AnchoredDir, file: ByteName): void {
+  if (ours.has(file)) return;
+  try {
+    closeSync(ours.openFile(file, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600));
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error;
+  }
+}
+
+function releaseOnce(database: SqliteDatabase): void {
+  if (database.open) database.close();
+}
+
+/** All of them or none: what was taken is given back where one of the later ones is held by another. */
+export function acquireDirLocks(claudeDirs: readonly ClaudeDir[], name: LockName): DirLock {
+  const locks: DirLock[] = [];
+  const release = () => {
+    for (const lock of locks.splice(0).reverse()) lock.release();
+  };
+  try {
+    for (const claudeDir of claudeDirs) locks.push(acquireDirLock(claudeDir, name));
+  } catch (error) {
+    release();
+    throw error;
+  }
+  return { release };
+}

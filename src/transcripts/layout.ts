@@ -1,0 +1,66 @@
+/**
+ * What belongs to a session in a Claude directory. Whatever does not parse here is not ours to touch.
+ * Observed with Claude Code 2.1; the format is internal to it, so this relies on names alone.
+ */
+
+import { parseSessionId, SESSION_ID_LENGTH, type SessionId } from '../sessions/session-id.ts';
+import { type ByteName, ownName } from './byte-name.ts';
+
+export const PROJECTS = ownName('projects');
+/** Everything of this program in a Claude directory lies below it: the locks and the trash. */
+export const SWEEPER_DIRECTORY = ownName('session-sweeper');
+
+export interface CompanionPlace {
+  readonly directory: ByteName;
+  readonly kind: 'file' | 'directory';
+  /** The session that an entry of this place belongs to; undefined for what is no session's. */
+  sessionOf(name: string): SessionId | undefined;
+  /** The name that a session's entry has, where there is just one. */
+  nameFor(sessionId: SessionId): ByteName;
+}
+
+function directoryPlace(directory: string): CompanionPlace {
+  return {
+    directory: ownName(directory),
+    kind: 'directory',
+    sessionOf: parseSessionId,
+    nameFor: (sessionId) => ownName(sessionId),
+  };
+}
+
+/** Beside `projects/`: where else a session leaves things. */
+export const COMPANION_PLACES: readonly CompanionPlace[] = [
+  directoryPlace('file-history'),
+  directoryPlace('session-env'),
+  // Also holds named task lists that are no session's: their names do not parse, so they stay.
+  directoryPlace('tasks'),
+  directoryPlace('image-cache'),
+  directoryPlace('uploads'),
+  {
+    directory: ownName('debug'),
+    kind: 'file',
+    sessionOf: (name) => (name.endsWith('.txt') ? parseSessionId(name.slice(0, -'.txt'.length)) : undefined),
+    nameFor: (sessionId) => ownName(`${sessionId}.txt`),
+  },
+  {
+    // Older versions: `ID.json` and `ID-agent-ID.json`.
+    directory: ownName('todos'),
+    kind: 'file',
+    sessionOf: (name) =>
+      /^(-agent-[0-9a-f-]+)?\.json$/.test(name.slice(SESSION_ID_LENGTH))
+        ? parseSessionId(name.slice(0, SESSION_ID_LENGTH))
+        : undefined,
+    nameFor: (sessionId) => ownName(`${sessionId}.json`),
+  },
+];
+
+const TRANSCRIPT_SUFFIX = '.jsonl';
+
+/** What an entry of a project directory is: the transcript of a session, its directory, or nothing that we know. */
+export function parseProjectEntry(
+  name: string,
+): { readonly sessionId: SessionId; readonly isTranscript: boolean } | undefined {
+  const isTranscript = name.endsWith(TRANSCRIPT_SUFFIX);
+  const sessionId = parseSessionId(isTranscript ? name.slice(0, -TRANSCRIPT_SUFFIX.length) : name);
+  return sessionId && { sessionId, isTranscript };
+}

@@ -1,0 +1,136 @@
+/** Looks at every file of a part, without following, opening or blocking on any. */
+
+import type { Stats } from 'node:fs';
+import { errorCode } from '../errors.ts';
+import type { AnchoredDir } from './anchored-dir.ts';
+import type { ByteName } from './byte-name.ts';
+import type { Doubt, Measure, Part } from './unit.ts';
+
+/** Claude nests five deep; each level holds a descriptor while it is walked. */
+const DEPTH_MAX = 32;
+
+/** The Claude directory's facts that each file in it is held against. */
+export interface Surroundings {
+  readonly dev: number;
+  readonly uid: number;
+  /** Relative paths of the mount points below the Claude directory; mostly none. */
+  readonly mountPoints: ReadonlySet<string>;
+}
+
+/** A call that failed while looking; `path` is relative to the Claude directory. */
+export interface ReadFault {
+  readonly path: string;
+  readonly code: string;
+}
+
+/** Adds up the files of a unit, part by part. */
+export class Measurer implements Measure {
+  files = 0;
+  bytes = 0;
+  digest = 0;
+  doubt: Doubt | undefined;
+  readonly faults: ReadFault[] = [];
+  readonly #surroundings: Surroundings;
+  #newestFileMtimeMs = 0;
+  #newestDirectoryMtimeMs = 0;
+
+  constructor(surroundings: Surroundings) {
+    this.#surroundings = surroundings;
+  }
+
+  get newestMtimeMs(): number {
+    return this.files > 0 ? this.#newestFileMtimeMs : this.#newestDirectoryMtimeMs;
+  }
+
+  /** @param parent the held directory that the part lies in */
+  add(parent: AnchoredDir, part: Part): void {
+    this.#add(parent, part.name, part.kind, part.directory.join('/'), 0);
+  }
+
+  suspect(doubt: Doubt): void {
+    this.doubt ??= doubt;
+  }
+
+  #add(parent: AnchoredDir, name: ByteName, kind: 'file' | 'directory', parentPath: string, depth: number): void {
+    const path = `${parentPath}/${name}`;
+    try {
+      const stats = parent.lstat(name);
+      // Gone between listing and looking: Claude removes files too.
+      if (stats === undefined) return;
+      if (stats.dev !== this.#surroundings.dev || this.#isMountPoint(path)) {
+        this.suspect('other-filesystem');
+        return;
+      }
+      if (stats.uid !== this.#surroundings.uid) this.suspect('foreign-owner');
+      if (kind === 'file') this.#addFile(stats);
+      else this.#addDirectory(parent, name, stats, path, depth);
+    } catch (error) {
+      const code = errorCode(error);
+      if (code === undefined || isExhaustion(code)) throw error;
+      if (code === 'ENOENT') return;
+      this.suspect(code === 'ELOOP' || code === 'ENOTDIR' ? 'unrecognised' : 'unreadable');
+      this.faults.push({ path, code });
+    }
+  }
+
+  #addFile(stats: Stats): void {
+    if (!stats.isFile()) {
+      this.suspect('unrecognised');
+      return;
+    }
+    if (stats.nlink > 1) this.suspect('hard-linked');
+    this.files += 1;
+    this.bytes += stats.size;
+    this.digest = (this.digest + digestOf(stats.ino, stats.size, stats.mtimeMs)) >>> 0;
+    this.#newestFileMtimeMs = Math.max(this.#newestFileMtimeMs, stats.mtimeMs);
+  }
+
+  #addDirectory(parent: AnchoredDir, name: ByteName, stats: Stats, path: string, depth: number): void {
+    if (!stats.isDirectory() || depth >= DEPTH_MAX) {
+      this.suspect('unrecognised');
+      return;
+    }
+    this.#newestDirectoryMtimeMs = Math.max(this.#newestDirectoryMtimeMs, stats.mtimeMs);
+    const directory = parent.openChild(name);
+    try {
+      for (const entry of directory.entries()) {
+        if (entry.kind === 'other') this.suspect('unrecognised');
+        else this.#add(directory, entry.name, entry.kind, path, depth + 1);
+      }
+    } finally {
+      directory.close();
+    }
+  }
+
+  #isMountPoint(path: string): boolean {
+    return this.#surroundings.mountPoints.size > 0 && this.#surroundings.mountPoints.has(path);
+  }
+}
+
+export function sameMeasure(left: Measure, right: Measure): boolean {
+  return (
+    left.files === right.files &&
+    left.bytes === right.bytes &&
+    left.digest === right.digest &&
+    left.newestMtimeMs === right.newestMtimeMs
+  );
+}
+
+/** We ran out of something ourselves: that says nothing about the files, so the whole run has to stop. */
+export function isExhaustion(code: string): boolean {
+  return code === 'EMFILE' || code === 'ENFILE' || code === 'ENOMEM';
+}
+
+const DIGEST_MULTIPLIER = 0x9e3779b1;
+
+/** 32 bits that change when inode, size or mtime does; not against an adversary, who may write the file as he likes anyway. */
+function digestOf(ino: number, size: number, mtimeMs: number): number {
+  const wholeMs = Math.floor(mtimeMs);
+  const words = [ino, ino / 2 ** 32, size, size / 2 ** 32, wholeMs, wholeMs / 2 ** 32, (mtimeMs - wholeMs) * 1e6];
+  let digest = 0;
+  for (const word of words) {
+    digest = Math.imul(digest ^ (word | 0), DIGEST_MULTIPLIER);
+    digest ^= digest >>> 15;
+  }
+  return digest >>> 0;
+}

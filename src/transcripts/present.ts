@@ -1,0 +1,52 @@
+/** Which sessions have a transcript in a Claude directory or its trash: names alone, nothing is looked into. */
+
+import { errorCode } from '../errors.ts';
+import type { SessionId } from '../sessions/session-id.ts';
+import type { AnchoredDir, DirEntry } from './anchored-dir.ts';
+import type { ClaudeDir } from './claude-dir.ts';
+import { PROJECTS, parseProjectEntry } from './layout.ts';
+import { isExhaustion } from './measure.ts';
+import { Trash } from './trash/trash.ts';
+
+/** @returns undefined where any place could not be read in full: then an absent transcript proves nothing */
+export function presentSessions(claudeDir: ClaudeDir): ReadonlySet<SessionId> | undefined {
+  const present = new Set<SessionId>();
+  try {
+    for (const project of claudeDir.projects.entries()) {
+      if (project.kind === 'other' || claudeDir.surroundings.mountPoints.has(`${PROJECTS}/${project.name}`))
+        return undefined;
+      if (project.kind === 'directory') addTranscripts(claudeDir.projects.openChild(project.name), present);
+    }
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === undefined || isExhaustion(code)) throw error;
+    return undefined;
+  }
+  return addTrashed(claudeDir, present) ? present : undefined;
+}
+
+function addTranscripts(project: AnchoredDir, present: Set<SessionId>): void {
+  let entries: DirEntry[];
+  try {
+    entries = project.entries();
+  } finally {
+    project.close();
+  }
+  for (const entry of entries) {
+    const known = parseProjectEntry(entry.name);
+    if (known?.isTranscript) present.add(known.sessionId);
+  }
+}
+
+/** A session in the trash can be restored, so its row still leads somewhere. */
+function addTrashed(claudeDir: ClaudeDir, present: Set<SessionId>): boolean {
+  const trash = Trash.openIfThere(claudeDir);
+  if (trash === undefined) return true;
+  try {
+    const { sessions, unreadableRuns } = trash.contents();
+    for (const { sessionId } of sessions) present.add(sessionId);
+    return unreadableRuns.length === 0;
+  } finally {
+    trash.close();
+  }
+}

@@ -1,0 +1,112 @@
+/** Moves the parts of a unit between the Claude directory and a trash run, whole or not at all, overwriting nothing. */
+
+import { type ErrorKind, errorCode, errorMessage, OperatingError } from '../../errors.ts';
+import type { AnchoredDir } from '../anchored-dir.ts';
+import { displayName } from '../byte-name.ts';
+import { type Part, partPath } from '../unit.ts';
+import type { HeldDirs } from './held-dirs.ts';
+
+/** These say that the whole place cannot be worked in: trying the next unit would only fail again, or worse. */
+const STOPPING_CODES: ReadonlySet<string> = new Set([
+  'EXDEV',
+  'EROFS',
+  'ENOSPC',
+  'EDQUOT',
+  'EMFILE',
+  'ENFILE',
+  'ENOMEM',
+]);
+
+export function isStopping(error: unknown): boolean {
+  return STOPPING_CODES.has(errorCode(error) ?? '');
+}
+
+/** The end of a run: nothing more is removed. */
+export function stoppingError(action: string, error: unknown): OperatingError {
+  if (error instanceof OperatingError) return error;
+  const code = errorCode(error);
+  const kind: ErrorKind = code === undefined ? 'internal' : 'io';
+  return new OperatingError(kind, `${action}: ${errorMessage(error)}`, { cause: error });
+}
+
+/** Moves one part to the same path below the other tree. @throws the system's error; ENOENT where the part is gone */
+export function movePart(part: Part, from: HeldDirs, to: HeldDirs): void {
+  const target = to.findOrMake(part.directory);
+  const source = from.find(part.directory);
+  if (source === undefined) throw errno('ENOENT', part);
+  moveWithoutReplacing(part, source, target);
+}
+
+/** A rename overwrites files; so a file gets its new name by a link, which does not, before it loses the old one. */
+function moveWithoutReplacing(part: Part, source: AnchoredDir, target: AnchoredDir): void {
+  if (part.kind === 'directory') {
+    // A rename replaces an empty directory at the most, and this looks first.
+    if (target.has(part.name)) throw errno('EEXIST', part);
+    source.renameTo(part.name, target);
+    return;
+  }
+  try {
+    source.linkTo(part.name, target);
+  } catch (error) {
+    if (!NO_LINKS_CODES.has(errorCode(error) ?? '') || target.has(part.name)) throw error;
+    // A file system without hard links: looking first is all that can be done there.
+    source.renameTo(part.name, target);
+    return;
+  }
+  source.unlink(part.name);
+}
+
+const NO_LINKS_CODES: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
+
+/** The faster way into a trash run, where nobody but the holder of the lock writes. */
+export function renamePart(part: Part, from: HeldDirs, to: HeldDirs): void {
+  const target = to.findOrMake(part.directory);
+  const source = from.find(part.directory);
+  if (source === undefined) throw errno('ENOENT', part);
+  if (target.has(part.name)) throw errno('EEXIST', part);
+  source.renameTo(part.name, target);
+}
+
+/**
+ * Brings back what lies in the trash of a unit, as far as the old names are free.
+ * @returns the parts that could not go back; they stay in the trash
+ */
+export function putBack(parts: readonly Part[], claudeDir: HeldDirs, run: HeldDirs): Part[] {
+  const stuck: Part[] = [];
+  // The transcript last: until it is there, nobody resumes a session whose companions are not.
+  for (const part of parts.toReversed()) {
+    if (!isThere(part, run)) continue;
+    if (finishLinkedMove(part, claudeDir, run)) continue;
+    try {
+      movePart(part, run, claudeDir);
+    } catch (error) {
+      if (isStopping(error) || errorCode(error) === undefined) throw error;
+      stuck.push(part);
+    }
+  }
+  return stuck.toReversed();
+}
+
+/** A kill between the link and the unlink of a file's way back left it under both names: only the last step is missing. */
+function finishLinkedMove(part: Part, claudeDir: HeldDirs, run: HeldDirs): boolean {
+  if (part.kind !== 'file') return false;
+  const there = claudeDir.find(part.directory)?.lstatExact(part.name);
+  const trash = run.find(part.directory);
+  const here = trash?.lstatExact(part.name);
+  if (there === undefined || here === undefined || there.ino !== here.ino || there.dev !== here.dev) return false;
+  trash?.unlink(part.name);
+  return true;
+}
+
+export function isThere(part: Part, tree: HeldDirs): boolean {
+  try {
+    return tree.find(part.directory)?.has(part.name) ?? false;
+  } catch (error) {
+    if (errorCode(error) === 'ENOTDIR' || errorCode(error) === 'ELOOP') return false;
+    throw error;
+  }
+}
+
+function errno(code: string, part: Part): Error {
+  return Object.assign(new Error(`${code}: ${displayName(partPath(part))}`), { code });
+}

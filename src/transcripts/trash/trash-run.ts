@@ -1,0 +1,171 @@
+/** One run's part of the trash: a directory that mirrors the Claude directory, with the manifest beside the files. */
+
+import { errorCode, errorMessage } from '../../errors.ts';
+import type { SessionId } from '../../sessions/session-id.ts';
+import type { AnchoredDir } from '../anchored-dir.ts';
+import { type ByteName, ownName } from '../byte-name.ts';
+import type { ClaudeDir } from '../claude-dir.ts';
+import { COMPANION_PLACES } from '../layout.ts';
+import { Measurer, sameMeasure } from '../measure.ts';
+import type { Part, Unit } from '../unit.ts';
+import { HeldDirs } from './held-dirs.ts';
+import { type ManifestEvent, ManifestWriter } from './manifest.ts';
+import { isStopping, isThere, putBack, renamePart, stoppingError } from './move.ts';
+
+/** What became of one unit. Everything but `trashed` leaves it where it was. */
+export type TakeOutcome =
+  | { readonly kind: 'trashed' }
+  /** It is not as it was when the decision was made. */
+  | { readonly kind: 'changed' }
+  /** It had gone already. */
+  | { readonly kind: 'vanished' }
+  /** The system would not move it: `code` says why. */
+  | { readonly kind: 'unmovable'; readonly code: string; readonly message: string }
+  /** It was written anew under its old name in the very instant: the older part is in the trash, the newer one stays. */
+  | { readonly kind: 'recreated' };
+
+export class TrashRun {
+  readonly name: ByteName;
+  readonly #claudeDir: ClaudeDir;
+  readonly #directory: AnchoredDir;
+  readonly #source: HeldDirs;
+  readonly #target: HeldDirs;
+  readonly #manifest: ManifestWriter;
+
+  private constructor(claudeDir: ClaudeDir, name: ByteName, directory: AnchoredDir, manifest: ManifestWriter) {
+    this.#claudeDir = claudeDir;
+    this.name = name;
+    this.#directory = directory;
+    this.#source = new HeldDirs(claudeDir.root);
+    this.#target = new HeldDirs(directory);
+    this.#manifest = manifest;
+  }
+
+  /** Makes a new run directory; a taken name is never used again. */
+  static begin(claudeDir: ClaudeDir, trash: AnchoredDir, startedAtMs: number): TrashRun {
+    try {
+      const name = makeUniqueDirectory(trash, startedAtMs);
+      const directory = trash.openChild(name);
+      try {
+        const manifest = ManifestWriter.create(directory, startedAtMs);
+        manifest.sync();
+        directory.sync();
+        trash.sync();
+        return new TrashRun(claudeDir, name, directory, manifest);
+      } catch (error) {
+        directory.close();
+        throw error;
+      }
+    } catch (error) {
+      throw stoppingError('begin a trash run', error);
+    }
+  }
+
+  /** Makes known, durably, what is about to be moved. */
+  intend(units: readonly { readonly unit: Unit; readonly reason: string }[], nowMs: number): void {
+    try {
+      for (const { unit, reason } of units) {
+        const { sessionId, project, files, bytes, newestMtimeMs, parts } = unit;
+        this.#manifest.intent({ sessionId, reason, project, files, bytes, newestMtimeMs, parts }, nowMs);
+      }
+      this.#manifest.sync();
+    } catch (error) {
+      throw stoppingError('write the trash manifest', error);
+    }
+  }
+
+  /**
+   * Moves one unit that was intended, if it still is what it was, and looks once more afterwards.
+   * @throws OperatingError where the whole run has to stop; the unit is then where it was
+   */
+  take(unit: Unit, nowMs: number): TakeOutcome {
+    const outcome = this.#take(unit);
+    const event: ManifestEvent = outcome.kind === 'trashed' || outcome.kind === 'recreated' ? 'trashed' : 'kept';
+    this.#manifest.event(event, unit.sessionId, nowMs);
+    return outcome;
+  }
+
+  /** For units that were intended and then found to be live after all. */
+  keep(sessionId: SessionId, nowMs: number): void {
+    this.#manifest.event('kept', sessionId, nowMs);
+  }
+
+  /** Hands the outcomes so far to the system; a kill loses none of them then. */
+  flush(): void {
+    this.#manifest.flush();
+  }
+
+  close(): void {
+    try {
+      this.#manifest.close();
+    } finally {
+      this.#source.close();
+      this.#target.close();
+      this.#directory.close();
+    }
+  }
+
+  #take(unit: Unit): TakeOutcome {
+    if (this.#hasNewParts(unit)) return { kind: 'changed' };
+    const before = this.#measure(unit, this.#source);
+    if (before.files === 0 && unit.files > 0) return { kind: 'vanished' };
+    if (before.doubt !== undefined || !sameMeasure(before, unit)) return { kind: 'changed' };
+    const moved: Part[] = [];
+    try {
+      for (const part of unit.parts) {
+        renamePart(part, this.#source, this.#target);
+        moved.push(part);
+      }
+    } catch (error) {
+      return this.#undo(moved, error);
+    }
+    // Between the last look and the rename a session may have written: then the unit goes straight back.
+    const after = this.#measure(unit, this.#target);
+    if (!sameMeasure(after, before)) return this.#undo(moved, undefined);
+    return unit.parts.some((part) => isThere(part, this.#source)) ? { kind: 'recreated' } : { kind: 'trashed' };
+  }
+
+  /** Companions that were not there when the decision was made. */
+  #hasNewParts(unit: Unit): boolean {
+    const known = new Set(unit.parts.map((part) => part.directory[0]));
+    return COMPANION_PLACES.some((place) => {
+      if (known.has(place.directory)) return false;
+      const name = place.nameFor(unit.sessionId);
+      return isThere({ directory: [place.directory], name, kind: place.kind }, this.#source);
+    });
+  }
+
+  #measure(unit: Unit, tree: HeldDirs): Measurer {
+    const measurer = new Measurer(this.#claudeDir.surroundings);
+    for (const part of unit.parts) {
+      const parent = tree.find(part.directory);
+      if (parent !== undefined) measurer.add(parent, part);
+    }
+    return measurer;
+  }
+
+  #undo(moved: readonly Part[], error: unknown): TakeOutcome {
+    const stuck = putBack(moved, this.#source, this.#target);
+    if (error !== undefined && (isStopping(error) || errorCode(error) === undefined)) {
+      throw stoppingError('move a session to the trash', error);
+    }
+    if (stuck.length > 0) return { kind: 'recreated' };
+    if (error === undefined) return { kind: 'changed' };
+    const code = errorCode(error) ?? 'unknown';
+    return code === 'ENOENT' ? { kind: 'changed' } : { kind: 'unmovable', code, message: errorMessage(error) };
+  }
+}
+
+/** `20261121T041700Z`, with a suffix where it is taken: sorts by time, and can be read. */
+function makeUniqueDirectory(trash: AnchoredDir, startedAtMs: number): ByteName {
+  const stamp = new Date(startedAtMs).toISOString().replace(/[-:]|\.\d+/g, '');
+  for (let attempt = 0; ; attempt += 1) {
+    const name = ownName(attempt === 0 ? stamp : `${stamp}-${attempt}`);
+    try {
+      trash.makeDirectory(name);
+      return name;
+    } catch (error) {
+      if (errorCode(error) !== 'EEXIST') throw error;
+    }
+  }
+}
