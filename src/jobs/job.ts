@@ -1,0 +1,104 @@
+/** What a job is, what it is given and what it says of itself when it has ended. */
+
+import type { ErrorKind } from '../errors.ts';
+
+export const JOB_NAMES = ['sweep-sessions', 'prune-transcripts', 'purge-trash'] as const;
+export type JobName = (typeof JOB_NAMES)[number];
+
+export type Outcome = 'ok' | 'partial' | 'failed' | 'skipped';
+
+/** Something that went wrong without ending the run. */
+export interface JobFault {
+  readonly kind: ErrorKind;
+  /** One sentence for an operator; names as `displayName` gives them. */
+  readonly message: string;
+}
+
+export interface Amount {
+  readonly sessions: number;
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/** One session that was, or in a dry run would be, removed. */
+export interface RemovedSession {
+  readonly sessionId: string;
+  readonly claudeDir: string;
+  readonly project: string | undefined;
+  readonly reason: string;
+  readonly files: number;
+  readonly bytes: number;
+  /** Last modification of its newest file, Unix epoch ms. */
+  readonly newestMtimeMs: number;
+}
+
+export interface SessionUse {
+  readonly sessionId: string;
+  readonly project: string | undefined;
+  readonly bytes: number;
+  /** Unix epoch ms. */
+  readonly newestMtimeMs: number;
+}
+
+export interface ProjectUse {
+  /** Undefined for what is left of sessions whose project is unknown. */
+  readonly project: string | undefined;
+  readonly sessions: number;
+  readonly bytes: number;
+  /** Unix epoch ms. */
+  readonly newestMtimeMs: number;
+}
+
+/** What a job did, or in a dry run would do. Each job fills in the parts that it has. */
+export interface JobReport {
+  /** What is there; orphans are sessions of which only companions are left, and are among the sessions. */
+  readonly observed?: Amount & { readonly orphans: number };
+  /** Sessions or rows that stay, by reason. */
+  readonly kept?: Readonly<Record<string, number>>;
+  readonly removed?: Amount & {
+    readonly byReason: Readonly<Record<string, number>>;
+    readonly bytesByReason: Readonly<Record<string, number>>;
+  };
+  readonly removedSessions?: readonly RemovedSession[];
+  readonly swept?: { readonly expired: number; readonly dangling: number };
+  readonly purged?: { readonly sessions: number; readonly bytes: number };
+  /** What lies in the trash afterwards. */
+  readonly trash?: { readonly sessions: number; readonly bytes: number };
+  /** Ids by live source. */
+  readonly liveIds?: Readonly<Record<string, number>>;
+  /** What is on disk afterwards, by state (see the metrics). */
+  readonly transcripts?: Readonly<Record<string, { readonly sessions: number; readonly bytes: number }>>;
+  /** What each project held when it was looked at. */
+  readonly projects?: readonly ProjectUse[];
+  /** The biggest sessions, biggest first, and the longest unused, oldest first. */
+  readonly largest?: readonly SessionUse[];
+  readonly oldest?: readonly SessionUse[];
+  readonly faults: readonly JobFault[];
+  /** What ended the run before it was through; the rest of the report says what was done until then. */
+  readonly failure?: JobFault;
+  /** The run was asked to stop before it was through. */
+  readonly stopped?: boolean;
+}
+
+export interface JobContext {
+  readonly dryRun: boolean;
+  /** A sweep comes, or came, directly before: a dry run then sees the rows as after it. */
+  readonly afterSweep: boolean;
+  /** Polled between small steps; the job then ends what it has in hand and returns what it has done. */
+  shouldStop(): boolean;
+  /** For a progress bar; may be called often. */
+  onProgress(progress: JobProgress): void;
+}
+
+export interface JobProgress {
+  readonly phase: 'scan' | 'remove' | 'purge' | 'sweep';
+  readonly done: number;
+  /** Unknown while scanning. */
+  readonly total?: number;
+}
+
+export interface Job {
+  readonly name: JobName;
+  /** @throws OperatingError where nothing, or nothing more, could be done */
+  run(context: JobContext): Promise<JobReport>;
+}

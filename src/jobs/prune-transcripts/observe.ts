@@ -1,0 +1,43 @@
+/** Gathers what the plan decides on: who is live, and what is on disk. */
+
+import { type LiveIdsByProtection, type LiveSource, readAllSources } from '../../sessions/live-sources/live-source.ts';
+import { displayName } from '../../transcripts/byte-name.ts';
+import type { ClaudeDir } from '../../transcripts/claude-dir.ts';
+import type { ReadFault } from '../../transcripts/measure.ts';
+import { type ScanResult, scanClaudeDir } from '../../transcripts/scan.ts';
+import type { JobContext, JobFault } from '../job.ts';
+
+export interface LiveObservation {
+  readonly ids: LiveIdsByProtection;
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+/** @throws OperatingError of any source that cannot be read in full: then nothing may be removed */
+export async function observeLive(sources: readonly LiveSource[], context: JobContext): Promise<LiveObservation> {
+  const { ids, counts } = await readAllSources(sources, { unstaleOnly: context.dryRun && context.afterSweep });
+  return { ids, counts: Object.fromEntries(counts.map(({ source, ids: count }) => [source, count])) };
+}
+
+export function observeTranscripts(claudeDir: ClaudeDir, context: JobContext): ScanResult {
+  return scanClaudeDir(claudeDir, {
+    shouldStop: () => context.shouldStop(),
+    onProgress: (done) => context.onProgress({ phase: 'scan', done }),
+  });
+}
+
+const EXAMPLES_MAX = 3;
+
+/** Unreadable places are reported, many of a kind as one: a broken tree must not flood the log. */
+export function scanFaults(faults: readonly ReadFault[]): JobFault[] {
+  const faultsByCode = new Map<string, ReadFault[]>();
+  for (const fault of faults) {
+    const ofCode = faultsByCode.get(fault.code);
+    if (ofCode === undefined) faultsByCode.set(fault.code, [fault]);
+    else ofCode.push(fault);
+  }
+  return Array.from(faultsByCode, ([code, ofCode]): JobFault => {
+    const examples = ofCode.slice(0, EXAMPLES_MAX).map((fault) => displayName(fault.path));
+    const more = ofCode.length > examples.length ? ` and ${ofCode.length - examples.length} more` : '';
+    return { kind: 'io', message: `read ${examples.join(', ')}${more}: ${code}` };
+  });
+}

@@ -1,0 +1,32 @@
+/** The retention that the configuration asks for, in the form that the plan takes. */
+
+import picomatch from 'picomatch';
+import { EARLIEST_SENSIBLE_TIME_MS } from '../../clock.ts';
+import type { Settings } from '../../config/settings.ts';
+import { displayName } from '../../transcripts/byte-name.ts';
+import type { PrunePolicy } from './plan.ts';
+
+export type RetentionSettings = Pick<Settings, 'maxAge' | 'minAge' | 'maxTotalBytes' | 'keepLast' | 'projects'>;
+
+/** Of several overrides that match a project, the first counts. */
+export function prunePolicy(settings: RetentionSettings): PrunePolicy {
+  const overrides = settings.projects.map((override) => ({
+    override,
+    // Project names start with a dash and have no slashes; a leading dot is nothing special in them.
+    matches: picomatch(override.match, { dot: true }),
+  }));
+  return {
+    minAgeMs: settings.minAge,
+    maxTotalBytes: settings.maxTotalBytes,
+    earliestMtimeMs: EARLIEST_SENSIBLE_TIME_MS,
+    forProject: (project) => {
+      const name = project === undefined ? undefined : displayName(project);
+      const override = name === undefined ? undefined : overrides.find(({ matches }) => matches(name))?.override;
+      return {
+        maxAgeMs: override?.maxAge ?? settings.maxAge,
+        keepLast: override?.keepLast ?? settings.keepLast,
+        isSparedBySizeCap: override?.maxAge === 'never',
+      };
+    },
+  };
+}

@@ -1,0 +1,154 @@
+/** purge-trash: destroys what has lain in the trash for longer than its time; the only job that destroys bytes. */
+
+import type { Clock } from '../../clock.ts';
+import { errorCode, errorMessage, systemError } from '../../errors.ts';
+import { type LiveSource, readAllSources, withLiveOfAll } from '../../sessions/live-sources/live-source.ts';
+import type { SessionId } from '../../sessions/session-id.ts';
+import type { ByteName } from '../../transcripts/byte-name.ts';
+import type { ClaudeDir } from '../../transcripts/claude-dir.ts';
+import { Trash, type TrashedSession } from '../../transcripts/trash/trash.ts';
+import type { Job, JobContext, JobFault, JobReport } from '../job.ts';
+import { planPurge } from './plan.ts';
+
+export interface PurgeDependencies {
+  readonly claudeDirs: readonly ClaudeDir[];
+  readonly sources: readonly LiveSource[];
+  readonly keepMs: number;
+  readonly clock: Clock;
+}
+
+/** Sessions that are marked while the writers of the resume map wait: one small append and its fsync. */
+const MARK_BATCH_SESSIONS = 256;
+
+export function purgeTrashJob(dependencies: PurgeDependencies): Job {
+  return {
+    name: 'purge-trash',
+    run: async (context) => {
+      const purge = new Purge(dependencies, context);
+      for (const claudeDir of dependencies.claudeDirs) await purge.purgeOne(claudeDir);
+      return purge.report();
+    },
+  };
+}
+
+class Purge {
+  readonly #dependencies: PurgeDependencies;
+  readonly #context: JobContext;
+  readonly #purged = { sessions: 0, bytes: 0 };
+  readonly #trash = { sessions: 0, bytes: 0 };
+  readonly #kept: Record<string, number> = {};
+  readonly #faults: JobFault[] = [];
+  #stopped = false;
+
+  constructor(dependencies: PurgeDependencies, context: JobContext) {
+    this.#dependencies = dependencies;
+    this.#context = context;
+  }
+
+  async purgeOne(claudeDir: ClaudeDir): Promise<void> {
+    const trash = Trash.openIfThere(claudeDir);
+    if (trash === undefined) return;
+    try {
+      if (!this.#context.dryRun) trash.reconcile(this.#dependencies.clock.now());
+      const due = await this.#dueSessions(trash);
+      const dueByRun = groupByRun(due);
+      let done = 0;
+      for (const run of trash.runs()) {
+        this.#stopped ||= this.#context.shouldStop();
+        if (this.#stopped) break;
+        done += await this.#purgeRun(trash, run, dueByRun.get(run) ?? []);
+        this.#context.onProgress({ phase: 'purge', done, total: due.length });
+      }
+      for (const session of trash.contents().sessions) {
+        this.#trash.sessions += 1;
+        this.#trash.bytes += session.bytes;
+      }
+    } finally {
+      trash.close();
+    }
+  }
+
+  report(): JobReport {
+    return {
+      purged: this.#purged,
+      kept: this.#kept,
+      trash: this.#trash,
+      faults: this.#faults,
+      ...(this.#stopped ? { stopped: true } : {}),
+    };
+  }
+
+  async #dueSessions(trash: Trash): Promise<TrashedSession[]> {
+    const { sources, keepMs, clock } = this.#dependencies;
+    const { ids } = await readAllSources(sources, {
+      unstaleOnly: this.#context.dryRun && this.#context.afterSweep,
+    });
+    const live = new Set([...ids.live, ...ids.running, ...ids.pinned]);
+    const { sessions, unreadableRuns } = trash.contents();
+    for (const { run, code } of unreadableRuns) {
+      this.#faults.push({ kind: 'io', message: `read the trash run ${run}: ${code}; nothing of it is purged` });
+    }
+    const due: TrashedSession[] = [];
+    for (const decision of planPurge(sessions, live, keepMs, clock.now())) {
+      if (decision.purge || decision.session.state === 'purging') due.push(decision.session);
+      else this.#kept[decision.reason] = (this.#kept[decision.reason] ?? 0) + 1;
+    }
+    return due;
+  }
+
+  async #purgeRun(trash: Trash, run: ByteName, due: readonly TrashedSession[]): Promise<number> {
+    if (this.#context.dryRun) {
+      for (const session of due) this.#count(session);
+      return due.length;
+    }
+    for (let start = 0; start < due.length; start += MARK_BATCH_SESSIONS) {
+      await this.#mark(trash, run, due.slice(start, start + MARK_BATCH_SESSIONS));
+    }
+    try {
+      const destroyed = trash.destroyMarked(run, this.#dependencies.clock.now());
+      for (const session of destroyed) this.#count(session);
+      return destroyed.length;
+    } catch (error) {
+      if (errorCode(error) === undefined) throw error;
+      // One run that cannot be destroyed does not stop the others; what is marked is tried again the next time.
+      this.#faults.push({ kind: 'io', message: `purge the trash run ${run}: ${errorMessage(error)}` });
+      return 0;
+    }
+  }
+
+  async #mark(trash: Trash, run: ByteName, batch: readonly TrashedSession[]): Promise<void> {
+    const ids = batch.map((session) => session.sessionId);
+    await withLiveOfAll(this.#dependencies.sources, ids, (live) => {
+      const marked: SessionId[] = [];
+      for (const { sessionId, state } of batch) {
+        if (state === 'purging') continue;
+        if (live.has(sessionId)) this.#kept.live = (this.#kept.live ?? 0) + 1;
+        else marked.push(sessionId);
+      }
+      if (marked.length > 0) markOrFail(trash, run, marked, this.#dependencies.clock.now());
+    });
+  }
+
+  #count(session: { readonly bytes: number }): void {
+    this.#purged.sessions += 1;
+    this.#purged.bytes += session.bytes;
+  }
+}
+
+function markOrFail(trash: Trash, run: ByteName, sessionIds: readonly SessionId[], nowMs: number): void {
+  try {
+    trash.markForPurge(run, sessionIds, nowMs);
+  } catch (error) {
+    throw systemError(`mark the trash run ${run}`, error);
+  }
+}
+
+function groupByRun(sessions: readonly TrashedSession[]): Map<ByteName, TrashedSession[]> {
+  const sessionsByRun = new Map<ByteName, TrashedSession[]>();
+  for (const session of sessions) {
+    const ofRun = sessionsByRun.get(session.run);
+    if (ofRun === undefined) sessionsByRun.set(session.run, [session]);
+    else ofRun.push(session);
+  }
+  return sessionsByRun;
+}

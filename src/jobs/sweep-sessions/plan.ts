@@ -1,0 +1,67 @@
+/** Decides which rows of a resume map go and why. Pure; a row that is not understood stays. */
+
+import type { UncheckedResumeRow } from '../../sessions/resume-map/resume-map.ts';
+import type { SessionId } from '../../sessions/session-id.ts';
+
+export type RowKeepReason =
+  | 'in-use'
+  /** Its times make no sense, or its id is none: unknown means keep. */
+  | 'senseless'
+  /** Its transcript is gone, but the map is not declared to belong to this host alone, or dangling rows are not swept. */
+  | 'dangling-kept'
+  /** So many transcripts are gone that the disk, not the rows, is what is wrong. */
+  | 'mass-dangling';
+
+/** What is to become of one row; `gone` rows are decided on together, by `planDangling`. */
+export type RowVerdict = 'in-use' | 'senseless' | 'expired' | 'gone';
+
+export interface SweepPolicy {
+  isStale(lastUsedAtMs: unknown): boolean;
+  isSensible(timeMs: unknown): boolean;
+  parseId(sessionId: unknown): SessionId | undefined;
+  /** Only rows unused for longer can be dangling: a new session's transcript may not be written yet. */
+  readonly minAgeMs: number;
+  /** Whether the operator lets dangling rows go. */
+  readonly sweepsDangling: boolean;
+}
+
+/** The sessions on the known disks; undefined where those were not read in full: then no row is gone. */
+export type PresentSessions = ReadonlySet<SessionId> | undefined;
+
+export function judgeRow(
+  row: UncheckedResumeRow,
+  present: PresentSessions,
+  policy: SweepPolicy,
+  nowMs: number,
+): RowVerdict {
+  const sessionId = policy.parseId(row.sessionId);
+  if (!policy.isSensible(row.lastUsedAtMs)) return 'senseless';
+  if (policy.isStale(row.lastUsedAtMs)) return 'expired';
+  if (sessionId === undefined) return 'senseless';
+  if (present === undefined || present.has(sessionId) || isYoung(row, policy, nowMs)) return 'in-use';
+  return 'gone';
+}
+
+/** Used or made within the age floor; a creation time that is no number tells nothing. */
+function isYoung(row: UncheckedResumeRow, policy: SweepPolicy, nowMs: number): boolean {
+  return [row.lastUsedAtMs, row.createdAtMs].some((timeMs) => {
+    return typeof timeMs === 'number' && nowMs - timeMs < policy.minAgeMs;
+  });
+}
+
+/** Rows that dangle one by one are wear; more than half at once, and more than a handful, are a missing disk. */
+const MASS_SHARE = 0.5;
+const MASS_ROWS_MIN = 4;
+
+/**
+ * Whether the rows whose transcript is gone may go.
+ * @param freshRows how many rows are not expired, the gone ones included
+ */
+export function planDangling(
+  goneRows: number,
+  freshRows: number,
+  policy: Pick<SweepPolicy, 'sweepsDangling'>,
+): 'dangling' | 'dangling-kept' | 'mass-dangling' {
+  if (goneRows >= MASS_ROWS_MIN && goneRows > freshRows * MASS_SHARE) return 'mass-dangling';
+  return policy.sweepsDangling ? 'dangling' : 'dangling-kept';
+}

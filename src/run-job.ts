@@ -1,0 +1,160 @@
+/** The one place for the lock, the deadline, the timing, the ledger row and the log line of a run, in the daemon and by hand. */
+
+import type { Clock } from './clock.ts';
+import { type ErrorKind, errorKind, errorMessage, OperatingError } from './errors.ts';
+import { figuresOf } from './figures.ts';
+import type { JobFault, JobName, JobProgress, JobReport, Outcome } from './jobs/job.ts';
+import type { RunRecord } from './ledger/ledger.ts';
+import type { Logger } from './log.ts';
+import type { DirLock } from './transcripts/dir-lock.ts';
+
+/** A job as it is run: in a thread of its own, or, in tests, right here. */
+export interface RunnableJob {
+  readonly name: JobName;
+  run(request: RunRequest): Promise<JobReport>;
+}
+
+export interface RunRequest {
+  readonly dryRun: boolean;
+  readonly afterSweep: boolean;
+  /** Aborted at the deadline and at shutdown: the job ends what it has in hand and returns. */
+  readonly signal: AbortSignal;
+  onProgress(progress: JobProgress): void;
+}
+
+export interface RunJobDependencies {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Undefined in a dry run, which leaves no trace. */
+  readonly ledger: { recordRun(run: RunRecord): void } | undefined;
+  /** Takes the lock of every Claude directory or throws an OperatingError (`locked`); not called in a dry run. */
+  lock(): DirLock;
+  readonly deadlineMs: number;
+}
+
+export interface RunResult {
+  readonly job: JobName;
+  readonly outcome: Outcome;
+  readonly dryRun: boolean;
+  /** Unix epoch ms. */
+  readonly startedAtMs: number;
+  readonly durationMs: number;
+  readonly report: JobReport;
+  /** Why it failed or was skipped. */
+  readonly failure: JobFault | undefined;
+}
+
+const NO_REPORT: JobReport = { faults: [] };
+
+/** Never rejects for what goes wrong in the job: a failed job must not end the daemon. */
+export async function runJob(
+  job: RunnableJob,
+  request: RunRequest,
+  dependencies: RunJobDependencies,
+): Promise<RunResult> {
+  const startedAtMs = dependencies.clock.now();
+  const startedAt = performance.now();
+  const finish = (outcome: Outcome, report: JobReport, failure?: JobFault): RunResult => {
+    const durationMs = performance.now() - startedAt;
+    const result = { job: job.name, outcome, dryRun: request.dryRun, startedAtMs, durationMs, report, failure };
+    return recorded(result, dependencies);
+  };
+  let lock: DirLock | undefined;
+  try {
+    lock = request.dryRun ? undefined : dependencies.lock();
+    const deadline = AbortSignal.timeout(dependencies.deadlineMs);
+    const report = await job.run({ ...request, signal: AbortSignal.any([request.signal, deadline]) });
+    return finish(...outcomeOf(withDeadlineFault(report, deadline)));
+  } catch (error) {
+    const failure = { kind: errorKind(error), message: errorMessage(error) };
+    if (failure.kind === 'internal') dependencies.log.error({ err: error, job: job.name }, 'job threw');
+    return finish(failure.kind === 'locked' ? 'skipped' : 'failed', NO_REPORT, failure);
+  } finally {
+    lock?.release();
+  }
+}
+
+/** A run that is not begun, since the one before it is still at work. */
+export function skippedRun(
+  job: JobName,
+  message: string,
+  dependencies: Pick<RunJobDependencies, 'clock' | 'log' | 'ledger'>,
+): RunResult {
+  return recorded(
+    {
+      job,
+      outcome: 'skipped',
+      dryRun: false,
+      startedAtMs: dependencies.clock.now(),
+      durationMs: 0,
+      report: NO_REPORT,
+      failure: { kind: 'locked', message },
+    },
+    dependencies,
+  );
+}
+
+function outcomeOf(report: JobReport): [Outcome, JobReport, JobFault | undefined] {
+  if (report.failure !== undefined) return ['failed', report, report.failure];
+  const isWhole = report.faults.length === 0 && report.stopped !== true;
+  return [isWhole ? 'ok' : 'partial', report, undefined];
+}
+
+function withDeadlineFault(report: JobReport, deadline: AbortSignal): JobReport {
+  if (!deadline.aborted || report.stopped !== true) return report;
+  const fault: JobFault = { kind: 'io', message: 'the deadline has passed; the next run goes on from here' };
+  return { ...report, faults: [...report.faults, fault] };
+}
+
+function recorded(
+  result: RunResult,
+  { clock, log, ledger }: Pick<RunJobDependencies, 'clock' | 'log' | 'ledger'>,
+): RunResult {
+  const final = ledger === undefined ? result : written(result, ledger, clock);
+  logSummary(final, log);
+  return final;
+}
+
+/** A run that cannot be written down has failed, whatever it did: its record is a part of the promise. */
+function written(result: RunResult, ledger: NonNullable<RunJobDependencies['ledger']>, clock: Clock): RunResult {
+  const { job, outcome, startedAtMs, report } = result;
+  try {
+    const finishedAtMs = clock.now();
+    ledger.recordRun({ job, outcome, startedAtMs, finishedAtMs, report, ...figuresOf(result, finishedAtMs) });
+    return result;
+  } catch (error) {
+    if (!(error instanceof OperatingError)) throw error;
+    const failure = result.failure ?? { kind: error.kind, message: error.message };
+    return { ...result, outcome: outcome === 'skipped' ? outcome : 'failed', failure };
+  }
+}
+
+/** How many faults stand in a log line or a document: a broken tree must not flood them. */
+const FAULTS_SHOWN = 20;
+
+export function shownFaults({ report, failure }: RunResult): readonly JobFault[] {
+  const faults = failure === undefined ? report.faults : [failure, ...report.faults];
+  if (faults.length <= FAULTS_SHOWN) return faults;
+  const kind: ErrorKind = faults[FAULTS_SHOWN]?.kind ?? 'internal';
+  return [...faults.slice(0, FAULTS_SHOWN), { kind, message: `and ${faults.length - FAULTS_SHOWN} more` }];
+}
+
+function logSummary(result: RunResult, log: Logger): void {
+  const { job, outcome, dryRun, durationMs, report } = result;
+  const { observed, kept, removed, swept, purged } = report;
+  const fields = {
+    job,
+    outcome,
+    ...(dryRun ? { dryRun } : {}),
+    durationSeconds: Math.round(durationMs) / 1000,
+    ...(observed === undefined ? {} : { observed }),
+    ...(kept === undefined ? {} : { kept }),
+    ...(removed === undefined ? {} : { removed }),
+    ...(swept === undefined ? {} : { swept }),
+    ...(purged === undefined ? {} : { purged }),
+    errors: shownFaults(result),
+  };
+  if (outcome === 'ok') log.info(fields, 'job finished');
+  else if (outcome === 'failed') log.error(fields, 'job failed');
+  else log.warn(fields, outcome === 'skipped' ? 'job skipped' : 'job finished in part');
+}
