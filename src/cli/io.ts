@@ -1,0 +1,12 @@
+/** What the outside world gives a command, so that commands can be run in tests as in life. */
+
+export interface CliIo {
+  readonly argv: readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly home: string;
+  readonly workingDirectory: string;
+  readonly stdout: NodeJS.WriteStream;
+  readonly stderr: NodeJS.WriteStream;
+  /** Aborted by the first SIGTERM or SIGINT. */
+  readonly shutdown: AbortSignal;
+}

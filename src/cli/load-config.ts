@@ -1,0 +1,63 @@
+/** From command line, environment and file to the configuration, with every fault of all of them at once. */
+
+import { readFileSync } from 'node:fs';
+import { isAbsolute, resolve } from 'node:path';
+import { CONFIG_FILE_VARIABLE, type ConfigSources, type ResolvedConfig, resolveConfig } from '../config/config.ts';
+import { flagOf, SETTING_PATHS, type SettingPath } from '../config/settings.ts';
+import { ConfigError, errorMessage } from '../errors.ts';
+import type { CliIo } from './io.ts';
+
+/** Options as commander gives them: by the camel-cased flag. */
+export type RawOptions = Readonly<Record<string, unknown>>;
+
+const CRON_SETTINGS = ['schedule.sweep', 'schedule.prune', 'schedule.purge'] as const satisfies SettingPath[];
+
+/** @throws ConfigError */
+export async function loadConfig(options: RawOptions, io: CliIo): Promise<ResolvedConfig> {
+  const file = readConfigFile(options.config ?? io.environment[CONFIG_FILE_VARIABLE], io);
+  const flags: Record<string, unknown> = {};
+  for (const path of SETTING_PATHS) {
+    const value = options[optionName(path)];
+    if (value !== undefined) flags[path] = value;
+  }
+  const sources: ConfigSources = {
+    flags,
+    environment: io.environment,
+    home: io.home,
+    ...(file === undefined ? {} : { file }),
+  };
+  const resolved = resolveConfig(sources);
+  await checkPatterns(resolved);
+  return resolved;
+}
+
+/** Only patterns that somebody wrote are checked: for the defaults, loading the scheduler would be wasted time. */
+async function checkPatterns({ config, origins }: ResolvedConfig): Promise<void> {
+  const written = CRON_SETTINGS.filter((path) => origins[path] !== 'default');
+  if (written.length === 0) return;
+  const { cronFault } = await import('../schedule.ts');
+  const faults = written.flatMap((path) => {
+    const fault = cronFault(config[path], config['schedule.timeZone']);
+    return fault === undefined ? [] : [`${path}: ${JSON.stringify(config[path])}: ${fault}`];
+  });
+  if (faults.length > 0) throw new ConfigError(faults);
+}
+
+function readConfigFile(value: unknown, io: CliIo): ConfigSources['file'] {
+  if (value === undefined) return undefined;
+  if (typeof value !== 'string' || value === '')
+    throw new ConfigError([`--config: ${JSON.stringify(value)}: expected a file`]);
+  const path = isAbsolute(value) ? value : resolve(io.workingDirectory, value);
+  try {
+    return { path, text: readFileSync(path, 'utf8') };
+  } catch (error) {
+    throw new ConfigError([`--config: ${path}: ${errorMessage(error)}`]);
+  }
+}
+
+/** `trash.keep` → `trashKeep`, as commander names the value of `--trash-keep`. */
+export function optionName(path: SettingPath): string {
+  return flagOf(path)
+    .slice(2)
+    .replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}

@@ -1,0 +1,45 @@
+/** `pin`, `unpin`, `pins`: the keep list by hand. */
+
+import { systemClock } from '../clock.ts';
+import { EXIT_CODES } from '../errors.ts';
+import { KeepList } from '../sessions/live-sources/keep-list.ts';
+import type { CommandContext } from './program.ts';
+import { parseSessionIds } from './session-ids.ts';
+import { formatAge, renderTable } from './terminal.ts';
+
+export async function pinSessions(context: CommandContext, args: readonly string[]): Promise<number> {
+  return change(context, args, 'pinned', 'was pinned already', (list, id) => list.pin(id));
+}
+
+export async function unpinSessions(context: CommandContext, args: readonly string[]): Promise<number> {
+  return change(context, args, 'unpinned', 'was not pinned', (list, id) => list.unpin(id));
+}
+
+export async function listPins({ io, json, colors, resolved }: CommandContext): Promise<number> {
+  const pins = new KeepList(resolved.config.stateDir).list();
+  if (json) {
+    const document = pins.map(({ sessionId, pinnedAtMs }) => ({ sessionId, pinnedAt: new Date(pinnedAtMs) }));
+    io.stdout.write(`${JSON.stringify({ pins: document })}\n`);
+  } else if (pins.length === 0) {
+    io.stdout.write('No session is pinned.\n');
+  } else {
+    const nowMs = systemClock.now();
+    const rows = pins.map(({ sessionId, pinnedAtMs }) => [sessionId, formatAge(pinnedAtMs, nowMs)]);
+    io.stdout.write(`${renderTable(['SESSION', 'PINNED'], rows, colors)}\n`);
+  }
+  return EXIT_CODES.ok;
+}
+
+function change(
+  { io, json, resolved }: CommandContext,
+  args: readonly string[],
+  done: string,
+  notDone: string,
+  apply: (list: KeepList, id: ReturnType<typeof parseSessionIds>[number]) => boolean,
+): number {
+  const list = new KeepList(resolved.config.stateDir);
+  const results = parseSessionIds(args).map((sessionId) => ({ sessionId, changed: apply(list, sessionId) }));
+  if (json) io.stdout.write(`${JSON.stringify({ [done]: results })}\n`);
+  else for (const { sessionId, changed } of results) io.stdout.write(`${sessionId} ${changed ? done : notDone}\n`);
+  return EXIT_CODES.ok;
+}

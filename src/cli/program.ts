@@ -1,0 +1,224 @@
+/** The command line: what there is to call, and its help. Each command is loaded when it is called, so that starting is cheap. */
+
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { nearest, type ResolvedConfig } from '../config/config.ts';
+import { flagOf, SETTING_PATHS, settingTable, variableOf } from '../config/settings.ts';
+import { EXIT_CODES, errorKind, errorMessage, OperatingError } from '../errors.ts';
+import { JOB_NAMES, type JobName } from '../jobs/job.ts';
+import { createLogger, type Logger } from '../log.ts';
+import { packageVersion } from '../version.ts';
+import type { CliIo } from './io.ts';
+import { loadConfig, type RawOptions } from './load-config.ts';
+import { type Colors, colorsFor } from './terminal.ts';
+
+/** What every command is given. */
+export interface CommandContext {
+  readonly io: CliIo;
+  readonly resolved: ResolvedConfig;
+  readonly log: Logger;
+  readonly json: boolean;
+  readonly dryRun: boolean;
+  readonly colors: Colors;
+}
+
+type Action = (context: CommandContext, args: readonly unknown[], options: RawOptions) => Promise<number>;
+
+const EXIT_CODE_HELP = `
+Exit codes:
+  0   all is well
+  64  the command line is wrong
+  65  data is damaged, or what was asked for is not there
+  69  a database, a port or another source is not available
+  70  internal error
+  73  the Claude directory is not there or not safe to work in
+  74  an I/O error, or only a part was done
+  75  another run or worker holds the lock
+  78  the configuration is wrong
+
+Settings can also stand in a file (--config, YAML or JSON) and in the environment
+(--max-age is SWEEPER_MAX_AGE). A flag beats the environment, the environment the file.
+`;
+
+/** Runs one command line. @returns the exit code; never rejects for what an operator can do wrong */
+export async function runCli(io: CliIo): Promise<number> {
+  let exitCode: number = EXIT_CODES.ok;
+  const program = buildProgram(io, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync([...io.argv], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_CODES.ok : EXIT_CODES.usage;
+    io.stderr.write(`${describeFailure(error)}\n`);
+    return EXIT_CODES[errorKind(error)];
+  }
+}
+
+function describeFailure(error: unknown): string {
+  const lines = errorMessage(error).split('\n');
+  const text = lines.map((line) => `claude-session-sweeper: ${line}`).join('\n');
+  // Only of an error that nobody foresaw is it worth knowing where it came from.
+  return error instanceof OperatingError || !(error instanceof Error) ? text : `${text}\n${error.stack}`;
+}
+
+function buildProgram(io: CliIo, setExitCode: (code: number) => void): Command {
+  const program = new Command('claude-session-sweeper')
+    .description(
+      'Keeps Claude Code transcripts and the resume map healthy.\nWithout a command: the daemon, or, with --run-now, one run of all jobs.',
+    )
+    .version(packageVersion())
+    .exitOverride()
+    // A misspelt command would else be “too many arguments” of the daemon.
+    .allowExcessArguments()
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text),
+    })
+    .addHelpText('after', EXIT_CODE_HELP)
+    .option('--run-now', 'run sweep, prune and purge once and leave')
+    .option('--job <NAME>', 'with --run-now: only this job; may be given more than once', collectJob)
+    .option('--dry-run', 'with --run-now: show what would be done, and change nothing')
+    .option('--json', 'one JSON document on stdout')
+    .option('--config <FILE>', 'settings from a YAML or JSON file');
+  addSettingOptions(program, io);
+  const bind =
+    (action: Action) =>
+    async (...args: unknown[]) => {
+      const command = args.pop() as Command;
+      args.pop();
+      const options = command.optsWithGlobals();
+      setExitCode(await action(await contextFor(io, options, command !== program), args, options));
+    };
+  program.action(bind(async (context, _args, options) => runDefault(program, context, options)));
+  addSessionCommands(program, bind);
+  addTrashCommands(program, bind);
+  addPinCommands(program, bind);
+  program
+    .command('status')
+    .description('last and next runs, disk use by project, and what the next prune would take')
+    .action(bind(async (context) => (await import('./status.ts')).showStatus(context)));
+  program
+    .command('check-config')
+    .description('show the effective configuration and where each value comes from')
+    .action(bind(async (context) => (await import('./check-config.ts')).checkConfig(context)));
+  return program;
+}
+
+function addSettingOptions(program: Command, io: CliIo): void {
+  const table = settingTable(io);
+  for (const path of SETTING_PATHS) {
+    const { argument, description, defaultText } = table[path];
+    const help = `${description} (${variableOf(path)}; default ${defaultText})`.replaceAll('`', '');
+    const option = new Option(`${flagOf(path)} <${argument}>`, help);
+    if (path === 'claudeDir') option.argParser((value: string, previous?: string[]) => [...(previous ?? []), value]);
+    program.addOption(option);
+  }
+}
+
+function addSessionCommands(program: Command, bind: (action: Action) => (...args: unknown[]) => Promise<void>): void {
+  const sessions = program.command('sessions').description('look at and change the resume map');
+  const load = () => import('./sessions.ts');
+  sessions
+    .command('list')
+    .description('every row, last used first')
+    .action(bind(async (context) => (await load()).listSessions(context)));
+  sessions
+    .command('get <key>')
+    .description('the session of a key')
+    .action(bind(async (context, [key]) => (await load()).getSession(context, String(key))));
+  sessions
+    .command('set <key> <session-id>')
+    .description('let a key resume a session')
+    .action(bind(async (context, [key, id]) => (await load()).setSession(context, String(key), String(id))));
+  sessions
+    .command('drop <key>')
+    .description('forget the session of a key')
+    .action(bind(async (context, [key]) => (await load()).dropSession(context, String(key))));
+  sessions
+    .command('drop-issue <repo> <issue>')
+    .description('forget the sessions of all agents on one issue or pull request')
+    .option('--forge <NAME>', 'only of this forge')
+    .action(
+      bind(async (context, [repo, issue], options) =>
+        (await load()).dropIssue(context, String(repo), String(issue), options.forge as string | undefined),
+      ),
+    );
+}
+
+function addTrashCommands(program: Command, bind: (action: Action) => (...args: unknown[]) => Promise<void>): void {
+  const trash = program.command('trash').description('what was removed, and how it comes back');
+  const load = () => import('./trash.ts');
+  trash
+    .command('list')
+    .description('sessions in the trash, newest first')
+    .action(bind(async (context) => (await load()).listTrash(context)));
+  trash
+    .command('restore <session-id...>')
+    .description('bring sessions back to where they were, times included')
+    .option('--pin', 'pin them too, so that the next prune does not take them again')
+    .action(
+      bind(async (context, [ids], options) =>
+        (await load()).restoreFromTrash(context, ids as string[], options.pin === true),
+      ),
+    );
+  trash
+    .command('purge')
+    .description('destroy what has lain in the trash for longer than trash.keep')
+    .action(bind(async (context) => (await load()).purgeTrash(context)));
+}
+
+function addPinCommands(program: Command, bind: (action: Action) => (...args: unknown[]) => Promise<void>): void {
+  const load = () => import('./pins.ts');
+  program
+    .command('pin <session-id...>')
+    .description('keep sessions, whatever their age')
+    .action(bind(async (context, [ids]) => (await load()).pinSessions(context, ids as string[])));
+  program
+    .command('unpin <session-id...>')
+    .description('let their age decide again')
+    .action(bind(async (context, [ids]) => (await load()).unpinSessions(context, ids as string[])));
+  program
+    .command('pins')
+    .description('every pinned session')
+    .action(bind(async (context) => (await load()).listPins(context)));
+}
+
+async function runDefault(program: Command, context: CommandContext, options: RawOptions): Promise<number> {
+  const [unknown] = program.args;
+  if (unknown !== undefined) {
+    const names = program.commands.map((command) => command.name());
+    program.error(`error: unknown command '${unknown}'\n(Did you mean ${nearest(unknown, names)}?)`);
+  }
+  if (options.runNow === true) {
+    const { runNow } = await import('./run-now.ts');
+    return runNow(context, (options.job as JobName[] | undefined) ?? [...JOB_NAMES]);
+  }
+  for (const flag of ['job', 'dryRun', 'json']) {
+    if (options[flag] === undefined) continue;
+    const name = flag === 'dryRun' ? 'dry-run' : flag;
+    program.error(`error: --${name} goes with --run-now or a command`);
+  }
+  const { runDaemon } = await import('./daemon.ts');
+  return runDaemon(context);
+}
+
+async function contextFor(io: CliIo, options: RawOptions, isCommand: boolean): Promise<CommandContext> {
+  const resolved = await loadConfig(options, io);
+  // A person at a terminal reads the result itself; lines of JSON between would only be in the way.
+  const isQuiet = (isCommand || options.runNow === true) && io.stderr.isTTY && resolved.origins.logLevel === 'default';
+  return {
+    io,
+    resolved,
+    log: createLogger(isQuiet ? 'silent' : resolved.config.logLevel),
+    json: options.json === true,
+    dryRun: options.dryRun === true,
+    colors: colorsFor(io.stdout, io.environment),
+  };
+}
+
+function collectJob(value: string, previous: JobName[] | undefined): JobName[] {
+  const job = JOB_NAMES.find((name) => name === value);
+  if (job === undefined) throw new InvalidArgumentError(`Allowed: ${JOB_NAMES.join(', ')}.`);
+  return [...new Set([...(previous ?? []), job])];
+}

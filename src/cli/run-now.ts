@@ -1,0 +1,147 @@
+/** `--run-now`: every job once, or some, one after the other; and how a run is told to people and to programs. */
+
+import { formatBytes } from '../byte-size.ts';
+import { systemClock } from '../clock.ts';
+import { EXIT_CODES } from '../errors.ts';
+import { lockClaudeDirs } from '../job-thread/compose-job.ts';
+import { threadJob } from '../job-thread/run-in-thread.ts';
+import { JOB_NAMES, type JobName, type RemovedSession } from '../jobs/job.ts';
+import { Ledger } from '../ledger/ledger.ts';
+import { type RunResult, runJob, shownFaults } from '../run-job.ts';
+import type { CommandContext } from './program.ts';
+import { formatAge, formatAmount, formatCount, formatReasons, progressOn, renderTable } from './terminal.ts';
+
+/** More rows than a person reads; `--json` has them all. */
+const SESSIONS_LISTED = 40;
+
+export async function runNow(context: CommandContext, jobs: readonly JobName[]): Promise<number> {
+  const results = await runJobs(context, jobs);
+  const { stdout } = context.io;
+  if (context.json) stdout.write(`${JSON.stringify({ jobs: results.map(toDocument) })}\n`);
+  else stdout.write(`${renderResults(results, context)}\n`);
+  return exitCodeOf(results, context.io.shutdown.aborted);
+}
+
+/** Runs jobs in their fixed order: sweep, prune, purge. */
+export async function runJobs(context: CommandContext, jobs: readonly JobName[]): Promise<RunResult[]> {
+  const { config } = context.resolved;
+  const { log, dryRun, io } = context;
+  const ledger = dryRun ? undefined : Ledger.open(config.stateDir);
+  const progress = progressOn(io.stderr);
+  const results: RunResult[] = [];
+  try {
+    for (const job of JOB_NAMES.filter((name) => jobs.includes(name))) {
+      if (io.shutdown.aborted) break;
+      const request = {
+        dryRun,
+        afterSweep: jobs.includes('sweep-sessions'),
+        signal: io.shutdown,
+        onProgress: progress.show,
+      };
+      const dependencies = {
+        clock: systemClock,
+        log,
+        ledger,
+        lock: () => lockClaudeDirs(config),
+        deadlineMs: config.runDeadline,
+      };
+      results.push(await runJob(threadJob(job, config), request, dependencies));
+      progress.clear();
+    }
+    return results;
+  } finally {
+    progress.clear();
+    ledger?.close();
+  }
+}
+
+/** The worst that happened; a run that was asked to stop and did so in order is none. */
+export function exitCodeOf(results: readonly RunResult[], wasStopped: boolean): number {
+  const failed = results.find((result) => result.outcome === 'failed');
+  if (failed !== undefined) return EXIT_CODES[failed.failure?.kind ?? 'internal'];
+  if (results.some((result) => result.outcome === 'skipped')) return EXIT_CODES.locked;
+  const isPartial = results.some((result) => {
+    return result.outcome === 'partial' && !(wasStopped && result.report.faults.length === 0);
+  });
+  return isPartial ? EXIT_CODES.io : EXIT_CODES.ok;
+}
+
+/** One job of the document that `--json` prints. */
+export function toDocument(result: RunResult): object {
+  const { job, outcome, dryRun, startedAtMs, durationMs, report } = result;
+  const { observed, kept, removed, removedSessions, swept, purged, trash, liveIds } = report;
+  const optional = { observed, kept, removed: removedPart(removed), swept, purged, trash, liveIds, removedSessions };
+  const present = Object.entries(optional).filter(([, value]) => value !== undefined);
+  return {
+    job,
+    outcome,
+    dryRun,
+    startedAt: new Date(startedAtMs).toISOString(),
+    durationSeconds: Math.round(durationMs) / 1000,
+    ...Object.fromEntries(present),
+    errors: shownFaults(result),
+  };
+}
+
+function removedPart(removed: RunResult['report']['removed']): object | undefined {
+  if (removed === undefined) return undefined;
+  const { sessions, files, bytes, byReason } = removed;
+  return { sessions, files, bytes, byReason };
+}
+
+export function renderResults(results: readonly RunResult[], context: CommandContext): string {
+  const { colors, dryRun } = context;
+  const blocks = results.map((result, index) => renderResult(result, results[index - 1], context));
+  if (dryRun) blocks.unshift(colors.bold('Dry run: this is what would be done; nothing is changed.'));
+  return blocks.join('\n\n');
+}
+
+function renderResult(result: RunResult, before: RunResult | undefined, context: CommandContext): string {
+  const { colors, dryRun } = context;
+  const { job, outcome, durationMs, report } = result;
+  const color = outcome === 'ok' ? colors.green : outcome === 'failed' ? colors.red : colors.yellow;
+  const lines = [`${colors.bold(job)}  ${color(outcome)}  ${(durationMs / 1000).toFixed(2)} s`];
+  const { observed, removed, removedSessions, swept, purged, trash, kept } = report;
+  if (observed !== undefined) {
+    const orphans = observed.orphans > 0 ? ` (${observed.orphans} without a transcript)` : '';
+    lines.push(`  found      ${formatAmount(observed)}${orphans}`);
+  }
+  if (removed !== undefined) {
+    const why = removed.sessions > 0 ? ` (${formatReasons(removed.byReason)})` : '';
+    lines.push(`  ${dryRun ? 'would go' : 'to trash'}   ${formatAmount(removed)}${why}`);
+  }
+  if (swept !== undefined) {
+    lines.push(
+      `  ${dryRun ? 'would go' : 'swept   '}   ${formatCount(swept.expired, 'expired row')}, ${swept.dangling} dangling`,
+    );
+  }
+  if (purged !== undefined) lines.push(`  ${dryRun ? 'would go' : 'purged  '}   ${formatAmount(purged)}`);
+  if (kept !== undefined && Object.keys(kept).length > 0) lines.push(`  kept       ${formatReasons(kept)}`);
+  if (trash !== undefined) lines.push(`  in trash   ${formatAmount(trash)}`);
+  const isAsBefore = result.failure !== undefined && result.failure.message === before?.failure?.message;
+  for (const { kind, message } of shownFaults(result)) {
+    lines.push(`  ${colors.red(kind)}: ${isAsBefore ? 'as above' : message}`);
+  }
+  if (removedSessions !== undefined && removedSessions.length > 0) {
+    lines.push('', renderSessions(removedSessions, context));
+  }
+  return lines.join('\n');
+}
+
+/** The oldest first: the top of the list is what a person doubts least. */
+function renderSessions(sessions: readonly RemovedSession[], { colors }: CommandContext): string {
+  const nowMs = systemClock.now();
+  const oldestFirst = sessions.toSorted((left, right) => left.newestMtimeMs - right.newestMtimeMs);
+  const rows = oldestFirst
+    .slice(0, SESSIONS_LISTED)
+    .map(({ sessionId, reason, newestMtimeMs, bytes, project }) => [
+      sessionId,
+      reason,
+      formatAge(newestMtimeMs, nowMs),
+      formatBytes(bytes),
+      project ?? '-',
+    ]);
+  const table = renderTable(['SESSION', 'WHY', 'LAST USED', 'SIZE', 'PROJECT'], rows, colors, [3]);
+  const more = sessions.length - rows.length;
+  return more > 0 ? `${table}\n… and ${formatCount(more, 'more session')} (--json lists them all)` : table;
+}

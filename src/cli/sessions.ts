@@ -1,0 +1,109 @@
+/** `sessions …`: the resume map by hand. */
+
+import { systemClock } from '../clock.ts';
+import { EXIT_CODES, OperatingError } from '../errors.ts';
+import { openResumeMap, openResumeMapForReading } from '../sessions/open-sources.ts';
+import type { ResumeMap, ResumeRow } from '../sessions/resume-map/resume-map.ts';
+import { isStale } from '../sessions/resume-map/row-age.ts';
+import type { CommandContext } from './program.ts';
+import { formatAge, formatCount, renderTable } from './terminal.ts';
+
+export async function listSessions(context: CommandContext): Promise<number> {
+  const rows = (await readRows(context)).sort((left, right) => right.lastUsedAtMs - left.lastUsedAtMs);
+  showRows(context, rows, { sessions: rows.map((row) => toDocument(context, row)) });
+  return EXIT_CODES.ok;
+}
+
+/** Only looks: unlike a host's `getSession`, it leaves a stale row where it is. */
+export async function getSession(context: CommandContext, key: string): Promise<number> {
+  const row = (await readRows(context)).find((candidate) => candidate.key === key);
+  if (row === undefined) throw notThere(key);
+  showRows(context, [row], toDocument(context, row));
+  return EXIT_CODES.ok;
+}
+
+export async function setSession(context: CommandContext, key: string, sessionId: string): Promise<number> {
+  return changeMap(context, async (map) => {
+    await map.setSession(key, sessionId);
+    return { text: `${key} resumes ${sessionId}`, document: { key, sessionId } };
+  });
+}
+
+export async function dropSession(context: CommandContext, key: string): Promise<number> {
+  return changeMap(context, async (map) => {
+    if (!(await map.dropSession(key))) throw notThere(key);
+    return { text: `${key} is dropped`, document: { key, dropped: 1 } };
+  });
+}
+
+export async function dropIssue(
+  context: CommandContext,
+  repo: string,
+  issue: string,
+  forge: string | undefined,
+): Promise<number> {
+  return changeMap(context, async (map) => {
+    const dropped = await map.dropAllForIssue(repo, issue, forge === undefined ? {} : { forge });
+    return {
+      text: `${formatCount(dropped, 'session')} of ${repo}:${issue} dropped`,
+      document: { repo, issue, dropped },
+    };
+  });
+}
+
+async function readRows({ resolved }: CommandContext): Promise<ResumeRow[]> {
+  const map = openResumeMapForReading(resolved.config, systemClock);
+  if (map === undefined) return [];
+  try {
+    return await map.listSessions();
+  } finally {
+    await map.close();
+  }
+}
+
+async function changeMap(
+  { resolved, io, json, dryRun }: CommandContext,
+  change: (map: ResumeMap) => Promise<{ readonly text: string; readonly document: object }>,
+): Promise<number> {
+  if (dryRun) throw new OperatingError('usage', '--dry-run goes with --run-now and trash purge');
+  const map = openResumeMap(resolved.config, systemClock);
+  try {
+    const { text, document } = await change(map);
+    io.stdout.write(json ? `${JSON.stringify(document)}\n` : `${text}\n`);
+    return EXIT_CODES.ok;
+  } finally {
+    await map.close();
+  }
+}
+
+function showRows(context: CommandContext, rows: readonly ResumeRow[], document: object): void {
+  const { io, json, colors } = context;
+  if (json) {
+    io.stdout.write(`${JSON.stringify(document)}\n`);
+    return;
+  }
+  if (rows.length === 0) {
+    io.stdout.write('The resume map is empty.\n');
+    return;
+  }
+  const nowMs = systemClock.now();
+  const cells = rows.map((row) => [
+    row.key,
+    row.sessionId,
+    formatAge(row.lastUsedAtMs, nowMs),
+    isStaleRow(context, row) ? 'stale' : '',
+  ]);
+  io.stdout.write(`${renderTable(['KEY', 'SESSION', 'LAST USED', ''], cells, colors)}\n`);
+}
+
+function toDocument(context: CommandContext, row: ResumeRow): object {
+  return { ...row, stale: isStaleRow(context, row) };
+}
+
+function isStaleRow({ resolved }: CommandContext, row: ResumeRow): boolean {
+  return isStale(row.lastUsedAtMs, systemClock.now(), resolved.config['sessions.maxAge']);
+}
+
+function notThere(key: string): OperatingError {
+  return new OperatingError('bad-data', `session ${JSON.stringify(key)}: there is no such key in the resume map`);
+}

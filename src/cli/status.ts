@@ -1,0 +1,119 @@
+/** `status`: how the worker and the disk are doing. Looks only. */
+
+import { formatBytes } from '../byte-size.ts';
+import { systemClock } from '../clock.ts';
+import { JOB_NAMES, type JobName, type ProjectUse, type SessionUse } from '../jobs/job.ts';
+import { type FinishedRun, Ledger } from '../ledger/ledger.ts';
+import type { RunResult } from '../run-job.ts';
+import { Schedule } from '../schedule.ts';
+import type { CommandContext } from './program.ts';
+import { exitCodeOf, runJobs, toDocument } from './run-now.ts';
+import { formatAge, formatAmount, formatCount, formatReasons, formatTime, renderTable } from './terminal.ts';
+
+const PROJECTS_LISTED = 15;
+
+interface JobStatus {
+  readonly job: JobName;
+  readonly last: FinishedRun | undefined;
+  readonly nextMs: number | undefined;
+}
+
+export async function showStatus(context: CommandContext): Promise<number> {
+  const jobs = readJobs(context);
+  const [prune] = await runJobs({ ...context, dryRun: true }, ['prune-transcripts']);
+  if (prune === undefined) return exitCodeOf([], true);
+  const { io, json } = context;
+  io.stdout.write(
+    json ? `${JSON.stringify(statusDocument(jobs, prune))}\n` : `${renderStatus(jobs, prune, context)}\n`,
+  );
+  return exitCodeOf([prune], io.shutdown.aborted);
+}
+
+function readJobs({ resolved: { config } }: CommandContext): JobStatus[] {
+  const schedule = new Schedule({
+    patterns: {
+      'sweep-sessions': config['schedule.sweep'],
+      'prune-transcripts': config['schedule.prune'],
+      'purge-trash': config['schedule.purge'],
+    },
+    timeZone: config['schedule.timeZone'],
+    jitterMs: config['schedule.jitter'],
+    clock: systemClock,
+    onDue: () => undefined,
+  });
+  const ledger = Ledger.openForReading(config.stateDir);
+  try {
+    return JOB_NAMES.map((job) => ({ job, last: ledger?.lastRun(job), nextMs: schedule.nextRunMs(job) }));
+  } finally {
+    ledger?.close();
+    schedule.stop();
+  }
+}
+
+function statusDocument(jobs: readonly JobStatus[], prune: RunResult): object {
+  const { projects, largest, oldest } = prune.report;
+  return {
+    jobs: jobs.map(({ job, last, nextMs }) => ({
+      job,
+      lastRun: last === undefined ? null : { outcome: last.outcome, startedAt: new Date(last.startedAtMs) },
+      nextRun: nextMs === undefined ? null : new Date(nextMs),
+    })),
+    nextPrune: toDocument(prune),
+    projects,
+    largest,
+    oldest,
+  };
+}
+
+function renderStatus(jobs: readonly JobStatus[], prune: RunResult, context: CommandContext): string {
+  const { colors } = context;
+  const nowMs = systemClock.now();
+  const { observed, removed, kept, trash, projects = [], largest = [], oldest = [] } = prune.report;
+  const runs = jobs.map(({ job, last, nextMs }) => [
+    job,
+    last === undefined ? 'never' : `${last.outcome}, ${formatAge(last.startedAtMs, nowMs)}`,
+    formatTime(nextMs),
+  ]);
+  const blocks = [renderTable(['JOB', 'LAST RUN', 'NEXT RUN (while a daemon runs)'], runs, colors)];
+  if (prune.failure !== undefined) {
+    return [...blocks, `${colors.red(prune.failure.kind)}: ${prune.failure.message}`].join('\n\n');
+  }
+  if (observed !== undefined && removed !== undefined) {
+    const why = removed.sessions > 0 ? ` (${formatReasons(removed.byReason)})` : '';
+    blocks.push(
+      [
+        `On disk          ${formatAmount(observed)}`,
+        `Next prune takes ${formatAmount(removed)}${why}`,
+        `It keeps         ${formatReasons(kept ?? {}) || 'nothing'}`,
+        `In the trash     ${formatAmount(trash ?? { sessions: 0, bytes: 0 })}`,
+      ].join('\n'),
+    );
+  }
+  if (projects.length > 0) blocks.push(renderProjects(projects, nowMs, colors));
+  if (largest.length > 0) blocks.push(renderUses('Largest sessions', largest, nowMs, colors));
+  if (oldest.length > 0) blocks.push(renderUses('Longest unused', oldest, nowMs, colors));
+  for (const { kind, message } of prune.report.faults) blocks.push(`${colors.yellow(kind)}: ${message}`);
+  return blocks.join('\n\n');
+}
+
+function renderProjects(projects: readonly ProjectUse[], nowMs: number, colors: CommandContext['colors']): string {
+  const biggestFirst = projects.toSorted((left, right) => right.bytes - left.bytes);
+  const rows = biggestFirst.slice(0, PROJECTS_LISTED).map(({ project, sessions, bytes, newestMtimeMs }) => {
+    return [project ?? '(no project left)', String(sessions), formatBytes(bytes), formatAge(newestMtimeMs, nowMs)];
+  });
+  const table = renderTable(['PROJECT', 'SESSIONS', 'SIZE', 'LAST USED'], rows, colors, [1, 2]);
+  const more = projects.length - rows.length;
+  return more > 0 ? `${table}\n… and ${formatCount(more, 'more project')}` : table;
+}
+
+function renderUses(
+  title: string,
+  sessions: readonly SessionUse[],
+  nowMs: number,
+  colors: CommandContext['colors'],
+): string {
+  const rows = sessions.map(({ sessionId, bytes, newestMtimeMs, project }) => {
+    return [sessionId, formatBytes(bytes), formatAge(newestMtimeMs, nowMs), project ?? '-'];
+  });
+  return `${colors.bold(title)}\n${renderTable(['SESSION', 'SIZE', 'LAST USED', 'PROJECT'], rows, colors, [1])}`;
+}

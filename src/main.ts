@@ -1,0 +1,43 @@
+#!/usr/bin/env node
+/** Process matters alone: arguments, environment, signals, exit code. The only place that reads or ends the process. */
+
+import { homedir } from 'node:os';
+import { runCli } from './cli/program.ts';
+import { EXIT_CODES, errorCode } from './errors.ts';
+
+const shutdown = new AbortController();
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.on(signal, () => {
+    // Asked twice: out at once. Whatever was in hand is settled by the next run.
+    if (shutdown.signal.aborted) process.exit(EXIT_CODES.ok);
+    shutdown.abort();
+  });
+}
+
+for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+  process.on(event, (error: unknown) => {
+    const stack = error instanceof Error ? error.stack : String(error);
+    process.stderr.write(`${JSON.stringify({ level: 'fatal', event, stack })}\n`);
+    process.exit(EXIT_CODES.internal);
+  });
+}
+
+let isStdoutBroken = false;
+process.stdout.on('error', (error) => {
+  // Whoever read it has gone: the work goes on, the exit code tells.
+  isStdoutBroken ||= errorCode(error) !== undefined;
+});
+
+const exitCode = await runCli({
+  argv: process.argv.slice(2),
+  environment: process.env,
+  home: process.env.HOME || homedir(),
+  workingDirectory: process.cwd(),
+  stdout: process.stdout,
+  stderr: process.stderr,
+  shutdown: shutdown.signal,
+});
+// Waits until a pipe has taken everything, which process.exit would cut off.
+process.stdout.write('', () => {
+  process.exit(isStdoutBroken && exitCode === EXIT_CODES.ok ? EXIT_CODES.io : exitCode);
+});

@@ -1,0 +1,95 @@
+/** When jobs run: cron times in a time zone, with jitter, and one catch-up of what was missed. The only importer of croner. */
+
+import { Cron } from 'croner';
+import type { Clock } from './clock.ts';
+import { JOB_NAMES, type JobName } from './jobs/job.ts';
+
+export interface ScheduleOptions {
+  readonly patterns: Readonly<Record<JobName, string>>;
+  readonly timeZone: string;
+  readonly jitterMs: number;
+  readonly clock: Clock;
+  onDue(job: JobName): void;
+}
+
+/** A catch-up starts soon, but not in the very moment of the start: hosts that boot together must not scan together. */
+const CATCH_UP_DELAY_MAX_MS = 10_000;
+
+export class Schedule {
+  readonly #options: ScheduleOptions;
+  readonly #crons = new Map<JobName, Cron>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+
+  constructor(options: ScheduleOptions) {
+    this.#options = options;
+    for (const job of JOB_NAMES) {
+      this.#crons.set(job, new Cron(options.patterns[job], { timezone: options.timeZone, paused: true }));
+    }
+  }
+
+  /** Starts the clockwork. @param lastRunMs when a job last ran; a job that has never run has missed nothing */
+  start(lastRunMs: (job: JobName) => number | undefined): void {
+    for (const job of JOB_NAMES) {
+      const cron = this.#cron(job);
+      // An error of the callback is ours to see: croner would stop the job for it.
+      cron.schedule(() => this.#fireLater(job, this.#jitterMaxMs(job)));
+      cron.resume();
+      if (this.isMissed(job, lastRunMs(job))) {
+        this.#fireLater(job, Math.min(this.#options.jitterMs, CATCH_UP_DELAY_MAX_MS));
+      }
+    }
+  }
+
+  /** Whether a run should have started since the last one. */
+  isMissed(job: JobName, lastRunMs: number | undefined): boolean {
+    if (lastRunMs === undefined) return false;
+    const dueMs = this.dueAfterMs(job, lastRunMs);
+    return dueMs !== undefined && dueMs <= this.#options.clock.now();
+  }
+
+  /** The next scheduled time, jitter not counted; undefined where the pattern never comes again. */
+  nextRunMs(job: JobName): number | undefined {
+    return this.dueAfterMs(job, this.#options.clock.now());
+  }
+
+  dueAfterMs(job: JobName, timeMs: number): number | undefined {
+    return this.#cron(job).nextRun(new Date(timeMs))?.getTime();
+  }
+
+  stop(): void {
+    for (const cron of this.#crons.values()) cron.stop();
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+  }
+
+  /** Never so late that it comes near the next time. */
+  #jitterMaxMs(job: JobName): number {
+    const nowMs = this.#options.clock.now();
+    const nextMs = this.dueAfterMs(job, nowMs) ?? nowMs;
+    return Math.min(this.#options.jitterMs, (nextMs - nowMs) / 2);
+  }
+
+  #fireLater(job: JobName, delayMaxMs: number): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      this.#options.onDue(job);
+    }, Math.random() * delayMaxMs);
+    this.#timers.add(timer);
+  }
+
+  #cron(job: JobName): Cron {
+    const cron = this.#crons.get(job);
+    if (cron === undefined) throw new Error(`no schedule for ${job}`);
+    return cron;
+  }
+}
+
+/** Why a pattern is none; undefined where it is one. */
+export function cronFault(pattern: string, timeZone: string): string | undefined {
+  try {
+    const cron = new Cron(pattern, { timezone: timeZone, paused: true });
+    return cron.nextRun() === null ? 'the pattern never comes' : undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}

@@ -1,0 +1,226 @@
+/** The daemon: acquires what it needs in order, runs jobs by their schedule, releases in reverse. */
+
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Clock } from './clock.ts';
+import type { Config } from './config/config.ts';
+import { errorMessage } from './errors.ts';
+import { type HttpServer, type ReadinessCheck, startHttpServer } from './http.ts';
+import { JobQueue } from './job-queue.ts';
+import { lockClaudeDirs, openClaudeDirs } from './job-thread/compose-job.ts';
+import { threadJob } from './job-thread/run-in-thread.ts';
+import { JOB_NAMES, type JobName, type Outcome } from './jobs/job.ts';
+import { Ledger } from './ledger/ledger.ts';
+import type { Logger } from './log.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import { type RunJobDependencies, runJob, skippedRun } from './run-job.ts';
+import { Schedule } from './schedule.ts';
+import { openResumeMap, openSources } from './sessions/open-sources.ts';
+import type { SqliteResumeMap } from './sessions/resume-map/sqlite.ts';
+import { Reopened } from './sqlite/reopened.ts';
+import type { ClaudeDir } from './transcripts/claude-dir.ts';
+import { acquireDirLocks } from './transcripts/dir-lock.ts';
+
+export interface WorkerOptions {
+  readonly config: Config;
+  readonly version: string;
+  readonly log: Logger;
+  readonly clock: Clock;
+  /** Aborted when the daemon is to leave. */
+  readonly shutdown: AbortSignal;
+}
+
+/** After this the process leaves even where a job hangs; the kernel gives its lock back. */
+const SHUTDOWN_GRACE_MS = 4_500;
+/** Outcomes that count as a run of the job: a skipped one did not look. */
+const RAN: readonly Outcome[] = ['ok', 'partial', 'failed'];
+
+/**
+ * Runs until `shutdown` is aborted.
+ * @throws OperatingError where it cannot start: a failed start always ends the process
+ */
+export async function runWorker(options: WorkerOptions): Promise<void> {
+  const releases: (() => unknown)[] = [];
+  const acquire = <T>(resource: T, release: (resource: T) => unknown): T => {
+    releases.push(() => release(resource));
+    return resource;
+  };
+  try {
+    const { config, log } = options;
+    const claudeDirs = openClaudeDirs(config, (claudeDir) => acquire(claudeDir, (opened) => opened.close()));
+    acquire(acquireDirLocks(claudeDirs, 'worker'), (lock) => lock.release());
+    const worker = new Worker(options, claudeDirs);
+    acquire(worker, () => worker.closeStores());
+    worker.openStores();
+    const server = config.listen === 'off' ? undefined : await worker.serve(config.listen);
+    if (server !== undefined) acquire(server, () => server.close());
+    worker.start();
+    acquire(worker, () => worker.stop());
+    log.info(worker.startFields(server), 'worker started');
+    await aborted(options.shutdown);
+    log.info({}, 'worker stopping');
+  } finally {
+    for (const release of releases.reverse()) await release();
+  }
+}
+
+class Worker {
+  readonly #options: WorkerOptions;
+  readonly #claudeDirs: readonly ClaudeDir[];
+  readonly #ledger: Reopened<Ledger>;
+  readonly #map: Reopened<SqliteResumeMap>;
+  readonly #metrics: Metrics;
+  readonly #schedule: Schedule;
+  readonly #queue: JobQueue;
+  readonly #startedAtMs: number;
+
+  constructor(options: WorkerOptions, claudeDirs: readonly ClaudeDir[]) {
+    const { config, clock, log, version } = options;
+    this.#options = options;
+    this.#claudeDirs = claudeDirs;
+    this.#startedAtMs = clock.now();
+    this.#ledger = new Reopened(join(config.stateDir, 'ledger.db'), () => Ledger.open(config.stateDir));
+    this.#map = new Reopened(config['sessions.db'], () => openResumeMap(config, clock));
+    this.#schedule = new Schedule({
+      patterns: {
+        'sweep-sessions': config['schedule.sweep'],
+        'prune-transcripts': config['schedule.prune'],
+        'purge-trash': config['schedule.purge'],
+      },
+      timeZone: config['schedule.timeZone'],
+      jitterMs: config['schedule.jitter'],
+      clock,
+      onDue: (job) => this.#queue.add(job),
+    });
+    this.#queue = new JobQueue({
+      run: (job) => this.#run(job),
+      onOverlap: (job) => {
+        skippedRun(job, 'its run before is not through', this.#runDependencies());
+      },
+    });
+    this.#metrics = createMetrics({
+      version,
+      log,
+      figures: () => this.#ledger.get().figures(),
+      resumeTotals: async () => {
+        const map = this.#map.get();
+        const [attempts, failures] = await Promise.all([
+          map.getSessionResumeAttemptsTotal(),
+          map.getSessionResumeFailuresTotal(),
+        ]);
+        return { attempts, failures };
+      },
+      nextRunMs: (job) => this.#schedule.nextRunMs(job),
+      runningJob: () => this.#queue.running,
+    });
+  }
+
+  /** What cannot be opened now would fail every run: better to say so at the start. */
+  openStores(): void {
+    this.#ledger.get();
+    this.#map.get();
+  }
+
+  closeStores(): void {
+    this.#map.close();
+    this.#ledger.close();
+  }
+
+  serve(listen: Exclude<Config['listen'], 'off'>): Promise<HttpServer> {
+    return startHttpServer(listen, {
+      log: this.#options.log,
+      contentType: this.#metrics.contentType,
+      metrics: () => this.#metrics.render(),
+      readiness: () => this.#readiness(),
+    });
+  }
+
+  start(): void {
+    this.#schedule.start((job) => this.#lastRunMs(job));
+  }
+
+  async stop(): Promise<void> {
+    this.#schedule.stop();
+    await Promise.race([this.#queue.idle(), sleep(SHUTDOWN_GRACE_MS, undefined, { ref: false })]);
+  }
+
+  startFields(server: HttpServer | undefined): object {
+    const { config, version } = this.#options;
+    const nextRuns = JOB_NAMES.map((job) => [job, new Date(this.#schedule.nextRunMs(job) ?? Number.NaN)] as const);
+    return {
+      version,
+      claudeDirs: config.claudeDir,
+      stateDir: config.stateDir,
+      ...(server === undefined ? {} : { listen: `${server.address.address}:${server.address.port}` }),
+      nextRuns: Object.fromEntries(nextRuns),
+    };
+  }
+
+  async #run(job: JobName): Promise<void> {
+    const { config, shutdown, log } = this.#options;
+    if (shutdown.aborted) return;
+    try {
+      const request = { dryRun: false, afterSweep: false, signal: shutdown, onProgress: () => undefined };
+      this.#metrics.observeRun(await runJob(threadJob(job, config), request, this.#runDependencies()));
+    } catch (error) {
+      // The ledger could not even be opened: the run did not begin, and the daemon tries again at the next time.
+      log.error({ err: error, job }, 'job could not be begun');
+    }
+  }
+
+  #runDependencies(): RunJobDependencies {
+    const { clock, log, config } = this.#options;
+    return {
+      clock,
+      log,
+      ledger: { recordRun: (run) => this.#ledger.get().recordRun(run) },
+      lock: () => lockClaudeDirs(config),
+      deadlineMs: config.runDeadline,
+    };
+  }
+
+  async #readiness(): Promise<readonly ReadinessCheck[]> {
+    const checks: ReadinessCheck[] = [];
+    const check = async (name: string, verify: () => unknown) => {
+      try {
+        await verify();
+        checks.push({ name, fault: undefined });
+      } catch (error) {
+        checks.push({ name, fault: errorMessage(error) });
+      }
+    };
+    await check('ledger', () => this.#ledger.get().lastRun('prune-transcripts'));
+    await check('live-sources', () => this.#checkSources());
+    for (const job of JOB_NAMES) await check(job, () => this.#refuseOverdue(job));
+    return checks;
+  }
+
+  async #checkSources(): Promise<void> {
+    const opened = openSources(this.#options.config, this.#claudeDirs, this.#options.clock, false);
+    try {
+      for (const source of opened.sources) await source.check();
+    } finally {
+      opened.close();
+    }
+  }
+
+  /** Overdue: the time after the last run has passed by more than a run may take. */
+  #refuseOverdue(job: JobName): void {
+    const { clock, config } = this.#options;
+    const sinceMs = Math.max(this.#lastRunMs(job) ?? 0, this.#startedAtMs);
+    const dueMs = this.#schedule.dueAfterMs(job, sinceMs);
+    if (dueMs === undefined || clock.now() <= dueMs + config['schedule.jitter'] + config.runDeadline) return;
+    throw new Error(`overdue since ${new Date(dueMs).toISOString()}`);
+  }
+
+  #lastRunMs(job: JobName): number | undefined {
+    const times = RAN.map((outcome) => this.#ledger.get().lastRun(job, outcome)?.startedAtMs);
+    const known = times.filter((timeMs) => timeMs !== undefined);
+    return known.length === 0 ? undefined : Math.max(...known);
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}
