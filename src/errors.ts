@@ -13,6 +13,19 @@ export const EXIT_CODES = {
   config: 78,
 } as const;
 
+/** What each exit code tells an operator; the help and the README show these words. */
+export const EXIT_CODE_MEANINGS: Readonly<Record<ExitKind, string>> = {
+  ok: 'all is well',
+  usage: 'the command line is wrong',
+  'bad-data': 'data is damaged, or what was asked for is not there',
+  unavailable: 'a database, a port or another source is not available',
+  internal: 'internal error',
+  'unsafe-root': 'the Claude directory is not there, or not safe to work in',
+  io: 'an I/O error, or only a part was done',
+  locked: 'another run or worker holds the lock',
+  config: 'the configuration is wrong',
+};
+
 export type ExitKind = keyof typeof EXIT_CODES;
 export type ErrorKind = Exclude<ExitKind, 'ok'>;
 

@@ -196,11 +196,11 @@ class Worker {
   }
 
   async #checkSources(): Promise<void> {
-    const opened = openSources(this.#options.config, this.#claudeDirs, this.#options.clock, false);
+    const opened = await openSources(this.#options.config, this.#claudeDirs, this.#options.clock, false);
     try {
       for (const source of opened.sources) await source.check();
     } finally {
-      opened.close();
+      await opened.close();
     }
   }
 

@@ -3,7 +3,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { nearest, type ResolvedConfig } from '../config/config.ts';
 import { flagOf, SETTING_PATHS, settingTable, variableOf } from '../config/settings.ts';
-import { EXIT_CODES, errorKind, errorMessage, OperatingError } from '../errors.ts';
+import { EXIT_CODE_MEANINGS, EXIT_CODES, type ExitKind, errorKind, errorMessage, OperatingError } from '../errors.ts';
 import { JOB_NAMES, type JobName } from '../jobs/job.ts';
 import { createLogger, type Logger } from '../log.ts';
 import { packageVersion } from '../version.ts';
@@ -23,17 +23,11 @@ export interface CommandContext {
 
 type Action = (context: CommandContext, args: readonly unknown[], options: RawOptions) => Promise<number>;
 
-const EXIT_CODE_HELP = `
+const HELP_END = `
 Exit codes:
-  0   all is well
-  64  the command line is wrong
-  65  data is damaged, or what was asked for is not there
-  69  a database, a port or another source is not available
-  70  internal error
-  73  the Claude directory is not there or not safe to work in
-  74  an I/O error, or only a part was done
-  75  another run or worker holds the lock
-  78  the configuration is wrong
+${Object.entries(EXIT_CODES)
+  .map(([kind, code]) => `  ${String(code).padEnd(4)}${EXIT_CODE_MEANINGS[kind as ExitKind]}`)
+  .join('\n')}
 
 Settings can also stand in a file (--config, YAML or JSON) and in the environment
 (--max-age is SWEEPER_MAX_AGE). A flag beats the environment, the environment the file.
@@ -69,13 +63,11 @@ function buildProgram(io: CliIo, setExitCode: (code: number) => void): Command {
     )
     .version(packageVersion())
     .exitOverride()
-    // A misspelt command would else be “too many arguments” of the daemon.
-    .allowExcessArguments()
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
       writeErr: (text) => void io.stderr.write(text),
     })
-    .addHelpText('after', EXIT_CODE_HELP)
+    .addHelpText('after', HELP_END)
     .option('--run-now', 'run sweep, prune and purge once and leave')
     .option('--job <NAME>', 'with --run-now: only this job; may be given more than once', collectJob)
     .option('--dry-run', 'with --run-now: show what would be done, and change nothing')
@@ -102,7 +94,8 @@ function buildProgram(io: CliIo, setExitCode: (code: number) => void): Command {
     .command('check-config')
     .description('show the effective configuration and where each value comes from')
     .action(bind(async (context) => (await import('./check-config.ts')).checkConfig(context)));
-  return program;
+  // A misspelt command would else be “too many arguments” of the daemon. Commands take the setting over when they are made.
+  return program.allowExcessArguments();
 }
 
 function addSettingOptions(program: Command, io: CliIo): void {

@@ -3,9 +3,11 @@
 import { systemClock } from '../clock.ts';
 import { EXIT_CODES, OperatingError } from '../errors.ts';
 import { openResumeMap, openResumeMapForReading } from '../sessions/open-sources.ts';
+import { checkedKey } from '../sessions/resume-map/keys.ts';
 import type { ResumeMap, ResumeRow } from '../sessions/resume-map/resume-map.ts';
 import { isStale } from '../sessions/resume-map/row-age.ts';
 import type { CommandContext } from './program.ts';
+import { parseSessionIds } from './session-ids.ts';
 import { formatAge, formatCount, renderTable } from './terminal.ts';
 
 export async function listSessions(context: CommandContext): Promise<number> {
@@ -23,6 +25,8 @@ export async function getSession(context: CommandContext, key: string): Promise<
 }
 
 export async function setSession(context: CommandContext, key: string, sessionId: string): Promise<number> {
+  checkedKey(key);
+  parseSessionIds([sessionId]);
   return changeMap(context, async (map) => {
     await map.setSession(key, sessionId);
     return { text: `${key} resumes ${sessionId}`, document: { key, sessionId } };
@@ -52,8 +56,7 @@ export async function dropIssue(
 }
 
 async function readRows({ resolved }: CommandContext): Promise<ResumeRow[]> {
-  const map = openResumeMapForReading(resolved.config, systemClock);
-  if (map === undefined) return [];
+  const map = await openResumeMapForReading(resolved.config, systemClock);
   try {
     return await map.listSessions();
   } finally {

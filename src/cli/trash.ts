@@ -21,6 +21,17 @@ interface ListedSession {
 
 export async function listTrash(context: CommandContext): Promise<number> {
   const { io, json, colors, resolved } = context;
+  const { listed, unreadable } = readTrash(context);
+  listed.sort((left, right) => right.session.trashedAtMs - left.session.trashedAtMs);
+  const keepMs = resolved.config['trash.keep'];
+  if (json) io.stdout.write(`${JSON.stringify({ sessions: listed.map((one) => toListing(one, keepMs)) })}\n`);
+  else if (listed.length === 0) io.stdout.write('The trash is empty.\n');
+  else io.stdout.write(`${renderListing(listed, keepMs, colors)}\n`);
+  for (const fault of unreadable) io.stderr.write(`claude-session-sweeper: ${fault}\n`);
+  return unreadable.length === 0 ? EXIT_CODES.ok : EXIT_CODES.io;
+}
+
+function readTrash(context: CommandContext): { readonly listed: ListedSession[]; readonly unreadable: string[] } {
   const listed: ListedSession[] = [];
   const unreadable: string[] = [];
   withClaudeDirs(context, (claudeDir) => {
@@ -34,13 +45,7 @@ export async function listTrash(context: CommandContext): Promise<number> {
       trash.close();
     }
   });
-  listed.sort((left, right) => right.session.trashedAtMs - left.session.trashedAtMs);
-  const keepMs = resolved.config['trash.keep'];
-  if (json) io.stdout.write(`${JSON.stringify({ sessions: listed.map((one) => toListing(one, keepMs)) })}\n`);
-  else if (listed.length === 0) io.stdout.write('The trash is empty.\n');
-  else io.stdout.write(`${renderListing(listed, keepMs, colors)}\n`);
-  for (const fault of unreadable) io.stderr.write(`claude-session-sweeper: ${fault}\n`);
-  return unreadable.length === 0 ? EXIT_CODES.ok : EXIT_CODES.io;
+  return { listed, unreadable };
 }
 
 /** Each session for itself: one that cannot come back does not hold up the others. */
@@ -52,6 +57,9 @@ export async function restoreFromTrash(
   const ids = parseSessionIds(args);
   const { io, json, resolved } = context;
   const results: { sessionId: SessionId; restored: boolean; project?: string; error?: string }[] = [];
+  // For ids that are nowhere in the trash, not even a lock is taken.
+  const known = new Set(readTrash(context).listed.map(({ session }) => session.sessionId));
+  if (!ids.some((id) => known.has(id))) throw notInTrash(ids);
   const lock = lockClaudeDirs(resolved.config);
   try {
     for (const sessionId of ids) {
@@ -100,8 +108,12 @@ function restoreOne(context: CommandContext, sessionId: SessionId): TrashedSessi
       trash.close();
     }
   });
-  if (restored === undefined) throw new OperatingError('bad-data', `restore ${sessionId}: it is not in the trash`);
+  if (restored === undefined) throw notInTrash([sessionId]);
   return restored;
+}
+
+function notInTrash(ids: readonly SessionId[]): OperatingError {
+  return new OperatingError('bad-data', `restore ${ids.join(', ')}: not in the trash`);
 }
 
 function tellRestored(

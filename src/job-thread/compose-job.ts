@@ -21,14 +21,14 @@ export async function runConfiguredJob(
   context: JobContext,
   clock: Clock = systemClock,
 ): Promise<JobReport> {
-  const releases: (() => void)[] = [];
-  const acquire = <T>(resource: T, release: (resource: T) => void): T => {
+  const releases: (() => unknown)[] = [];
+  const acquire = <T>(resource: T, release: (resource: T) => unknown): T => {
     releases.push(() => release(resource));
     return resource;
   };
   try {
     const claudeDirs = openClaudeDirs(config, (claudeDir) => acquire(claudeDir, (opened) => opened.close()));
-    const { map, sources } = acquire(openSources(config, claudeDirs, clock, context.dryRun), (opened) =>
+    const { map, sources } = acquire(await openSources(config, claudeDirs, clock, context.dryRun), (opened) =>
       opened.close(),
     );
     const recorder = context.dryRun ? NO_RECORDER : acquire(Ledger.open(config.stateDir), (ledger) => ledger.close());
@@ -49,7 +49,7 @@ export async function runConfiguredJob(
     };
     return await jobs[name]().run(context);
   } finally {
-    for (const release of releases.reverse()) release();
+    for (const release of releases.reverse()) await release();
   }
 }
 

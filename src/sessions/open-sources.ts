@@ -7,10 +7,9 @@ import type { Config } from '../config/config.ts';
 import type { ClaudeDir } from '../transcripts/claude-dir.ts';
 import { KeepList } from './live-sources/keep-list.ts';
 import type { LiveSource } from './live-sources/live-source.ts';
-import { pendingImportSource } from './live-sources/pending-import-source.ts';
 import { resumeMapSource } from './live-sources/resume-map-source.ts';
 import { runningProcessesSource } from './live-sources/running-processes.ts';
-import { importSessionsJson } from './resume-map/sessions-json.ts';
+import { importSessionsJson, readSessionsJson } from './resume-map/sessions-json.ts';
 import { SqliteResumeMap, type SqliteResumeMapOptions } from './resume-map/sqlite.ts';
 
 export type MapSettings = Pick<
@@ -36,41 +35,38 @@ export function openResumeMap(settings: MapSettings, clock: Clock): SqliteResume
   }
 }
 
-/** Opens the resume map so that no byte changes; undefined where the default one is not there yet. */
-export function openResumeMapForReading(settings: MapSettings, clock: Clock): SqliteResumeMap | undefined {
+/** The resume map as `openResumeMap` would open it, and no byte changes: what it would make, it makes in memory. */
+export async function openResumeMapForReading(settings: MapSettings, clock: Clock): Promise<SqliteResumeMap> {
+  const options: SqliteResumeMapOptions = { maxSessionAge: settings['sessions.maxAge'], clock };
   const path = settings['sessions.db'];
-  if (settings.ownsSessionsDb && !existsSync(path)) return undefined;
-  return SqliteResumeMap.openForReading(path, { maxSessionAge: settings['sessions.maxAge'], clock });
+  if (!settings.ownsSessionsDb) return SqliteResumeMap.openForReading(path, options);
+  const pending = readSessionsJson(sessionsJsonPath(settings), settings['sessions.defaultForge']);
+  const onDisk = existsSync(path) ? SqliteResumeMap.openForReading(path, options) : undefined;
+  if (onDisk !== undefined && pending === undefined) return onDisk;
+  try {
+    return await SqliteResumeMap.preview(onDisk, pending, options);
+  } finally {
+    await onDisk?.close();
+  }
 }
 
 export interface OpenedSources {
-  readonly map: SqliteResumeMap | undefined;
+  readonly map: SqliteResumeMap;
   readonly sources: readonly LiveSource[];
-  close(): void;
+  close(): Promise<void>;
 }
 
-/** Everything that protects. @param forReading nothing is made or migrated; what a migration would bring protects already */
-export function openSources(
+/** Everything that protects. @param forReading no byte on disk changes */
+export async function openSources(
   settings: MapSettings,
   claudeDirs: readonly ClaudeDir[],
   clock: Clock,
   forReading: boolean,
-): OpenedSources {
-  const map = forReading ? openResumeMapForReading(settings, clock) : openResumeMap(settings, clock);
-  const sources: LiveSource[] = [];
-  if (map !== undefined) sources.push(resumeMapSource(map));
-  if (forReading && settings.ownsSessionsDb) {
-    sources.push(
-      pendingImportSource(sessionsJsonPath(settings), {
-        defaultForge: settings['sessions.defaultForge'],
-        maxAge: settings['sessions.maxAge'],
-        clock,
-      }),
-    );
-  }
-  sources.push(new KeepList(settings.stateDir).asLiveSource());
+): Promise<OpenedSources> {
+  const map = forReading ? await openResumeMapForReading(settings, clock) : openResumeMap(settings, clock);
+  const sources: LiveSource[] = [resumeMapSource(map), new KeepList(settings.stateDir).asLiveSource()];
   for (const claudeDir of claudeDirs) sources.push(runningProcessesSource(claudeDir.root, claudeDir.path));
-  return { map, sources, close: () => map?.close() };
+  return { map, sources, close: () => map.close() };
 }
 
 function sessionsJsonPath(settings: MapSettings): string {

@@ -22,6 +22,11 @@ export function openExistingDatabase(path: string, options: { readonly busyTimeo
   });
 }
 
+/** A database that is nowhere on disk. */
+export function openDatabaseInMemory(): SqliteDatabase {
+  return new Database(':memory:');
+}
+
 /**
  * Opens a database for reading so that no byte of it changes.
  * A plain read-only open leaves `-wal` and `-shm` files behind, and a read-write open checkpoints a WAL that a crash left.

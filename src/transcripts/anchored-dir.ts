@@ -9,6 +9,7 @@ import {
   constants,
   type Dirent,
   existsSync,
+  fchownSync,
   fstatSync,
   fsyncSync,
   linkSync,
@@ -22,7 +23,7 @@ import {
   type Stats,
   unlinkSync,
 } from 'node:fs';
-import { OperatingError } from '../errors.ts';
+import { errorCode, OperatingError } from '../errors.ts';
 import { type ByteName, byteNameFromSystem } from './byte-name.ts';
 
 const DIRECTORY_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
@@ -38,6 +39,7 @@ export class AnchoredDir {
   readonly dev: number;
   readonly ino: number;
   readonly uid: number;
+  readonly gid: number;
   readonly #prefix: string;
   readonly #prefixBytes: Buffer;
   #isOpen = true;
@@ -50,6 +52,7 @@ export class AnchoredDir {
     this.dev = stats.dev;
     this.ino = stats.ino;
     this.uid = stats.uid;
+    this.gid = stats.gid;
   }
 
   /** Opens an absolute path whose last component is no symlink. @throws the system's error, e.g. ELOOP, ENOTDIR, ENOENT */
@@ -62,14 +65,18 @@ export class AnchoredDir {
     return AnchoredDir.#anchor(this.#path(name));
   }
 
-  /** The child, made first where there is none; private to this user. */
+  /** The child, made first where there is none: private, and its parent's owner's. */
   openOrMakeChild(name: ByteName): AnchoredDir {
     try {
       mkdirSync(this.#path(name), { mode: OWN_DIRECTORY_MODE });
     } catch (error) {
-      if (!isErrno(error, 'EEXIST')) throw error;
+      if (errorCode(error) !== 'EEXIST') throw error;
+      return this.openChild(name);
     }
-    return this.openChild(name);
+    const child = this.openChild(name);
+    // A worker that runs as root must not leave directories that Claude's user cannot enter.
+    if (child.uid !== this.uid) fchownSync(child.fd, this.uid, this.gid);
+    return child;
   }
 
   static #anchor(path: string | Buffer): AnchoredDir {
@@ -175,8 +182,4 @@ function isAscii(name: string): boolean {
     if (name.charCodeAt(index) > 0x7f) return false;
   }
   return true;
-}
-
-function isErrno(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

@@ -5,6 +5,7 @@
 
 import { parseSessionId, SESSION_ID_LENGTH, type SessionId } from '../sessions/session-id.ts';
 import { type ByteName, ownName } from './byte-name.ts';
+import type { Part } from './unit.ts';
 
 export const PROJECTS = ownName('projects');
 /** Everything of this program in a Claude directory lies below it: the locks and the trash. */
@@ -55,6 +56,26 @@ export const COMPANION_PLACES: readonly CompanionPlace[] = [
 ];
 
 const TRANSCRIPT_SUFFIX = '.jsonl';
+
+/** Every part that a session can have under a name that follows from its id. */
+export function namedParts(sessionId: SessionId, project: ByteName | undefined): Part[] {
+  const parts = COMPANION_PLACES.map(({ directory, kind, nameFor }): Part => {
+    return { directory: [directory], name: nameFor(sessionId), kind };
+  });
+  if (project === undefined) return parts;
+  const directory = [PROJECTS, project];
+  return [
+    { directory, name: ownName(sessionId + TRANSCRIPT_SUFFIX), kind: 'file' },
+    { directory, name: ownName(sessionId), kind: 'directory' },
+    ...parts,
+  ];
+}
+
+/** Whether a path is one that `namedParts` or a companion place can give: nothing else is ever moved, whatever a manifest says. */
+export function isKnownPlace(directory: readonly string[]): boolean {
+  if (directory[0] === PROJECTS) return directory.length === 2;
+  return directory.length === 1 && COMPANION_PLACES.some((place) => place.directory === directory[0]);
+}
 
 /** What an entry of a project directory is: the transcript of a session, its directory, or nothing that we know. */
 export function parseProjectEntry(

@@ -10,8 +10,7 @@ import type { Job, JobContext, JobFault, JobReport } from '../job.ts';
 import { judgeRow, type PresentSessions, planDangling, type RowKeepReason, type SweepPolicy } from './plan.ts';
 
 export interface SweepDependencies {
-  /** Undefined where there is no map yet: a dry run does not make one. */
-  readonly map: MaintainableResumeMap | undefined;
+  readonly map: MaintainableResumeMap;
   readonly claudeDirs: readonly ClaudeDir[];
   readonly maxAge: SessionMaxAge;
   readonly minAgeMs: number;
@@ -24,18 +23,12 @@ export interface SweepDependencies {
 export function sweepSessionsJob(dependencies: SweepDependencies): Job {
   return {
     name: 'sweep-sessions',
-    run: async (context) => {
-      if (dependencies.map === undefined) return { swept: { expired: 0, dangling: 0 }, kept: {}, faults: [] };
-      return sweep(dependencies.map, dependencies, context);
-    },
+    run: (context) => sweep(dependencies, context),
   };
 }
 
-async function sweep(
-  map: MaintainableResumeMap,
-  dependencies: SweepDependencies,
-  context: JobContext,
-): Promise<JobReport> {
+async function sweep(dependencies: SweepDependencies, context: JobContext): Promise<JobReport> {
+  const { map } = dependencies;
   const policy = sweepPolicy(dependencies);
   const present = observePresent(dependencies);
   const remove = async (rows: readonly UncheckedResumeRow[]) =>

@@ -79,7 +79,8 @@ export function importSessionsJson(databasePath: string, path: string, defaultFo
   }
 }
 
-function insertOnce(database: SqliteDatabase, file: SessionsJson, nowMs: number): number {
+/** Inserts the rows of the file, unless it has been imported before. @returns the number of rows that were new */
+export function insertOnce(database: SqliteDatabase, file: SessionsJson, nowMs: number): number {
   const mark = database.prepare(`INSERT OR IGNORE INTO ${IMPORTS_TABLE} (file_identity, imported_at) VALUES (?, ?)`);
   const insert = database.prepare(
     `INSERT OR IGNORE INTO ${SESSIONS_TABLE} (key, session_id, last_used_at, created_at) VALUES (?, ?, ?, ?)`,

@@ -7,6 +7,7 @@ import { migrate } from '../../sqlite/migrate.ts';
 import {
   guarded,
   openDatabaseForReading,
+  openDatabaseInMemory,
   openExistingDatabase,
   openOwnDatabase,
   type SqliteDatabase,
@@ -25,6 +26,7 @@ import {
   SESSIONS_TABLE,
   VERSION_TABLE,
 } from './schema.ts';
+import { insertOnce, type SessionsJson } from './sessions-json.ts';
 
 export interface SqliteResumeMapOptions {
   readonly maxSessionAge?: SessionMaxAge;
@@ -78,6 +80,27 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   /** Opens for reading; no byte on disk changes. */
   static openForReading(path: string, options: SqliteResumeMapOptions = {}): SqliteResumeMap {
     return SqliteResumeMap.#opened(openDatabaseForReading(path), options);
+  }
+
+  /**
+   * What the map would be once `pending` is imported into it, in memory: a dry run imports nothing and must not see less for it.
+   * @param onDisk the map as it is, where there is one; stays its owner's to close
+   */
+  static async preview(
+    onDisk: SqliteResumeMap | undefined,
+    pending: SessionsJson | undefined,
+    options: SqliteResumeMapOptions = {},
+  ): Promise<SqliteResumeMap> {
+    const database = openDatabaseInMemory();
+    const map = SqliteResumeMap.#opened(database, options, () => {
+      migrate(database, VERSION_TABLE, RESUME_MAP_MIGRATIONS);
+    });
+    const insert = database.prepare(
+      `INSERT OR IGNORE INTO ${SESSIONS_TABLE} VALUES (@key, @sessionId, @lastUsedAtMs, @createdAtMs)`,
+    );
+    for await (const page of onDisk?.readPages() ?? []) for (const row of page) insert.run(row);
+    if (pending !== undefined) insertOnce(database, pending, map.#clock.now());
+    return map;
   }
 
   static #opened(database: SqliteDatabase, options: SqliteResumeMapOptions, prepare?: () => void): SqliteResumeMap {

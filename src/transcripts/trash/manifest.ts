@@ -7,6 +7,7 @@ import { closeSync, constants, fsyncSync, readFileSync, writeSync } from 'node:f
 import { parseSessionId, type SessionId } from '../../sessions/session-id.ts';
 import type { AnchoredDir } from '../anchored-dir.ts';
 import { type ByteName, ownName, parseByteName } from '../byte-name.ts';
+import { isKnownPlace } from '../layout.ts';
 import type { Part } from '../unit.ts';
 
 export const MANIFEST_NAME = ownName('manifest.jsonl');
@@ -195,6 +196,6 @@ function parsePart(value: unknown): Part | undefined {
   const components = directory.map((component) => parseByteName(String(component)));
   const checked = components.filter((component): component is ByteName => component !== undefined);
   const checkedName = parseByteName(String(name));
-  if (checkedName === undefined || checked.length !== components.length || checked.length === 0) return undefined;
+  if (checkedName === undefined || checked.length !== components.length || !isKnownPlace(checked)) return undefined;
   return { directory: checked, name: checkedName, kind };
 }

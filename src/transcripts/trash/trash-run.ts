@@ -5,9 +5,9 @@ import type { SessionId } from '../../sessions/session-id.ts';
 import type { AnchoredDir } from '../anchored-dir.ts';
 import { type ByteName, ownName } from '../byte-name.ts';
 import type { ClaudeDir } from '../claude-dir.ts';
-import { COMPANION_PLACES } from '../layout.ts';
+import { namedParts } from '../layout.ts';
 import { Measurer, sameMeasure } from '../measure.ts';
-import type { Part, Unit } from '../unit.ts';
+import { type Part, partPath, type Unit } from '../unit.ts';
 import { HeldDirs } from './held-dirs.ts';
 import { type ManifestEvent, ManifestWriter } from './manifest.ts';
 import { isStopping, isThere, putBack, renamePart, stoppingError } from './move.ts';
@@ -125,14 +125,11 @@ export class TrashRun {
     return unit.parts.some((part) => isThere(part, this.#source)) ? { kind: 'recreated' } : { kind: 'trashed' };
   }
 
-  /** Companions that were not there when the decision was made. */
+  /** What was not there when the decision was made: a companion, or the session's own directory. */
   #hasNewParts(unit: Unit): boolean {
-    const known = new Set(unit.parts.map((part) => part.directory[0]));
-    return COMPANION_PLACES.some((place) => {
-      if (known.has(place.directory)) return false;
-      const name = place.nameFor(unit.sessionId);
-      return isThere({ directory: [place.directory], name, kind: place.kind }, this.#source);
-    });
+    const known = new Set(unit.parts.map(partPath));
+    const unknown = namedParts(unit.sessionId, unit.project).filter((part) => !known.has(partPath(part)));
+    return unknown.some((part) => isThere(part, this.#source));
   }
 
   #measure(unit: Unit, tree: HeldDirs): Measurer {
