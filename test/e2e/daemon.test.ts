@@ -1,0 +1,280 @@
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { addressOf, runProgram, startProgram, until } from '../support/program.ts';
+import { tempDir } from '../support/temp-dir.ts';
+import { DAY_MS, makeClaudeDir, makeSession, makeTree, sessionIdOf } from '../support/tree.ts';
+
+const FAST = ['--schedule-jitter', '1ms', '--listen', '127.0.0.1:0'];
+const EVERY_SECOND = [
+  '--schedule-prune',
+  '* * * * * *',
+  '--schedule-sweep',
+  '* * * * * *',
+  '--schedule-purge',
+  '* * * * * *',
+];
+const NEVER_SOON = ['--schedule-prune', '0 0 1 1 *', '--schedule-sweep', '0 0 1 1 *', '--schedule-purge', '0 0 1 1 *'];
+
+interface Place {
+  readonly claudeDir: string;
+  readonly args: readonly string[];
+}
+
+function place(): Place {
+  const root = tempDir();
+  const claudeDir = makeClaudeDir(join(root, 'claude'));
+  return { claudeDir, args: ['--claude-dir', claudeDir, '--state-dir', join(root, 'state')] };
+}
+
+async function metricsOf(address: string): Promise<string> {
+  return (await fetch(`${address}/metrics`)).text();
+}
+
+function valueIn(metrics: string, series: string): number | undefined {
+  const line = metrics.split('\n').find((candidate) => candidate.startsWith(`${series} `));
+  return line === undefined ? undefined : Number(line.slice(series.length + 1));
+}
+
+async function untilMetric(address: string, series: string, isReached: (value: number) => boolean): Promise<string> {
+  return until(series, async () => {
+    const metrics = await metricsOf(address);
+    const value = valueIn(metrics, series);
+    return value !== undefined && isReached(value) ? metrics : undefined;
+  });
+}
+
+const hasPrometheus = spawnSync('prometheus', ['--version']).status === 0;
+if (!hasPrometheus)
+  console.warn('SKIPPED: prometheus is not installed, so no real one scrapes the daemon (apt-get install prometheus)');
+
+describe('the daemon', () => {
+  it('prunes, sweeps and purges by itself, and says so in its metrics', async () => {
+    const { claudeDir, args } = place();
+    makeTree(claudeDir, { sessions: 200, seed: 11 });
+    await runProgram([...args, 'sessions', 'set', 'forgejo:a:acme/app:1', sessionIdOf(1)]);
+    const daemon = startProgram([...args, ...FAST, ...EVERY_SECOND, '--trash-keep', '1s', '--sessions-max-age', '1ms']);
+    const address = await addressOf(daemon);
+    const metrics = await untilMetric(address, 'session_sweeper_purged_bytes_total', (bytes) => bytes > 0);
+    expect(valueIn(metrics, 'session_sweeper_transcripts_removed_total{reason="expired"}')).toBeGreaterThan(0);
+    expect(valueIn(metrics, 'session_sweeper_transcripts_removed_total{reason="orphan"}')).toBeGreaterThan(0);
+    expect(valueIn(metrics, 'session_sweeper_rows_swept_total{reason="expired"}')).toBe(1);
+    const trash = join(claudeDir, 'session-sweeper/trash');
+    await until('an empty trash', () => (readdirSync(trash).length === 0 ? true : undefined));
+    expect(await (await fetch(`${address}/readyz`)).json()).toMatchObject({ status: 'ready' });
+  });
+
+  it('keeps its last-success times over a restart, and catches up what it missed', async () => {
+    const { claudeDir, args } = place();
+    makeSession(claudeDir, { id: sessionIdOf(1), ageMs: DAY_MS });
+    expect((await runProgram([...args, '--run-now'])).code).toBe(0);
+    const first = startProgram([...args, ...FAST, ...NEVER_SOON]);
+    const firstAddress = await addressOf(first);
+    const series = 'session_sweeper_run_last_success_timestamp_seconds{job="prune-transcripts"}';
+    const lastSuccess = valueIn(await metricsOf(firstAddress), series);
+    expect(lastSuccess).toBeGreaterThan(0);
+    expect(
+      valueIn(await metricsOf(firstAddress), 'session_sweeper_runs_total{job="prune-transcripts",outcome="ok"}'),
+    ).toBe(1);
+    first.kill('SIGTERM');
+    expect(await first.finished).toBe(0);
+
+    // By this pattern, the run has been due since the last one: that is what a worker that was down finds.
+    const passed = new Date((lastSuccess ?? 0) * 1_000 + 1_000);
+    await until('the second to pass', () => (Date.now() > passed.getTime() + 1_000 ? true : undefined));
+    const pattern = `${passed.getUTCSeconds()} ${passed.getUTCMinutes()} ${passed.getUTCHours()} * * *`;
+    const schedule = ['--schedule-time-zone', 'UTC', '--schedule-prune', pattern, ...NEVER_SOON.slice(2)];
+    const second = startProgram([...args, ...FAST, ...schedule]);
+    const secondAddress = await addressOf(second);
+    const metrics = await untilMetric(secondAddress, series, (value) => value > (lastSuccess ?? 0));
+    expect(valueIn(metrics, 'session_sweeper_runs_total{job="prune-transcripts",outcome="ok"}')).toBe(2);
+    expect(valueIn(metrics, 'session_sweeper_runs_total{job="purge-trash",outcome="ok"}')).toBe(1);
+  });
+
+  it('shows every known series as 0 from the start, and no more of them however hostile the names', async () => {
+    const { claudeDir, args } = place();
+    const daemon = startProgram([...args, ...FAST, ...NEVER_SOON]);
+    const address = await addressOf(daemon);
+    const seriesOf = (metrics: string) =>
+      metrics
+        .split('\n')
+        .filter((line) => /^(session_sweeper|claude_session)_/.test(line))
+        .map((line) => line.replace(/ [^ ]*$/, ''));
+    const fresh = await metricsOf(address);
+    for (const series of [
+      'claude_session_resume_failures_total',
+      'claude_session_resume_attempts_total',
+      'session_sweeper_runs_total{job="purge-trash",outcome="failed"}',
+      'session_sweeper_live_sessions{source="resume-map"}',
+      'session_sweeper_transcripts_removed_total{reason="over-size"}',
+      'session_sweeper_trash_bytes',
+    ]) {
+      expect(valueIn(fresh, series), series).toBe(0);
+    }
+    makeSession(claudeDir, { id: sessionIdOf(2), project: '-evil"}\n{job="x', ageMs: 40 * DAY_MS });
+    const secret = 'forgejo:a:secret-token/app:1';
+    await runProgram([...args, 'sessions', 'set', secret, sessionIdOf(3)]);
+    expect((await runProgram([...args, '--run-now'])).code).toBe(0);
+    const metrics = await untilMetric(address, 'session_sweeper_trash_sessions', (sessions) => sessions === 1);
+    const added = seriesOf(metrics).filter((series) => !seriesOf(fresh).includes(series));
+    expect(
+      added.every((series) => /^session_sweeper_run_last(_success)?_timestamp_seconds\{job="[a-z-]+"\}$/.test(series)),
+    ).toBe(true);
+    expect(metrics).not.toMatch(/evil|secret-token|00000000-0000-4000/);
+  });
+
+  it.runIf(hasPrometheus)('is scraped by a real Prometheus, whose linter has nothing to say', async () => {
+    const { claudeDir, args } = place();
+    makeTree(claudeDir, { sessions: 60, seed: 12 });
+    expect((await runProgram([...args, '--run-now'])).code).toBe(0);
+    const daemon = startProgram([...args, ...FAST, ...NEVER_SOON]);
+    const address = await addressOf(daemon);
+    const linted = spawnSync('promtool', ['check', 'metrics'], { input: await metricsOf(address), encoding: 'utf8' });
+    expect(linted.stdout + linted.stderr).toBe('');
+    expect(linted.status).toBe(0);
+
+    const directory = tempDir();
+    const port = await freePort();
+    writeFileSync(
+      join(directory, 'prometheus.yml'),
+      `scrape_configs: [{job_name: sweeper, scrape_interval: 1s, static_configs: [{targets: ['${address.slice(7)}']}]}]`,
+    );
+    const flags = [`--config.file=${directory}/prometheus.yml`, `--storage.tsdb.path=${directory}/data`];
+    const prometheus = spawn('prometheus', [...flags, `--web.listen-address=127.0.0.1:${port}`], { stdio: 'ignore' });
+    onTestFinished(async () => {
+      prometheus.kill('SIGKILL');
+      await once(prometheus, 'close');
+    });
+    const query = encodeURIComponent('session_sweeper_transcripts_removed_total{reason="expired"}');
+    const value = await until('Prometheus to show the figure', async () => {
+      try {
+        const answer = await (await fetch(`http://127.0.0.1:${port}/api/v1/query?query=${query}`)).json();
+        return (answer as { data: { result: { value: [number, string] }[] } }).data.result[0]?.value[1];
+      } catch {
+        // Not up yet.
+        return undefined;
+      }
+    });
+    expect(Number(value)).toBeGreaterThan(0);
+  });
+
+  it('counts the failures that a host writes down in the same database', async () => {
+    const { args } = place();
+    const daemon = startProgram([...args, ...FAST, ...NEVER_SOON]);
+    const address = await addressOf(daemon);
+    const host = `import { openResumeMap } from 'claude-session-sweeper';
+      const map = await openResumeMap({ stateDir: ${JSON.stringify(args[3])} });
+      await map.incrementSessionResumeAttempts();
+      await map.incrementSessionResumeFailures();
+      await map.close();`;
+    execFileSync(process.execPath, ['--input-type=module', '-e', host]);
+    const metrics = await metricsOf(address);
+    expect(valueIn(metrics, 'claude_session_resume_attempts_total')).toBe(1);
+    expect(valueIn(metrics, 'claude_session_resume_failures_total')).toBe(1);
+  });
+
+  it('is one a Claude directory: a second ends with 75, a run by hand beside an idle one works', async () => {
+    const { claudeDir, args } = place();
+    makeSession(claudeDir, { id: sessionIdOf(4), ageMs: 40 * DAY_MS });
+    await addressOf(startProgram([...args, ...FAST, ...NEVER_SOON]));
+    const second = await runProgram([...args, ...FAST]);
+    expect(second).toMatchObject({ code: 75, stderr: expect.stringContaining('another worker runs on it') });
+    expect((await runProgram([...args, '--run-now'])).code).toBe(0);
+    expect(existsSync(join(claudeDir, `projects/-srv-app/${sessionIdOf(4)}.jsonl`))).toBe(false);
+  });
+
+  it('leaves with 0 on SIGTERM and on SIGINT', async () => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      const { args } = place();
+      const daemon = startProgram([...args, ...FAST, ...EVERY_SECOND]);
+      await untilMetric(
+        await addressOf(daemon),
+        'session_sweeper_runs_total{job="purge-trash",outcome="ok"}',
+        (runs) => runs > 0,
+      );
+      daemon.kill(signal);
+      expect(await daemon.finished).toBe(0);
+    }
+  });
+
+  it('goes on after a failed job, and says in its metrics and in /readyz what is wrong', async () => {
+    const { claudeDir, args } = place();
+    makeSession(claudeDir, { id: sessionIdOf(5), ageMs: 40 * DAY_MS });
+    // A record that cannot be understood: who is running is not known, so nothing may go.
+    makeSession(claudeDir, {
+      id: sessionIdOf(6),
+      hasTranscript: false,
+      ageMs: DAY_MS,
+      elsewhere: ['sessions/4711.json'],
+      content: '{"pid":',
+    });
+    const daemon = startProgram([...args, ...FAST, ...EVERY_SECOND]);
+    const address = await addressOf(daemon);
+    const failed = 'session_sweeper_runs_total{job="prune-transcripts",outcome="failed"}';
+    const metrics = await untilMetric(address, failed, (runs) => runs >= 2);
+    expect(
+      valueIn(metrics, 'session_sweeper_errors_total{job="prune-transcripts",kind="unavailable"}'),
+    ).toBeGreaterThan(0);
+    const ready = await fetch(`${address}/readyz`);
+    expect(ready.status).toBe(503);
+    expect(await ready.text()).toContain('4711.json');
+    expect(existsSync(join(claudeDir, `projects/-srv-app/${sessionIdOf(5)}.jsonl`))).toBe(true);
+  });
+
+  it('does not start on a port that is in use, and names it', async () => {
+    const { args } = place();
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as { port: number };
+    const result = await runProgram([...args, '--listen', `127.0.0.1:${port}`]);
+    expect(result).toMatchObject({
+      code: 69,
+      stderr: expect.stringContaining(`127.0.0.1:${port}: the port is in use`),
+    });
+  });
+
+  it('answers garbage with 4xx and others meanwhile', async () => {
+    const { args } = place();
+    const address = await addressOf(startProgram([...args, ...FAST, ...NEVER_SOON]));
+    const port = Number(new URL(address).port);
+    for (const path of ['/nope', '//metrics', '/metrics/../x', '/%00']) {
+      const status = await rawStatus(port, `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+      expect(status, path).toMatch(/^HTTP\/1\.1 4\d\d/);
+    }
+    expect(await rawStatus(port, 'BREW /metrics HTTP/1.1\r\nHost: x\r\n\r\n')).toMatch(/^HTTP\/1\.1 4\d\d/);
+    expect(await rawStatus(port, `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`)).toMatch(
+      /^HTTP\/1\.1 431/,
+    );
+    expect(
+      (await fetch(`${address}/metrics`, { method: 'POST', body: 'x'.repeat(100_000) })).status,
+    ).toBeGreaterThanOrEqual(400);
+    expect(await (await fetch(`${address}/`)).json()).toMatchObject({ paths: { '/metrics': expect.any(String) } });
+    expect((await fetch(`${address}/healthz`)).status).toBe(200);
+  });
+});
+
+function rawStatus(port: number, request: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(request));
+    let answer = '';
+    socket.setEncoding('latin1').on('data', (chunk: string) => {
+      answer += chunk;
+    });
+    socket.on('close', () => resolve(answer.split('\r\n')[0] ?? ''));
+    // A refused request may be cut off while it is still being written.
+    socket.on('error', (error) => (answer === '' ? reject(error) : resolve(answer.split('\r\n')[0] ?? '')));
+  });
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}

@@ -1,0 +1,137 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { describe, expect, it } from 'vitest';
+import { runProgram } from '../support/program.ts';
+import { outsideSweeper, snapshot, trashedIn } from '../support/snapshot.ts';
+import { tempDir } from '../support/temp-dir.ts';
+import { DAY_MS, type MadeSession, makeTree } from '../support/tree.ts';
+
+const SEED = 20_261;
+const RETENTION_MS = 30 * DAY_MS;
+
+/** A host's own database, written with SQL and nothing of ours. */
+function makeHostDatabase(path: string, liveIds: readonly string[], nowMs: number): void {
+  const database = new Database(path);
+  database.exec(
+    'CREATE TABLE claude_sdk_sessions (key TEXT PRIMARY KEY, session_id TEXT NOT NULL, last_used_at INTEGER NOT NULL, created_at INTEGER NOT NULL)',
+  );
+  const insert = database.prepare('INSERT INTO claude_sdk_sessions VALUES (?, ?, ?, ?)');
+  for (const [index, id] of liveIds.entries())
+    insert.run(`forgejo:a:acme/app:${index}`, id, nowMs - 60_000, nowMs - DAY_MS);
+  database.close();
+}
+
+function readIds(path: string): Set<string> {
+  const database = new Database(path, { readonly: true });
+  try {
+    return new Set(database.prepare('SELECT session_id FROM claude_sdk_sessions').pluck().all() as string[]);
+  } finally {
+    database.close();
+  }
+}
+
+function every<T>(items: readonly T[], step: number): T[] {
+  return items.filter((_, index) => index % step === 0);
+}
+
+describe('--run-now on a tree of 2,000 sessions, 300 of them live', () => {
+  it('moves exactly the expired, non-live ones to the trash, byte-identical, and brings any of them back', async () => {
+    const root = tempDir();
+    const claudeDir = join(root, 'claude');
+    const databasePath = join(root, 'host.db');
+    const nowMs = Date.now();
+    const sessions = makeTree(claudeDir, { sessions: 2_000, seed: SEED, nowMs });
+    // Of old and young ones alike.
+    const liveIds = every(sessions, 6)
+      .slice(0, 300)
+      .map((session) => session.id);
+    makeHostDatabase(databasePath, liveIds, nowMs);
+    const before = snapshot(claudeDir);
+
+    const args = ['--claude-dir', claudeDir, '--state-dir', join(root, 'state'), '--sessions-db', databasePath];
+    const run = await runProgram([...args, '--run-now', '--json']);
+    expect(run.code, run.stderr).toBe(0);
+
+    // The oracle: it reads the database and the tree itself, and knows the ages from the making of the tree.
+    const live = readIds(databasePath);
+    expect(live.size).toBe(300);
+    const isExpired = (session: MadeSession) => nowMs - session.mtimeMs > RETENTION_MS && !live.has(session.id);
+    const expectedGone = new Set(sessions.filter(isExpired).flatMap((session) => session.files));
+    expect(expectedGone.size).toBeGreaterThan(1_000);
+    const after = snapshot(claudeDir);
+    expect(trashedIn(after)).toEqual(new Map([...before].filter(([path]) => expectedGone.has(path))));
+    expect(outsideSweeper(after)).toEqual(new Map([...before].filter(([path]) => !expectedGone.has(path))));
+
+    const { jobs } = JSON.parse(run.stdout) as {
+      jobs: { job: string; removed?: { sessions: number; files: number } }[];
+    };
+    expect(jobs.map((job) => job.job)).toEqual(['sweep-sessions', 'prune-transcripts', 'purge-trash']);
+    expect(jobs[1]?.removed).toMatchObject({
+      sessions: sessions.filter(isExpired).length,
+      files: expectedGone.size,
+    });
+
+    const back = every(sessions.filter(isExpired), 17);
+    const restore = await runProgram([...args, 'trash', 'restore', ...back.map((session) => session.id)]);
+    expect(restore.code, restore.stderr).toBe(0);
+    const restored = snapshot(claudeDir);
+    for (const file of back.flatMap((session) => session.files)) expect(restored.get(file)).toEqual(before.get(file));
+    const stillGone = new Set(
+      [...expectedGone].filter((file) => !back.some((session) => session.files.includes(file))),
+    );
+    expect(new Set(trashedIn(restored).keys())).toEqual(stillGone);
+  });
+
+  it('shows in a dry run what the real run then does, and changes no byte', async () => {
+    const root = tempDir();
+    const claudeDir = join(root, 'claude');
+    makeTree(claudeDir, { sessions: 200, seed: SEED + 1 });
+    const before = snapshot(root);
+    const args = ['--claude-dir', claudeDir, '--state-dir', join(root, 'state'), '--run-now', '--json'];
+    const dry = await runProgram([...args, '--dry-run']);
+    expect(dry.code, dry.stderr).toBe(0);
+    expect(snapshot(root)).toEqual(before);
+    expect(existsSync(join(root, 'state'))).toBe(false);
+    const real = await runProgram(args);
+    const prunePart = (output: string) => {
+      const { jobs } = JSON.parse(output) as { jobs: { removed?: object; removedSessions?: object; kept: object }[] };
+      return { removed: jobs[1]?.removed, sessions: jobs[1]?.removedSessions, kept: jobs[1]?.kept };
+    };
+    const planned = prunePart(dry.stdout);
+    expect(planned.sessions).not.toEqual([]);
+    expect(new Set(planned.sessions as object[])).toEqual(new Set(prunePart(real.stdout).sessions as object[]));
+    expect(prunePart(real.stdout).removed).toEqual(planned.removed);
+    expect(prunePart(real.stdout).kept).toEqual(planned.kept);
+  });
+
+  it('counts what an import of sessions.json would bring, and a sweep would take, in a dry run too', async () => {
+    const root = tempDir();
+    const claudeDir = join(root, 'claude');
+    const state = join(root, 'state');
+    const sessions = makeTree(claudeDir, { sessions: 60, seed: SEED + 2 });
+    const old = sessions.filter((session) => Date.now() - session.mtimeMs > RETENTION_MS);
+    const [stale, fresh] = [old[0], old[1]];
+    const { mkdirSync, writeFileSync } = await import('node:fs');
+    mkdirSync(state);
+    writeFileSync(
+      join(state, 'sessions.json'),
+      JSON.stringify({
+        'foreman:acme/app:1': stale?.id,
+        'a:acme/app:2': { id: fresh?.id, last_used_at: Date.now() - 1_000 },
+      }),
+    );
+    const args = ['--claude-dir', claudeDir, '--state-dir', state, '--run-now', '--json'];
+    const idsOf = (output: string) => {
+      const { jobs } = JSON.parse(output) as { jobs: { removedSessions?: { sessionId: string }[] }[] };
+      return jobs[1]?.removedSessions?.map((session) => session.sessionId).sort();
+    };
+    const dry = idsOf((await runProgram([...args, '--dry-run'])).stdout);
+    expect(dry).toContain(stale?.id);
+    expect(dry).not.toContain(fresh?.id);
+    const real = await runProgram(args);
+    expect(real.code, real.stderr).toBe(0);
+    expect(idsOf(real.stdout)).toEqual(dry);
+    expect(existsSync(join(state, 'sessions.json.bak'))).toBe(true);
+  });
+});

@@ -1,0 +1,111 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { flagOf, SETTING_PATHS, settingTable, variableOf } from '../src/config/settings.ts';
+import { EXIT_CODE_MEANINGS, EXIT_CODES, type ExitKind } from '../src/errors.ts';
+import type { LateKeepReason } from '../src/jobs/prune-transcripts/apply.ts';
+import type { KeepReason } from '../src/jobs/prune-transcripts/plan.ts';
+import { silentLogger } from '../src/log.ts';
+import { createMetrics } from '../src/metrics.ts';
+
+const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+const changelog = readFileSync(new URL('../CHANGELOG.md', import.meta.url), 'utf8');
+const packageJson = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+  scripts: Record<string, string>;
+};
+
+/** The rows of the table under a heading, without its head. */
+function tableUnder(heading: string): string[] {
+  const section = readme.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
+  return section
+    .split('\n')
+    .filter((line) => line.startsWith('| '))
+    .slice(1);
+}
+
+describe('the README', () => {
+  it('lists every setting as the code has it', () => {
+    const table = settingTable({ home: '/' });
+    const rows = SETTING_PATHS.map((path) => {
+      const { defaultText, description } = table[path];
+      return `| \`${path}\` | \`${flagOf(path)}\` | \`${variableOf(path)}\` | ${defaultText} | ${description} |`;
+    });
+    expect(tableUnder('Configuration')).toEqual(rows);
+  });
+
+  it('lists every exit code with its meaning', () => {
+    const rows = Object.entries(EXIT_CODES).map(
+      ([kind, code]) => `| ${code} | ${EXIT_CODE_MEANINGS[kind as ExitKind]} |`,
+    );
+    expect(tableUnder('Exit codes')).toEqual(rows);
+  });
+
+  it('lists every metric with its type, its labels and its help', async () => {
+    const metrics = createMetrics({
+      version: '0',
+      log: silentLogger,
+      figures: () => [{ name: 'run_last_timestamp_seconds', label: 'purge-trash', value: 1 }],
+      resumeTotals: async () => ({ attempts: 0, failures: 0 }),
+      nextRunMs: () => 0,
+      runningJob: () => undefined,
+    });
+    const shown = await metrics.render();
+    const ours = [...shown.matchAll(/^# HELP ((?:session_sweeper|claude_session)_\w+) (.*)\n# TYPE \w+ (\w+)$/gm)];
+    expect(ours.length).toBeGreaterThan(15);
+    const described = new Map(tableUnder('Metrics').map((row) => [row.split('`')[1], row]));
+    expect([...described.keys()].sort()).toEqual(ours.map(([, name]) => name).sort());
+    for (const [, name, help, type] of ours) {
+      const [, , typeCell, labelCell, meaning] = (described.get(name) ?? '').split('|').map((cell) => cell.trim());
+      expect({ type: typeCell, meaning }, name).toEqual({ type, meaning: help });
+      // The bucket label is Prometheus' own.
+      const series = shown.match(new RegExp(`^${name}(?:_count)?\\{([^}]*)\\}`, 'm'))?.[1] ?? '';
+      const labels = [...series.matchAll(/(\w+)="/g)].map(([, label]) => `\`${label}\``);
+      if (series !== '') expect(labelCell, name).toBe(labels.join(', '));
+    }
+  });
+
+  it('names every reason to keep a session', () => {
+    const reasons: Record<KeepReason | LateKeepReason, true> = {
+      live: true,
+      running: true,
+      pinned: true,
+      'too-young': true,
+      'within-retention': true,
+      'keep-last': true,
+      unrecognised: true,
+      'hard-linked': true,
+      'foreign-owner': true,
+      'other-filesystem': true,
+      unreadable: true,
+      'duplicate-id': true,
+      'projects-unreadable': true,
+      'future-mtime': true,
+      'senseless-mtime': true,
+      changed: true,
+      vanished: true,
+      unmovable: true,
+      recreated: true,
+      busy: true,
+    };
+    for (const reason of Object.keys(reasons)) expect(readme).toContain(`\`${reason}\``);
+  });
+
+  it('gives two commands that exist: one that looks, one that tests', () => {
+    expect(readme).toContain('```sh\nnpm ci && npm run dry-run\n```');
+    expect(readme).toContain('```sh\nnpm ci && npm test\n```');
+    expect(packageJson.scripts['dry-run']).toContain('--run-now --dry-run');
+    expect(packageJson.scripts.test).toContain('vitest run');
+  });
+
+  it('shows a configuration file that is one', async () => {
+    const { resolveConfig } = await import('../src/config/config.ts');
+    const text = readme.split('```yaml\n')[1]?.split('```')[0] ?? '';
+    const { config } = resolveConfig({ flags: {}, environment: {}, home: '/home/x', file: { path: '/c.yaml', text } });
+    expect(config).toMatchObject({ maxTotalBytes: 50 * 2 ** 30, 'trash.keep': 14 * 86_400_000 });
+    expect(config.projects).toHaveLength(2);
+  });
+
+  it('has an entry of this version in the changelog', () => {
+    expect(changelog).toContain(`\n## ${packageJson.version}\n`);
+  });
+});
