@@ -74,10 +74,10 @@ export async function runJob(
   }
 }
 
-/** A run that is not begun, since the one before it is still at work. */
+/** A run that is not begun, for a reason that lies outside of it. */
 export function skippedRun(
   job: JobName,
-  message: string,
+  failure: JobFault,
   dependencies: Pick<RunJobDependencies, 'clock' | 'log' | 'ledger'>,
 ): RunResult {
   return recorded(
@@ -88,7 +88,7 @@ export function skippedRun(
       startedAtMs: dependencies.clock.now(),
       durationMs: 0,
       report: NO_REPORT,
-      failure: { kind: 'locked', message },
+      failure,
     },
     dependencies,
   );

@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from './clock.ts';
+import { ClockGuard } from './clock-guard.ts';
 import type { Config } from './config/config.ts';
 import { errorMessage } from './errors.ts';
 import { type HttpServer, type ReadinessCheck, startHttpServer } from './http.ts';
@@ -15,7 +16,7 @@ import type { Logger } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { type RunJobDependencies, runJob, skippedRun } from './run-job.ts';
 import { Schedule } from './schedule.ts';
-import { openResumeMap, openSources } from './sessions/open-sources.ts';
+import { liveSources, openResumeMap } from './sessions/open-sources.ts';
 import type { SqliteResumeMap } from './sessions/resume-map/sqlite.ts';
 import { Reopened } from './sqlite/reopened.ts';
 import type { ClaudeDir } from './transcripts/claude-dir.ts';
@@ -73,12 +74,14 @@ class Worker {
   readonly #schedule: Schedule;
   readonly #queue: JobQueue;
   readonly #startedAtMs: number;
+  readonly #clockGuard: ClockGuard;
 
   constructor(options: WorkerOptions, claudeDirs: readonly ClaudeDir[]) {
     const { config, clock, log, version } = options;
     this.#options = options;
     this.#claudeDirs = claudeDirs;
     this.#startedAtMs = clock.now();
+    this.#clockGuard = new ClockGuard(clock);
     this.#ledger = new Reopened(join(config.stateDir, 'ledger.db'), () => Ledger.open(config.stateDir));
     this.#map = new Reopened(config['sessions.db'], () => openResumeMap(config, clock));
     this.#schedule = new Schedule({
@@ -95,7 +98,7 @@ class Worker {
     this.#queue = new JobQueue({
       run: (job) => this.#run(job),
       onOverlap: (job) => {
-        skippedRun(job, 'its run before is not through', this.#runDependencies());
+        skippedRun(job, { kind: 'locked', message: 'its run before is not through' }, this.#runDependencies());
       },
     });
     this.#metrics = createMetrics({
@@ -160,12 +163,23 @@ class Worker {
     const { config, shutdown, log } = this.#options;
     if (shutdown.aborted) return;
     try {
+      this.#lookAtClock();
+      if (this.#clockGuard.isToBeLeftOut(job)) {
+        const message = 'the clock has jumped: nothing is removed by it until the next run confirms it';
+        skippedRun(job, { kind: 'unavailable', message }, this.#runDependencies());
+        return;
+      }
       const request = { dryRun: false, afterSweep: false, signal: shutdown, onProgress: () => undefined };
       this.#metrics.observeRun(await runJob(threadJob(job, config), request, this.#runDependencies()));
     } catch (error) {
       // The ledger could not even be opened: the run did not begin, and the daemon tries again at the next time.
       log.error({ err: error, job }, 'job could not be begun');
     }
+  }
+
+  #lookAtClock(): void {
+    const jumpMs = this.#clockGuard.look();
+    if (jumpMs !== undefined) this.#options.log.warn({ jumpSeconds: Math.round(jumpMs / 1_000) }, 'clock jumped');
   }
 
   #runDependencies(): RunJobDependencies {
@@ -196,12 +210,7 @@ class Worker {
   }
 
   async #checkSources(): Promise<void> {
-    const opened = await openSources(this.#options.config, this.#claudeDirs, this.#options.clock, false);
-    try {
-      for (const source of opened.sources) await source.check();
-    } finally {
-      await opened.close();
-    }
+    for (const source of liveSources(this.#map.get(), this.#options.config, this.#claudeDirs)) await source.check();
   }
 
   /** Overdue: the time after the last run has passed by more than a run may take. */

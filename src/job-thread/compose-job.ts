@@ -9,15 +9,17 @@ import { prunePolicy } from '../jobs/prune-transcripts/policy.ts';
 import { purgeTrashJob } from '../jobs/purge-trash/index.ts';
 import { sweepSessionsJob } from '../jobs/sweep-sessions/index.ts';
 import { Ledger } from '../ledger/ledger.ts';
-import { openSources } from '../sessions/open-sources.ts';
+import { liveSources, openResumeMap, openResumeMapForReading } from '../sessions/open-sources.ts';
+import type { MaintainableResumeMap } from '../sessions/resume-map/resume-map.ts';
+import { SqliteResumeMap } from '../sessions/resume-map/sqlite.ts';
 import { requireAnchoring } from '../transcripts/anchored-dir.ts';
 import { ClaudeDir } from '../transcripts/claude-dir.ts';
 import { acquireDirLocks, type DirLock } from '../transcripts/dir-lock.ts';
+import type { JobTask } from './messages.ts';
 
 /** Runs one job from opening to closing. @throws OperatingError */
 export async function runConfiguredJob(
-  name: JobName,
-  config: Config,
+  { job: name, config, afterSweep }: JobTask,
   context: JobContext,
   clock: Clock = systemClock,
 ): Promise<JobReport> {
@@ -28,21 +30,16 @@ export async function runConfiguredJob(
   };
   try {
     const claudeDirs = openClaudeDirs(config, (claudeDir) => acquire(claudeDir, (opened) => opened.close()));
-    const { map, sources } = acquire(await openSources(config, claudeDirs, clock, context.dryRun), (opened) =>
-      opened.close(),
-    );
+    const openMap = () => (context.dryRun ? openResumeMapForReading(config, clock) : openResumeMap(config, clock));
+    let map = acquire(await openMap(), (opened) => opened.close());
+    if (context.dryRun && afterSweep && name !== 'sweep-sessions') {
+      const swept = await previewSwept(map, { config, claudeDirs, clock });
+      if (swept !== undefined) map = acquire(swept, (opened) => opened.close());
+    }
+    const sources = liveSources(map, config, claudeDirs);
     const recorder = context.dryRun ? NO_RECORDER : acquire(Ledger.open(config.stateDir), (ledger) => ledger.close());
     const jobs: Readonly<Record<JobName, () => Job>> = {
-      'sweep-sessions': () =>
-        sweepSessionsJob({
-          map,
-          claudeDirs,
-          maxAge: config['sessions.maxAge'],
-          minAgeMs: config.minAge,
-          mapIsOfThisHost: config['sessions.onlyThisHost'],
-          sweepsDangling: config['sweep.dangling'],
-          clock,
-        }),
+      'sweep-sessions': () => configuredSweep(map, { config, claudeDirs, clock }),
       'prune-transcripts': () =>
         pruneTranscriptsJob({ claudeDirs, sources, policy: prunePolicy(config), recorder, clock }),
       'purge-trash': () => purgeTrashJob({ claudeDirs, sources, keepMs: config['trash.keep'], clock }),
@@ -51,6 +48,34 @@ export async function runConfiguredJob(
   } finally {
     for (const release of releases.reverse()) await release();
   }
+}
+
+interface Surroundings {
+  readonly config: Config;
+  readonly claudeDirs: readonly ClaudeDir[];
+  readonly clock: Clock;
+}
+
+function configuredSweep(map: MaintainableResumeMap, { config, claudeDirs, clock }: Surroundings): Job {
+  return sweepSessionsJob({
+    map,
+    claudeDirs,
+    maxAge: config['sessions.maxAge'],
+    minAgeMs: config.minAge,
+    mapIsOfThisHost: config['sessions.onlyThisHost'],
+    sweepsDangling: config['sweep.dangling'],
+    clock,
+  });
+}
+
+/** The map as a sweep would leave it, in memory; undefined where it would leave it as it is, which saves the copy. */
+async function previewSwept(map: SqliteResumeMap, surroundings: Surroundings): Promise<SqliteResumeMap | undefined> {
+  const context: JobContext = { dryRun: true, shouldStop: () => false, onProgress: () => undefined };
+  const { swept } = await configuredSweep(map, surroundings).run(context);
+  if (swept === undefined || swept.expired + swept.dangling === 0) return undefined;
+  const copy = await SqliteResumeMap.preview(map, undefined, { clock: surroundings.clock });
+  await configuredSweep(copy, surroundings).run({ ...context, dryRun: false });
+  return copy;
 }
 
 export function openClaudeDirs(

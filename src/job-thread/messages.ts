@@ -4,11 +4,16 @@ import type { Config } from '../config/config.ts';
 import type { ErrorKind } from '../errors.ts';
 import type { JobName, JobProgress, JobReport } from '../jobs/job.ts';
 
-export interface ThreadTask {
+/** Which job, by which configuration. */
+export interface JobTask {
   readonly job: JobName;
   readonly config: Config;
-  readonly dryRun: boolean;
+  /** A sweep came directly before. Of a dry run, that sweep has changed nothing; the job then sees the rows as after it. */
   readonly afterSweep: boolean;
+}
+
+export interface ThreadTask extends JobTask {
+  readonly dryRun: boolean;
   /** One shared word: not 0 once the job is to stop. A thread that is busy reads no messages. */
   readonly stopWord: Int32Array;
 }

@@ -13,9 +13,8 @@ const task = workerData as ThreadTask;
 const post = (message: ThreadMessage) => parentPort?.postMessage(message);
 
 try {
-  const report = await runConfiguredJob(task.job, task.config, {
+  const report = await runConfiguredJob(task, {
     dryRun: task.dryRun,
-    afterSweep: task.afterSweep,
     shouldStop: () => Atomics.load(task.stopWord, 0) !== 0,
     onProgress: rateLimited((progress) => post({ type: 'progress', progress })),
   });

@@ -82,8 +82,6 @@ export interface JobReport {
 
 export interface JobContext {
   readonly dryRun: boolean;
-  /** A sweep comes, or came, directly before: a dry run then sees the rows as after it. */
-  readonly afterSweep: boolean;
   /** Polled between small steps; the job then ends what it has in hand and returns what it has done. */
   shouldStop(): boolean;
   /** For a progress bar; may be called often. */

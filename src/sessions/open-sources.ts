@@ -9,6 +9,7 @@ import { KeepList } from './live-sources/keep-list.ts';
 import type { LiveSource } from './live-sources/live-source.ts';
 import { resumeMapSource } from './live-sources/resume-map-source.ts';
 import { runningProcessesSource } from './live-sources/running-processes.ts';
+import type { MaintainableResumeMap } from './resume-map/resume-map.ts';
 import { importSessionsJson, readSessionsJson } from './resume-map/sessions-json.ts';
 import { SqliteResumeMap, type SqliteResumeMapOptions } from './resume-map/sqlite.ts';
 
@@ -50,23 +51,17 @@ export async function openResumeMapForReading(settings: MapSettings, clock: Cloc
   }
 }
 
-export interface OpenedSources {
-  readonly map: SqliteResumeMap;
-  readonly sources: readonly LiveSource[];
-  close(): Promise<void>;
-}
-
-/** Everything that protects. @param forReading no byte on disk changes */
-export async function openSources(
-  settings: MapSettings,
+/** Everything that protects. */
+export function liveSources(
+  map: MaintainableResumeMap,
+  settings: Pick<Config, 'stateDir'>,
   claudeDirs: readonly ClaudeDir[],
-  clock: Clock,
-  forReading: boolean,
-): Promise<OpenedSources> {
-  const map = forReading ? await openResumeMapForReading(settings, clock) : openResumeMap(settings, clock);
-  const sources: LiveSource[] = [resumeMapSource(map), new KeepList(settings.stateDir).asLiveSource()];
-  for (const claudeDir of claudeDirs) sources.push(runningProcessesSource(claudeDir.root, claudeDir.path));
-  return { map, sources, close: () => map.close() };
+): LiveSource[] {
+  return [
+    resumeMapSource(map),
+    new KeepList(settings.stateDir).asLiveSource(),
+    ...claudeDirs.map((claudeDir) => runningProcessesSource(claudeDir.root, claudeDir.path)),
+  ];
 }
 
 function sessionsJsonPath(settings: MapSettings): string {

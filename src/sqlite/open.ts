@@ -1,7 +1,7 @@
 /** Opens SQLite files the one safe way: full synchronous writes, a bounded wait, and errors that an operator can read. */
 
-import { chmodSync, existsSync, linkSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { chmodSync, existsSync, linkSync, lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { BusyError, type ErrorKind, errorCode, errorMessage, OperatingError } from '../errors.ts';
 
@@ -49,32 +49,57 @@ export function openDatabaseForReading(path: string): SqliteDatabase {
  * @param initialise creates the schema in the new file; later schema changes are the caller's migrations
  */
 export function openOwnDatabase(path: string, initialise: (database: SqliteDatabase) => void): SqliteDatabase {
-  if (!existsSync(path)) createOwnDatabase(path, initialise);
+  guarded(path, 'create', () => {
+    for (let attempt = 1; !existsSync(path); attempt += 1) createOwnDatabase(path, initialise, attempt);
+    removeAbandoned(path);
+  });
   return openExistingDatabase(path);
 }
 
-function createOwnDatabase(path: string, initialise: (database: SqliteDatabase) => void): void {
-  guarded(path, 'create', () => {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    const unfinished = `${path}.new-${process.pid}-${process.hrtime.bigint()}`;
+/** Another container's process may take an unfinished file for abandoned; it does not do so again and again. */
+const CREATE_ATTEMPTS_MAX = 3;
+const SIDE_FILES = ['', '-wal', '-shm', '-journal'];
+
+function createOwnDatabase(path: string, initialise: (database: SqliteDatabase) => void, attempt: number): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const unfinished = `${path}.new-${process.pid}-${process.hrtime.bigint()}`;
+  try {
+    const database = new Database(unfinished, { timeout: BUSY_TIMEOUT_MS });
     try {
-      const database = new Database(unfinished, { timeout: BUSY_TIMEOUT_MS });
-      try {
-        database.pragma('journal_mode = WAL');
-        database.pragma('synchronous = FULL');
-        initialise(database);
-      } finally {
-        database.close();
-      }
-      chmodSync(unfinished, 0o600);
-      linkSync(unfinished, path);
-    } catch (error) {
-      // Another process made it in the meantime: theirs is as good.
-      if (errorCode(error) !== 'EEXIST') throw error;
+      database.pragma('journal_mode = WAL');
+      database.pragma('synchronous = FULL');
+      initialise(database);
     } finally {
-      for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(unfinished + suffix, { force: true });
+      database.close();
     }
-  });
+    chmodSync(unfinished, 0o600);
+    linkSync(unfinished, path);
+  } catch (error) {
+    const code = errorCode(error);
+    // Another process made it in the meantime, and theirs is as good; or took ours away, and we begin again.
+    if (code !== 'EEXIST' && !(code === 'ENOENT' && attempt < CREATE_ATTEMPTS_MAX)) throw error;
+  } finally {
+    for (const suffix of SIDE_FILES) rmSync(unfinished + suffix, { force: true });
+  }
+}
+
+/** What a killed process left of a database that it was making. */
+function removeAbandoned(path: string): void {
+  const prefix = `${basename(path)}.new-`;
+  for (const name of readdirSync(dirname(path))) {
+    if (!name.startsWith(prefix)) continue;
+    const pid = Number.parseInt(name.slice(prefix.length), 10);
+    if (!isAlive(pid)) rmSync(join(dirname(path), name), { force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return errorCode(error) !== 'ESRCH';
+  }
 }
 
 function refuseMissingOrEmpty(path: string): void {

@@ -40,6 +40,8 @@ export class AnchoredDir {
   readonly ino: number;
   readonly uid: number;
   readonly gid: number;
+  /** Permission bits, as they were when it was opened. */
+  readonly mode: number;
   readonly #prefix: string;
   readonly #prefixBytes: Buffer;
   #isOpen = true;
@@ -53,6 +55,7 @@ export class AnchoredDir {
     this.ino = stats.ino;
     this.uid = stats.uid;
     this.gid = stats.gid;
+    this.mode = stats.mode;
   }
 
   /** Opens an absolute path whose last component is no symlink. @throws the system's error, e.g. ELOOP, ENOTDIR, ENOENT */

@@ -9,6 +9,9 @@ import { PROJECTS } from './layout.ts';
 import type { Surroundings } from './measure.ts';
 import { mountPointsBelow } from './mount-points.ts';
 
+/** Group and others. */
+const FOREIGN_WRITE_BITS = 0o022;
+
 export class ClaudeDir {
   /** As the user named it. */
   readonly path: string;
@@ -25,13 +28,15 @@ export class ClaudeDir {
 
   /** @throws OperatingError (`unsafe-root`) where the path is not a Claude directory that can be worked in safely */
   static open(path: string): ClaudeDir {
-    refuseUnsafePath(path);
-    const root = openDirectory(path, () => AnchoredDir.open(path), path);
+    // Without a slash at its end: with one, the system would follow a symlink all the same.
+    const plain = plainPath(path);
+    const root = openDirectory(path, () => AnchoredDir.open(plain), path);
     try {
       const projects = openDirectory(`${path}/projects`, () => root.openChild(PROJECTS), path);
       try {
         const claudeDir = new ClaudeDir(path, root, projects);
         claudeDir.#refuseForeignProjects();
+        claudeDir.#refuseForeignWriters();
         return claudeDir;
       } catch (error) {
         projects.close();
@@ -52,21 +57,39 @@ export class ClaudeDir {
     );
   }
 
+  /** As root we would act for whoever may write there. */
+  #refuseForeignWriters(): void {
+    if (process.geteuid?.() !== 0) return;
+    for (const [name, directory] of [
+      ['it', this.root],
+      ['its projects/', this.projects],
+    ] as const) {
+      if ((directory.mode & FOREIGN_WRITE_BITS) === 0) continue;
+      throw new OperatingError(
+        'unsafe-root',
+        `open Claude directory ${displayName(this.path)}: ${name} can be written by others than its owner, and this worker runs as root; chmod go-w it`,
+      );
+    }
+  }
+
   close(): void {
     this.projects.close();
     this.root.close();
   }
 }
 
-function refuseUnsafePath(path: string): void {
+/** @throws OperatingError (`unsafe-root`) where the path alone tells that it is none to work in */
+function plainPath(path: string): string {
   const refuse = (fault: string) => {
     throw new OperatingError('unsafe-root', `open Claude directory ${JSON.stringify(path)}: ${fault}`);
   };
   if (!isAbsolute(path)) refuse('it must be an absolute path');
-  if (path.split('/').includes('..')) refuse("it must not hold '..'");
+  if (path.split('/').some((component) => component === '.' || component === '..'))
+    refuse("it must not hold '.' or '..'");
   const plain = normalize(path).replace(/\/+$/, '');
   if (plain === '') refuse('it is the root of the file system');
   if (plain === normalize(homedir()).replace(/\/+$/, '')) refuse('it is the home directory');
+  return plain;
 }
 
 function openDirectory(path: string, open: () => AnchoredDir, root: string): AnchoredDir {

@@ -64,7 +64,9 @@ function lockFile(ours: AnchoredDir, file: ByteName): DirLock {
 
 /** Never opens a file that is there: closing any descriptor of it would give back a lock this process holds on it. */
 function makeFile(ours: AnchoredDir, file: ByteName): void {
-  if (ours.has(file)) return;
+  const stats = ours.lstat(file);
+  if (stats?.isFile()) return;
+  if (stats !== undefined) throw new OperatingError('unsafe-root', `lock: ${file} is not a regular file`);
   try {
     closeSync(ours.openFile(file, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600));
   } catch (error) {

@@ -29,6 +29,17 @@ function directoryPlace(directory: string): CompanionPlace {
   };
 }
 
+/** Of older versions: `ID.json` and `ID-agent-ID.json`. The only place where a session's names do not follow from its id. */
+export const TO_DO_LISTS: CompanionPlace = {
+  directory: ownName('todos'),
+  kind: 'file',
+  sessionOf: (name) =>
+    /^(-agent-[0-9a-f-]+)?\.json$/.test(name.slice(SESSION_ID_LENGTH))
+      ? parseSessionId(name.slice(0, SESSION_ID_LENGTH))
+      : undefined,
+  nameFor: (sessionId) => ownName(`${sessionId}.json`),
+};
+
 /** Beside `projects/`: where else a session leaves things. */
 export const COMPANION_PLACES: readonly CompanionPlace[] = [
   directoryPlace('file-history'),
@@ -43,16 +54,7 @@ export const COMPANION_PLACES: readonly CompanionPlace[] = [
     sessionOf: (name) => (name.endsWith('.txt') ? parseSessionId(name.slice(0, -'.txt'.length)) : undefined),
     nameFor: (sessionId) => ownName(`${sessionId}.txt`),
   },
-  {
-    // Older versions: `ID.json` and `ID-agent-ID.json`.
-    directory: ownName('todos'),
-    kind: 'file',
-    sessionOf: (name) =>
-      /^(-agent-[0-9a-f-]+)?\.json$/.test(name.slice(SESSION_ID_LENGTH))
-        ? parseSessionId(name.slice(0, SESSION_ID_LENGTH))
-        : undefined,
-    nameFor: (sessionId) => ownName(`${sessionId}.json`),
-  },
+  TO_DO_LISTS,
 ];
 
 const TRANSCRIPT_SUFFIX = '.jsonl';

@@ -1,6 +1,7 @@
 /** prune-transcripts: moves expired transcripts to the trash; what any live source names stays. */
 
 import type { Clock } from '../../clock.ts';
+import { OperatingError } from '../../errors.ts';
 import type { LiveSource } from '../../sessions/live-sources/live-source.ts';
 import type { ClaudeDir } from '../../transcripts/claude-dir.ts';
 import { Trash } from '../../transcripts/trash/trash.ts';
@@ -25,10 +26,16 @@ export function pruneTranscriptsJob(dependencies: PruneDependencies): Job {
     name: 'prune-transcripts',
     run: async (context) => {
       const tally = new PruneTally();
-      const live = await observeLive(dependencies.sources, context);
+      const live = await observeLive(dependencies.sources);
       for (const claudeDir of dependencies.claudeDirs) {
         if (tally.isOver) break;
-        await pruneOne(claudeDir, live, dependencies, context, tally);
+        try {
+          await pruneOne(claudeDir, live, dependencies, context, tally);
+        } catch (error) {
+          // What was done in the directories before this one has been done, and is told.
+          if (!(error instanceof OperatingError)) throw error;
+          tally.fail(error);
+        }
       }
       return tally.report(live.counts);
     },

@@ -13,8 +13,8 @@ export interface LiveObservation {
 }
 
 /** @throws OperatingError of any source that cannot be read in full: then nothing may be removed */
-export async function observeLive(sources: readonly LiveSource[], context: JobContext): Promise<LiveObservation> {
-  const { ids, counts } = await readAllSources(sources, { unstaleOnly: context.dryRun && context.afterSweep });
+export async function observeLive(sources: readonly LiveSource[]): Promise<LiveObservation> {
+  const { ids, counts } = await readAllSources(sources);
   return { ids, counts: Object.fromEntries(counts.map(({ source, ids: count }) => [source, count])) };
 }
 

@@ -62,6 +62,10 @@ export class PruneTally {
     return this.#stopped || this.#failure !== undefined;
   }
 
+  fail(error: OperatingError): void {
+    this.#failure ??= error;
+  }
+
   stop(): void {
     this.#stopped = true;
   }

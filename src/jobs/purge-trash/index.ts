@@ -80,9 +80,7 @@ class Purge {
 
   async #dueSessions(trash: Trash): Promise<TrashedSession[]> {
     const { sources, keepMs, clock } = this.#dependencies;
-    const { ids } = await readAllSources(sources, {
-      unstaleOnly: this.#context.dryRun && this.#context.afterSweep,
-    });
+    const { ids } = await readAllSources(sources);
     const live = new Set([...ids.live, ...ids.running, ...ids.pinned]);
     const { sessions, unreadableRuns } = trash.contents();
     for (const { run, code } of unreadableRuns) {

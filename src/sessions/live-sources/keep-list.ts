@@ -1,6 +1,6 @@
 /** The keep list: sessions that a person pinned. One small file an id, so that two commands at once lose nothing. */
 
-import { constants, mkdirSync, openSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode, operatingError } from '../../errors.ts';
 import { parseProtectedId, type SessionId } from '../session-id.ts';
@@ -24,12 +24,7 @@ export class KeepList {
   pin(sessionId: SessionId): boolean {
     try {
       mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
-      const fd = openSync(
-        join(this.#directory, sessionId),
-        constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL,
-        0o600,
-      );
-      writeFileSync(fd, '', { flush: true });
+      writeFileSync(join(this.#directory, sessionId), '', { flag: 'wx', mode: 0o600, flush: true });
       return true;
     } catch (error) {
       if (errorCode(error) === 'EEXIST') return false;
@@ -79,8 +74,10 @@ export class KeepList {
       const ids = names.map(parseProtectedId).filter((id) => id !== undefined);
       return { ids, malformed: names.length - ids.length };
     } catch (error) {
-      // Nothing was ever pinned. Any other error is one: pins that cannot be read must not read as no pins.
-      if (errorCode(error) === 'ENOENT') return { ids: [], malformed: 0 };
+      // Nothing was ever pinned. Any other error is one, a symlink that leads nowhere too: pins that cannot be read must not
+      // read as no pins.
+      const isAbsent = lstatSync(this.#directory, { throwIfNoEntry: false }) === undefined;
+      if (errorCode(error) === 'ENOENT' && isAbsent) return { ids: [], malformed: 0 };
       throw operatingError('unavailable', 'read the keep list', error);
     }
   }

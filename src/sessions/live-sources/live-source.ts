@@ -5,11 +5,6 @@ import type { SessionId } from '../session-id.ts';
 /** How a source protects; also the reason that a plan gives for a kept unit. */
 export type Protection = 'live' | 'running' | 'pinned';
 
-export interface ReadOptions {
-  /** Leaves out rows that a sweep would delete now: what a dry run of sweep and prune, one after the other, would see. */
-  readonly unstaleOnly?: boolean;
-}
-
 export interface LiveReading {
   readonly ids: ReadonlySet<SessionId>;
   /** Entries that name no session, and so protect none. */
@@ -21,7 +16,7 @@ export interface LiveSource {
   readonly name: string;
   readonly protection: Protection;
   /** Every id, or a rejection (OperatingError); never a part. */
-  read(options?: ReadOptions): Promise<LiveReading>;
+  read(): Promise<LiveReading>;
   /**
    * Runs `act` with those of `ids` that are live now; sources with writers hold them back meanwhile. Keep `act` short.
    * Rejects without having run `act` where the source cannot be read.
@@ -47,12 +42,11 @@ export interface SourceCount {
 /** Reads all sources. @throws OperatingError of the first that cannot be read in full: then nothing may be removed */
 export async function readAllSources(
   sources: readonly LiveSource[],
-  options: ReadOptions = {},
 ): Promise<{ readonly ids: LiveIdsByProtection; readonly counts: readonly SourceCount[] }> {
   const ids = { live: new Set<SessionId>(), running: new Set<SessionId>(), pinned: new Set<SessionId>() };
   const countBySource = new Map<string, SourceCount>();
   for (const source of sources) {
-    const reading = await source.read(options);
+    const reading = await source.read();
     for (const id of reading.ids) ids[source.protection].add(id);
     const before = countBySource.get(source.name);
     countBySource.set(source.name, {

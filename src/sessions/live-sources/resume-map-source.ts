@@ -7,7 +7,7 @@ export function resumeMapSource(map: MaintainableResumeMap): LiveSource {
   return {
     name: 'resume-map',
     protection: 'live',
-    read: ({ unstaleOnly = false } = {}) => map.readLiveIds({ unstaleOnly }),
+    read: () => map.readLiveIds(),
     withLive: (ids, act) => map.withWritersHeld(ids, act),
     check: () => map.check(),
   };

@@ -73,6 +73,7 @@ function readRunning(root: AnchoredDir, path: string, processes: ProcessTable): 
     });
     inDirectory(root, JOBS, (jobs) => {
       for (const job of jobs.entries()) {
+        if (job.kind === 'other') throw new Error(`${JOBS}/${displayName(job.name)}: neither file nor directory`);
         if (job.kind !== 'directory') continue;
         inDirectory(jobs, job.name, (directory) => {
           const state = readRecord(directory, JOB_STATE);
@@ -99,7 +100,9 @@ function readRunning(root: AnchoredDir, path: string, processes: ProcessTable): 
 /** Only a record of this machine and pid namespace can be checked: any other counts as running. */
 function isGone(record: Record<string, unknown>, pid: number, processes: ProcessTable): boolean {
   if (processes.domain === undefined || record.pidDomain !== processes.domain) return false;
-  return processes.hasEnded(pid, record.procStart === undefined ? undefined : String(record.procStart));
+  // Anything but a number tells nothing of whose the pid is by now.
+  const startTime = /^[0-9]+$/.test(String(record.procStart)) ? String(record.procStart) : undefined;
+  return processes.hasEnded(pid, startTime);
 }
 
 /** @returns undefined where the file has gone; @throws where it is there and cannot be understood */

@@ -53,8 +53,8 @@ export interface ResumeMap {
 
 /** What the worker asks of a resume map, beside what a host does. */
 export interface MaintainableResumeMap extends ResumeMap {
-  /** Reads every row, or rejects; never a part. `unstaleOnly` leaves out what a sweep would delete now. */
-  readLiveIds(options?: { readonly unstaleOnly?: boolean }): Promise<LiveIds>;
+  /** Reads every row, or rejects; never a part. */
+  readLiveIds(): Promise<LiveIds>;
   /** Every row, unchecked, a page at a time, in key order. Rows may be deleted between two pages. */
   readPages(): AsyncIterable<readonly UncheckedResumeRow[]>;
   /** Deletes those of the given rows that still are as they were read. @returns how many */

@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Clock, EARLIEST_SENSIBLE_TIME_MS, systemClock } from '../../clock.ts';
 import { OperatingError } from '../../errors.ts';
+import { fileIdentity } from '../../sqlite/file-identity.ts';
 import { migrate } from '../../sqlite/migrate.ts';
 import {
   guarded,
@@ -51,11 +52,13 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   readonly #database: SqliteDatabase;
   readonly #clock: Clock;
   readonly #statements: Statements;
+  readonly #identity: string | undefined;
   #maxSessionAge: SessionMaxAge;
 
   private constructor(database: SqliteDatabase, options: SqliteResumeMapOptions) {
     this.#database = database;
     this.#statements = new Statements(database);
+    this.#identity = fileIdentity(database.name);
     this.#clock = options.clock ?? systemClock;
     this.#maxSessionAge = options.maxSessionAge ?? DEFAULT_SESSION_MAX_AGE_MS;
   }
@@ -83,7 +86,8 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   }
 
   /**
-   * What the map would be once `pending` is imported into it, in memory: a dry run imports nothing and must not see less for it.
+   * A copy in memory, as the map would be once `pending` is imported: a dry run changes nothing on disk, and must not see less
+   * for it.
    * @param onDisk the map as it is, where there is one; stays its owner's to close
    */
   static async preview(
@@ -191,7 +195,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
     return (await this.readLiveIds()).ids;
   }
 
-  async readLiveIds(options: { readonly unstaleOnly?: boolean } = {}): Promise<LiveIds> {
+  async readLiveIds(): Promise<LiveIds> {
     return this.#run('read live ids from', () => {
       const nowMs = this.#clock.now();
       const ids = new Set<SessionId>();
@@ -201,7 +205,6 @@ export class SqliteResumeMap implements MaintainableResumeMap {
         `SELECT session_id AS sessionId, last_used_at AS lastUsedAtMs FROM ${SESSIONS_TABLE}`,
       );
       for (const row of rows.iterate() as IterableIterator<Pick<UncheckedResumeRow, 'sessionId' | 'lastUsedAtMs'>>) {
-        if (options.unstaleOnly && isStale(row.lastUsedAtMs, nowMs, this.#maxSessionAge)) continue;
         const id = parseProtectedId(row.sessionId);
         if (id === undefined) malformed += 1;
         else ids.add(id);
@@ -262,6 +265,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
     // IMMEDIATE: a deferred transaction that is upgraded later fails at once, whatever the timeout.
     this.#run('hold writers of', () => this.#database.exec('BEGIN IMMEDIATE'));
     try {
+      this.#refuseReplaced();
       const live = this.#run('read live ids from', () => {
         const found = this.#statements
           .get(
@@ -279,6 +283,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   }
 
   async check(): Promise<void> {
+    this.#refuseReplaced();
     this.#run('read', () => this.#statements.get(`SELECT 1 FROM ${SESSIONS_TABLE} LIMIT 1`).get());
   }
 
@@ -307,6 +312,12 @@ export class SqliteResumeMap implements MaintainableResumeMap {
 
   async close(): Promise<void> {
     this.#database.close();
+  }
+
+  /** Another file under our file's name: hosts write their rows there by now, and what we hold says nothing any more. */
+  #refuseReplaced(): void {
+    if (this.#database.memory || fileIdentity(this.#database.name) === this.#identity) return;
+    throw new OperatingError('unavailable', `read resume map ${this.#database.name}: the file was replaced meanwhile`);
   }
 
   #increment(name: string): void {
@@ -339,7 +350,8 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   async #inShortTransaction(action: string, change: () => number): Promise<number> {
     const startedAt = performance.now();
     const changed = this.#run(action, () => this.#database.transaction(change).immediate());
-    await sleep(Math.max(SWEEP_PAUSE_MIN_MS, performance.now() - startedAt));
+    // Nobody waits for a copy in memory.
+    if (!this.#database.memory) await sleep(Math.max(SWEEP_PAUSE_MIN_MS, performance.now() - startedAt));
     return changed;
   }
 

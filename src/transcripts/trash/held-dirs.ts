@@ -10,6 +10,8 @@ import type { ByteName } from '../byte-name.ts';
 /** Enough for one project and all companion places; far below any limit of descriptors. */
 const HELD_MAX = 24;
 
+const ABSENT_CODES: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP']);
+
 export class HeldDirs {
   readonly #root: AnchoredDir;
   readonly #held = new Map<string, AnchoredDir>();
@@ -20,14 +22,14 @@ export class HeldDirs {
   }
 
   /**
-   * The directory at a path below the root, or undefined where there is none (any more).
-   * @throws the system's error, e.g. ENOTDIR where a component is no directory
+   * The directory at a path below the root, or undefined where there is none (any more): gone, or a file or symlink by now.
+   * @throws the system's error
    */
   find(path: readonly ByteName[]): AnchoredDir | undefined {
     try {
       return this.#walk(path, (parent, name) => parent.openChild(name));
     } catch (error) {
-      if (errorCode(error) === 'ENOENT') return undefined;
+      if (ABSENT_CODES.has(errorCode(error) ?? '')) return undefined;
       throw error;
     }
   }

@@ -99,12 +99,7 @@ function finishLinkedMove(part: Part, claudeDir: HeldDirs, run: HeldDirs): boole
 }
 
 export function isThere(part: Part, tree: HeldDirs): boolean {
-  try {
-    return tree.find(part.directory)?.has(part.name) ?? false;
-  } catch (error) {
-    if (errorCode(error) === 'ENOTDIR' || errorCode(error) === 'ELOOP') return false;
-    throw error;
-  }
+  return tree.find(part.directory)?.has(part.name) ?? false;
 }
 
 function errno(code: string, part: Part): Error {

@@ -5,7 +5,7 @@ import type { SessionId } from '../../sessions/session-id.ts';
 import type { AnchoredDir } from '../anchored-dir.ts';
 import { type ByteName, ownName } from '../byte-name.ts';
 import type { ClaudeDir } from '../claude-dir.ts';
-import { namedParts } from '../layout.ts';
+import { namedParts, TO_DO_LISTS } from '../layout.ts';
 import { Measurer, sameMeasure } from '../measure.ts';
 import { type Part, partPath, type Unit } from '../unit.ts';
 import { HeldDirs } from './held-dirs.ts';
@@ -125,11 +125,25 @@ export class TrashRun {
     return unit.parts.some((part) => isThere(part, this.#source)) ? { kind: 'recreated' } : { kind: 'trashed' };
   }
 
-  /** What was not there when the decision was made: a companion, or the session's own directory. */
+  /** What was not there when the decision was made: a companion, or the session's own directory, or a transcript. */
   #hasNewParts(unit: Unit): boolean {
     const known = new Set(unit.parts.map(partPath));
-    const unknown = namedParts(unit.sessionId, unit.project).filter((part) => !known.has(partPath(part)));
-    return unknown.some((part) => isThere(part, this.#source));
+    const isNew = (part: Part) => !known.has(partPath(part)) && isThere(part, this.#source);
+    if (namedParts(unit.sessionId, unit.project).some(isNew)) return true;
+    if (this.#toDoLists(unit.sessionId).some(isNew)) return true;
+    // Left-overs whose project is unknown: their transcript may have come back anywhere.
+    return unit.project === undefined && this.#inAnyProject(unit.sessionId).some(isNew);
+  }
+
+  #toDoLists(sessionId: SessionId): Part[] {
+    const directory = this.#source.find([TO_DO_LISTS.directory]);
+    const names = directory?.entries().filter((entry) => TO_DO_LISTS.sessionOf(entry.name) === sessionId) ?? [];
+    return names.map(({ name }) => ({ directory: [TO_DO_LISTS.directory], name, kind: TO_DO_LISTS.kind }));
+  }
+
+  #inAnyProject(sessionId: SessionId): Part[] {
+    const projects = this.#claudeDir.projects.entries().filter((entry) => entry.kind === 'directory');
+    return projects.flatMap(({ name }) => namedParts(sessionId, name));
   }
 
   #measure(unit: Unit, tree: HeldDirs): Measurer {
