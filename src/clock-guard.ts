@@ -3,7 +3,7 @@
  * By a wrong clock everything is old; so after a jump each job is left out once, and the next look confirms or corrects it.
  */
 
-import { readFileSync } from 'node:fs';
+import { uptime } from 'node:os';
 import type { Clock } from './clock.ts';
 import { JOB_NAMES, type JobName } from './jobs/job.ts';
 
@@ -43,7 +43,7 @@ export class ClockGuard {
   }
 }
 
-/** proc(5) uptime: seconds since boot, the time asleep included. */
+/** Seconds since boot, the time asleep included. */
 function systemUptimeMs(): number {
-  return Number.parseFloat(readFileSync('/proc/uptime', 'latin1')) * 1_000;
+  return uptime() * 1_000;
 }

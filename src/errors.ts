@@ -90,3 +90,8 @@ export function operatingError(kind: ErrorKind, action: string, cause: unknown):
 export function systemError(action: string, cause: unknown): unknown {
   return errorCode(cause) === undefined ? cause : operatingError('io', action, cause);
 }
+
+/** An error of ours with a system's code, for a condition that the system itself would not report. */
+export function errnoError(code: string, message: string): Error {
+  return Object.assign(new Error(`${code}: ${message}`), { code });
+}

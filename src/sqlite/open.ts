@@ -1,6 +1,6 @@
 /** Opens SQLite files the one safe way: full synchronous writes, a bounded wait, and errors that an operator can read. */
 
-import { chmodSync, existsSync, linkSync, lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, linkSync, lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { BusyError, type ErrorKind, errorCode, errorMessage, OperatingError } from '../errors.ts';
@@ -50,7 +50,9 @@ export function openDatabaseForReading(path: string): SqliteDatabase {
  */
 export function openOwnDatabase(path: string, initialise: (database: SqliteDatabase) => void): SqliteDatabase {
   guarded(path, 'create', () => {
-    for (let attempt = 1; !existsSync(path); attempt += 1) createOwnDatabase(path, initialise, attempt);
+    // A symlink that leads nowhere is something, too: opening it fails and says so.
+    const isAbsent = () => lstatSync(path, { throwIfNoEntry: false }) === undefined;
+    for (let attempt = 1; isAbsent(); attempt += 1) createOwnDatabase(path, initialise, attempt);
     removeAbandoned(path);
   });
   return openExistingDatabase(path);
@@ -77,7 +79,7 @@ function createOwnDatabase(path: string, initialise: (database: SqliteDatabase) 
   } catch (error) {
     const code = errorCode(error);
     // Another process made it in the meantime, and theirs is as good; or took ours away, and we begin again.
-    if (code !== 'EEXIST' && !(code === 'ENOENT' && attempt < CREATE_ATTEMPTS_MAX)) throw error;
+    if (attempt === CREATE_ATTEMPTS_MAX || (code !== 'EEXIST' && code !== 'ENOENT')) throw error;
   } finally {
     for (const suffix of SIDE_FILES) rmSync(unfinished + suffix, { force: true });
   }

@@ -3,7 +3,7 @@
  * on an empty file in the directory. The kernel gives it back when the process is gone.
  */
 
-import { closeSync, constants } from 'node:fs';
+import { accessSync, closeSync, constants } from 'node:fs';
 import Database from 'better-sqlite3';
 import { errorCode, OperatingError, operatingError } from '../errors.ts';
 import { isBusyCode, type SqliteDatabase } from '../sqlite/open.ts';
@@ -50,6 +50,8 @@ function lockFile(ours: AnchoredDir, file: ByteName): DirLock {
   makeFile(ours, file);
   // SQLite takes a path; it may neither make the file nor follow a link at its end, and nothing is ever written to it.
   const path = Buffer.from(`${ours.currentPath()}/${file}`, 'latin1').toString('utf8');
+  // On a read-only file system SQLite would open it for reading, and its lock would exclude nobody.
+  accessSync(path, constants.W_OK);
   const database = new Database(path, { fileMustExist: true, timeout: 0 });
   try {
     // Keeps the lock's journal in memory: no second file comes and goes beside it.

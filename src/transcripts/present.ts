@@ -43,8 +43,8 @@ function addTrashed(claudeDir: ClaudeDir, present: Set<SessionId>): boolean {
   const trash = Trash.openIfThere(claudeDir);
   if (trash === undefined) return true;
   try {
-    const { sessions, unreadableRuns } = trash.contents();
-    for (const { sessionId } of sessions) present.add(sessionId);
+    const { sessionIds, unreadableRuns } = trash.mentioned();
+    for (const sessionId of sessionIds) present.add(sessionId);
     return unreadableRuns.length === 0;
   } finally {
     trash.close();

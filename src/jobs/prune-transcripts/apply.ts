@@ -4,7 +4,7 @@
  */
 
 import type { Clock } from '../../clock.ts';
-import { BusyError, type ErrorKind, OperatingError, operatingError } from '../../errors.ts';
+import { BusyError, type ErrorKind, OperatingError, operatingError, systemError } from '../../errors.ts';
 import { type LiveSource, withLiveOfAll } from '../../sessions/live-sources/live-source.ts';
 import type { SessionId } from '../../sessions/session-id.ts';
 import type { Trash } from '../../transcripts/trash/trash.ts';
@@ -81,7 +81,8 @@ class PruneApply {
         this.#options.context.onProgress({ phase: 'remove', done: this.#removed.length, total: removals.length });
       }
     } catch (error) {
-      this.#failure = operatingError('internal', 'move sessions to the trash', error);
+      const action = 'move sessions to the trash';
+      this.#failure = operatingError('internal', action, systemError(action, error));
     } finally {
       this.#close(trashRun);
     }
@@ -104,6 +105,7 @@ class PruneApply {
       for (const batch of chunks(chunk, HOLD_BATCH_UNITS)) {
         if (this.#shouldStop()) return;
         await this.#removeBatch(trashRun, batch);
+        trashRun.throwIfFailed();
       }
     } finally {
       trashRun.flush();

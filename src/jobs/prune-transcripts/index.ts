@@ -1,8 +1,9 @@
 /** prune-transcripts: moves expired transcripts to the trash; what any live source names stays. */
 
 import type { Clock } from '../../clock.ts';
-import { OperatingError } from '../../errors.ts';
+import { OperatingError, systemError } from '../../errors.ts';
 import type { LiveSource } from '../../sessions/live-sources/live-source.ts';
+import { displayName } from '../../transcripts/byte-name.ts';
 import type { ClaudeDir } from '../../transcripts/claude-dir.ts';
 import { Trash } from '../../transcripts/trash/trash.ts';
 import type { Unit } from '../../transcripts/unit.ts';
@@ -33,8 +34,9 @@ export function pruneTranscriptsJob(dependencies: PruneDependencies): Job {
           await pruneOne(claudeDir, live, dependencies, context, tally);
         } catch (error) {
           // What was done in the directories before this one has been done, and is told.
-          if (!(error instanceof OperatingError)) throw error;
-          tally.fail(error);
+          const failure = systemError(`prune ${displayName(claudeDir.path)}`, error);
+          if (!(failure instanceof OperatingError)) throw error;
+          tally.fail(failure);
         }
       }
       return tally.report(live.counts);

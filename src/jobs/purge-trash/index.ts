@@ -1,10 +1,10 @@
 /** purge-trash: destroys what has lain in the trash for longer than its time; the only job that destroys bytes. */
 
 import type { Clock } from '../../clock.ts';
-import { errorCode, errorMessage, systemError } from '../../errors.ts';
+import { errorCode, errorMessage, OperatingError, systemError } from '../../errors.ts';
 import { type LiveSource, readAllSources, withLiveOfAll } from '../../sessions/live-sources/live-source.ts';
 import type { SessionId } from '../../sessions/session-id.ts';
-import type { ByteName } from '../../transcripts/byte-name.ts';
+import { type ByteName, displayName } from '../../transcripts/byte-name.ts';
 import type { ClaudeDir } from '../../transcripts/claude-dir.ts';
 import { Trash, type TrashedSession } from '../../transcripts/trash/trash.ts';
 import type { Job, JobContext, JobFault, JobReport } from '../job.ts';
@@ -25,7 +25,10 @@ export function purgeTrashJob(dependencies: PurgeDependencies): Job {
     name: 'purge-trash',
     run: async (context) => {
       const purge = new Purge(dependencies, context);
-      for (const claudeDir of dependencies.claudeDirs) await purge.purgeOne(claudeDir);
+      for (const claudeDir of dependencies.claudeDirs) {
+        if (purge.isOver) break;
+        await purge.purgeOne(claudeDir);
+      }
       return purge.report();
     },
   };
@@ -38,6 +41,7 @@ class Purge {
   readonly #trash = { sessions: 0, bytes: 0 };
   readonly #kept: Record<string, number> = {};
   readonly #faults: JobFault[] = [];
+  #failure: OperatingError | undefined;
   #stopped = false;
 
   constructor(dependencies: PurgeDependencies, context: JobContext) {
@@ -45,26 +49,43 @@ class Purge {
     this.#context = context;
   }
 
+  /** Nothing more is to be begun. */
+  get isOver(): boolean {
+    return this.#stopped || this.#failure !== undefined;
+  }
+
+  /** What was done in the directories before this one has been done, and is told, whatever goes wrong here. */
   async purgeOne(claudeDir: ClaudeDir): Promise<void> {
-    const trash = Trash.openIfThere(claudeDir);
-    if (trash === undefined) return;
+    let trash: Trash | undefined;
+    try {
+      trash = Trash.openIfThere(claudeDir);
+      if (trash !== undefined) await this.#purge(trash);
+    } catch (error) {
+      const failure = systemError(`purge the trash of ${displayName(claudeDir.path)}`, error);
+      if (!(failure instanceof OperatingError)) throw error;
+      this.#failure = failure;
+    } finally {
+      trash?.close();
+    }
+  }
+
+  async #purge(trash: Trash): Promise<void> {
     try {
       if (!this.#context.dryRun) trash.reconcile(this.#dependencies.clock.now());
-      const due = await this.#dueSessions(trash);
+      const { due, runs } = await this.#dueSessions(trash);
       const dueByRun = groupByRun(due);
       let done = 0;
-      for (const run of trash.runs()) {
+      for (const run of runs) {
         this.#stopped ||= this.#context.shouldStop();
         if (this.#stopped) break;
         done += await this.#purgeRun(trash, run, dueByRun.get(run) ?? []);
         this.#context.onProgress({ phase: 'purge', done, total: due.length });
       }
+    } finally {
       for (const session of trash.contents().sessions) {
         this.#trash.sessions += 1;
         this.#trash.bytes += session.bytes;
       }
-    } finally {
-      trash.close();
     }
   }
 
@@ -74,11 +95,13 @@ class Purge {
       kept: this.#kept,
       trash: this.#trash,
       faults: this.#faults,
+      ...(this.#failure === undefined ? {} : { failure: { kind: this.#failure.kind, message: this.#failure.message } }),
       ...(this.#stopped ? { stopped: true } : {}),
     };
   }
 
-  async #dueSessions(trash: Trash): Promise<TrashedSession[]> {
+  /** What has had its time, and the runs that can be read. */
+  async #dueSessions(trash: Trash): Promise<{ readonly due: TrashedSession[]; readonly runs: readonly ByteName[] }> {
     const { sources, keepMs, clock } = this.#dependencies;
     const { ids } = await readAllSources(sources);
     const live = new Set([...ids.live, ...ids.running, ...ids.pinned]);
@@ -91,7 +114,8 @@ class Purge {
       if (decision.purge || decision.session.state === 'purging') due.push(decision.session);
       else this.#kept[decision.reason] = (this.#kept[decision.reason] ?? 0) + 1;
     }
-    return due;
+    const unreadable = new Set(unreadableRuns.map(({ run }) => run));
+    return { due, runs: trash.runs().filter((run) => !unreadable.has(run)) };
   }
 
   async #purgeRun(trash: Trash, run: ByteName, due: readonly TrashedSession[]): Promise<number> {
@@ -103,9 +127,12 @@ class Purge {
       await this.#mark(trash, run, due.slice(start, start + MARK_BATCH_SESSIONS));
     }
     try {
-      const destroyed = trash.destroyMarked(run, this.#dependencies.clock.now());
-      for (const session of destroyed) this.#count(session);
-      return destroyed.length;
+      const { sessions, faults } = trash.destroyMarked(run, this.#dependencies.clock.now());
+      for (const session of sessions) this.#count(session);
+      for (const { sessionId, message } of faults) {
+        this.#faults.push({ kind: 'io', message: `purge session ${sessionId}: ${message}` });
+      }
+      return sessions.length;
     } catch (error) {
       if (errorCode(error) === undefined) throw error;
       // One run that cannot be destroyed does not stop the others; what is marked is tried again the next time.

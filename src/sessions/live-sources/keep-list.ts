@@ -76,9 +76,12 @@ export class KeepList {
     } catch (error) {
       // Nothing was ever pinned. Any other error is one, a symlink that leads nowhere too: pins that cannot be read must not
       // read as no pins.
-      const isAbsent = lstatSync(this.#directory, { throwIfNoEntry: false }) === undefined;
-      if (errorCode(error) === 'ENOENT' && isAbsent) return { ids: [], malformed: 0 };
+      if (errorCode(error) === 'ENOENT' && !isSymlink(this.#directory)) return { ids: [], malformed: 0 };
       throw operatingError('unavailable', 'read the keep list', error);
     }
   }
+}
+
+function isSymlink(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
 }

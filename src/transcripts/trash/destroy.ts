@@ -1,13 +1,23 @@
 /** The only place where bytes are destroyed, and only below a run directory of the trash. */
 
-import { errorCode } from '../../errors.ts';
+import { errnoError, errorCode } from '../../errors.ts';
 import type { AnchoredDir } from '../anchored-dir.ts';
-import type { ByteName } from '../byte-name.ts';
-import type { Part } from '../unit.ts';
+import { type ByteName, displayName } from '../byte-name.ts';
+import { type Part, partPath } from '../unit.ts';
 import type { HeldDirs } from './held-dirs.ts';
 
-/** @param dev the file system of the trash; whatever is mounted inside is not entered */
-export function destroyPart(part: Part, trash: HeldDirs, dev: number): void {
+/** What is mounted in the trash is not the trash's. */
+export interface TrashBounds {
+  readonly dev: number;
+  /** Mount points in the run directory, relative to it; mostly none. */
+  readonly mountPoints: readonly string[];
+}
+
+/** @throws the system's error; EBUSY where something is mounted in the part: nothing of it is destroyed then */
+export function destroyPart(part: Part, trash: HeldDirs, { dev, mountPoints }: TrashBounds): void {
+  const path = partPath(part);
+  const mountPoint = mountPoints.find((point) => point === path || point.startsWith(`${path}/`));
+  if (mountPoint !== undefined) throw errnoError('EBUSY', `${displayName(mountPoint)} is a mount point`);
   const parent = trash.find(part.directory);
   if (parent === undefined) return;
   if (part.kind === 'directory' && parent.lstat(part.name)?.isDirectory()) destroyTree(parent, part.name, dev);
@@ -17,7 +27,7 @@ export function destroyPart(part: Part, trash: HeldDirs, dev: number): void {
 function destroyTree(parent: AnchoredDir, name: ByteName, dev: number): void {
   const directory = parent.openChild(name);
   try {
-    if (directory.dev !== dev) return;
+    if (directory.dev !== dev) throw errnoError('EXDEV', `${displayName(name)} is another file system`);
     for (const entry of directory.entries()) {
       if (entry.kind === 'directory') destroyTree(directory, entry.name, dev);
       else unlinkIfThere(directory, entry.name);

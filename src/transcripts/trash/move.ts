@@ -1,6 +1,6 @@
 /** Moves the parts of a unit between the Claude directory and a trash run, whole or not at all, overwriting nothing. */
 
-import { type ErrorKind, errorCode, errorMessage, OperatingError } from '../../errors.ts';
+import { type ErrorKind, errnoError, errorCode, errorMessage, OperatingError } from '../../errors.ts';
 import type { AnchoredDir } from '../anchored-dir.ts';
 import { displayName } from '../byte-name.ts';
 import { type Part, partPath } from '../unit.ts';
@@ -103,5 +103,5 @@ export function isThere(part: Part, tree: HeldDirs): boolean {
 }
 
 function errno(code: string, part: Part): Error {
-  return Object.assign(new Error(`${code}: ${displayName(partPath(part))}`), { code });
+  return errnoError(code, displayName(partPath(part)));
 }

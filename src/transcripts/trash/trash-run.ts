@@ -1,6 +1,6 @@
 /** One run's part of the trash: a directory that mirrors the Claude directory, with the manifest beside the files. */
 
-import { errorCode, errorMessage } from '../../errors.ts';
+import { errorCode, errorMessage, type OperatingError } from '../../errors.ts';
 import type { SessionId } from '../../sessions/session-id.ts';
 import type { AnchoredDir } from '../anchored-dir.ts';
 import { type ByteName, ownName } from '../byte-name.ts';
@@ -31,6 +31,7 @@ export class TrashRun {
   readonly #source: HeldDirs;
   readonly #target: HeldDirs;
   readonly #manifest: ManifestWriter;
+  #failure: OperatingError | undefined;
 
   private constructor(claudeDir: ClaudeDir, name: ByteName, directory: AnchoredDir, manifest: ManifestWriter) {
     this.#claudeDir = claudeDir;
@@ -79,6 +80,7 @@ export class TrashRun {
    * @throws OperatingError where the whole run has to stop; the unit is then where it was
    */
   take(unit: Unit, nowMs: number): TakeOutcome {
+    this.throwIfFailed();
     const outcome = this.#take(unit);
     const event: ManifestEvent = outcome.kind === 'trashed' || outcome.kind === 'recreated' ? 'trashed' : 'kept';
     this.#manifest.event(event, unit.sessionId, nowMs);
@@ -119,10 +121,21 @@ export class TrashRun {
     } catch (error) {
       return this.#undo(moved, error);
     }
-    // Between the last look and the rename a session may have written: then the unit goes straight back.
-    const after = this.#measure(unit, this.#target);
-    if (!sameMeasure(after, before)) return this.#undo(moved, undefined);
-    return unit.parts.some((part) => isThere(part, this.#source)) ? { kind: 'recreated' } : { kind: 'trashed' };
+    try {
+      // Between the last look and the rename a session may have written: then the unit goes straight back.
+      const after = this.#measure(unit, this.#target);
+      if (!sameMeasure(after, before)) return this.#undo(moved, undefined);
+      return unit.parts.some((part) => isThere(part, this.#source)) ? { kind: 'recreated' } : { kind: 'trashed' };
+    } catch (error) {
+      // It lies in the trash whole, and that is to be told before the run stops.
+      this.#failure = stoppingError('look at a session in the trash', error);
+      return { kind: 'trashed' };
+    }
+  }
+
+  /** @throws OperatingError where the run has to stop after what it took last */
+  throwIfFailed(): void {
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   /** What was not there when the decision was made: a companion, or the session's own directory, or a transcript. */

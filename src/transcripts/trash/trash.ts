@@ -1,13 +1,13 @@
 /** The trash of one Claude directory: what lies in it, and how it comes back or ends. Works from the manifests alone. */
 
-import { errorCode, OperatingError, operatingError } from '../../errors.ts';
+import { errorCode, errorMessage, OperatingError, operatingError } from '../../errors.ts';
 import type { SessionId } from '../../sessions/session-id.ts';
 import type { AnchoredDir } from '../anchored-dir.ts';
 import { type ByteName, displayName, ownName } from '../byte-name.ts';
 import type { ClaudeDir } from '../claude-dir.ts';
 import { SWEEPER_DIRECTORY } from '../layout.ts';
 import { type Part, partPath } from '../unit.ts';
-import { destroyPart, removeEmptyTree } from './destroy.ts';
+import { destroyPart, removeEmptyTree, type TrashBounds } from './destroy.ts';
 import { HeldDirs } from './held-dirs.ts';
 import { MANIFEST_NAME, type ManifestEntry, type ManifestEvent, ManifestWriter, readManifest } from './manifest.ts';
 import { isThere, putBack } from './move.ts';
@@ -34,6 +34,16 @@ export interface Reconciled {
   readonly completed: number;
   /** Runs whose manifest could not be read: nothing of them was touched. */
   readonly unreadableRuns: readonly UnreadableRun[];
+}
+
+export interface Destroyed {
+  readonly sessions: readonly ManifestEntry[];
+  readonly faults: readonly DestroyFault[];
+}
+
+export interface DestroyFault {
+  readonly sessionId: SessionId;
+  readonly message: string;
 }
 
 export interface UnreadableRun {
@@ -134,6 +144,7 @@ export class Trash {
         const parts = newest.parts.filter((part) => isThere(part, trash));
         const taken = parts.filter((part) => isThere(part, claudeDir));
         if (taken.length > 0) throw placeTaken(sessionId, taken);
+        refuseUnreachable(sessionId, parts, claudeDir);
         manifest.event('restoring', sessionId, nowMs);
         manifest.sync();
         const stuck = putBack(parts, claudeDir, trash);
@@ -161,28 +172,60 @@ export class Trash {
     });
   }
 
-  /** Destroys what is marked in a run, and the run's directory where nothing is left in it. @returns how many sessions */
-  destroyMarked(run: ByteName, nowMs: number): readonly ManifestEntry[] {
-    const destroyed: ManifestEntry[] = [];
+  /** Destroys what is marked in a run, and the run's directory where nothing is left in it. */
+  destroyMarked(run: ByteName, nowMs: number): Destroyed {
+    const result = { sessions: [] as ManifestEntry[], faults: [] as DestroyFault[] };
     let isEmpty = false;
     this.#inRun(run, (directory) => {
       const entries = [...readManifest(directory).values()];
       const marked = entries.filter((entry) => entry.state === 'purging');
       if (marked.length > 0) {
         this.#withManifest(directory, (manifest, _claudeDir, trash) => {
-          for (const entry of marked) {
-            for (const part of entry.parts) destroyPart(part, trash, this.#claudeDir.surroundings.dev);
-            manifest.event('purged', entry.sessionId, nowMs);
-            destroyed.push(entry);
-          }
+          for (const entry of marked) this.#destroy(entry, trash, this.#boundsOf(run), result);
+          for (const { sessionId } of result.sessions) manifest.event('purged', sessionId, nowMs);
         });
       }
       const over: ReadonlySet<string> = new Set<ManifestEvent>(['kept', 'restored', 'purging', 'purged']);
-      isEmpty = entries.every((entry) => over.has(entry.state)) && removeEmptyTree(directory, [MANIFEST_NAME]);
+      const isOver = result.faults.length === 0 && entries.every((entry) => over.has(entry.state));
+      isEmpty = isOver && removeEmptyTree(directory, [MANIFEST_NAME]);
       if (isEmpty) directory.unlink(MANIFEST_NAME);
     });
     if (isEmpty) this.#directory.removeDirectory(run);
-    return destroyed;
+    return result;
+  }
+
+  /** What cannot be destroyed stays marked, and does not hold up the others. */
+  #destroy(
+    entry: ManifestEntry,
+    trash: HeldDirs,
+    bounds: TrashBounds,
+    result: { sessions: ManifestEntry[]; faults: DestroyFault[] },
+  ): void {
+    try {
+      for (const part of entry.parts) destroyPart(part, trash, bounds);
+      result.sessions.push(entry);
+    } catch (error) {
+      if (errorCode(error) === undefined) throw error;
+      result.faults.push({ sessionId: entry.sessionId, message: errorMessage(error) });
+    }
+  }
+
+  #boundsOf(run: ByteName): TrashBounds {
+    const { dev, mountPoints } = this.#claudeDir.surroundings;
+    const prefix = `${SWEEPER_DIRECTORY}/${TRASH_DIRECTORY}/${run}/`;
+    const inRun = [...mountPoints].filter((point) => point.startsWith(prefix));
+    return { dev, mountPoints: inRun.map((point) => point.slice(prefix.length)) };
+  }
+
+  /** Every session of which anything may lie in the trash, whatever was begun with it. Changes nothing. */
+  mentioned(): { readonly sessionIds: ReadonlySet<SessionId>; readonly unreadableRuns: readonly UnreadableRun[] } {
+    const sessionIds = new Set<SessionId>();
+    const unreadableRuns = this.#inEachRun((directory) => {
+      for (const { sessionId, state } of readManifest(directory).values()) {
+        if (state !== 'kept' && state !== 'restored' && state !== 'purged') sessionIds.add(sessionId);
+      }
+    });
+    return { sessionIds, unreadableRuns };
   }
 
   runs(): ByteName[] {
@@ -242,6 +285,18 @@ function settle(entry: ManifestEntry, claudeDir: HeldDirs, trash: HeldDirs): Man
   const stuck = putBack(inTrash, claudeDir, trash);
   if (stuck.length > 0) return 'trashed';
   return entry.state === 'restoring' ? 'restored' : 'kept';
+}
+
+/** Makes the directories that are missing. Before anything moves: a session must not come back in part. */
+function refuseUnreachable(sessionId: SessionId, parts: readonly Part[], claudeDir: HeldDirs): void {
+  for (const part of parts) {
+    try {
+      claudeDir.findOrMake(part.directory);
+    } catch (error) {
+      const path = displayName(part.directory.join('/'));
+      throw new OperatingError('bad-data', `restore ${sessionId}: ${path}: ${errorMessage(error)}`, { cause: error });
+    }
+  }
 }
 
 function placeTaken(sessionId: SessionId, parts: readonly Part[]): OperatingError {

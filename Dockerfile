@@ -1,0 +1,51 @@
+# claude-session-sweeper as a container: the daemon, or with `--run-now` one run.
+#
+# Mount the whole Claude directory at /claude (projects/ as a mount of its own would make every removal fail, and is refused),
+# and at /state the directory in which the host keeps its resume map. Run it as the user who owns both. Nothing else is written:
+# the root file system may be read-only.
+
+# Not Node 24 with better-sqlite3 12: Node aborts there when the thread of a job ends (an assertion in
+# RemoveEnvironmentCleanupHook). Node 22 does not.
+ARG NODE_IMAGE=node:22-bookworm-slim
+
+FROM ${NODE_IMAGE} AS build
+# For the SQLite binding, where no prebuilt one can be had.
+RUN apt-get update \
+  && apt-get install --yes --no-install-recommends g++ make python3 \
+  && rm -rf /var/lib/apt/lists/*
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --no-audit --no-fund
+COPY tsconfig.json tsconfig.build.json ./
+COPY src ./src
+RUN npm run build \
+  && npm prune --omit=dev --no-audit --no-fund
+# The sources of SQLite are half of what is left. That the binding works without them shows here.
+RUN cd node_modules/better-sqlite3 \
+  && rm -rf deps src build/deps build/Release/obj build/Release/obj.target \
+  && node -e "new (require('better-sqlite3'))(':memory:').close()" \
+  && node /app/dist/main.js --version
+
+FROM ${NODE_IMAGE}
+LABEL org.opencontainers.image.title="claude-session-sweeper" \
+  org.opencontainers.image.description="Prunes Claude transcripts and sweeps the map that resumes them; never a live session." \
+  org.opencontainers.image.licenses="MIT"
+ENV NODE_ENV=production \
+  SWEEPER_CLAUDE_DIR=/claude \
+  SWEEPER_STATE_DIR=/state \
+  SWEEPER_LISTEN=0.0.0.0:9842
+# Owned by root: the worker cannot change its own program.
+COPY --from=build /app/package.json /app/package.json
+COPY --from=build /app/node_modules /app/node_modules
+COPY --from=build /app/dist /app/dist
+# A new named volume takes owner and mode from here.
+RUN install -d -o 1000 -g 1000 -m 0700 /claude /state
+VOLUME ["/claude", "/state"]
+# The image's user `node`, as a number: so that an orchestrator can see that it is not root.
+USER 1000:1000
+EXPOSE 9842
+# Of the port in SWEEPER_LISTEN. With `off`, or in a run by hand, take it out: --no-healthcheck.
+HEALTHCHECK --interval=60s --timeout=5s --start-period=30s --retries=3 \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:' + process.env.SWEEPER_LISTEN.split(':').pop() + '/healthz').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+# Without a shell between, so that SIGTERM reaches the worker; options of `docker run` are options of the program.
+ENTRYPOINT ["node", "/app/dist/main.js"]

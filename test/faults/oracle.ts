@@ -1,0 +1,80 @@
+/** Judges a tree after whatever happened to it, with plain node:fs and SQL and nothing of the program's own. */
+
+import { createHash } from 'node:crypto';
+import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import type { MadeSession } from '../support/tree.ts';
+
+export type Whereabouts = 'here' | 'trashed' | 'gone';
+
+export interface FilePrint {
+  readonly hash: string;
+  readonly mtimeNs: bigint;
+}
+
+export type Prints = ReadonlyMap<string, FilePrint>;
+
+/** What the files of the sessions look like before anything happens to them. */
+export function printsOf(claudeDir: string, sessions: readonly MadeSession[]): Prints {
+  return new Map(sessions.flatMap(({ files }) => files.map((file) => [file, printOf(join(claudeDir, file))] as const)));
+}
+
+function printOf(path: string): FilePrint {
+  const hash = createHash('sha1').update(readFileSync(path)).digest('hex');
+  return { hash, mtimeNs: lstatSync(path, { bigint: true }).mtimeNs };
+}
+
+export function trashRuns(claudeDir: string): string[] {
+  const trash = join(claudeDir, 'session-sweeper/trash');
+  return existsSync(trash) ? readdirSync(trash).map((run) => join(trash, run)) : [];
+}
+
+/**
+ * Where each session is, and one sentence for everything that is wrong with it: a file that is there twice, or changed, or
+ * a unit of which a part is elsewhere.
+ */
+export function locate(
+  claudeDir: string,
+  sessions: readonly MadeSession[],
+  prints: Prints,
+): { readonly places: ReadonlyMap<string, Whereabouts>; readonly faults: readonly string[] } {
+  const runs = trashRuns(claudeDir);
+  const faults: string[] = [];
+  const places = new Map<string, Whereabouts>();
+  for (const { id, files } of sessions) {
+    const ofFiles = files.map((file): Whereabouts => {
+      const here = join(claudeDir, file);
+      const copies = [here, ...runs.map((run) => join(run, file))].filter((path) => existsSync(path));
+      if (copies.length > 1) faults.push(`${file} is there ${copies.length} times`);
+      for (const copy of copies) {
+        const [now, before] = [printOf(copy), prints.get(file)];
+        if (now.hash !== before?.hash) faults.push(`${file} is not what it was`);
+        if (now.mtimeNs !== before?.mtimeNs) faults.push(`${file} has another time than before`);
+      }
+      return copies.includes(here) ? 'here' : copies.length > 0 ? 'trashed' : 'gone';
+    });
+    const [place = 'gone'] = ofFiles;
+    if (ofFiles.some((other) => other !== place))
+      faults.push(`session ${id} is torn: ${[...new Set(ofFiles)].join(', ')}`);
+    places.set(id, place);
+  }
+  return { places, faults };
+}
+
+/** Files that no finished run leaves behind. */
+export function leftOvers(stateDir: string): string[] {
+  const names = existsSync(stateDir) ? readdirSync(stateDir) : [];
+  return names.filter((name) => name.includes('.new-'));
+}
+
+export function integrityFault(path: string): string | undefined {
+  if (!existsSync(path)) return undefined;
+  const database = new Database(path);
+  try {
+    const verdict = database.pragma('integrity_check', { simple: true });
+    return verdict === 'ok' ? undefined : `${path}: ${String(verdict)}`;
+  } finally {
+    database.close();
+  }
+}

@@ -1,0 +1,75 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type PurgeKeepReason, planPurge } from '../../../src/jobs/purge-trash/plan.ts';
+import { DAY_MS, sessionIdOf } from '../../support/tree.ts';
+import { NOW } from '../../support/units.ts';
+
+const KEEP_MS = 7 * DAY_MS;
+const ID = sessionIdOf(1);
+
+describe('the plan of one session in the trash', () => {
+  it.each<{ what: string; trashedAtMs: number; live?: boolean; outcome: PurgeKeepReason | 'purge' }>([
+    { what: 'a millisecond over its time', trashedAtMs: NOW - KEEP_MS - 1, outcome: 'purge' },
+    { what: 'exactly its time', trashedAtMs: NOW - KEEP_MS, outcome: 'within-keep' },
+    { what: 'trashed just now', trashedAtMs: NOW, outcome: 'within-keep' },
+    { what: 'trashed in the future', trashedAtMs: NOW + 1, outcome: 'senseless-time' },
+    { what: 'trashed at no time', trashedAtMs: Number.NaN, outcome: 'senseless-time' },
+    { what: 'trashed infinitely long ago', trashedAtMs: Number.NEGATIVE_INFINITY, outcome: 'senseless-time' },
+    { what: 'long over its time and live again', trashedAtMs: NOW - 900 * DAY_MS, live: true, outcome: 'live' },
+    { what: 'trashed at no time and live again', trashedAtMs: Number.NaN, live: true, outcome: 'live' },
+  ])('$what: $outcome', ({ trashedAtMs, live = false, outcome }) => {
+    const session = { sessionId: ID, trashedAtMs };
+    const expected = outcome === 'purge' ? { session, purge: true } : { session, purge: false, reason: outcome };
+    expect(planPurge([session], new Set(live ? [ID] : []), KEEP_MS, NOW)).toEqual([expected]);
+  });
+});
+
+describe('every plan', () => {
+  const anyIds = fc.array(fc.nat(9).map(sessionIdOf));
+  const anySessions = fc.array(
+    fc.record({
+      sessionId: fc.nat(9).map(sessionIdOf),
+      trashedAtMs: fc.oneof(
+        fc.integer({ min: NOW - 30 * DAY_MS, max: NOW + DAY_MS }),
+        fc.constantFrom(Number.NaN, 0, NOW),
+      ),
+    }),
+  );
+  const anyKeepMs = fc.integer({ min: 0, max: 30 * DAY_MS });
+
+  it('decides on each session once, in the order that they came in', () => {
+    fc.assert(
+      fc.property(anySessions, anyIds, anyKeepMs, (sessions, live, keepMs) => {
+        expect(planPurge(sessions, new Set(live), keepMs, NOW).map(({ session }) => session)).toEqual(sessions);
+      }),
+    );
+  });
+
+  it('purges nothing that is live or has not lain for longer than its time', () => {
+    let purged = 0;
+    fc.assert(
+      fc.property(anySessions, anyIds, anyKeepMs, (sessions, live, keepMs) => {
+        for (const { session, purge } of planPurge(sessions, new Set(live), keepMs, NOW)) {
+          if (!purge) continue;
+          purged += 1;
+          expect(live).not.toContain(session.sessionId);
+          expect(NOW - session.trashedAtMs).toBeGreaterThan(keepMs);
+        }
+      }),
+    );
+    expect(purged).toBeGreaterThan(0);
+  });
+
+  it('purges more by a shorter keep', () => {
+    fc.assert(
+      fc.property(anySessions, anyIds, anyKeepMs, fc.nat(30 * DAY_MS), (sessions, live, keepMs, moreMs) => {
+        const purgedAt = (keep: number) =>
+          planPurge(sessions, new Set(live), keep, NOW)
+            .filter(({ purge }) => purge)
+            .map(({ session }) => session);
+        const shorter = purgedAt(keepMs);
+        for (const session of purgedAt(keepMs + moreMs)) expect(shorter).toContain(session);
+      }),
+    );
+  });
+});

@@ -1,0 +1,291 @@
+import { appendFileSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { BusyError, OperatingError } from '../../../src/errors.ts';
+import type { JobContext, JobReport } from '../../../src/jobs/job.ts';
+import { purgeTrashJob } from '../../../src/jobs/purge-trash/index.ts';
+import type { LiveSource } from '../../../src/sessions/live-sources/live-source.ts';
+import { resumeMapSource } from '../../../src/sessions/live-sources/resume-map-source.ts';
+import { SqliteResumeMap } from '../../../src/sessions/resume-map/sqlite.ts';
+import type { SessionId } from '../../../src/sessions/session-id.ts';
+import { canFreeze, freeze } from '../../support/freeze.ts';
+import { contextOf, stopAfter } from '../../support/job-context.ts';
+import { canMount, inMountNamespace } from '../../support/mount-namespace.ts';
+import { openClaudeDir, openTrash } from '../../support/opened.ts';
+import { scriptedSource } from '../../support/scripted-source.ts';
+import { SetClock } from '../../support/set-clock.ts';
+import { outsideSweeper, snapshot, trashedIn } from '../../support/snapshot.ts';
+import { tempDir } from '../../support/temp-dir.ts';
+import { trashSessions } from '../../support/trashed.ts';
+import { DAY_MS, makeClaudeDir, makeSession, sessionIdOf, writeAged } from '../../support/tree.ts';
+import { NOW } from '../../support/units.ts';
+
+const KEEP_MS = 7 * DAY_MS;
+const [A, B, C, D] = [sessionIdOf(1), sessionIdOf(2), sessionIdOf(3), sessionIdOf(4)] as const;
+
+interface PurgeOptions {
+  readonly sources?: readonly LiveSource[];
+  readonly nowMs?: number;
+  readonly context?: Partial<JobContext>;
+}
+
+function purge(paths: string | readonly string[], options: PurgeOptions = {}): Promise<JobReport> {
+  return purgeTrashJob({
+    claudeDirs: [paths].flat().map(openClaudeDir),
+    sources: options.sources ?? [],
+    keepMs: KEEP_MS,
+    clock: new SetClock(options.nowMs ?? NOW),
+  }).run(contextOf(options.context));
+}
+
+/** Sessions A, B, C and D of 100 bytes and two files each; A and B trashed eight days ago, C six days ago, D not at all. */
+function made(): string {
+  const path = makeClaudeDir(tempDir());
+  for (const id of [A, B, C, D]) {
+    makeSession(path, { id, ageMs: 50 * DAY_MS, companions: ['tool-results/1.txt'], content: 'x'.repeat(50) }, NOW);
+  }
+  trashSessions(path, [A, B], NOW - 8 * DAY_MS);
+  trashSessions(path, [C], NOW - 6 * DAY_MS);
+  return path;
+}
+
+function trashOf(path: string): string {
+  return join(path, 'session-sweeper/trash');
+}
+
+function runsOf(path: string): string[] {
+  return readdirSync(trashOf(path)).toSorted();
+}
+
+function oldestManifest(path: string): string {
+  return join(trashOf(path), runsOf(path)[0] ?? '', 'manifest.jsonl');
+}
+
+function trashedIds(path: string): string[] {
+  const transcripts = [...trashedIn(snapshot(path)).keys()].filter((file) => file.endsWith('.jsonl'));
+  return transcripts.map((file) => file.slice(-'.jsonl'.length - 36, -'.jsonl'.length)).toSorted();
+}
+
+function event(type: string, sessionId: SessionId): string {
+  return `${JSON.stringify({ type, at: new Date(NOW - 8 * DAY_MS).toISOString(), sessionId })}\n`;
+}
+
+describe('a purge', () => {
+  it('destroys what has lain longer than its time, and nothing else', async () => {
+    const path = made();
+    const before = snapshot(path);
+    expect(await purge(path)).toEqual({
+      purged: { sessions: 2, bytes: 200 },
+      kept: { 'within-keep': 1 },
+      trash: { sessions: 1, bytes: 100 },
+      faults: [],
+    });
+    const after = snapshot(path);
+    expect(trashedIds(path)).toEqual([C]);
+    expect(outsideSweeper(after)).toEqual(outsideSweeper(before));
+    expect(runsOf(path)).toHaveLength(1);
+  });
+
+  it('finds nothing more to do right after, and the rest when its time has come', async () => {
+    const path = made();
+    await purge(path);
+    expect(await purge(path)).toMatchObject({ purged: { sessions: 0, bytes: 0 } });
+    expect(await purge(path, { nowMs: NOW + 2 * DAY_MS })).toMatchObject({ purged: { sessions: 1 } });
+    expect(runsOf(path)).toEqual([]);
+  });
+
+  it('destroys nothing while the clock stands before the time of the trash', async () => {
+    const path = made();
+    expect(await purge(path, { nowMs: NOW - 40 * DAY_MS })).toMatchObject({
+      purged: { sessions: 0 },
+      kept: { 'senseless-time': 3 },
+    });
+    expect(trashedIds(path)).toEqual([A, B, C]);
+  });
+
+  it('makes no trash where there is none', async () => {
+    const path = makeClaudeDir(tempDir());
+    expect(await purge(path)).toMatchObject({ purged: { sessions: 0, bytes: 0 }, trash: { sessions: 0, bytes: 0 } });
+    expect(readdirSync(path)).toEqual(['projects']);
+  });
+
+  it('tells how far it is', async () => {
+    const progress: unknown[] = [];
+    await purge(made(), { context: { onProgress: (step) => progress.push(step) } });
+    expect(progress).toEqual([
+      { phase: 'purge', done: 2, total: 2 },
+      { phase: 'purge', done: 2, total: 2 },
+    ]);
+  });
+
+  it('removes runs of which nothing is left: all restored, or all kept where they were', async () => {
+    const path = made();
+    const claudeDir = openClaudeDir(path);
+    for (const id of [A, B, C]) openTrash(claudeDir).restore(id, NOW);
+    expect(await purge(path)).toMatchObject({ purged: { sessions: 0 }, faults: [] });
+    expect(runsOf(path)).toEqual([]);
+    expect([...outsideSweeper(snapshot(path)).keys()].filter((file) => file.endsWith('.jsonl'))).toHaveLength(4);
+  });
+});
+
+describe('a session in the trash that is live again', () => {
+  it('is spared, by any row that names it', async () => {
+    const path = made();
+    const map = SqliteResumeMap.openOwn(join(tempDir(), 'sessions.db'), { clock: new SetClock(NOW) });
+    onTestFinished(() => map.close());
+    await map.setSession('forgejo:architect:acme/app:1', A);
+    expect(await purge(path, { sources: [resumeMapSource(map)] })).toMatchObject({
+      purged: { sessions: 1 },
+      kept: { live: 1, 'within-keep': 1 },
+    });
+    expect(trashedIds(path)).toEqual([A, C]);
+  });
+
+  it.each(['live', 'running', 'pinned'] as const)('is spared where it is %s', async (protection) => {
+    const path = made();
+    await purge(path, { sources: [scriptedSource({ protection, planned: [B] })] });
+    expect(trashedIds(path)).toEqual([B, C]);
+  });
+
+  it('is spared where that happens between plan and apply', async () => {
+    const path = made();
+    const sources = [scriptedSource({ planned: [], atTheAct: [A] })];
+    expect(await purge(path, { sources })).toMatchObject({ purged: { sessions: 1 }, kept: { live: 1 } });
+    expect(trashedIds(path)).toEqual([A, C]);
+  });
+});
+
+describe('what goes wrong', () => {
+  it('with a live source: nothing is destroyed, and the job fails', async () => {
+    const path = made();
+    const before = snapshot(path);
+    const onRead = () => {
+      throw new OperatingError('unavailable', 'read live ids: the disk is on fire');
+    };
+    const report = await purge(path, { sources: [scriptedSource({ onRead })] });
+    expect(report.failure).toEqual({ kind: 'unavailable', message: 'read live ids: the disk is on fire' });
+    expect(snapshot(path)).toEqual(before);
+  });
+
+  it('with a live source at the act: nothing is destroyed', async () => {
+    const path = made();
+    const before = trashedIn(snapshot(path));
+    const onHold = () => {
+      throw new BusyError('hold writers: database is locked');
+    };
+    const report = await purge(path, { sources: [scriptedSource({ onHold })] }).catch((error: unknown) => error);
+    expect(report).toSatisfy((value) => value instanceof BusyError || (value as JobReport).failure !== undefined);
+    expect(trashedIn(snapshot(path))).toEqual(before);
+  });
+
+  it('with a second Claude directory does not hide what was destroyed in the first', async () => {
+    const paths = [made(), made()];
+    let reads = 0;
+    const onRead = () => {
+      reads += 1;
+      if (reads > 1) throw new OperatingError('unavailable', 'read live ids: the disk is on fire');
+    };
+    const report = await purge(paths, { sources: [scriptedSource({ onRead })] });
+    expect(trashedIds(paths[0] ?? '')).toEqual([C]);
+    expect(report).toMatchObject({ purged: { sessions: 2, bytes: 200 }, failure: { kind: 'unavailable' } });
+  });
+
+  it('with a run is told once, and the other runs are purged', async () => {
+    const path = made();
+    writeAged(join(trashOf(path), '20250101T000000Z/stray'), 'precious', NOW);
+    const report = await purge(path);
+    expect(report).toMatchObject({ purged: { sessions: 2 } });
+    expect(report.faults).toEqual([{ kind: 'io', message: expect.stringContaining('20250101T000000Z: ENOENT') }]);
+    expect(readFileSync(join(trashOf(path), '20250101T000000Z/stray'), 'utf8')).toBe('precious');
+  });
+
+  it.skipIf(!canFreeze)('with one session is told, and the others of its run are purged', async () => {
+    const path = made();
+    freeze(join(oldestManifest(path), `../projects/-srv-app/${A}.jsonl`));
+    const report = await purge(path);
+    expect(report).toMatchObject({ purged: { sessions: 1, bytes: 100 }, trash: { sessions: 2 } });
+    expect(report.faults).toEqual([{ kind: 'io', message: expect.stringContaining('EPERM') }]);
+    expect(trashedIds(path)).toEqual([A, C]);
+  });
+
+  it('with what is not a run is nothing: it is left alone', async () => {
+    const path = made();
+    writeFileSync(join(trashOf(path), 'README'), 'precious');
+    expect(await purge(path)).toMatchObject({ purged: { sessions: 2 }, faults: [] });
+    expect(readFileSync(join(trashOf(path), 'README'), 'utf8')).toBe('precious');
+  });
+});
+
+describe('what a killed run left behind', () => {
+  it('is destroyed where its purge had begun, even before its bytes', async () => {
+    const path = made();
+    appendFileSync(oldestManifest(path), event('purging', A));
+    expect(await purge(path, { sources: [scriptedSource({ planned: [B] })] })).toMatchObject({
+      purged: { sessions: 1 },
+    });
+    expect(trashedIds(path)).toEqual([B, C]);
+  });
+
+  it('is put back, not destroyed, where a prune had moved only a part of it', async () => {
+    const path = made();
+    const manifest = oldestManifest(path);
+    const lines = readFileSync(manifest, 'utf8').split('\n');
+    writeFileSync(manifest, lines.filter((line) => !line.includes('"trashed"') || !line.includes(A)).join('\n'));
+    renameSync(join(manifest, `../projects/-srv-app/${A}`), join(path, `projects/-srv-app/${A}`));
+    expect(await purge(path)).toMatchObject({ purged: { sessions: 1 } });
+    expect(existsSync(join(path, `projects/-srv-app/${A}.jsonl`))).toBe(true);
+    expect(existsSync(join(path, `projects/-srv-app/${A}/tool-results/1.txt`))).toBe(true);
+  });
+
+  it('is counted from when it is found in the trash whole, not from long ago', async () => {
+    const path = made();
+    const manifest = oldestManifest(path);
+    const lines = readFileSync(manifest, 'utf8').split('\n');
+    writeFileSync(manifest, lines.filter((line) => !line.includes('"trashed"') || !line.includes(A)).join('\n'));
+    expect(await purge(path)).toMatchObject({ purged: { sessions: 1 }, kept: { 'within-keep': 2 } });
+    expect(trashedIds(path)).toEqual([A, C]);
+  });
+});
+
+describe('a stop', () => {
+  it('ends the run in hand and leaves the others for the next time', async () => {
+    const path = made();
+    const options = { nowMs: NOW + 30 * DAY_MS };
+    expect(await purge(path, { ...options, context: { shouldStop: stopAfter(1) } })).toMatchObject({
+      stopped: true,
+      purged: { sessions: 2 },
+      trash: { sessions: 1 },
+    });
+    expect(await purge(path, options)).toMatchObject({ purged: { sessions: 1 } });
+  });
+});
+
+describe('a dry run', () => {
+  it('names what the purge then destroys, and changes no byte', async () => {
+    const path = made();
+    appendFileSync(oldestManifest(path), event('purging', B));
+    const before = snapshot(path);
+    const sources = [scriptedSource({ planned: [A] })];
+    const planned = await purge(path, { sources, context: { dryRun: true } });
+    expect(snapshot(path)).toEqual(before);
+    const done = await purge(path, { sources });
+    expect(planned).toMatchObject({ purged: { sessions: 1, bytes: 100 }, kept: { live: 1, 'within-keep': 1 } });
+    expect({ purged: planned.purged, kept: planned.kept }).toEqual({ purged: done.purged, kept: done.kept });
+  });
+});
+
+describe.skipIf(!canMount)('what is mounted in the trash', () => {
+  it.each([
+    { what: 'a directory of the same file system', mount: 'mount --bind "$2" "$3"' },
+    { what: 'another file system', mount: 'mount -t tmpfs tmpfs "$3"; cp "$2/precious" "$3/precious"' },
+  ])('is not entered: $what', ({ mount }) => {
+    const path = made();
+    const outside = tempDir();
+    writeFileSync(join(outside, 'precious'), 'precious');
+    const point = join(trashOf(path), runsOf(path)[0] ?? '', `projects/-srv-app/${A}/tool-results`);
+    const script = `${mount}; "$NODE" "$PROGRAM" purge "$1" ${NOW}; ls "$3"`;
+    const output = inMountNamespace(script, 'run-job', path, outside, point);
+    expect(output.split('\n').slice(1)).toEqual(['precious', '']);
+    expect(readFileSync(join(outside, 'precious'), 'utf8')).toBe('precious');
+  });
+});

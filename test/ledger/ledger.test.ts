@@ -1,0 +1,281 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import Database from 'better-sqlite3';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { Ledger, type RunRecord } from '../../src/ledger/ledger.ts';
+import { byteNameFromSystem } from '../../src/transcripts/byte-name.ts';
+import { snapshot } from '../support/snapshot.ts';
+import { tempDir } from '../support/temp-dir.ts';
+import { DAY_MS, sessionIdOf } from '../support/tree.ts';
+import { makeUnit, NOW } from '../support/units.ts';
+
+function open(stateDir: string): Ledger {
+  const ledger = Ledger.open(stateDir);
+  onTestFinished(() => ledger.close());
+  return ledger;
+}
+
+function runOf(overrides: Partial<RunRecord> = {}): RunRecord {
+  return {
+    job: 'prune-transcripts',
+    outcome: 'ok',
+    startedAtMs: NOW,
+    finishedAtMs: NOW + 1_000,
+    report: { faults: [] },
+    increments: [],
+    levels: [],
+    ...overrides,
+  };
+}
+
+/** Looks into the file with its own eyes. */
+function query<T>(stateDir: string, read: (database: Database.Database) => T): T {
+  const database = new Database(join(stateDir, 'ledger.db'));
+  try {
+    return read(database);
+  } finally {
+    database.close();
+  }
+}
+
+function figuresOf(ledger: Ledger): Record<string, number> {
+  return Object.fromEntries(ledger.figures().map(({ name, label, value }) => [`${name}{${label}}`, value]));
+}
+
+describe('the ledger', () => {
+  it('is made where there is none, for this user alone', () => {
+    const stateDir = join(tempDir(), 'made/on/the/way');
+    open(stateDir);
+    expect(statSync(join(stateDir, 'ledger.db')).mode & 0o777).toBe(0o600);
+    expect(statSync(stateDir).mode & 0o777).toBe(0o700);
+  });
+
+  it('is the same one for whoever opens it next, and for several at once', () => {
+    const stateDir = tempDir();
+    const [one, other] = [open(stateDir), open(stateDir)];
+    one.recordRun(runOf({ increments: [{ name: 'runs', label: 'a', value: 1 }] }));
+    other.recordRun(runOf({ increments: [{ name: 'runs', label: 'a', value: 1 }] }));
+    expect(figuresOf(open(stateDir))).toEqual({ 'runs{a}': 2 });
+  });
+
+  it.each<{ what: string; make: (path: string) => void; kind: string }>([
+    {
+      what: 'no database',
+      make: (path) => writeFileSync(path, 'not a database at all '.repeat(100)),
+      kind: 'bad-data',
+    },
+    { what: 'empty', make: (path) => writeFileSync(path, ''), kind: 'bad-data' },
+    { what: 'a directory', make: (path) => mkdirSync(path), kind: 'unavailable' },
+    {
+      what: 'cut off',
+      make: (path) => {
+        Ledger.open(join(path, '..')).close();
+        truncateSync(path, 4_096);
+      },
+      kind: 'bad-data',
+    },
+    {
+      what: 'from a newer release',
+      make: (path) => {
+        Ledger.open(join(path, '..')).close();
+        query(join(path, '..'), (database) => database.exec('INSERT INTO versions VALUES (99, 0)'));
+      },
+      kind: 'bad-data',
+    },
+  ])('that is $what is an error, and is left as it is', ({ make, kind }) => {
+    const stateDir = tempDir();
+    const path = join(stateDir, 'ledger.db');
+    make(path);
+    const before = snapshot(stateDir).get('ledger.db');
+    expect(() => Ledger.open(stateDir)).toThrow(expect.objectContaining({ name: 'OperatingError', kind }));
+    expect(snapshot(stateDir).get('ledger.db')).toEqual(before);
+  });
+});
+
+describe('a ledger whose name is a symlink that leads nowhere', () => {
+  it('is an error at once: nothing is tried again and again', () => {
+    const stateDir = tempDir();
+    symlinkSync('/nonexistent/ledger.db', join(stateDir, 'ledger.db'));
+    // In a process of its own, which can be ended if it never gives up.
+    const program = fileURLToPath(new URL('./open-process.mjs', import.meta.url));
+    const { stdout, signal } = spawnSync(process.execPath, [program, stateDir], { encoding: 'utf8', timeout: 5_000 });
+    expect({ stdout, signal }).toEqual({ stdout: 'unavailable', signal: null });
+    expect([...snapshot(stateDir).keys()]).toEqual(['ledger.db']);
+  });
+});
+
+describe('a run', () => {
+  it('is found as the latest of its job and of its outcome', () => {
+    const ledger = open(tempDir());
+    expect(ledger.lastRun('prune-transcripts')).toBeUndefined();
+    ledger.recordRun(runOf({ startedAtMs: NOW, finishedAtMs: NOW + 5 }));
+    ledger.recordRun(runOf({ startedAtMs: NOW + 10, outcome: 'failed' }));
+    ledger.recordRun(runOf({ startedAtMs: NOW + 20, job: 'purge-trash', outcome: 'skipped' }));
+    expect(ledger.lastRun('prune-transcripts')).toMatchObject({ outcome: 'failed', startedAtMs: NOW + 10 });
+    expect(ledger.lastRun('prune-transcripts', 'ok')).toEqual({
+      job: 'prune-transcripts',
+      outcome: 'ok',
+      startedAtMs: NOW,
+      finishedAtMs: NOW + 5,
+    });
+    expect(ledger.lastRun('prune-transcripts', 'partial')).toBeUndefined();
+    expect(ledger.lastRun('purge-trash')).toMatchObject({ outcome: 'skipped' });
+    expect(ledger.lastRun('sweep-sessions')).toBeUndefined();
+  });
+
+  it('is the later one of two that started in the same millisecond', () => {
+    const ledger = open(tempDir());
+    ledger.recordRun(runOf({ outcome: 'ok' }));
+    ledger.recordRun(runOf({ outcome: 'partial' }));
+    expect(ledger.lastRun('prune-transcripts')).toMatchObject({ outcome: 'partial' });
+  });
+
+  it('is written down without what grows with the tree', () => {
+    const stateDir = tempDir();
+    const removed = {
+      sessionId: 's',
+      claudeDir: '/c',
+      project: 'p',
+      reason: 'expired',
+      files: 1,
+      bytes: 1,
+      newestMtimeMs: 1,
+    };
+    const report = {
+      kept: { live: 3 },
+      removedSessions: [removed],
+      projects: [{ project: 'p', sessions: 1, bytes: 1, newestMtimeMs: 1 }],
+      faults: [{ kind: 'io', message: 'a fault' }],
+    } as const;
+    open(stateDir).recordRun(runOf({ report }));
+    const written = query(stateDir, (database) => database.prepare('SELECT report FROM runs').pluck().get());
+    expect(JSON.parse(String(written))).toEqual({ kept: report.kept, faults: report.faults });
+  });
+
+  it('is forgotten after 2,000 newer ones of its job, the last good one never', () => {
+    const stateDir = tempDir();
+    const ledger = open(stateDir);
+    ledger.recordRun(runOf({ startedAtMs: 1 }));
+    ledger.recordRun(runOf({ startedAtMs: 2, job: 'purge-trash' }));
+    ledger.recordRun(runOf({ startedAtMs: 3, outcome: 'failed' }));
+    query(stateDir, (database) => {
+      const insert = database.prepare(
+        "INSERT INTO runs (job, outcome, started_at, finished_at, report) VALUES ('prune-transcripts', 'failed', ?, 0, '{}')",
+      );
+      database.transaction(() => {
+        for (let number = 0; number < 1_999; number += 1) insert.run(NOW + number);
+      })();
+    });
+    ledger.recordRun(runOf({ startedAtMs: NOW + 5_000, outcome: 'failed' }));
+    const left = query(stateDir, (database) =>
+      database.prepare('SELECT started_at FROM runs ORDER BY id').pluck().all(),
+    );
+    expect(left).toHaveLength(2_002);
+    expect(left.slice(0, 3)).toEqual([1, 2, NOW]);
+    expect(ledger.lastRun('prune-transcripts', 'ok')).toMatchObject({ startedAtMs: 1 });
+  });
+});
+
+describe('a figure', () => {
+  it('grows, or is found anew, by name and label', () => {
+    const ledger = open(tempDir());
+    const counted = (value: number) => ({ name: 'removed', label: 'expired', value });
+    const found = (value: number) => ({ name: 'transcripts', label: 'live', value });
+    ledger.recordRun(runOf({ increments: [counted(2), counted(3)], levels: [found(7)] }));
+    ledger.recordRun(
+      runOf({
+        increments: [counted(1), { ...counted(1), label: 'orphan' }],
+        levels: [found(0), { ...found(1), name: 'other' }],
+      }),
+    );
+    expect(figuresOf(ledger)).toEqual({
+      'removed{expired}': 6,
+      'removed{orphan}': 1,
+      'transcripts{live}': 0,
+      'other{live}': 1,
+    });
+  });
+
+  it('is not written where its run is not: all of it or nothing', () => {
+    const stateDir = tempDir();
+    const ledger = open(stateDir);
+    query(stateDir, (database) => {
+      database.exec(
+        "CREATE TRIGGER full BEFORE INSERT ON metrics WHEN NEW.name = 'last' BEGIN SELECT RAISE(ABORT, 'no'); END",
+      );
+    });
+    const increments = ['first', 'last'].map((name) => ({ name, label: '', value: 1 }));
+    expect(() => ledger.recordRun(runOf({ increments }))).toThrow();
+    expect(ledger.figures()).toEqual([]);
+    expect(ledger.lastRun('prune-transcripts')).toBeUndefined();
+  });
+});
+
+describe('removals', () => {
+  const removalsIn = (stateDir: string) =>
+    query(stateDir, (database) => database.prepare('SELECT * FROM removals ORDER BY id').all());
+
+  it('are written down one by one, as an operator reads them', () => {
+    const stateDir = tempDir();
+    const project = byteNameFromSystem(Buffer.from('-srv-é\n').toString('latin1'));
+    const units = [
+      makeUnit({ sessionId: sessionIdOf(1), project, files: 3, bytes: 5_000, newestMtimeMs: NOW - DAY_MS + 0.5 }),
+      makeUnit({ sessionId: sessionIdOf(2), project: undefined, hasTranscript: false }),
+    ] as const;
+    open(stateDir).recordRemovals(
+      '20261121T041700Z',
+      [
+        { unit: units[0], remove: true, reason: 'over-size' },
+        { unit: units[1], remove: true, reason: 'orphan' },
+      ],
+      NOW,
+    );
+    expect(removalsIn(stateDir)).toMatchObject([
+      {
+        session_id: sessionIdOf(1),
+        trash_run: '20261121T041700Z',
+        project: '-srv-é\\u000a',
+        reason: 'over-size',
+        files: 3,
+        bytes: 5_000,
+        newest_mtime: NOW - DAY_MS,
+        removed_at: NOW,
+      },
+      { session_id: sessionIdOf(2), project: null, reason: 'orphan' },
+    ]);
+  });
+
+  it('are forgotten after 400 days', () => {
+    const stateDir = tempDir();
+    const ledger = open(stateDir);
+    const removal = { unit: makeUnit(), remove: true, reason: 'expired' } as const;
+    ledger.recordRemovals('old', [removal], NOW - 401 * DAY_MS);
+    ledger.recordRemovals('not-so-old', [removal], NOW - 399 * DAY_MS);
+    ledger.recordRun(runOf());
+    expect(removalsIn(stateDir)).toMatchObject([{ trash_run: 'not-so-old' }]);
+  });
+});
+
+describe('opened for reading', () => {
+  it('is nothing where there is none, and none is made', () => {
+    const stateDir = tempDir();
+    expect(Ledger.openForReading(stateDir)).toBeUndefined();
+    expect(snapshot(stateDir)).toEqual(new Map());
+  });
+
+  it('tells what stands in it, changes no byte and refuses to', () => {
+    const stateDir = tempDir();
+    const writer = Ledger.open(stateDir);
+    writer.recordRun(runOf({ increments: [{ name: 'runs', label: '', value: 1 }] }));
+    writer.close();
+    const before = [snapshot(stateDir), readFileSync(join(stateDir, 'ledger.db'))];
+    const reader = Ledger.openForReading(stateDir);
+    expect(reader?.lastRun('prune-transcripts')).toMatchObject({ outcome: 'ok' });
+    expect(reader?.figures()).toEqual([{ name: 'runs', label: '', value: 1 }]);
+    expect(() => reader?.recordRun(runOf())).toThrow();
+    reader?.close();
+    expect([snapshot(stateDir), readFileSync(join(stateDir, 'ledger.db'))]).toEqual(before);
+  });
+});

@@ -1,0 +1,10 @@
+/** require-anchoring: tells the kind of the error, or `anchored`. */
+
+import { requireAnchoring } from '../../../dist/transcripts/anchored-dir.js';
+
+try {
+  requireAnchoring();
+  process.stdout.write('anchored\n');
+} catch (error) {
+  process.stdout.write(`${error.kind}\n`);
+}

@@ -1,0 +1,27 @@
+/**
+ * run-job prune|purge CLAUDE_DIR NOW_MS [COMMAND]: runs the job with nothing live, and writes its report, one JSON document.
+ * The command is run by a shell when the Claude directory is open and nothing has been done in it yet.
+ */
+
+import { execFileSync } from 'node:child_process';
+import { pruneTranscriptsJob } from '../../../dist/jobs/prune-transcripts/index.js';
+import { purgeTrashJob } from '../../../dist/jobs/purge-trash/index.js';
+import { ClaudeDir } from '../../../dist/transcripts/claude-dir.js';
+
+const DAY_MS = 86_400_000;
+const [name, path, nowMs, command] = process.argv.slice(2);
+const common = { claudeDirs: [ClaudeDir.open(path)], sources: [], clock: { now: () => Number(nowMs) } };
+if (command !== undefined) execFileSync('sh', ['-ec', command]);
+const policy = {
+  minAgeMs: DAY_MS,
+  maxTotalBytes: 'off',
+  earliestMtimeMs: 0,
+  forProject: () => ({ maxAgeMs: 30 * DAY_MS, keepLast: 0, isSparedBySizeCap: false }),
+};
+const job =
+  name === 'prune'
+    ? pruneTranscriptsJob({ ...common, policy, recorder: { recordRemovals() {} } })
+    : purgeTrashJob({ ...common, keepMs: 7 * DAY_MS });
+const context = { dryRun: false, shouldStop: () => false, onProgress() {} };
+const report = await job.run(context).catch((error) => ({ rejected: error.kind ?? String(error) }));
+process.stdout.write(`${JSON.stringify(report)}\n`);
