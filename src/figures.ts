@@ -18,6 +18,8 @@ export const FIGURES = {
   trashBytes: 'trash_bytes',
   purgedBytes: 'purged_bytes_total',
   errors: 'errors_total',
+  /** By Claude directory: for the guard against mass removal, and no metric, since its label is a path. */
+  leftSessions: 'left_sessions',
 } as const;
 
 const NO_LABEL = '';
@@ -41,6 +43,8 @@ export function figuresOf(
   if (report.purged !== undefined) add(increments, FIGURES.purgedBytes, { [NO_LABEL]: report.purged.bytes });
   // Half a scan says nothing of what is there.
   if (report.liveIds !== undefined && report.stopped !== true) add(levels, FIGURES.liveSessions, report.liveIds);
+  if (report.leftSessions !== undefined && report.stopped !== true)
+    add(levels, FIGURES.leftSessions, report.leftSessions);
   if (report.transcripts !== undefined && report.stopped !== true) {
     for (const [state, { sessions, bytes }] of Object.entries(report.transcripts)) {
       add(levels, FIGURES.transcripts, { [state]: sessions });

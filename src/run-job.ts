@@ -17,6 +17,7 @@ export interface RunnableJob {
 export interface RunRequest {
   readonly dryRun: boolean;
   readonly afterSweep: boolean;
+  readonly allowMassRemoval: boolean;
   /** Aborted at the deadline and at shutdown: the job ends what it has in hand and returns. */
   readonly signal: AbortSignal;
   onProgress(progress: JobProgress): void;

@@ -169,7 +169,13 @@ class Worker {
         skippedRun(job, { kind: 'unavailable', message }, this.#runDependencies());
         return;
       }
-      const request = { dryRun: false, afterSweep: false, signal: shutdown, onProgress: () => undefined };
+      const request = {
+        dryRun: false,
+        afterSweep: false,
+        allowMassRemoval: false,
+        signal: shutdown,
+        onProgress: () => undefined,
+      };
       this.#metrics.observeRun(await runJob(threadJob(job, config), request, this.#runDependencies()));
     } catch (error) {
       // The ledger could not even be opened: the run did not begin, and the daemon tries again at the next time.

@@ -69,6 +69,7 @@ function requestOf(overrides: Partial<RunRequest> = {}): RunRequest {
   return {
     dryRun: false,
     afterSweep: false,
+    allowMassRemoval: false,
     signal: new AbortController().signal,
     onProgress: () => undefined,
     ...overrides,

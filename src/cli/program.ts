@@ -18,6 +18,7 @@ export interface CommandContext {
   readonly log: Logger;
   readonly json: boolean;
   readonly dryRun: boolean;
+  readonly allowMassRemoval: boolean;
   readonly colors: Colors;
 }
 
@@ -71,6 +72,7 @@ function buildProgram(io: CliIo, setExitCode: (code: number) => void): Command {
     .option('--run-now', 'run sweep, prune and purge once and leave')
     .option('--job <NAME>', 'with --run-now: only this job; may be given more than once', collectJob)
     .option('--dry-run', 'with --run-now: show what would be done, and change nothing')
+    .option('--allow-mass-removal', 'with --run-now: most of a known tree may go at once')
     .option('--json', 'one JSON document on stdout')
     .option('--config <FILE>', 'settings from a YAML or JSON file');
   addSettingOptions(program, io);
@@ -187,10 +189,11 @@ async function runDefault(program: Command, context: CommandContext, options: Ra
     const { runNow } = await import('./run-now.ts');
     return runNow(context, (options.job as JobName[] | undefined) ?? [...JOB_NAMES]);
   }
-  for (const flag of ['job', 'dryRun', 'json']) {
-    if (options[flag] === undefined) continue;
-    const name = flag === 'dryRun' ? 'dry-run' : flag;
-    program.error(`error: --${name} goes with --run-now or a command`);
+  for (const flag of ['job', 'dry-run', 'json', 'allow-mass-removal']) {
+    const given = program.options.some(
+      (option) => option.long === `--${flag}` && options[option.attributeName()] !== undefined,
+    );
+    if (given) program.error(`error: --${flag} goes with --run-now or a command`);
   }
   const { runDaemon } = await import('./daemon.ts');
   return runDaemon(context);
@@ -206,6 +209,7 @@ async function contextFor(io: CliIo, options: RawOptions, isCommand: boolean): P
     log: createLogger(isQuiet ? 'silent' : resolved.config.logLevel),
     json: options.json === true,
     dryRun: options.dryRun === true,
+    allowMassRemoval: options.allowMassRemoval === true,
     colors: colorsFor(io.stdout, io.environment),
   };
 }

@@ -35,6 +35,7 @@ export async function runJobs(context: CommandContext, jobs: readonly JobName[])
       const request = {
         dryRun,
         afterSweep: jobs.includes('sweep-sessions'),
+        allowMassRemoval: context.allowMassRemoval,
         signal: io.shutdown,
         onProgress: progress.show,
       };

@@ -19,7 +19,7 @@ import type { JobTask } from './messages.ts';
 
 /** Runs one job from opening to closing. @throws OperatingError */
 export async function runConfiguredJob(
-  { job: name, config, afterSweep }: JobTask,
+  { job: name, config, afterSweep, allowMassRemoval }: JobTask,
   context: JobContext,
   clock: Clock = systemClock,
 ): Promise<JobReport> {
@@ -37,11 +37,16 @@ export async function runConfiguredJob(
       if (swept !== undefined) map = acquire(swept, (opened) => opened.close());
     }
     const sources = liveSources(map, config, claudeDirs);
-    const recorder = context.dryRun ? NO_RECORDER : acquire(Ledger.open(config.stateDir), (ledger) => ledger.close());
+    const ledger = acquire(
+      context.dryRun ? Ledger.openForReading(config.stateDir) : Ledger.open(config.stateDir),
+      (opened) => opened?.close(),
+    );
+    const recorder = context.dryRun || ledger === undefined ? NO_RECORDER : ledger;
+    const memory = allowMassRemoval ? undefined : ledger;
     const jobs: Readonly<Record<JobName, () => Job>> = {
       'sweep-sessions': () => configuredSweep(map, { config, claudeDirs, clock }),
       'prune-transcripts': () =>
-        pruneTranscriptsJob({ claudeDirs, sources, policy: prunePolicy(config), recorder, clock }),
+        pruneTranscriptsJob({ claudeDirs, sources, policy: prunePolicy(config), recorder, memory, clock }),
       'purge-trash': () => purgeTrashJob({ claudeDirs, sources, keepMs: config['trash.keep'], clock }),
     };
     return await jobs[name]().run(context);

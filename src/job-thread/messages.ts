@@ -10,6 +10,8 @@ export interface JobTask {
   readonly config: Config;
   /** A sweep came directly before. Of a dry run, that sweep has changed nothing; the job then sees the rows as after it. */
   readonly afterSweep: boolean;
+  /** An operator has looked and says that most may go at once. */
+  readonly allowMassRemoval: boolean;
 }
 
 export interface ThreadTask extends JobTask {

@@ -17,7 +17,8 @@ export function threadJob(name: JobName, config: Config): RunnableJob {
 
 async function runInThread(name: JobName, config: Config, request: RunRequest): Promise<JobReport> {
   const stopWord = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-  const task: ThreadTask = { job: name, config, dryRun: request.dryRun, afterSweep: request.afterSweep, stopWord };
+  const { dryRun, afterSweep, allowMassRemoval } = request;
+  const task: ThreadTask = { job: name, config, dryRun, afterSweep, allowMassRemoval, stopWord };
   const worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: task });
   const ended = new AbortController();
   const requestStop = () => {

@@ -68,6 +68,8 @@ export interface JobReport {
   readonly liveIds?: Readonly<Record<string, number>>;
   /** What is on disk afterwards, by state (see the metrics). */
   readonly transcripts?: Readonly<Record<string, { readonly sessions: number; readonly bytes: number }>>;
+  /** Sessions that are left, by Claude directory. */
+  readonly leftSessions?: Readonly<Record<string, number>>;
   /** What each project held when it was looked at. */
   readonly projects?: readonly ProjectUse[];
   /** The biggest sessions, biggest first, and the longest unused, oldest first. */

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JobName, JobReport, Outcome } from '../jobs/job.ts';
 import type { Removal, RemovalRecorder } from '../jobs/prune-transcripts/apply.ts';
+import type { PruneMemory } from '../jobs/prune-transcripts/guards.ts';
 import { migrate } from '../sqlite/migrate.ts';
 import { guarded, openDatabaseForReading, openOwnDatabase, type SqliteDatabase } from '../sqlite/open.ts';
 import { Statements } from '../sqlite/statements.ts';
@@ -38,7 +39,7 @@ const RUNS_KEPT = 2_000;
 /** How long removals are kept: long after their trash is purged. */
 const REMOVALS_KEPT_MS = 400 * 86_400_000;
 
-export class Ledger implements RemovalRecorder {
+export class Ledger implements RemovalRecorder, PruneMemory {
   readonly #database: SqliteDatabase;
   readonly #statements: Statements;
 
@@ -138,8 +139,26 @@ export class Ledger implements RemovalRecorder {
     });
   }
 
+  knownSessions(claudeDir: string): number | undefined {
+    return this.#figure('left_sessions', claudeDir);
+  }
+
+  knownLiveIds(source: string): number | undefined {
+    return this.#figure('live_sessions', source);
+  }
+
   close(): void {
     this.#database.close();
+  }
+
+  #figure(name: string, label: string): number | undefined {
+    return guarded(this.#database.name, 'read', () => {
+      const value = this.#statements
+        .get('SELECT value FROM metrics WHERE name = ? AND label = ?')
+        .pluck()
+        .get(name, label);
+      return typeof value === 'number' ? value : undefined;
+    });
   }
 
   #forget(run: RunRecord): void {

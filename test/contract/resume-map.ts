@@ -276,10 +276,27 @@ export function describeResumeMapContract(name: string, openMap: OpenMap): void 
         ];
         await opened.store(opaque.map((key) => rowOf(key)));
         expect(await map.dropAllForIssue('acme/app', 1)).toBe(0);
-        expect(await map.dropAllForIssue('', '')).toBe(0);
-        expect(await map.dropAllForIssue('b:acme/app', 1)).toBe(0);
-        expect(await map.dropAllForIssue('x:acme/app', 1)).toBe(0);
         expect(await keys()).toHaveLength(opaque.length);
+      });
+
+      it.each([
+        ['tester:acme/app', '1'],
+        ['acme', 'app:1'],
+        ['acme:app', '1'],
+        ['', '1'],
+        ['acme/app', ''],
+        ['', ''],
+      ])('finds nothing for %j:%j, which no key of ours can hold', async (repo, issue) => {
+        const whole = [
+          'forgejo:tester:acme/app:1',
+          'forgejo:tester:acme:app:1',
+          'forgejo:acme:app:1',
+          'f:t::1',
+          'f:t:acme/app:',
+        ];
+        await opened.store(whole.map((key) => rowOf(key)));
+        expect(await map.dropAllForIssue(repo, issue)).toBe(0);
+        expect(await keys()).toHaveLength(whole.length);
       });
 
       it('drops exactly the keys whose repository and issue are these, for names of every kind', async () => {

@@ -35,7 +35,11 @@ function configOf({ path, stateDir }: Host, flags: Readonly<Record<string, unkno
 }
 
 function run(job: JobName, config: Config, dryRun: boolean, afterSweep = false): Promise<JobReport> {
-  return runConfiguredJob({ job, config, afterSweep }, contextOf({ dryRun }), new SetClock(NOW));
+  return runConfiguredJob(
+    { job, config, afterSweep, allowMassRemoval: false },
+    contextOf({ dryRun }),
+    new SetClock(NOW),
+  );
 }
 
 /** As `--run-now` runs them, one after the other. */

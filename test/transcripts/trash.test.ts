@@ -527,25 +527,36 @@ describe('what a killed run leaves behind', () => {
     },
   );
 
-  it.each(['intended', 'restoring'] as const)(
-    'overwrites nothing that has taken its place meanwhile, and stays listed (%s)',
-    (state) => {
+  it.each(
+    (['intended', 'restoring'] as const).flatMap((state) => [
+      { state, what: 'a transcript', taken: TRANSCRIPT, make: (path: string) => writeFileSync(path, 'the tail') },
+      { state, what: 'a companion', taken: `debug/${ID}.txt`, make: (path: string) => writeFileSync(path, 'new') },
+      { state, what: 'an empty directory', taken: `file-history/${ID}`, make: (path: string) => mkdirSync(path) },
+    ]),
+  )(
+    'overwrites nothing where $what has taken its place meanwhile, and stays listed ($state)',
+    ({ state, taken, make }) => {
       const place = new Place();
       const before = ofSession(place.files().inPlace);
       const unit = place.unit();
       const run = place.intend(unit);
       if (state === 'restoring') place.addEvent(run, 'restoring');
       for (const part of unit.parts) place.moveByHand(run, part);
-      writeAged(place.at(TRANSCRIPT), 'the tail', NOW);
+      make(place.at(taken));
+      const { ino } = lstatSync(place.at(taken));
       reconcile(place);
-      const { inPlace, inTrash } = place.files();
-      expect(readFileSync(place.at(TRANSCRIPT), 'utf8')).toBe('the tail');
-      expect(inTrash.get(TRANSCRIPT)).toEqual(before.get(TRANSCRIPT));
-      for (const [path, file] of before)
-        if (path !== TRANSCRIPT) expect([inPlace.get(path), inTrash.get(path)]).toContainEqual(file);
+      const expectBothKept = () => {
+        const { inPlace, inTrash } = place.files();
+        expect(lstatSync(place.at(taken)).ino).toBe(ino);
+        for (const [path, file] of before) {
+          if (path.startsWith(taken)) expect(inTrash.get(path)).toEqual(file);
+          else expect([inPlace.get(path), inTrash.get(path)]).toContainEqual(file);
+        }
+      };
+      expectBothKept();
       expect(place.listed()).toEqual([{ sessionId: ID, state: 'trashed' }]);
       expect(() => place.trash.restore(ID, LATER)).toThrow(expect.objectContaining({ kind: 'bad-data' }));
-      expect(readFileSync(place.at(TRANSCRIPT), 'utf8')).toBe('the tail');
+      expectBothKept();
     },
   );
 

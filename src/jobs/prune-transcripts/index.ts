@@ -9,6 +9,7 @@ import { Trash } from '../../transcripts/trash/trash.ts';
 import type { Unit } from '../../transcripts/unit.ts';
 import type { Job, JobContext, JobFault } from '../job.ts';
 import { type ApplyResult, applyPrune, type Removal, type RemovalRecorder } from './apply.ts';
+import { emptiedSource, massRemoval, type PruneMemory } from './guards.ts';
 import { type LiveObservation, observeLive, observeTranscripts, scanFaults } from './observe.ts';
 import { type Decision, type PrunePolicy, planPrune } from './plan.ts';
 import { PruneTally } from './tally.ts';
@@ -19,6 +20,8 @@ export interface PruneDependencies {
   readonly sources: readonly LiveSource[];
   readonly policy: PrunePolicy;
   readonly recorder: RemovalRecorder;
+  /** Undefined where an operator has said that a mass removal is right. */
+  readonly memory: PruneMemory | undefined;
   readonly clock: Clock;
 }
 
@@ -28,6 +31,8 @@ export function pruneTranscriptsJob(dependencies: PruneDependencies): Job {
     run: async (context) => {
       const tally = new PruneTally();
       const live = await observeLive(dependencies.sources);
+      const emptied = dependencies.memory && emptiedSource(live.counts, dependencies.memory);
+      if (emptied !== undefined) refuse(emptied, context, tally);
       for (const claudeDir of dependencies.claudeDirs) {
         if (tally.isOver) break;
         try {
@@ -62,6 +67,9 @@ async function pruneOne(
       return;
     }
     const decisions = planPrune(scan.units, live.ids, dependencies.policy, dependencies.clock.now());
+    const plan = { sessions: decisions.length, removals: decisions.filter(({ remove }) => remove).length };
+    const mass = dependencies.memory && massRemoval(displayName(claudeDir.path), plan, dependencies.memory);
+    if (mass !== undefined) refuse(mass, context, tally);
     const applied = await applyUnlessDry(decisions, trash, dependencies, context);
     tally.addDecisions(claudeDir, decisions, applied);
     if (trash !== undefined) tally.addTrash(trash.contents());
@@ -82,6 +90,12 @@ async function applyUnlessDry(
   }
   const { sources, recorder, clock } = dependencies;
   return applyPrune(removals, { trash, sources, recorder, clock, context });
+}
+
+/** A dry run shows the plan all the same, and that it would be refused. */
+function refuse(refusal: OperatingError, context: JobContext, tally: PruneTally): void {
+  if (!context.dryRun) throw refusal;
+  tally.addFaults([{ kind: refusal.kind, message: refusal.message }]);
 }
 
 /** First of all, what a killed run had begun is ended. */

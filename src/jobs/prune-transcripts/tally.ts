@@ -53,6 +53,7 @@ export class PruneTally {
     { sessions: number; bytes: number }
   >;
   readonly #trash = { sessions: 0, bytes: 0 };
+  readonly #leftSessions: Record<string, number> = {};
   readonly #faults: JobFault[] = [];
   #failure: OperatingError | undefined;
   #stopped = false;
@@ -83,6 +84,7 @@ export class PruneTally {
       // What a stopped run did not come to is within reach of the next one.
       else this.#keep(decision.unit, applied.kept.get(decision.unit) ?? 'busy');
     }
+    this.#leftSessions[displayName(claudeDir.path)] = decisions.length - applied.removed.length;
     this.addFaults(applied.faults);
     this.#failure ??= applied.failure;
     this.#stopped ||= applied.stopped;
@@ -102,6 +104,7 @@ export class PruneTally {
       trash: this.#trash,
       liveIds,
       transcripts: this.#states,
+      leftSessions: this.#leftSessions,
       projects: Array.from(
         this.#projects,
         ([project, use]): ProjectUse => ({ project: project && displayName(project), ...use }),

@@ -58,6 +58,8 @@ async function sweep(dependencies: SweepDependencies, context: JobContext): Prom
   return {
     swept: { expired, dangling },
     kept,
+    // What this sweep took is no loss to the next prune's guard; what was gone before it came is.
+    ...(context.shouldStop() || seen === 0 ? {} : { liveIds: { 'resume-map': seen - expired - dangling } }),
     faults: verdict === 'mass-dangling' ? [massFault(gone.length)] : [],
     ...(context.shouldStop() ? { stopped: true } : {}),
   };

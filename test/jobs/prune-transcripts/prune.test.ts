@@ -62,6 +62,7 @@ function prune(paths: string | readonly string[], options: PruneOptions = {}): P
     sources: options.sources ?? [],
     policy: prunePolicy({ ...SETTINGS, ...options.settings }),
     recorder: options.recorder ?? NO_RECORDER,
+    memory: undefined,
     clock: new SetClock(NOW),
   }).run(contextOf(options.context));
 }

@@ -272,6 +272,14 @@ describe('a dry run', () => {
     expect(planned).toMatchObject({ purged: { sessions: 1, bytes: 100 }, kept: { live: 1, 'within-keep': 1 } });
     expect({ purged: planned.purged, kept: planned.kept }).toEqual({ purged: done.purged, kept: done.kept });
   });
+
+  it('leaves what a killed run left behind as it is', async () => {
+    const path = made();
+    appendFileSync(oldestManifest(path), event('restoring', A));
+    const before = snapshot(path);
+    await purge(path, { context: { dryRun: true } });
+    expect(snapshot(path)).toEqual(before);
+  });
 });
 
 describe.skipIf(!canMount)('what is mounted in the trash', () => {

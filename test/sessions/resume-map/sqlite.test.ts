@@ -519,12 +519,13 @@ describe('processes', () => {
   };
 
   it.each(['die-creating', 'die-created'])(
-    'one that is killed (%s) leaves no half database in its place',
+    'one that is killed (%s) leaves no half database in its place, and nothing for good beside it',
     async (action) => {
       const path = join(tempDir(), 'state', 'sessions.db');
       await killed(action, path);
       expect(readdirSync(dirname(path))).not.toContain('sessions.db');
       await makeOwnDatabase(path);
+      expect(readdirSync(dirname(path))).toEqual(['sessions.db']);
       expect(rowsOf(path).map((row) => row.key)).toEqual([KEY]);
       expect(versionsOf(path)).toEqual([1]);
     },

@@ -6,38 +6,51 @@
 import { once } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
 import Database from 'better-sqlite3';
+import { BusyError } from '../../../dist/errors.js';
 import { SqliteResumeMap } from '../../../dist/sessions/resume-map/sqlite.js';
 
 const SHARED_KEY = 'shared';
 const COUNTERS = 'claude_sdk_session_counters';
 
-function sessionIdOf(group, writer, operation) {
-  return `${[group, writer, operation].map((n) => Number(n).toString(16).padStart(4, '0')).join('')}`.replace(
+function sessionIdOf(group, writer, round) {
+  return `${[group, writer, round].map((n) => Number(n).toString(16).padStart(4, '0')).join('')}`.replace(
     /^(.{8})(.{4})$/,
     '$1-$2-4000-8000-000000000000',
   );
 }
 
+/** A busy database has written nothing: a host tries again. Anything else that goes wrong ends the process. */
+async function untilFree(operate) {
+  for (;;) {
+    try {
+      return await operate();
+    } catch (error) {
+      if (!(error instanceof BusyError)) throw error;
+    }
+    await turn();
+  }
+}
+
 /** One writer's operations: its own conversations, one that all write to, and the counters of all. */
-async function write(path, group, writer, operations) {
+async function write(path, group, writer, rounds) {
   const map = SqliteResumeMap.openOwn(path);
   const rows = {};
   const counted = { attempts: 0, failures: 0 };
-  for (let operation = 0; operation < operations; operation += 1) {
-    const key = `own:${group}:${writer}:${operation % 5}`;
-    const id = sessionIdOf(group, writer, operation);
-    if (operation % 7 === 6) {
-      if (!(await map.dropSession(key))) throw new Error(`${key} was lost before it could be dropped`);
+  for (let round = 0; round < rounds; round += 1) {
+    const key = `own:${group}:${writer}:${round % 5}`;
+    const id = sessionIdOf(group, writer, round);
+    if (round % 7 === 6) {
+      if (!(await untilFree(() => map.dropSession(key)))) throw new Error(`${key} was lost before it could be dropped`);
       delete rows[key];
     } else {
-      await map.setSession(key, id);
+      await untilFree(() => map.setSession(key, id));
       rows[key] = id;
     }
-    if (operation % 4 === 0) await map.setSession(SHARED_KEY, id);
-    await map.incrementSessionResumeAttempts();
+    if (round % 4 === 0) await untilFree(() => map.setSession(SHARED_KEY, id));
+    await untilFree(() => map.incrementSessionResumeAttempts());
     counted.attempts += 1;
-    if (operation % 2 === 0) {
-      await map.incrementSessionResumeFailures();
+    if (round % 2 === 0) {
+      await untilFree(() => map.incrementSessionResumeFailures());
       counted.failures += 1;
     }
     await turn();
@@ -47,17 +60,17 @@ async function write(path, group, writer, operations) {
 }
 
 /** The same work as somebody in a hurry might write it: the counter is read, and then written, in two steps. */
-async function writeCarelessly(path, _group, _writer, operations) {
+async function writeCarelessly(path, _group, _writer, rounds) {
   const database = new Database(path, { timeout: 5_000 });
   const read = database.prepare(`SELECT value FROM ${COUNTERS} WHERE name = 'resume_attempts'`).pluck();
   const put = database.prepare(`INSERT OR REPLACE INTO ${COUNTERS} (name, value) VALUES ('resume_attempts', ?)`);
-  for (let operation = 0; operation < operations; operation += 1) {
+  for (let round = 0; round < rounds; round += 1) {
     const value = read.get() ?? 0;
     await turn();
     put.run(value + 1);
   }
   database.close();
-  return { rows: {}, counted: { attempts: operations, failures: 0 } };
+  return { rows: {}, counted: { attempts: rounds, failures: 0 } };
 }
 
 /** A host that uses one conversation again and again until it is told to stop. */
@@ -92,8 +105,34 @@ async function writeUntilTold(path, waitMs) {
   return report;
 }
 
-async function runWriters(writer, path, group, writers, operations) {
-  const all = Array.from({ length: Number(writers) }, (_, number) => writer(path, group, number, Number(operations)));
+/** A host that always uses just those conversations that a sweep, which goes by the keys, is about to come to. */
+async function refreshUntilTold(path, staleMs) {
+  const database = new Database(path, { timeout: 5_000 });
+  const next = database
+    .prepare('SELECT key FROM claude_sdk_sessions WHERE last_used_at = ? ORDER BY key LIMIT 1 OFFSET 40')
+    .pluck();
+  const use = database.prepare(
+    'UPDATE claude_sdk_sessions SET session_id = @id, last_used_at = @now WHERE key = @key AND last_used_at = @staleMs',
+  );
+  let isTold = false;
+  process.once('message', () => {
+    isTold = true;
+  });
+  const used = {};
+  for (let number = 0; !isTold; number += 1) {
+    const key = next.get(Number(staleMs));
+    const id = sessionIdOf(1, number >> 16, number & 0xffff);
+    const isUsed = key !== undefined && use.run({ key, id, now: Date.now(), staleMs: Number(staleMs) }).changes === 1;
+    if (isUsed) used[key] = id;
+    if (number === 0) process.send('writing');
+    await turn();
+  }
+  database.close();
+  return used;
+}
+
+async function runWriters(writer, path, group, writers, rounds) {
+  const all = Array.from({ length: Number(writers) }, (_, number) => writer(path, group, number, Number(rounds)));
   return Promise.all(all);
 }
 
@@ -101,6 +140,7 @@ const ACTIONS = {
   write: (...args) => runWriters(write, ...args),
   'write-carelessly': (...args) => runWriters(writeCarelessly, ...args),
   'write-until-told': writeUntilTold,
+  'refresh-until-told': refreshUntilTold,
 };
 
 const [action, ...args] = process.argv.slice(2);

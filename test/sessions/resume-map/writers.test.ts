@@ -10,7 +10,8 @@ const PROCESS = new URL('writer-process.mjs', import.meta.url);
 
 const PROCESSES = 8;
 const WRITERS = 50;
-const OPERATIONS = 20;
+/** Of two to four operations each. */
+const ROUNDS = 8;
 
 /** What a writer was told is in the database. */
 interface Promised {
@@ -25,10 +26,10 @@ async function makeDatabase(): Promise<string> {
 }
 
 /** 50 writers, spread over 8 processes, all at work in the same moment. */
-async function runWriters(action: string, path: string, operations: number): Promise<Promised[]> {
+async function runWriters(action: string, path: string, rounds: number): Promise<Promised[]> {
   const argLists = Array.from({ length: PROCESSES }, (_, number) => {
     const writers = Math.floor((WRITERS + number) / PROCESSES);
-    return [action, path, String(number), String(writers), String(operations)];
+    return [action, path, String(number), String(writers), String(rounds)];
   });
   const promised = (await runTogether(PROCESS, argLists)) as Promised[][];
   expect(promised.flat()).toHaveLength(WRITERS);
@@ -63,9 +64,9 @@ function lostOf(path: string, promised: readonly Promised[]): string[] {
 describe('50 writers at once in 8 processes', () => {
   it('lose nothing that they were told is written: no row, no drop, no count', async () => {
     const path = await makeDatabase();
-    const promised = await runWriters('write', path, OPERATIONS);
+    const promised = await runWriters('write', path, ROUNDS);
     expect(lostOf(path, promised)).toEqual([]);
-    expect(promised.reduce((total, { counted }) => total + counted.attempts, 0)).toBe(WRITERS * OPERATIONS);
+    expect(promised.reduce((total, { counted }) => total + counted.attempts, 0)).toBe(WRITERS * ROUNDS);
   });
 
   it('would be seen to lose counts if they read and wrote in two steps', async () => {
@@ -82,17 +83,28 @@ interface HostReport {
   readonly lastId: string;
 }
 
-async function startHost(path: string, waitMs: number): Promise<Forked> {
-  const host = forkProgram(PROCESS, ['write-until-told', path, String(waitMs)]);
+async function startHost(action: string, path: string, setting: number): Promise<Forked> {
+  const host = forkProgram(PROCESS, [action, path, String(setting)]);
   await host.message();
   host.send('go');
   expect(await host.message()).toBe('writing');
   return host;
 }
 
-async function stopHost(host: Forked): Promise<HostReport> {
+async function stopHost<T = HostReport>(host: Forked): Promise<T> {
   host.send('stop');
-  return (await host.message()) as HostReport;
+  return (await host.message()) as T;
+}
+
+function insertStaleRows(database: Database.Database, count: number): number {
+  const insert = database.prepare('INSERT INTO claude_sdk_sessions VALUES (?, ?, ?, ?)');
+  const staleMs = Date.now() - 2 * DAY_MS;
+  database.transaction(() => {
+    for (let number = 0; number < count; number += 1) {
+      insert.run(`stale:${number}`, sessionIdOf(number), staleMs, staleMs);
+    }
+  })();
+  return staleMs;
 }
 
 describe('a host that writes on', () => {
@@ -103,14 +115,8 @@ describe('a host that writes on', () => {
   it('never fails beside a sweep of 20,000 stale rows, and keeps its own', async () => {
     const path = await makeDatabase();
     const database = new Database(path);
-    const insert = database.prepare('INSERT INTO claude_sdk_sessions VALUES (?, ?, ?, ?)');
-    const staleMs = Date.now() - 2 * DAY_MS;
-    database.transaction(() => {
-      for (let number = 0; number < STALE_ROWS; number += 1) {
-        insert.run(`stale:${number}`, sessionIdOf(number), staleMs, staleMs);
-      }
-    })();
-    const host = await startHost(path, HOST_WAIT_MS);
+    insertStaleRows(database, STALE_ROWS);
+    const host = await startHost('write-until-told', path, HOST_WAIT_MS);
     const idOfHost = database.prepare('SELECT session_id FROM claude_sdk_sessions WHERE key = ?').pluck();
     const idBefore = idOfHost.get('host');
     const map = SqliteResumeMap.openOwn(path);
@@ -128,10 +134,25 @@ describe('a host that writes on', () => {
     database.close();
   });
 
+  it('keeps every conversation that it uses in the very moment in which a sweep comes to it', async () => {
+    const path = await makeDatabase();
+    const database = new Database(path);
+    const host = await startHost('refresh-until-told', path, insertStaleRows(database, STALE_ROWS));
+    const map = SqliteResumeMap.openOwn(path);
+    const swept = await map.sweepStaleSessions();
+    await map.close();
+    const used = await stopHost<Record<string, string>>(host);
+    expect(Object.keys(used).length).toBeGreaterThan(0);
+    expect(swept).toBe(STALE_ROWS - Object.keys(used).length);
+    const left = database.prepare('SELECT key, session_id FROM claude_sdk_sessions').raw().all() as [string, string][];
+    expect(Object.fromEntries(left)).toEqual(used);
+    database.close();
+  });
+
   it('would be seen to fail if a sweep held the writers back for too long', async () => {
     const path = await makeDatabase();
     const map = SqliteResumeMap.openOwn(path);
-    const host = await startHost(path, 50);
+    const host = await startHost('write-until-told', path, 50);
     await map.withWritersHeld([], async () => expect(await host.message()).toBe('failing'));
     expect((await stopHost(host)).failures).toBeGreaterThan(0);
     await map.close();

@@ -1,0 +1,50 @@
+/** Refuses a removal that contradicts what earlier runs knew: more likely something else is wrong than that all of it is old. */
+
+import { OperatingError } from '../../errors.ts';
+
+/** What earlier runs wrote down. */
+export interface PruneMemory {
+  /** Sessions that the last prune left in a Claude directory; undefined where no run has known it. */
+  knownSessions(claudeDir: string): number | undefined;
+  /** Ids that a live source named last; undefined where it never was read. */
+  knownLiveIds(source: string): number | undefined;
+}
+
+/** Of a handful of sessions, most may well expire on one day. */
+const KNOWN_SESSIONS_MIN = 20;
+const MASS_SHARE = 0.5;
+/** Sources whose ids do not go all at once: processes do end overnight. */
+const LASTING_SOURCES: ReadonlySet<string> = new Set(['resume-map', 'keep-list']);
+const KNOWN_IDS_MIN = 10;
+
+const HOW_TO_ALLOW = 'look at it with --dry-run, and run it with --run-now --allow-mass-removal if it is right';
+
+/** @returns why the sources are not to be believed; undefined where they are */
+export function emptiedSource(
+  counts: Readonly<Record<string, number>>,
+  memory: PruneMemory,
+): OperatingError | undefined {
+  for (const [source, count] of Object.entries(counts)) {
+    const known = memory.knownLiveIds(source) ?? 0;
+    if (count > 0 || known < KNOWN_IDS_MIN || !LASTING_SOURCES.has(source)) continue;
+    return new OperatingError(
+      'bad-data',
+      `the live source ${source} named ${known} sessions before and names none now, so nothing is removed; ${HOW_TO_ALLOW}`,
+    );
+  }
+  return undefined;
+}
+
+/** @returns why so many are not to go at once; undefined where they may: a first run may, the trash undoes it */
+export function massRemoval(
+  claudeDir: string,
+  plan: { readonly sessions: number; readonly removals: number },
+  memory: PruneMemory,
+): OperatingError | undefined {
+  const known = memory.knownSessions(claudeDir) ?? 0;
+  if (known < KNOWN_SESSIONS_MIN || plan.removals <= plan.sessions * MASS_SHARE) return undefined;
+  return new OperatingError(
+    'bad-data',
+    `${plan.removals} of the ${plan.sessions} sessions in ${claudeDir}, of which earlier runs left ${known}, would go at once, so none is removed; ${HOW_TO_ALLOW}`,
+  );
+}
