@@ -34,16 +34,10 @@ export async function listTrash(context: CommandContext): Promise<number> {
 function readTrash(context: CommandContext): { readonly listed: ListedSession[]; readonly unreadable: string[] } {
   const listed: ListedSession[] = [];
   const unreadable: string[] = [];
-  withClaudeDirs(context, (claudeDir) => {
-    const trash = Trash.openIfThere(claudeDir);
-    if (trash === undefined) return;
-    try {
-      const { sessions, unreadableRuns } = trash.contents();
-      for (const session of sessions) listed.push({ claudeDir: claudeDir.path, session });
-      for (const { run, code } of unreadableRuns) unreadable.push(`${claudeDir.path}: trash run ${run}: ${code}`);
-    } finally {
-      trash.close();
-    }
+  eachTrash(context, (trash, claudeDir) => {
+    const { sessions, unreadableRuns } = trash.contents();
+    for (const session of sessions) listed.push({ claudeDir: claudeDir.path, session });
+    for (const { run, code } of unreadableRuns) unreadable.push(`${claudeDir.path}: trash run ${run}: ${code}`);
   });
   return { listed, unreadable };
 }
@@ -58,14 +52,19 @@ export async function restoreFromTrash(
   const { io, json, resolved } = context;
   const results: { sessionId: SessionId; restored: boolean; project?: string; error?: string }[] = [];
   // For ids that are nowhere in the trash, not even a lock is taken.
-  const known = new Set(readTrash(context).listed.map(({ session }) => session.sessionId));
-  if (!ids.some((id) => known.has(id))) throw notInTrash(ids);
+  if (!ids.some((id) => isMentioned(context, id))) throw notInTrash(ids);
   const lock = lockClaudeDirs(resolved.config);
   try {
+    // What a killed restore had begun is through by this alone.
+    const finished = reconcileAll(context);
     for (const sessionId of ids) {
       try {
         // Pinned first: between the two, a prune could take it again.
         if (pins) new KeepList(resolved.config.stateDir).pin(sessionId);
+        if (finished.has(sessionId)) {
+          results.push({ sessionId, restored: true });
+          continue;
+        }
         const { project } = restoreOne(context, sessionId);
         results.push({
           sessionId,
@@ -94,22 +93,38 @@ export async function purgeTrash(context: CommandContext): Promise<number> {
   return exitCodeOf(results, io.shutdown.aborted);
 }
 
+function isMentioned(context: CommandContext, sessionId: SessionId): boolean {
+  return eachTrash(context, (trash) => trash.mentioned().sessionIds.has(sessionId)).includes(true);
+}
+
+/** @returns the sessions whose restore this has finished */
+function reconcileAll(context: CommandContext): ReadonlySet<SessionId> {
+  return new Set(eachTrash(context, (trash) => trash.reconcile(systemClock.now()).restored).flat());
+}
+
 function restoreOne(context: CommandContext, sessionId: SessionId): TrashedSession {
   let restored: TrashedSession | undefined;
+  eachTrash(context, (trash) => {
+    const isHere = trash.contents().sessions.some((session) => session.sessionId === sessionId);
+    if (isHere) restored ??= trash.restore(sessionId, systemClock.now());
+  });
+  if (restored === undefined) throw notInTrash([sessionId]);
+  return restored;
+}
+
+/** Uses the trash of every Claude directory that has one. */
+function eachTrash<T>(context: CommandContext, use: (trash: Trash, claudeDir: ClaudeDir) => T): T[] {
+  const results: T[] = [];
   withClaudeDirs(context, (claudeDir) => {
-    const trash = restored === undefined ? Trash.openIfThere(claudeDir) : undefined;
+    const trash = Trash.openIfThere(claudeDir);
     if (trash === undefined) return;
     try {
-      const nowMs = systemClock.now();
-      trash.reconcile(nowMs);
-      if (!trash.contents().sessions.some((session) => session.sessionId === sessionId)) return;
-      restored = trash.restore(sessionId, nowMs);
+      results.push(use(trash, claudeDir));
     } finally {
       trash.close();
     }
   });
-  if (restored === undefined) throw notInTrash([sessionId]);
-  return restored;
+  return results;
 }
 
 function notInTrash(ids: readonly SessionId[]): OperatingError {

@@ -319,6 +319,39 @@ describe('a unit that is not what it was any more', () => {
   });
 });
 
+describe('a run in hand', () => {
+  it('has written down, where it survives a kill, what it means to move before it moves anything', () => {
+    const place = new Place();
+    const before = place.files();
+    const unit = place.unit();
+    const run = place.trash.beginRun(NOW);
+    run.intend([{ unit, reason: 'expired' }], NOW);
+    const [entry] = foldManifest(readFileSync(place.manifest(run.name), 'utf8')).values();
+    expect(entry).toMatchObject({ sessionId: ID, state: 'intended', reason: 'expired', parts: unit.parts });
+    expect(place.files()).toEqual(before);
+    run.close();
+  });
+
+  it('takes nothing from a directory that was moved out of the Claude directory while the run held it', () => {
+    const place = new Place();
+    const third = sessionIdOf(3);
+    makeSession(place.path, { id: third, ageMs: 40 * DAY_MS }, NOW);
+    const units = [place.unit(OTHER), place.unit(third)] as const;
+    const run = place.trash.beginRun(NOW);
+    run.intend(
+      units.map((unit) => ({ unit, reason: 'expired' })),
+      NOW,
+    );
+    expect(run.take(units[0], NOW)).toEqual({ kind: 'trashed' });
+    const outside = join(tempDir(), 'project');
+    renameSync(place.at(PROJECT), outside);
+    mkdirSync(place.at(PROJECT));
+    expect(run.take(units[1], NOW)).toEqual({ kind: 'vanished' });
+    run.close();
+    expect(existsSync(join(outside, `${third}.jsonl`))).toBe(true);
+  });
+});
+
 describe.skipIf(!canFreeze)('a unit that the system will not move', () => {
   it.each([
     { what: 'its transcript', frozen: TRANSCRIPT },
@@ -464,7 +497,7 @@ describe('what a killed run leaves behind', () => {
   function reconcile(place: Place): void {
     place.trash.reconcile(LATER);
     const before = snapshot(place.path);
-    expect(place.trash.reconcile(LATER)).toEqual({ undone: 0, completed: 0, unreadableRuns: [] });
+    expect(place.trash.reconcile(LATER)).toEqual({ undone: 0, completed: 0, restored: [], unreadableRuns: [] });
     expect(snapshot(place.path)).toEqual(before);
   }
 
@@ -634,7 +667,7 @@ describe('what a killed run leaves behind', () => {
     const run = place.intend(unit);
     for (const part of unit.parts.slice(0, 1)) place.moveByHand(run, part);
     const unreadableRuns = [{ run: '20260101T000000Z', code: 'ENOENT' }];
-    expect(place.trash.reconcile(LATER)).toEqual({ undone: 1, completed: 0, unreadableRuns });
+    expect(place.trash.reconcile(LATER)).toEqual({ undone: 1, completed: 0, restored: [], unreadableRuns });
     expect(place.trash.contents()).toEqual({ sessions: [], unreadableRuns });
     expect(readFileSync(place.inRun('20260101T000000Z', 'stray'), 'utf8')).toBe('precious');
     expect(place.files().inPlace).toEqual(before);

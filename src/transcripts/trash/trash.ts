@@ -32,6 +32,8 @@ export interface Reconciled {
   readonly undone: number;
   /** Units that were wholly in the trash, or on their way back, and are recorded as that now. */
   readonly completed: number;
+  /** Of those, the ones that are back where they were. */
+  readonly restored: readonly SessionId[];
   /** Runs whose manifest could not be read: nothing of them was touched. */
   readonly unreadableRuns: readonly UnreadableRun[];
 }
@@ -110,6 +112,7 @@ export class Trash {
   reconcile(nowMs: number): Reconciled {
     let undone = 0;
     let completed = 0;
+    const restored: SessionId[] = [];
     const unreadableRuns = this.#inEachRun((directory, run) => {
       // A run that died before its manifest was there has moved nothing.
       if (!directory.has(MANIFEST_NAME) && removeEmptyTree(directory)) {
@@ -125,10 +128,11 @@ export class Trash {
           manifest.event(event, entry.sessionId, nowMs);
           if (event === 'kept') undone += 1;
           else completed += 1;
+          if (event === 'restored') restored.push(entry.sessionId);
         }
       });
     });
-    return { undone, completed, unreadableRuns };
+    return { undone, completed, restored, unreadableRuns };
   }
 
   /**

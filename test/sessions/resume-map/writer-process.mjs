@@ -61,7 +61,7 @@ async function write(path, group, writer, rounds) {
 
 /** The same work as somebody in a hurry might write it: the counter is read, and then written, in two steps. */
 async function writeCarelessly(path, _group, _writer, rounds) {
-  const database = new Database(path, { timeout: 5_000 });
+  const database = new Database(path, { timeout: 30_000 });
   const read = database.prepare(`SELECT value FROM ${COUNTERS} WHERE name = 'resume_attempts'`).pluck();
   const put = database.prepare(`INSERT OR REPLACE INTO ${COUNTERS} (name, value) VALUES ('resume_attempts', ?)`);
   for (let round = 0; round < rounds; round += 1) {
@@ -107,7 +107,7 @@ async function writeUntilTold(path, waitMs) {
 
 /** A host that always uses just those conversations that a sweep, which goes by the keys, is about to come to. */
 async function refreshUntilTold(path, staleMs) {
-  const database = new Database(path, { timeout: 5_000 });
+  const database = new Database(path, { timeout: 30_000 });
   const next = database
     .prepare('SELECT key FROM claude_sdk_sessions WHERE last_used_at = ? ORDER BY key LIMIT 1 OFFSET 40')
     .pluck();
