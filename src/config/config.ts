@@ -4,7 +4,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { distance } from 'fastest-levenshtein';
 import { parseDocument } from 'yaml';
-import { ConfigError } from '../errors.ts';
+import { ConfigError, errorMessage } from '../errors.ts';
 import {
   ENVIRONMENT_PREFIX,
   flagOf,
@@ -64,8 +64,16 @@ export function resolveConfig(sources: ConfigSources): ResolvedConfig {
   if (ownsSessionsDb) settings['sessions.db'] = `${settings.stateDir}/sessions.db`;
   if (faults.length === 0) crossCheck(settings as unknown as Settings, sources, faults);
   if (faults.length > 0) throw new ConfigError(faults);
-  const config = Object.freeze({ ...(settings as unknown as Settings), ownsSessionsDb });
+  const config = frozen({ ...(settings as unknown as Settings), ownsSessionsDb });
   return { config, origins: origins as Record<SettingPath, Origin> };
+}
+
+/** All the way down. */
+function frozen<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) {
+    for (const part of Object.values(Object.freeze(value))) frozen(part);
+  }
+  return value;
 }
 
 function parse(setting: Setting<unknown>, value: unknown, name: string, faults: string[]): unknown {
@@ -73,13 +81,8 @@ function parse(setting: Setting<unknown>, value: unknown, name: string, faults: 
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   const where = issue?.path.length ? ` at ${issue.path.join('.')}` : '';
-  faults.push(`${name}: ${shown(value)}${where}: ${issue?.message ?? 'not understood'}`);
+  faults.push(`${name}: ${JSON.stringify(value)}${where}: ${issue?.message ?? 'not understood'}`);
   return undefined;
-}
-
-/** JSON has no way to write 1e400. */
-function shown(value: unknown): string {
-  return typeof value === 'number' ? String(value) : JSON.stringify(value);
 }
 
 function environmentLayer(environment: Surroundings['environment'], faults: string[]): Map<string, unknown> {
@@ -97,17 +100,26 @@ function environmentLayer(environment: Surroundings['environment'], faults: stri
 function fileLayer(file: ConfigSources['file'], faults: string[]): Map<string, unknown> {
   const layer = new Map<string, unknown>();
   if (file === undefined) return layer;
-  const document = parseDocument(file.text, { uniqueKeys: true });
+  // Every scalar stays the text that it is: what 0x10 or 1e3 mean is not for YAML to say.
+  const document = parseDocument(file.text, { uniqueKeys: true, schema: 'failsafe' });
   for (const error of document.errors) faults.push(`${file.path}: ${error.message.split('\n')[0]}`);
   if (document.errors.length > 0) return layer;
-  const content: unknown = document.toJS({ maxAliasCount: 0 });
-  if (content === null || content === undefined) return layer;
+  let content: unknown;
+  try {
+    content = document.toJS({ maxAliasCount: 0 });
+  } catch (error) {
+    faults.push(`${file.path}: ${errorMessage(error)}`);
+    return layer;
+  }
+  // An empty file, or one of comments alone.
+  if (content === null || content === undefined || content === '') return layer;
   if (typeof content !== 'object' || Array.isArray(content)) {
     faults.push(`${file.path}: expected settings, one a line`);
     return layer;
   }
   for (const [path, value] of flatten(content, '')) {
-    if ((SETTING_PATHS as readonly string[]).includes(path)) layer.set(path, value);
+    if (layer.has(path)) faults.push(`${file.path}: ${path} is there twice`);
+    else if ((SETTING_PATHS as readonly string[]).includes(path)) layer.set(path, value);
     else faults.push(`${file.path}: ${unknownKey(path, SETTING_PATHS)}`);
   }
   return layer;
@@ -117,8 +129,8 @@ function fileLayer(file: ConfigSources['file'], faults: string[]): Map<string, u
 function flatten(content: object, prefix: string): [string, unknown][] {
   return Object.entries(content).flatMap(([key, value]): [string, unknown][] => {
     const path = prefix + key;
-    const isGroup = SETTING_PATHS.some((known) => known.startsWith(`${path}.`));
-    if (isGroup && typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    const isSetting = (SETTING_PATHS as readonly string[]).includes(path);
+    if (!isSetting && typeof value === 'object' && value !== null && !Array.isArray(value)) {
       return flatten(value, `${path}.`);
     }
     return [[path, value]];
@@ -138,8 +150,13 @@ function crossCheck(settings: Settings, sources: ConfigSources, faults: string[]
   if (settings.minAge < MIN_AGE_FLOOR_MS) {
     faults.push(`minAge: ${showAge(settings.minAge)} is less than ${showAge(MIN_AGE_FLOOR_MS)}`);
   }
-  if (!isAbsolute(settings.stateDir)) {
-    faults.push(`CLAUDE_HOOKS_STATE_DIR: ${JSON.stringify(settings.stateDir)}: expected an absolute path`);
+  if (!isAbsolute(settings.stateDir) || settings.stateDir.split('/').includes('..')) {
+    faults.push(`CLAUDE_HOOKS_STATE_DIR: ${JSON.stringify(settings.stateDir)}: expected an absolute path without '..'`);
+    return;
+  }
+  const relative = settings.claudeDir.find((path) => !isAbsolute(path) || path.split('/').includes('..'));
+  if (relative !== undefined) {
+    faults.push(`CLAUDE_CONFIG_DIR: ${JSON.stringify(relative)}: expected an absolute path without '..'`);
     return;
   }
   const claudeDirs = settings.claudeDir.map(realPath);

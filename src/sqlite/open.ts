@@ -1,6 +1,6 @@
 /** Opens SQLite files the one safe way: full synchronous writes, a bounded wait, and errors that an operator can read. */
 
-import { chmodSync, linkSync, lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, linkSync, lstatSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { BusyError, type ErrorKind, errorCode, errorMessage, OperatingError } from '../errors.ts';
@@ -35,8 +35,10 @@ export function openDatabaseInMemory(): SqliteDatabase {
 export function openDatabaseForReading(path: string): SqliteDatabase {
   refuseMissingOrEmpty(path);
   return guarded(path, 'open', () => {
-    const walHasContent = (lstatSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
-    const database = new Database(path, { fileMustExist: true, readonly: walHasContent, timeout: BUSY_TIMEOUT_MS });
+    const hasContent = (file: string) => (lstatSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0;
+    // A killed transaction's journal would be rolled back: read-only, that is refused.
+    const readonly = hasContent(`${path}-wal`) || hasContent(`${path}-journal`);
+    const database = new Database(path, { fileMustExist: true, readonly, timeout: BUSY_TIMEOUT_MS });
     database.pragma('query_only = ON');
     return database;
   });
@@ -104,11 +106,19 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** The smallest page. SQLite takes a file of no or one byte for a new, empty database. */
+const DATABASE_BYTES_MIN = 512;
+
 function refuseMissingOrEmpty(path: string): void {
   const stats = guarded(path, 'open', () => lstatSync(path, { throwIfNoEntry: false }));
   if (stats === undefined) throw new OperatingError('unavailable', `open database ${path}: there is no such file`);
-  if (stats.isFile() && stats.size === 0) {
-    throw new OperatingError('bad-data', `open database ${path}: the file is empty, so it has been truncated`);
+  // What a symlink leads to counts here: SQLite follows it.
+  const target = guarded(path, 'open', () => statSync(path, { throwIfNoEntry: false }));
+  if (target?.isFile() && target.size < DATABASE_BYTES_MIN) {
+    throw new OperatingError(
+      'bad-data',
+      `open database ${path}: the file is empty or cut off, so it has been truncated`,
+    );
   }
 }
 

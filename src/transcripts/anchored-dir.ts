@@ -78,8 +78,18 @@ export class AnchoredDir {
     }
     const child = this.openChild(name);
     // A worker that runs as root must not leave directories that Claude's user cannot enter.
-    if (child.uid !== this.uid) fchownSync(child.fd, this.uid, this.gid);
+    try {
+      child.giveTo(this);
+    } catch (error) {
+      child.close();
+      throw error;
+    }
     return child;
+  }
+
+  /** Makes this directory, or a file in it, `parent`'s owner's. */
+  giveTo(parent: AnchoredDir, fd: number = this.fd): void {
+    if (fstatSync(fd).uid !== parent.uid) fchownSync(fd, parent.uid, parent.gid);
   }
 
   static #anchor(path: string | Buffer): AnchoredDir {

@@ -70,7 +70,12 @@ function makeFile(ours: AnchoredDir, file: ByteName): void {
   if (stats?.isFile()) return;
   if (stats !== undefined) throw new OperatingError('unsafe-root', `lock: ${file} is not a regular file`);
   try {
-    closeSync(ours.openFile(file, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600));
+    const fd = ours.openFile(file, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600);
+    try {
+      ours.giveTo(ours, fd);
+    } finally {
+      closeSync(fd);
+    }
   } catch (error) {
     if (errorCode(error) !== 'EEXIST') throw error;
   }

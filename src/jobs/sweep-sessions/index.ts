@@ -1,6 +1,7 @@
 /** sweep-sessions: deletes stale rows of the resume map, and rows whose transcript is gone for certain. */
 
 import type { Clock } from '../../clock.ts';
+import { OperatingError } from '../../errors.ts';
 import type { MaintainableResumeMap, UncheckedResumeRow } from '../../sessions/resume-map/resume-map.ts';
 import { isSensibleTime, isStale, type SessionMaxAge } from '../../sessions/resume-map/row-age.ts';
 import { parseProtectedId, type SessionId } from '../../sessions/session-id.ts';
@@ -28,41 +29,86 @@ export function sweepSessionsJob(dependencies: SweepDependencies): Job {
 }
 
 async function sweep(dependencies: SweepDependencies, context: JobContext): Promise<JobReport> {
-  const { map } = dependencies;
-  const policy = sweepPolicy(dependencies);
-  const present = observePresent(dependencies);
-  const remove = async (rows: readonly UncheckedResumeRow[]) =>
-    context.dryRun ? rows.length : map.deleteUnchanged(rows);
-  const kept: Partial<Record<RowKeepReason, number>> = {};
-  const gone: UncheckedResumeRow[] = [];
-  let expired = 0;
-  let seen = 0;
-  for await (const page of map.readPages()) {
-    if (context.shouldStop()) break;
-    const nowMs = dependencies.clock.now();
-    const expiredRows: UncheckedResumeRow[] = [];
-    for (const row of page) {
-      const verdict = judgeRow(row, present, policy, nowMs);
-      if (verdict === 'expired') expiredRows.push(row);
-      else if (verdict === 'gone') gone.push(row);
-      else kept[verdict] = (kept[verdict] ?? 0) + 1;
-    }
-    expired += await remove(expiredRows);
-    seen += page.length;
-    context.onProgress({ phase: 'sweep', done: seen });
+  const walk = new SweepWalk(dependencies, context);
+  try {
+    await walk.sweepExpired();
+    await walk.sweepDangling();
+  } catch (error) {
+    // What was deleted until then has been deleted, and is told.
+    if (!(error instanceof OperatingError)) throw error;
+    return { ...walk.report(), failure: { kind: error.kind, message: error.message } };
   }
-  // Only of a map that was walked to its end can be told which share of it is gone.
-  const verdict = context.shouldStop() ? 'dangling-kept' : planDangling(gone.length, seen - expired, policy);
-  const dangling = verdict === 'dangling' ? await remove(gone) : 0;
-  if (verdict !== 'dangling' && gone.length > 0) kept[verdict] = gone.length;
-  return {
-    swept: { expired, dangling },
-    kept,
-    // What this sweep took is no loss to the next prune's guard; what was gone before it came is.
-    ...(context.shouldStop() || seen === 0 ? {} : { liveIds: { 'resume-map': seen - expired - dangling } }),
-    faults: verdict === 'mass-dangling' ? [massFault(gone.length)] : [],
-    ...(context.shouldStop() ? { stopped: true } : {}),
-  };
+  return walk.report();
+}
+
+/** One walk over all rows, in the order of their keys. */
+class SweepWalk {
+  readonly #dependencies: SweepDependencies;
+  readonly #context: JobContext;
+  readonly #kept: Partial<Record<RowKeepReason, number>> = {};
+  readonly #gone: UncheckedResumeRow[] = [];
+  readonly #faults: JobFault[] = [];
+  readonly #swept = { expired: 0, dangling: 0 };
+  #seen = 0;
+  #isThrough = false;
+
+  constructor(dependencies: SweepDependencies, context: JobContext) {
+    this.#dependencies = dependencies;
+    this.#context = context;
+  }
+
+  async sweepExpired(): Promise<void> {
+    const { map, clock } = this.#dependencies;
+    const policy = sweepPolicy(this.#dependencies);
+    const present = observePresent(this.#dependencies);
+    for await (const page of map.readPages()) {
+      if (this.#context.shouldStop()) return;
+      const nowMs = clock.now();
+      const expired: UncheckedResumeRow[] = [];
+      for (const row of page) {
+        const verdict = judgeRow(row, present, policy, nowMs);
+        if (verdict === 'expired') expired.push(row);
+        else if (verdict === 'gone') this.#gone.push(row);
+        else this.#keep(verdict, 1);
+      }
+      this.#swept.expired += await this.#remove(expired);
+      this.#seen += page.length;
+      this.#context.onProgress({ phase: 'sweep', done: this.#seen });
+    }
+    this.#isThrough = true;
+  }
+
+  /** Only of a map that was walked to its end can be told which share of it is gone. */
+  async sweepDangling(): Promise<void> {
+    const count = this.#gone.length;
+    if (count === 0) return;
+    const verdict = this.#isThrough
+      ? planDangling(count, this.#seen - this.#swept.expired, sweepPolicy(this.#dependencies))
+      : 'dangling-kept';
+    if (verdict === 'dangling') this.#swept.dangling = await this.#remove(this.#gone);
+    else this.#keep(verdict, count);
+    if (verdict === 'mass-dangling') this.#faults.push(massFault(count));
+  }
+
+  report(): JobReport {
+    const left = this.#seen - this.#swept.expired - this.#swept.dangling;
+    return {
+      swept: this.#swept,
+      kept: this.#kept,
+      // What this sweep took is no loss to the next prune's guard; what was gone before it came is.
+      ...(this.#isThrough && this.#seen > 0 ? { liveIds: { 'resume-map': left } } : {}),
+      faults: this.#faults,
+      ...(this.#isThrough ? {} : { stopped: true }),
+    };
+  }
+
+  async #remove(rows: readonly UncheckedResumeRow[]): Promise<number> {
+    return this.#context.dryRun ? rows.length : this.#dependencies.map.deleteUnchanged(rows);
+  }
+
+  #keep(reason: RowKeepReason, count: number): void {
+    this.#kept[reason] = (this.#kept[reason] ?? 0) + count;
+  }
 }
 
 function sweepPolicy({ clock, maxAge, minAgeMs, mapIsOfThisHost, sweepsDangling }: SweepDependencies): SweepPolicy {

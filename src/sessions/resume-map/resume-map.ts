@@ -27,7 +27,10 @@ export interface LiveIds {
   readonly senselessTimes: number;
 }
 
-/** What a host calls. Every method may reject with an OperatingError (`unavailable`, `io`, `bad-data`). */
+/**
+ * What a host calls. Every method may reject with an OperatingError (`unavailable`, `io`, `bad-data`); after `unavailable` (another
+ * process held the database for longer than five seconds) nothing was changed, and the same call may be made again.
+ */
 export interface ResumeMap {
   /** The session to resume, or null. A row over its maximum age is deleted on the way and null returned. */
   getSession(key: string): Promise<SessionId | null>;

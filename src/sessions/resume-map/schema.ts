@@ -12,16 +12,22 @@ const CREATE_COUNTERS = `CREATE TABLE IF NOT EXISTS ${COUNTERS_TABLE} (name TEXT
 
 /** Each entry brings the default database one version further. Append; never edit. */
 export const RESUME_MAP_MIGRATIONS: readonly string[] = [
-  `CREATE TABLE ${SESSIONS_TABLE} (
+  `CREATE TABLE IF NOT EXISTS ${SESSIONS_TABLE} (
      key TEXT PRIMARY KEY,
      session_id TEXT NOT NULL,
      last_used_at INTEGER NOT NULL,
      created_at INTEGER NOT NULL
    );
-   CREATE INDEX ${SESSIONS_TABLE}_by_session_id ON ${SESSIONS_TABLE} (session_id COLLATE NOCASE);
+   CREATE INDEX IF NOT EXISTS ${SESSIONS_TABLE}_by_session_id ON ${SESSIONS_TABLE} (session_id COLLATE NOCASE);
    ${CREATE_COUNTERS};
-   CREATE TABLE ${IMPORTS_TABLE} (file_identity TEXT PRIMARY KEY, imported_at INTEGER NOT NULL);`,
+   CREATE TABLE IF NOT EXISTS ${IMPORTS_TABLE} (file_identity TEXT PRIMARY KEY, imported_at INTEGER NOT NULL);`,
 ];
+
+/** For copies in memory: holds whatever a host's table holds, as it is. */
+export const PREVIEW_SCHEMA = `
+  CREATE TABLE ${SESSIONS_TABLE} (key, session_id, last_used_at, created_at);
+  CREATE UNIQUE INDEX ${SESSIONS_TABLE}_by_key ON ${SESSIONS_TABLE} (key);
+  CREATE TABLE ${IMPORTS_TABLE} (file_identity TEXT PRIMARY KEY, imported_at INTEGER NOT NULL);`;
 
 const REQUIRED_COLUMNS = ['key', 'session_id', 'last_used_at', 'created_at'];
 
@@ -29,12 +35,27 @@ const REQUIRED_COLUMNS = ['key', 'session_id', 'last_used_at', 'created_at'];
 export function checkSessionsTable(database: SqliteDatabase): void {
   const columns = database.prepare(`SELECT name FROM pragma_table_info(?)`).pluck().all(SESSIONS_TABLE);
   const missing = REQUIRED_COLUMNS.filter((column) => !columns.includes(column));
-  if (missing.length === 0) return;
-  const fault =
-    columns.length === 0
-      ? `it holds no table ${SESSIONS_TABLE}`
-      : `its table ${SESSIONS_TABLE} lacks ${missing.join(', ')}`;
-  throw new OperatingError('config', `open resume map ${database.name}: ${fault}`);
+  const fault = !hasTable(database, SESSIONS_TABLE)
+    ? `it holds no table ${SESSIONS_TABLE}`
+    : missing.length > 0
+      ? `its table ${SESSIONS_TABLE} lacks ${missing.join(', ')}`
+      : isKeyUnique(database)
+        ? undefined
+        : `the column key of its table ${SESSIONS_TABLE} is not unique`;
+  if (fault !== undefined) throw new OperatingError('config', `open resume map ${database.name}: ${fault}`);
+}
+
+/** Whether a primary key or a unique index over all rows is of `key` alone. */
+function isKeyUnique(database: SqliteDatabase): boolean {
+  const primaryKey = database.prepare('SELECT name FROM pragma_table_info(?) WHERE pk > 0').pluck().all(SESSIONS_TABLE);
+  if (primaryKey.join() === 'key') return true;
+  const indexes = database
+    .prepare('SELECT name FROM pragma_index_list(?) WHERE "unique" AND NOT partial')
+    .pluck()
+    .all(SESSIONS_TABLE);
+  return indexes.some((index) => {
+    return database.prepare('SELECT name FROM pragma_index_info(?)').pluck().all(index).join() === 'key';
+  });
 }
 
 export function hasTable(database: SqliteDatabase, table: string): boolean {

@@ -238,12 +238,13 @@ function currentKey(
   fail: (fault: string) => OperatingError,
 ): { readonly key: string; readonly renamed: boolean } {
   const parts = oldKey.split(':');
-  if (parts.length === 3) parts.unshift(defaultForge);
+  const isWithoutForge = parts.length === 3;
+  if (isWithoutForge) parts.unshift(defaultForge);
   const agent = parts[1];
   const newAgent = parts.length === 4 && agent !== undefined ? RENAMED_AGENTS.get(agent) : undefined;
   if (newAgent !== undefined) parts[1] = newAgent;
   try {
-    return { key: checkedKey(parts.join(':')), renamed: newAgent !== undefined };
+    return { key: checkedKey(parts.join(':')), renamed: isWithoutForge || newAgent !== undefined };
   } catch (error) {
     throw fail(error instanceof Error ? error.message : 'a key that cannot be one');
   }

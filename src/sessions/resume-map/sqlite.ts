@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Clock, EARLIEST_SENSIBLE_TIME_MS, systemClock } from '../../clock.ts';
-import { OperatingError } from '../../errors.ts';
+import { BusyError, OperatingError } from '../../errors.ts';
 import { fileIdentity } from '../../sqlite/file-identity.ts';
 import { migrate } from '../../sqlite/migrate.ts';
 import {
@@ -23,6 +23,8 @@ import {
   checkSessionsTable,
   createCountersTable,
   hasTable,
+  IMPORTS_TABLE,
+  PREVIEW_SCHEMA,
   RESUME_MAP_MIGRATIONS,
   SESSIONS_TABLE,
   VERSION_TABLE,
@@ -45,8 +47,8 @@ const ATTEMPTS = 'resume_attempts';
 const FAILURES = 'resume_failures';
 
 const ROW_COLUMNS = 'key, session_id AS sessionId, last_used_at AS lastUsedAtMs, created_at AS createdAtMs';
-/** The same as `isStale`, in SQL. Text and NULL compare as not smaller than any number, so they are never stale. */
-const STALE = `(last_used_at = 0 OR last_used_at >= ${EARLIEST_SENSIBLE_TIME_MS}) AND last_used_at < @cutoffMs`;
+/** The same as `isStale`, in SQL: what is no number is never stale. */
+const STALE = `typeof(last_used_at) IN ('integer', 'real') AND (last_used_at = 0 OR last_used_at >= ${EARLIEST_SENSIBLE_TIME_MS}) AND last_used_at < @cutoffMs`;
 
 export class SqliteResumeMap implements MaintainableResumeMap {
   readonly #database: SqliteDatabase;
@@ -54,6 +56,8 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   readonly #statements: Statements;
   readonly #identity: string | undefined;
   #maxSessionAge: SessionMaxAge;
+  /** Writers are held back by this very object: what it wrote itself now would be rolled back in silence. */
+  #isHeld = false;
 
   private constructor(database: SqliteDatabase, options: SqliteResumeMapOptions) {
     this.#database = database;
@@ -97,12 +101,9 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   ): Promise<SqliteResumeMap> {
     const database = openDatabaseInMemory();
     const map = SqliteResumeMap.#opened(database, options, () => {
-      migrate(database, VERSION_TABLE, RESUME_MAP_MIGRATIONS);
+      database.exec(PREVIEW_SCHEMA);
     });
-    const insert = database.prepare(
-      `INSERT OR IGNORE INTO ${SESSIONS_TABLE} VALUES (@key, @sessionId, @lastUsedAtMs, @createdAtMs)`,
-    );
-    for await (const page of onDisk?.readPages() ?? []) for (const row of page) insert.run(row);
+    if (onDisk !== undefined) copyTables(onDisk.#database, database);
     if (pending !== undefined) insertOnce(database, pending, map.#clock.now());
     return map;
   }
@@ -122,7 +123,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
 
   async getSession(key: string): Promise<SessionId | null> {
     checkedKey(key);
-    return this.#run('get session', () => {
+    return this.#write('get session', () => {
       const row = this.#statements.get(`SELECT ${ROW_COLUMNS} FROM ${SESSIONS_TABLE} WHERE key = ?`).get(key) as
         | UncheckedResumeRow
         | undefined;
@@ -138,7 +139,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   async setSession(key: string, sessionId: string): Promise<void> {
     checkedKey(key);
     const id = checkedSessionId(sessionId);
-    this.#run('set session', () => {
+    this.#write('set session', () => {
       this.#statements
         .get(
           `INSERT INTO ${SESSIONS_TABLE} (key, session_id, last_used_at, created_at) VALUES (@key, @id, @nowMs, @nowMs)
@@ -150,7 +151,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
 
   async dropSession(key: string): Promise<boolean> {
     checkedKey(key);
-    return this.#run('drop session', () => {
+    return this.#write('drop session', () => {
       return this.#statements.get(`DELETE FROM ${SESSIONS_TABLE} WHERE key = ?`).run(key).changes > 0;
     });
   }
@@ -161,7 +162,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
     options: { readonly forge?: string } = {},
   ): Promise<number> {
     const suffix = `:${repo}:${issueOrPr}`;
-    return this.#run('drop sessions of an issue', () => {
+    return this.#write('drop sessions of an issue', () => {
       // The suffix narrows it down by exact comparison (LIKE has wildcards and ignores case); the parts decide.
       const candidates = this.#statements
         .get(`SELECT key FROM ${SESSIONS_TABLE} WHERE substr(key, -length(@suffix)) = @suffix`)
@@ -262,8 +263,10 @@ export class SqliteResumeMap implements MaintainableResumeMap {
     ids: readonly SessionId[],
     act: (live: ReadonlySet<SessionId>) => T | Promise<T>,
   ): Promise<T> {
+    this.#refuseHeld('hold writers of');
     // IMMEDIATE: a deferred transaction that is upgraded later fails at once, whatever the timeout.
     this.#run('hold writers of', () => this.#database.exec('BEGIN IMMEDIATE'));
+    this.#isHeld = true;
     try {
       this.#refuseReplaced();
       const live = this.#run('read live ids from', () => {
@@ -278,6 +281,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
       return await act(live);
     } finally {
       // Nothing was written: this only lets the writers go. SQLite has rolled back by itself after some errors.
+      this.#isHeld = false;
       if (this.#database.inTransaction) this.#database.exec('ROLLBACK');
     }
   }
@@ -321,7 +325,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   }
 
   #increment(name: string): void {
-    this.#run('count in', () => {
+    this.#write('count in', () => {
       if (!hasTable(this.#database, COUNTERS_TABLE)) createCountersTable(this.#database);
       this.#statements
         .get(
@@ -349,15 +353,38 @@ export class SqliteResumeMap implements MaintainableResumeMap {
 
   async #inShortTransaction(action: string, change: () => number): Promise<number> {
     const startedAt = performance.now();
-    const changed = this.#run(action, () => this.#database.transaction(change).immediate());
+    const changed = this.#write(action, () => this.#database.transaction(change).immediate());
     // Nobody waits for a copy in memory.
     if (!this.#database.memory) await sleep(Math.max(SWEEP_PAUSE_MIN_MS, performance.now() - startedAt));
     return changed;
   }
 
+  #write<T>(action: string, call: () => T): T {
+    this.#refuseHeld(action);
+    return this.#run(action, call);
+  }
+
+  #refuseHeld(action: string): void {
+    if (this.#isHeld) throw new BusyError(`${action} ${this.#database.name}: its writers are held back right now`);
+  }
+
   #run<T>(action: string, call: () => T): T {
     return guarded(this.#database.name, action, call);
   }
+}
+
+/** Row by row as they are, whatever a host has let into its table. */
+function copyTables(from: SqliteDatabase, to: SqliteDatabase): void {
+  const copy = (table: string, columns: string) => {
+    const placeholders = columns.replace(/\w+/g, '?');
+    const insert = to.prepare(`INSERT INTO ${table} (${columns}) VALUES (${placeholders})`);
+    for (const row of from.prepare(`SELECT ${columns} FROM ${table}`).raw().iterate())
+      insert.run(...(row as unknown[]));
+  };
+  to.transaction(() => {
+    copy(SESSIONS_TABLE, 'key, session_id, last_used_at, created_at');
+    if (hasTable(from, IMPORTS_TABLE)) copy(IMPORTS_TABLE, 'file_identity, imported_at');
+  })();
 }
 
 function checkedSessionId(sessionId: string): SessionId {

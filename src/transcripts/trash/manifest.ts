@@ -56,7 +56,14 @@ export class ManifestWriter {
 
   static create(runDirectory: AnchoredDir, startedAtMs: number): ManifestWriter {
     const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_EXCL;
-    const writer = new ManifestWriter(runDirectory.openFile(MANIFEST_NAME, flags, FILE_MODE));
+    const fd = runDirectory.openFile(MANIFEST_NAME, flags, FILE_MODE);
+    const writer = new ManifestWriter(fd);
+    try {
+      runDirectory.giveTo(runDirectory, fd);
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
     writer.#line({ type: 'run', format: FORMAT_VERSION, startedAt: new Date(startedAtMs).toISOString() });
     return writer;
   }

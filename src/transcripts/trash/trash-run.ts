@@ -32,6 +32,7 @@ export class TrashRun {
   readonly #target: HeldDirs;
   readonly #manifest: ManifestWriter;
   #failure: OperatingError | undefined;
+  #toDoListing: { readonly mtimeNs: bigint; readonly parts: ReadonlyMap<SessionId, readonly Part[]> } | undefined;
 
   private constructor(claudeDir: ClaudeDir, name: ByteName, directory: AnchoredDir, manifest: ManifestWriter) {
     this.#claudeDir = claudeDir;
@@ -48,6 +49,7 @@ export class TrashRun {
       const name = makeUniqueDirectory(trash, startedAtMs);
       const directory = trash.openChild(name);
       try {
+        directory.giveTo(trash);
         const manifest = ManifestWriter.create(directory, startedAtMs);
         manifest.sync();
         directory.sync();
@@ -148,10 +150,24 @@ export class TrashRun {
     return unit.project === undefined && this.#inAnyProject(unit.sessionId).some(isNew);
   }
 
-  #toDoLists(sessionId: SessionId): Part[] {
-    const directory = this.#source.find([TO_DO_LISTS.directory]);
-    const names = directory?.entries().filter((entry) => TO_DO_LISTS.sessionOf(entry.name) === sessionId) ?? [];
-    return names.map(({ name }) => ({ directory: [TO_DO_LISTS.directory], name, kind: TO_DO_LISTS.kind }));
+  #toDoLists(sessionId: SessionId): readonly Part[] {
+    const mtimeNs = this.#claudeDir.root.lstatExact(TO_DO_LISTS.directory)?.mtimeNs;
+    if (mtimeNs === undefined) return [];
+    // Listed again only when something came or went: there may be many, and the resume map's writers wait.
+    if (this.#toDoListing?.mtimeNs !== mtimeNs) this.#toDoListing = { mtimeNs, parts: this.#listToDos() };
+    return this.#toDoListing.parts.get(sessionId) ?? [];
+  }
+
+  #listToDos(): Map<SessionId, Part[]> {
+    const directory = [TO_DO_LISTS.directory];
+    const partsBySession = new Map<SessionId, Part[]>();
+    for (const { name } of this.#source.find(directory)?.entries() ?? []) {
+      const sessionId = TO_DO_LISTS.sessionOf(name);
+      if (sessionId === undefined) continue;
+      const parts = partsBySession.get(sessionId) ?? [];
+      partsBySession.set(sessionId, [...parts, { directory, name, kind: TO_DO_LISTS.kind }]);
+    }
+    return partsBySession;
   }
 
   #inAnyProject(sessionId: SessionId): Part[] {
