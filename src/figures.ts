@@ -1,26 +1,8 @@
 /** The figures that a run adds to the ledger, by name and label; the metrics show them. */
 
+import { FIGURES } from './ledger/figure-names.ts';
 import type { Figure } from './ledger/ledger.ts';
 import type { RunResult } from './run-job.ts';
-
-/** Names of figures in the ledger; a metric of the same name shows each. Labels with two parts are joined by a comma. */
-export const FIGURES = {
-  runs: 'runs_total',
-  lastRun: 'run_last_timestamp_seconds',
-  lastSuccess: 'run_last_success_timestamp_seconds',
-  liveSessions: 'live_sessions',
-  transcripts: 'transcripts',
-  transcriptBytes: 'transcript_bytes',
-  removed: 'transcripts_removed_total',
-  removedBytes: 'removed_bytes_total',
-  swept: 'rows_swept_total',
-  trashSessions: 'trash_sessions',
-  trashBytes: 'trash_bytes',
-  purgedBytes: 'purged_bytes_total',
-  errors: 'errors_total',
-  /** By Claude directory: for the guard against mass removal, and no metric, since its label is a path. */
-  leftSessions: 'left_sessions',
-} as const;
 
 const NO_LABEL = '';
 
@@ -41,17 +23,18 @@ export function figuresOf(
   }
   if (report.swept !== undefined) add(increments, FIGURES.swept, { ...report.swept });
   if (report.purged !== undefined) add(increments, FIGURES.purgedBytes, { [NO_LABEL]: report.purged.bytes });
-  // Half a scan says nothing of what is there.
-  if (report.liveIds !== undefined && report.stopped !== true) add(levels, FIGURES.liveSessions, report.liveIds);
-  if (report.leftSessions !== undefined && report.stopped !== true)
-    add(levels, FIGURES.leftSessions, report.leftSessions);
-  if (report.transcripts !== undefined && report.stopped !== true) {
+  // Half a scan, or a failed one, says nothing of what is there.
+  const isWhole = report.stopped !== true && failure === undefined;
+  if (report.liveIds !== undefined && isWhole) add(levels, FIGURES.liveSessions, report.liveIds);
+  if (report.knownIds !== undefined && isWhole) add(levels, FIGURES.knownIds, report.knownIds);
+  if (report.leftSessions !== undefined && isWhole) add(levels, FIGURES.leftSessions, report.leftSessions);
+  if (report.transcripts !== undefined && isWhole) {
     for (const [state, { sessions, bytes }] of Object.entries(report.transcripts)) {
       add(levels, FIGURES.transcripts, { [state]: sessions });
       add(levels, FIGURES.transcriptBytes, { [state]: bytes });
     }
   }
-  if (report.trash !== undefined && report.stopped !== true) {
+  if (report.trash !== undefined && isWhole) {
     add(levels, FIGURES.trashSessions, { [NO_LABEL]: report.trash.sessions });
     add(levels, FIGURES.trashBytes, { [NO_LABEL]: report.trash.bytes });
   }

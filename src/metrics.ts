@@ -2,10 +2,10 @@
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { EXIT_CODES, errorKind } from './errors.ts';
-import { FIGURES } from './figures.ts';
 import { JOB_NAMES, type JobName } from './jobs/job.ts';
 import type { RemoveReason } from './jobs/prune-transcripts/plan.ts';
 import { TRANSCRIPT_STATES } from './jobs/prune-transcripts/tally.ts';
+import { FIGURES } from './ledger/figure-names.ts';
 import type { Figure } from './ledger/ledger.ts';
 import type { Logger } from './log.ts';
 import type { RunResult } from './run-job.ts';

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { OperatingError } from '../src/errors.ts';
-import { FIGURES, figuresOf } from '../src/figures.ts';
+import { figuresOf } from '../src/figures.ts';
 import type { JobFault, JobReport } from '../src/jobs/job.ts';
+import { FIGURES } from '../src/ledger/figure-names.ts';
 import { Ledger, type RunRecord } from '../src/ledger/ledger.ts';
 import type { Logger } from '../src/log.ts';
 import {

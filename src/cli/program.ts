@@ -82,6 +82,7 @@ function buildProgram(io: CliIo, setExitCode: (code: number) => void): Command {
       const command = args.pop() as Command;
       args.pop();
       const options = command.optsWithGlobals();
+      if (command !== program) refuseRunFlags(command, options);
       setExitCode(await action(await contextFor(io, options, command !== program), args, options));
     };
   program.action(bind(async (context, _args, options) => runDefault(program, context, options)));
@@ -177,6 +178,15 @@ function addPinCommands(program: Command, bind: (action: Action) => (...args: un
     .command('pins')
     .description('every pinned session')
     .action(bind(async (context) => (await load()).listPins(context)));
+}
+
+/** Flags of `--run-now` that a command would silently ignore. */
+function refuseRunFlags(command: Command, options: RawOptions): void {
+  const takesDryRun = command.name() === 'purge';
+  const flags = { 'run-now': options.runNow, job: options.job, 'allow-mass-removal': options.allowMassRemoval };
+  for (const [flag, value] of Object.entries({ ...flags, ...(takesDryRun ? {} : { 'dry-run': options.dryRun }) })) {
+    if (value !== undefined) command.error(`error: --${flag} does not go with ${command.name()}`);
+  }
 }
 
 async function runDefault(program: Command, context: CommandContext, options: RawOptions): Promise<number> {

@@ -65,10 +65,9 @@ async function readRows({ resolved }: CommandContext): Promise<ResumeRow[]> {
 }
 
 async function changeMap(
-  { resolved, io, json, dryRun }: CommandContext,
+  { resolved, io, json }: CommandContext,
   change: (map: ResumeMap) => Promise<{ readonly text: string; readonly document: object }>,
 ): Promise<number> {
-  if (dryRun) throw new OperatingError('usage', '--dry-run goes with --run-now and trash purge');
   const map = openResumeMap(resolved.config, systemClock);
   try {
     const { text, document } = await change(map);

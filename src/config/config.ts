@@ -145,6 +145,9 @@ export function nearest(word: string, known: readonly string[]): string {
   return known.reduce((best, candidate) => (distance(word, candidate) < distance(word, best) ? candidate : best));
 }
 
+/** Timers count milliseconds in 31 bits; beyond that they fire at once. */
+const TIMER_MAX_MS = 24 * 86_400_000;
+
 /** What is wrong with values that are right one by one. */
 function crossCheck(settings: Settings, sources: ConfigSources, faults: string[]): void {
   if (settings.minAge < MIN_AGE_FLOOR_MS) {
@@ -153,6 +156,10 @@ function crossCheck(settings: Settings, sources: ConfigSources, faults: string[]
   if (!isAbsolute(settings.stateDir) || settings.stateDir.split('/').includes('..')) {
     faults.push(`CLAUDE_HOOKS_STATE_DIR: ${JSON.stringify(settings.stateDir)}: expected an absolute path without '..'`);
     return;
+  }
+  for (const path of ['runDeadline', 'schedule.jitter'] as const) {
+    if (settings[path] > TIMER_MAX_MS)
+      faults.push(`${path}: ${showAge(settings[path])} is more than ${showAge(TIMER_MAX_MS)}`);
   }
   const relative = settings.claudeDir.find((path) => !isAbsolute(path) || path.split('/').includes('..'));
   if (relative !== undefined) {

@@ -12,6 +12,7 @@ import { Ledger } from '../ledger/ledger.ts';
 import { liveSources, openResumeMap, openResumeMapForReading } from '../sessions/open-sources.ts';
 import type { MaintainableResumeMap } from '../sessions/resume-map/resume-map.ts';
 import { SqliteResumeMap } from '../sessions/resume-map/sqlite.ts';
+import { JOB_BUSY_TIMEOUT_MS } from '../sqlite/open.ts';
 import { requireAnchoring } from '../transcripts/anchored-dir.ts';
 import { ClaudeDir } from '../transcripts/claude-dir.ts';
 import { acquireDirLocks, type DirLock } from '../transcripts/dir-lock.ts';
@@ -30,7 +31,8 @@ export async function runConfiguredJob(
   };
   try {
     const claudeDirs = openClaudeDirs(config, (claudeDir) => acquire(claudeDir, (opened) => opened.close()));
-    const openMap = () => (context.dryRun ? openResumeMapForReading(config, clock) : openResumeMap(config, clock));
+    const openMap = () =>
+      context.dryRun ? openResumeMapForReading(config, clock) : openResumeMap(config, clock, JOB_WAIT);
     let map = acquire(await openMap(), (opened) => opened.close());
     if (context.dryRun && afterSweep && name !== 'sweep-sessions') {
       const swept = await previewSwept(map, { config, claudeDirs, clock });
@@ -38,7 +40,7 @@ export async function runConfiguredJob(
     }
     const sources = liveSources(map, config, claudeDirs);
     const ledger = acquire(
-      context.dryRun ? Ledger.openForReading(config.stateDir) : Ledger.open(config.stateDir),
+      context.dryRun ? Ledger.openForReading(config.stateDir) : Ledger.open(config.stateDir, JOB_WAIT),
       (opened) => opened?.close(),
     );
     const recorder = context.dryRun || ledger === undefined ? NO_RECORDER : ledger;
@@ -107,4 +109,5 @@ export function lockClaudeDirs(config: Pick<Config, 'claudeDir'>): DirLock {
   }
 }
 
+const JOB_WAIT = { busyTimeoutMs: JOB_BUSY_TIMEOUT_MS };
 const NO_RECORDER: RemovalRecorder = { recordRemovals() {} };

@@ -68,6 +68,8 @@ export interface JobReport {
   readonly liveIds?: Readonly<Record<string, number>>;
   /** What is on disk afterwards, by state (see the metrics). */
   readonly transcripts?: Readonly<Record<string, { readonly sessions: number; readonly bytes: number }>>;
+  /** Ids that the next run may expect of a live source: this run's own work is no loss. */
+  readonly knownIds?: Readonly<Record<string, number>>;
   /** Sessions that are left, by Claude directory. */
   readonly leftSessions?: Readonly<Record<string, number>>;
   /** What each project held when it was looked at. */

@@ -9,6 +9,7 @@ import { migrate } from '../sqlite/migrate.ts';
 import { guarded, openDatabaseForReading, openOwnDatabase, type SqliteDatabase } from '../sqlite/open.ts';
 import { Statements } from '../sqlite/statements.ts';
 import { displayName } from '../transcripts/byte-name.ts';
+import { FIGURES } from './figure-names.ts';
 import { LEDGER_MIGRATIONS, LEDGER_VERSION_TABLE } from './schema.ts';
 
 export interface FinishedRun {
@@ -49,8 +50,8 @@ export class Ledger implements RemovalRecorder, PruneMemory {
   }
 
   /** @throws OperatingError `bad-data`, `unavailable`, `io` */
-  static open(stateDir: string): Ledger {
-    const database = openOwnDatabase(ledgerPath(stateDir), prepare);
+  static open(stateDir: string, wait: { readonly busyTimeoutMs?: number } = {}): Ledger {
+    const database = openOwnDatabase(ledgerPath(stateDir), prepare, wait);
     try {
       guarded(database.name, 'open', () => prepare(database));
       return new Ledger(database);
@@ -140,11 +141,11 @@ export class Ledger implements RemovalRecorder, PruneMemory {
   }
 
   knownSessions(claudeDir: string): number | undefined {
-    return this.#figure('left_sessions', claudeDir);
+    return this.#figure(FIGURES.leftSessions, claudeDir);
   }
 
   knownLiveIds(source: string): number | undefined {
-    return this.#figure('live_sessions', source);
+    return this.#figure(FIGURES.knownIds, source);
   }
 
   close(): void {

@@ -22,8 +22,12 @@ export type MapSettings = Pick<
  * Opens the resume map: the default one is made, migrated and filled from an old `sessions.json` as needed; a host's own must be there.
  * @throws OperatingError
  */
-export function openResumeMap(settings: MapSettings, clock: Clock): SqliteResumeMap {
-  const options: SqliteResumeMapOptions = { maxSessionAge: settings['sessions.maxAge'], clock };
+export function openResumeMap(
+  settings: MapSettings,
+  clock: Clock,
+  wait: Pick<SqliteResumeMapOptions, 'busyTimeoutMs'> = {},
+): SqliteResumeMap {
+  const options: SqliteResumeMapOptions = { maxSessionAge: settings['sessions.maxAge'], clock, ...wait };
   const path = settings['sessions.db'];
   if (!settings.ownsSessionsDb) return SqliteResumeMap.openExisting(path, options);
   const map = SqliteResumeMap.openOwn(path, options);

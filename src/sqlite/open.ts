@@ -11,6 +11,12 @@ export type SqliteStatement = Database.Statement<unknown[]>;
 /** Long enough for a busy host's transactions, short enough that a run is not held up for minutes. */
 export const BUSY_TIMEOUT_MS = 5_000;
 
+/**
+ * For the threads of jobs: far below the grace that a thread is given to end, since a thread that is ended while SQLite waits brings the
+ * whole process down. What is busy for longer is tried again with the next batch or the next run.
+ */
+export const JOB_BUSY_TIMEOUT_MS = 1_000;
+
 /** Opens a database that must be there already. Its journal mode is its owner's business. */
 export function openExistingDatabase(path: string, options: { readonly busyTimeoutMs?: number } = {}): SqliteDatabase {
   refuseMissingOrEmpty(path);
@@ -50,14 +56,18 @@ export function openDatabaseForReading(path: string): SqliteDatabase {
  * database but one that something truncated, and is refused.
  * @param initialise creates the schema in the new file; later schema changes are the caller's migrations
  */
-export function openOwnDatabase(path: string, initialise: (database: SqliteDatabase) => void): SqliteDatabase {
+export function openOwnDatabase(
+  path: string,
+  initialise: (database: SqliteDatabase) => void,
+  options: { readonly busyTimeoutMs?: number } = {},
+): SqliteDatabase {
   guarded(path, 'create', () => {
     // A symlink that leads nowhere is something, too: opening it fails and says so.
     const isAbsent = () => lstatSync(path, { throwIfNoEntry: false }) === undefined;
     for (let attempt = 1; isAbsent(); attempt += 1) createOwnDatabase(path, initialise, attempt);
     removeAbandoned(path);
   });
-  return openExistingDatabase(path);
+  return openExistingDatabase(path, options);
 }
 
 /** Another container's process may take an unfinished file for abandoned; it does not do so again and again. */
@@ -90,10 +100,10 @@ function createOwnDatabase(path: string, initialise: (database: SqliteDatabase) 
 /** What a killed process left of a database that it was making. */
 function removeAbandoned(path: string): void {
   const prefix = `${basename(path)}.new-`;
-  for (const name of readdirSync(dirname(path))) {
-    if (!name.startsWith(prefix)) continue;
-    const pid = Number.parseInt(name.slice(prefix.length), 10);
-    if (!isAlive(pid)) rmSync(join(dirname(path), name), { force: true });
+  for (const entry of readdirSync(dirname(path), { withFileTypes: true })) {
+    if (!entry.isFile() || !entry.name.startsWith(prefix)) continue;
+    const pid = /^(\d+)-\d+(-wal|-shm|-journal)?$/.exec(entry.name.slice(prefix.length))?.[1];
+    if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(dirname(path), entry.name), { force: true });
   }
 }
 

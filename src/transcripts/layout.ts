@@ -64,12 +64,15 @@ export function namedParts(sessionId: SessionId, project: ByteName | undefined):
   const parts = COMPANION_PLACES.map(({ directory, kind, nameFor }): Part => {
     return { directory: [directory], name: nameFor(sessionId), kind };
   });
-  if (project === undefined) return parts;
+  return project === undefined ? parts : [...projectParts(sessionId, project), ...parts];
+}
+
+/** What a session has in its project's directory. */
+export function projectParts(sessionId: SessionId, project: ByteName): Part[] {
   const directory = [PROJECTS, project];
   return [
     { directory, name: ownName(sessionId + TRANSCRIPT_SUFFIX), kind: 'file' },
     { directory, name: ownName(sessionId), kind: 'directory' },
-    ...parts,
   ];
 }
 

@@ -7,7 +7,7 @@ import type { ByteName } from './byte-name.ts';
 import type { ClaudeDir } from './claude-dir.ts';
 import { COMPANION_PLACES, PROJECTS, parseProjectEntry } from './layout.ts';
 import { isExhaustion, Measurer, type ReadFault } from './measure.ts';
-import type { Part, Unit } from './unit.ts';
+import { isTranscript, type Part, type Unit } from './unit.ts';
 
 export interface ScanOptions {
   /** Asked between directories; the scan then ends with `stopped`. */
@@ -192,8 +192,4 @@ class Scan {
     this.#stopped ||= this.#options.shouldStop?.() ?? false;
     return this.#stopped;
   }
-}
-
-function isTranscript(part: Part): boolean {
-  return part.directory[0] === PROJECTS && part.kind === 'file';
 }

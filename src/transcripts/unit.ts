@@ -50,3 +50,8 @@ export interface Unit extends Measure {
 export function partPath(part: Part): string {
   return [...part.directory, part.name].join('/');
 }
+
+/** Of a session's parts, only the transcript is a file two directories deep; below the other places there is one. */
+export function isTranscript(part: Part): boolean {
+  return part.directory.length === 2 && part.kind === 'file';
+}

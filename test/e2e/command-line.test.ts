@@ -40,6 +40,18 @@ const REFUSALS: readonly Refusal[] = [
   { mistake: 'a job that is none', args: ['--run-now', '--job', 'prune'], code: 64, says: 'prune-transcripts' },
   { mistake: 'a dry run of the daemon', args: ['--dry-run'], code: 64, says: '--dry-run goes with' },
   { mistake: 'JSON of the daemon', args: ['--json'], code: 64, says: '--json goes with' },
+  {
+    mistake: 'a dry run of a pin',
+    args: ['pin', sessionIdOf(1), '--dry-run'],
+    code: 64,
+    says: '--dry-run does not go with',
+  },
+  {
+    mistake: 'a run and a command',
+    args: ['status', '--run-now'],
+    code: 64,
+    says: '--run-now does not go with status',
+  },
   { mistake: 'a job of the daemon', args: ['--job', 'purge-trash'], code: 64, says: '--job goes with' },
   { mistake: 'a missing argument', args: ['sessions', 'get'], code: 64, says: "missing required argument 'key'" },
   { mistake: 'an argument too many', args: ['pins', 'x'], code: 64, says: 'too many arguments' },

@@ -116,7 +116,13 @@ describe('a dry run of all jobs, one after the other', () => {
     const host = newHost();
     const elsewhere = [`file-history/${A}/a@v1`];
     makeSession(host.path, { id: A, ageMs: 50 * DAY_MS, hasTranscript: false, elsewhere }, NOW);
-    await insertRows(host, [[A, NOW - 5 * DAY_MS]]);
+    // Others are there: a map of which all rows led nowhere would be left alone.
+    const others = [sessionIdOf(701), sessionIdOf(702)];
+    for (const id of others) makeSession(host.path, { id, ageMs: 2 * DAY_MS }, NOW);
+    await insertRows(
+      host,
+      [A, ...others].map((id) => [id, NOW - 5 * DAY_MS]),
+    );
     const planned = await runAll(configOf(host), true);
     expect(planned).toMatchObject({ swept: { dangling: 1 }, removed: [`${A} orphan`] });
     expect(await runAll(configOf(host), false)).toEqual(planned);

@@ -435,15 +435,15 @@ describe('a restore', () => {
     expect(place.files().inTrash).toHaveProperty('size', 5);
   });
 
-  it('brings back what is left of a session whose purge had begun', () => {
+  it('is refused where a purge that was killed has destroyed the transcript: a fragment is no session', () => {
     const place = new Place();
     place.take();
     const run = place.onlyRun();
     place.addEvent(run, 'purging');
     rmSync(place.inRun(run, TRANSCRIPT));
-    place.trash.restore(ID, LATER);
-    expect(existsSync(place.at(`debug/${ID}.txt`))).toBe(true);
-    expect(place.files().inTrash).toEqual(new Map());
+    const before = place.files();
+    expect(() => place.trash.restore(ID, LATER)).toThrow(expect.objectContaining({ kind: 'bad-data' }));
+    expect(place.files()).toEqual(before);
   });
 });
 

@@ -3,6 +3,7 @@
  * are held back for one short batch.
  */
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../../clock.ts';
 import { BusyError, type ErrorKind, OperatingError, operatingError, systemError } from '../../errors.ts';
 import { type LiveSource, withLiveOfAll } from '../../sessions/live-sources/live-source.ts';
@@ -44,6 +45,7 @@ export interface ApplyOptions {
 const INTENT_BATCH_UNITS = 256;
 /** Units that are moved while the writers of the resume map wait: some milliseconds. */
 const HOLD_BATCH_UNITS = 16;
+const PAUSE_MIN_MS = 2;
 /** A disk that fails this often is not to be worked on. */
 const IO_ERRORS_MAX = 3;
 /** Each one is a full timeout's wait: after as many in a row, whoever holds the map will not let go soon. */
@@ -119,9 +121,12 @@ class PruneApply {
   async #removeBatch(trashRun: TrashRun, batch: readonly Removal[]): Promise<void> {
     const ids = batch.map(({ unit }) => unit.sessionId);
     try {
+      const startedAt = performance.now();
       await withLiveOfAll(this.#options.sources, ids, (live) => {
         for (const removal of batch) this.#remove(trashRun, removal, live);
       });
+      // SQLite's waiters poll: without a pause as long as the hold, a writer could miss its turn again and again.
+      await sleep(Math.max(PAUSE_MIN_MS, performance.now() - startedAt));
       this.#busyBatches = 0;
     } catch (error) {
       if (!(error instanceof BusyError)) throw error;

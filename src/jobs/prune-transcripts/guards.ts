@@ -16,6 +16,8 @@ const MASS_SHARE = 0.5;
 /** Sources whose ids do not go all at once: processes do end overnight. */
 const LASTING_SOURCES: ReadonlySet<string> = new Set(['resume-map', 'keep-list']);
 const KNOWN_IDS_MIN = 10;
+/** A host that has made a lost database anew has soon written a row or two. */
+const EMPTIED_SHARE = 0.1;
 
 const HOW_TO_ALLOW = 'look at it with --dry-run, and run it with --run-now --allow-mass-removal if it is right';
 
@@ -26,10 +28,10 @@ export function emptiedSource(
 ): OperatingError | undefined {
   for (const [source, count] of Object.entries(counts)) {
     const known = memory.knownLiveIds(source) ?? 0;
-    if (count > 0 || known < KNOWN_IDS_MIN || !LASTING_SOURCES.has(source)) continue;
+    if (count > known * EMPTIED_SHARE || known < KNOWN_IDS_MIN || !LASTING_SOURCES.has(source)) continue;
     return new OperatingError(
       'bad-data',
-      `the live source ${source} named ${known} sessions before and names none now, so nothing is removed; ${HOW_TO_ALLOW}`,
+      `the live source ${source} named ${known} sessions before and names ${count} now, so nothing is removed; ${HOW_TO_ALLOW}`,
     );
   }
   return undefined;

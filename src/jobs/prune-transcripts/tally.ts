@@ -103,6 +103,7 @@ export class PruneTally {
       removedSessions: this.#removedSessions,
       trash: this.#trash,
       liveIds,
+      knownIds: liveIds,
       transcripts: this.#states,
       leftSessions: this.#leftSessions,
       projects: Array.from(

@@ -120,14 +120,19 @@ class Purge {
 
   async #purgeRun(trash: Trash, run: ByteName, due: readonly TrashedSession[]): Promise<number> {
     if (this.#context.dryRun) {
-      for (const session of due) this.#count(session);
+      const kept = due.filter((session) => trash.isRecreated(session));
+      if (kept.length > 0) this.#kept.recreated = (this.#kept.recreated ?? 0) + kept.length;
+      for (const session of due) if (!kept.includes(session)) this.#count(session);
       return due.length;
     }
     for (let start = 0; start < due.length; start += MARK_BATCH_SESSIONS) {
       await this.#mark(trash, run, due.slice(start, start + MARK_BATCH_SESSIONS));
     }
     try {
-      const { sessions, faults } = trash.destroyMarked(run, this.#dependencies.clock.now());
+      const { sessions, faults } = trash.destroyMarked(run, this.#dependencies.clock.now(), () => {
+        this.#stopped ||= this.#context.shouldStop();
+        return this.#stopped;
+      });
       for (const session of sessions) this.#count(session);
       for (const { sessionId, message } of faults) {
         this.#faults.push({ kind: 'io', message: `purge session ${sessionId}: ${message}` });
@@ -145,12 +150,21 @@ class Purge {
     const ids = batch.map((session) => session.sessionId);
     await withLiveOfAll(this.#dependencies.sources, ids, (live) => {
       const marked: SessionId[] = [];
-      for (const { sessionId, state } of batch) {
-        if (state === 'purging') continue;
-        if (live.has(sessionId)) this.#kept.live = (this.#kept.live ?? 0) + 1;
-        else marked.push(sessionId);
+      const unmarked: TrashedSession[] = [];
+      for (const session of batch) {
+        const reason = live.has(session.sessionId) ? 'live' : trash.isRecreated(session) ? 'recreated' : undefined;
+        // What a killed purge has begun to destroy can only be ended.
+        const isLost = session.state === 'purging' && !trash.isWhole(session);
+        if (reason === undefined || isLost) {
+          if (session.state !== 'purging') marked.push(session.sessionId);
+          continue;
+        }
+        this.#kept[reason] = (this.#kept[reason] ?? 0) + 1;
+        if (session.state === 'purging') unmarked.push(session);
       }
-      if (marked.length > 0) markOrFail(trash, run, marked, this.#dependencies.clock.now());
+      if (marked.length + unmarked.length > 0) {
+        markOrFail(trash, run, marked, this.#dependencies.clock.now(), unmarked);
+      }
     });
   }
 
@@ -160,9 +174,15 @@ class Purge {
   }
 }
 
-function markOrFail(trash: Trash, run: ByteName, sessionIds: readonly SessionId[], nowMs: number): void {
+function markOrFail(
+  trash: Trash,
+  run: ByteName,
+  sessionIds: readonly SessionId[],
+  nowMs: number,
+  unmarked: readonly TrashedSession[],
+): void {
   try {
-    trash.markForPurge(run, sessionIds, nowMs);
+    trash.markForPurge(run, sessionIds, nowMs, unmarked);
   } catch (error) {
     throw systemError(`mark the trash run ${run}`, error);
   }

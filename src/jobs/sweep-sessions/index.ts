@@ -96,7 +96,7 @@ class SweepWalk {
       swept: this.#swept,
       kept: this.#kept,
       // What this sweep took is no loss to the next prune's guard; what was gone before it came is.
-      ...(this.#isThrough && this.#seen > 0 ? { liveIds: { 'resume-map': left } } : {}),
+      ...(this.#isThrough && this.#seen > 0 ? { knownIds: { 'resume-map': left } } : {}),
       faults: this.#faults,
       ...(this.#isThrough ? {} : { stopped: true }),
     };

@@ -49,9 +49,8 @@ function isYoung(row: UncheckedResumeRow, policy: SweepPolicy, nowMs: number): b
   });
 }
 
-/** Rows that dangle one by one are wear; more than half at once, and more than a handful, are a missing disk. */
+/** Rows that dangle one by one are wear; more than half at once are a missing disk. */
 const MASS_SHARE = 0.5;
-const MASS_ROWS_MIN = 4;
 
 /**
  * Whether the rows whose transcript is gone may go.
@@ -62,6 +61,6 @@ export function planDangling(
   freshRows: number,
   policy: Pick<SweepPolicy, 'sweepsDangling'>,
 ): 'dangling' | 'dangling-kept' | 'mass-dangling' {
-  if (goneRows >= MASS_ROWS_MIN && goneRows > freshRows * MASS_SHARE) return 'mass-dangling';
+  if (goneRows > freshRows * MASS_SHARE) return 'mass-dangling';
   return policy.sweepsDangling ? 'dangling' : 'dangling-kept';
 }

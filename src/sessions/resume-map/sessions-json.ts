@@ -1,6 +1,16 @@
 /** Brings the rows of an old host's `sessions.json` into the resume map: once, whole or not at all. */
 
-import { closeSync, constants, fstatSync, linkSync, lstatSync, openSync, readFileSync, unlinkSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+} from 'node:fs';
 import { type JSONVisitor, printParseErrorCode, visit } from 'jsonc-parser';
 import { errorCode, OperatingError, operatingError } from '../../errors.ts';
 import { guarded, openExistingDatabase, type SqliteDatabase } from '../../sqlite/open.ts';
@@ -49,7 +59,10 @@ export function readSessionsJson(path: string, defaultForge: string): SessionsJs
     if (before.size > FILE_BYTES_MAX) throw malformed(path, `it is larger than ${FILE_BYTES_MAX} bytes`);
     const bytes = readFileSync(fd);
     const identity = fileIdentity(fstatSync(fd, { bigint: true }));
-    if (identity !== fileIdentity(before) || identityOf(path) !== identity) {
+    const standing = identityOf(path);
+    // Another process has imported it and set it aside meanwhile.
+    if (standing === undefined) return undefined;
+    if (identity !== fileIdentity(before) || standing !== identity) {
       throw malformed(path, 'it was changed while it was read');
     }
     return { rows: parseSessionsJson(decodeUtf8(path, bytes), path, defaultForge), identity };
@@ -72,7 +85,7 @@ export function importSessionsJson(databasePath: string, path: string, defaultFo
   const database = openExistingDatabase(databasePath);
   try {
     const added = guarded(databasePath, 'import sessions.json into', () => insertOnce(database, file, nowMs));
-    setAside(path, file.identity);
+    database.transaction(() => setAside(path, file.identity)).immediate();
     return added;
   } finally {
     database.close();
@@ -97,21 +110,25 @@ export function insertOnce(database: SqliteDatabase, file: SessionsJson, nowMs: 
     .immediate();
 }
 
-/** Renames to `.bak`, never over another file: a link fails where the name is taken, a rename would not. */
+/**
+ * Renames to `.bak`, or the next free name. The caller holds the write lock of the database, so that no other process of ours takes the name in
+ * between; an old host that puts a new file in place in that instant gets it back.
+ */
 function setAside(path: string, identity: string): void {
-  for (let attempt = 0; ; attempt += 1) {
-    // A new file under the old name, or none any more: another process has set it aside.
-    if (identityOf(path) !== identity) return;
-    const backup = attempt === 0 ? `${path}.bak` : `${path}.bak.${attempt}`;
-    try {
-      // The same file already: an earlier try was killed between the link and the unlink.
-      if (identityOf(backup) !== identity) linkSync(path, backup);
-      unlinkSync(path);
-      return;
-    } catch (error) {
-      if (errorCode(error) === 'ENOENT') return;
-      if (errorCode(error) !== 'EEXIST') throw operatingError('io', `rename ${path}`, error);
-    }
+  // A new file under the old name, or none any more: another process has set it aside.
+  if (identityOf(path) !== identity) return;
+  let backup = `${path}.bak`;
+  for (let suffix = 1; ![undefined, identity].includes(identityOf(backup)); suffix += 1)
+    backup = `${path}.bak.${suffix}`;
+  try {
+    // A rename onto another name of the same file does nothing.
+    if (identityOf(backup) === identity) unlinkSync(path);
+    else renameSync(path, backup);
+    if (identityOf(backup) === identity) return;
+    linkSync(backup, path);
+    unlinkSync(backup);
+  } catch (error) {
+    throw operatingError('io', `rename ${path}`, error);
   }
 }
 

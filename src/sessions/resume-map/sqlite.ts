@@ -34,6 +34,8 @@ import { insertOnce, type SessionsJson } from './sessions-json.ts';
 export interface SqliteResumeMapOptions {
   readonly maxSessionAge?: SessionMaxAge;
   readonly clock?: Clock;
+  /** How long to wait for another writer; default five seconds. */
+  readonly busyTimeoutMs?: number;
 }
 
 /** Rows in one transaction of a sweep: some milliseconds, so that a host's `setSession` never waits long. */
@@ -64,7 +66,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
     this.#statements = new Statements(database);
     this.#identity = fileIdentity(database.name);
     this.#clock = options.clock ?? systemClock;
-    this.#maxSessionAge = options.maxSessionAge ?? DEFAULT_SESSION_MAX_AGE_MS;
+    this.#maxSessionAge = checkedMaxAge(options.maxSessionAge ?? DEFAULT_SESSION_MAX_AGE_MS);
   }
 
   /**
@@ -72,7 +74,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
    * @throws OperatingError `bad-data` (not a database, truncated, from a newer release), `unavailable`, `io`
    */
   static openOwn(path: string, options: SqliteResumeMapOptions = {}): SqliteResumeMap {
-    const database = openOwnDatabase(path, (fresh) => migrate(fresh, VERSION_TABLE, RESUME_MAP_MIGRATIONS));
+    const database = openOwnDatabase(path, (fresh) => migrate(fresh, VERSION_TABLE, RESUME_MAP_MIGRATIONS), options);
     return SqliteResumeMap.#opened(database, options, () => migrate(database, VERSION_TABLE, RESUME_MAP_MIGRATIONS));
   }
 
@@ -81,7 +83,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
    * @throws OperatingError as `openOwn`, and `config` where the table or a column of it is missing
    */
   static openExisting(path: string, options: SqliteResumeMapOptions = {}): SqliteResumeMap {
-    return SqliteResumeMap.#opened(openExistingDatabase(path), options);
+    return SqliteResumeMap.#opened(openExistingDatabase(path, options), options);
   }
 
   /** Opens for reading; no byte on disk changes. */
@@ -292,10 +294,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   }
 
   setMaxSessionAgeMs(maxAge: SessionMaxAge): void {
-    if (maxAge !== 'never' && !(Number.isFinite(maxAge) && maxAge > 0)) {
-      throw new OperatingError('usage', `session max age: ${maxAge} must be milliseconds, more than 0, or 'never'`);
-    }
-    this.#maxSessionAge = maxAge;
+    this.#maxSessionAge = checkedMaxAge(maxAge);
   }
 
   async incrementSessionResumeAttempts(): Promise<void> {
@@ -371,6 +370,12 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   #run<T>(action: string, call: () => T): T {
     return guarded(this.#database.name, action, call);
   }
+}
+
+/** By 0 every row would be stale, by NaN none. */
+function checkedMaxAge(maxAge: SessionMaxAge): SessionMaxAge {
+  if (maxAge === 'never' || (Number.isFinite(maxAge) && maxAge > 0)) return maxAge;
+  throw new OperatingError('usage', `session max age: ${maxAge} must be milliseconds, more than 0, or 'never'`);
 }
 
 /** Row by row as they are, whatever a host has let into its table. */

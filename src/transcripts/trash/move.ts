@@ -67,9 +67,13 @@ export function renamePart(part: Part, from: HeldDirs, to: HeldDirs): void {
   source.renameTo(part.name, target);
 }
 
+/** The old name, or a directory on the way to it, is something else by now. */
+const TAKEN_CODES: ReadonlySet<string> = new Set(['EEXIST', 'ENOTEMPTY', 'ENOTDIR', 'ELOOP', 'EISDIR']);
+
 /**
  * Brings back what lies in the trash of a unit, as far as the old names are free.
- * @returns the parts that could not go back; they stay in the trash
+ * @returns the parts whose names are taken; they stay in the trash
+ * @throws the system's error for any other reason
  */
 export function putBack(parts: readonly Part[], claudeDir: HeldDirs, run: HeldDirs): Part[] {
   const stuck: Part[] = [];
@@ -80,7 +84,8 @@ export function putBack(parts: readonly Part[], claudeDir: HeldDirs, run: HeldDi
     try {
       movePart(part, run, claudeDir);
     } catch (error) {
-      if (isStopping(error) || errorCode(error) === undefined) throw error;
+      // Any other error may pass: what was begun is then ended by the next run.
+      if (!TAKEN_CODES.has(errorCode(error) ?? '')) throw error;
       stuck.push(part);
     }
   }

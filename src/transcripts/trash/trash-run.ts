@@ -5,7 +5,7 @@ import type { SessionId } from '../../sessions/session-id.ts';
 import type { AnchoredDir } from '../anchored-dir.ts';
 import { type ByteName, ownName } from '../byte-name.ts';
 import type { ClaudeDir } from '../claude-dir.ts';
-import { namedParts, TO_DO_LISTS } from '../layout.ts';
+import { namedParts, projectParts, TO_DO_LISTS } from '../layout.ts';
 import { Measurer, sameMeasure } from '../measure.ts';
 import { type Part, partPath, type Unit } from '../unit.ts';
 import { HeldDirs } from './held-dirs.ts';
@@ -79,7 +79,7 @@ export class TrashRun {
 
   /**
    * Moves one unit that was intended, if it still is what it was, and looks once more afterwards.
-   * @throws OperatingError where the whole run has to stop; the unit is then where it was
+   * @throws OperatingError where the whole run has to stop; a unit that is then not where it was, the next run puts back
    */
   take(unit: Unit, nowMs: number): TakeOutcome {
     this.throwIfFailed();
@@ -110,8 +110,15 @@ export class TrashRun {
   }
 
   #take(unit: Unit): TakeOutcome {
-    if (this.#hasNewParts(unit)) return { kind: 'changed' };
-    const before = this.#measure(unit, this.#source);
+    let before: Measurer;
+    try {
+      if (this.#hasNewParts(unit)) return { kind: 'changed' };
+      before = this.#measure(unit, this.#source);
+    } catch (error) {
+      // One unit that cannot be looked at any more does not stop the others.
+      if (isStopping(error) || errorCode(error) === undefined) throw stoppingError('look at a session', error);
+      return { kind: 'unmovable', code: errorCode(error) ?? 'unknown', message: errorMessage(error) };
+    }
     if (before.files === 0 && unit.files > 0) return { kind: 'vanished' };
     if (before.doubt !== undefined || !sameMeasure(before, unit)) return { kind: 'changed' };
     const moved: Part[] = [];
@@ -123,16 +130,27 @@ export class TrashRun {
     } catch (error) {
       return this.#undo(moved, error);
     }
+    let after: Measurer;
+    let isRecreated: boolean;
     try {
-      // Between the last look and the rename a session may have written: then the unit goes straight back.
-      const after = this.#measure(unit, this.#target);
-      if (!sameMeasure(after, before)) return this.#undo(moved, undefined);
-      return unit.parts.some((part) => isThere(part, this.#source)) ? { kind: 'recreated' } : { kind: 'trashed' };
+      after = this.#measure(unit, this.#target);
+      isRecreated = unit.parts.some((part) => isThere(part, this.#source));
     } catch (error) {
       // It lies in the trash whole, and that is to be told before the run stops.
       this.#failure = stoppingError('look at a session in the trash', error);
       return { kind: 'trashed' };
     }
+    // Between the last look and the rename a session may have written: then the unit goes straight back.
+    if (!sameMeasure(after, before)) return this.#undo(moved, undefined);
+    this.#noteOwnMoves(unit);
+    return isRecreated ? { kind: 'recreated' } : { kind: 'trashed' };
+  }
+
+  /** That a to-do list of the unit has gone is our own doing, and no reason to list them all again. */
+  #noteOwnMoves(unit: Unit): void {
+    if (!unit.parts.some((part) => part.directory[0] === TO_DO_LISTS.directory)) return;
+    const mtimeNs = this.#claudeDir.root.lstatExact(TO_DO_LISTS.directory)?.mtimeNs;
+    if (mtimeNs !== undefined && this.#toDoListing !== undefined) this.#toDoListing = { ...this.#toDoListing, mtimeNs };
   }
 
   /** @throws OperatingError where the run has to stop after what it took last */
@@ -172,7 +190,7 @@ export class TrashRun {
 
   #inAnyProject(sessionId: SessionId): Part[] {
     const projects = this.#claudeDir.projects.entries().filter((entry) => entry.kind === 'directory');
-    return projects.flatMap(({ name }) => namedParts(sessionId, name));
+    return projects.flatMap(({ name }) => projectParts(sessionId, name));
   }
 
   #measure(unit: Unit, tree: HeldDirs): Measurer {

@@ -1,12 +1,12 @@
 /** The trash of one Claude directory: what lies in it, and how it comes back or ends. Works from the manifests alone. */
 
-import { errorCode, errorMessage, OperatingError, operatingError } from '../../errors.ts';
+import { errorCode, errorMessage, OperatingError, operatingError, systemError } from '../../errors.ts';
 import type { SessionId } from '../../sessions/session-id.ts';
 import type { AnchoredDir } from '../anchored-dir.ts';
 import { type ByteName, displayName, ownName } from '../byte-name.ts';
 import type { ClaudeDir } from '../claude-dir.ts';
 import { SWEEPER_DIRECTORY } from '../layout.ts';
-import { type Part, partPath } from '../unit.ts';
+import { isTranscript, type Part, partPath } from '../unit.ts';
 import { destroyPart, removeEmptyTree, type TrashBounds } from './destroy.ts';
 import { HeldDirs } from './held-dirs.ts';
 import { MANIFEST_NAME, type ManifestEntry, type ManifestEvent, ManifestWriter, readManifest } from './manifest.ts';
@@ -143,9 +143,22 @@ export class Trash {
     const held = this.contents().sessions.filter((session) => session.sessionId === sessionId);
     const newest = held.toSorted((left, right) => right.trashedAtMs - left.trashedAtMs)[0];
     if (newest === undefined) throw new OperatingError('bad-data', `restore ${sessionId}: it is not in the trash`);
+    try {
+      this.#restoreFrom(newest, nowMs);
+    } catch (error) {
+      throw systemError(`restore ${sessionId}`, error);
+    }
+    return newest;
+  }
+
+  #restoreFrom(newest: TrashedSession, nowMs: number): void {
+    const { sessionId } = newest;
     this.#inRun(newest.run, (directory) => {
       this.#withManifest(directory, (manifest, claudeDir, trash) => {
         const parts = newest.parts.filter((part) => isThere(part, trash));
+        if (parts.length === 0 || (newest.parts.some(isTranscript) && !parts.some(isTranscript))) {
+          throw new OperatingError('bad-data', `restore ${sessionId}: its transcript is not in the trash any more`);
+        }
         const taken = parts.filter((part) => isThere(part, claudeDir));
         if (taken.length > 0) throw placeTaken(sessionId, taken);
         refuseUnreachable(sessionId, parts, claudeDir);
@@ -160,37 +173,71 @@ export class Trash {
         throw placeTaken(sessionId, stuck);
       });
     });
-    return newest;
+  }
+
+  /** Whether something stands under one of its old names again: then it is not alone, and not to be purged. */
+  isRecreated(session: ManifestEntry): boolean {
+    const claudeDir = new HeldDirs(this.#claudeDir.root);
+    try {
+      return session.parts.some((part) => isThere(part, claudeDir));
+    } finally {
+      claudeDir.close();
+    }
+  }
+
+  /** Whether nothing of it has been destroyed yet. */
+  isWhole(session: TrashedSession): boolean {
+    let isWhole = false;
+    this.#inRun(session.run, (directory) => {
+      const trash = new HeldDirs(directory);
+      try {
+        isWhole = session.parts.every((part) => isThere(part, trash));
+      } finally {
+        trash.close();
+      }
+    });
+    return isWhole;
   }
 
   /**
-   * Marks sessions whose time is over. Short, since the resume map's writers may be held back meanwhile; the bytes go
+   * Marks sessions whose time is over, and takes the mark off others that a killed purge had left with it. Short, since the resume map's writers may be held back meanwhile; the bytes go
    * in `destroyMarked`.
    */
-  markForPurge(run: ByteName, sessionIds: readonly SessionId[], nowMs: number): void {
+  markForPurge(
+    run: ByteName,
+    sessionIds: readonly SessionId[],
+    nowMs: number,
+    unmarked: readonly ManifestEntry[] = [],
+  ): void {
     this.#inRun(run, (directory) => {
       this.#withManifest(directory, (manifest) => {
         for (const sessionId of sessionIds) manifest.event('purging', sessionId, nowMs);
+        for (const { sessionId, trashedAtMs } of unmarked) manifest.event('trashed', sessionId, trashedAtMs);
         manifest.sync();
       });
     });
   }
 
   /** Destroys what is marked in a run, and the run's directory where nothing is left in it. */
-  destroyMarked(run: ByteName, nowMs: number): Destroyed {
+  destroyMarked(run: ByteName, nowMs: number, shouldStop: () => boolean = () => false): Destroyed {
     const result = { sessions: [] as ManifestEntry[], faults: [] as DestroyFault[] };
+    let isStopped = false;
     let isEmpty = false;
     this.#inRun(run, (directory) => {
       const entries = [...readManifest(directory).values()];
       const marked = entries.filter((entry) => entry.state === 'purging');
       if (marked.length > 0) {
         this.#withManifest(directory, (manifest, _claudeDir, trash) => {
-          for (const entry of marked) this.#destroy(entry, trash, this.#boundsOf(run), result);
+          const bounds = this.#boundsOf(run);
+          for (const entry of marked) {
+            isStopped ||= shouldStop();
+            if (!isStopped) this.#destroy(entry, trash, bounds, result);
+          }
           for (const { sessionId } of result.sessions) manifest.event('purged', sessionId, nowMs);
         });
       }
       const over: ReadonlySet<string> = new Set<ManifestEvent>(['kept', 'restored', 'purging', 'purged']);
-      const isOver = result.faults.length === 0 && entries.every((entry) => over.has(entry.state));
+      const isOver = !isStopped && result.faults.length === 0 && entries.every((entry) => over.has(entry.state));
       isEmpty = isOver && removeEmptyTree(directory, [MANIFEST_NAME]);
       if (isEmpty) directory.unlink(MANIFEST_NAME);
     });

@@ -29,7 +29,8 @@ describe('a live source that names nobody', () => {
   it.each([
     { source: 'resume-map', known: 10, now: 0, isRefused: true },
     { source: 'keep-list', known: 10, now: 0, isRefused: true },
-    { source: 'resume-map', known: 10, now: 1, isRefused: false },
+    { source: 'resume-map', known: 100, now: 10, isRefused: true },
+    { source: 'resume-map', known: 100, now: 11, isRefused: false },
     { source: 'resume-map', known: 9, now: 0, isRefused: false },
     { source: 'resume-map', known: undefined, now: 0, isRefused: false },
     { source: 'running-processes', known: 100, now: 0, isRefused: false },

@@ -226,6 +226,15 @@ describe('what a killed run left behind', () => {
     expect(trashedIds(path)).toEqual([B, C]);
   });
 
+  it('is spared where it has become live before any of it was destroyed', async () => {
+    const path = made();
+    appendFileSync(oldestManifest(path), event('purging', A));
+    const report = await purge(path, { sources: [scriptedSource({ planned: [A] })] });
+    expect(report).toMatchObject({ purged: { sessions: 1 }, kept: { live: 1 } });
+    expect(trashedIds(path)).toEqual([A, C]);
+    expect(await purge(path)).toMatchObject({ purged: { sessions: 1 } });
+  });
+
   it('is put back, not destroyed, where a prune had moved only a part of it', async () => {
     const path = made();
     const manifest = oldestManifest(path);
@@ -247,16 +256,31 @@ describe('what a killed run left behind', () => {
   });
 });
 
+describe('a session that was written anew under its old name', () => {
+  it('keeps its older part in the trash for as long as the newer one stands', async () => {
+    const path = made();
+    writeAged(join(path, `projects/-srv-app/${A}.jsonl`), 'the tail alone', NOW);
+    const before = trashedIn(snapshot(path));
+    expect(await purge(path, { context: { dryRun: true } })).toMatchObject({
+      purged: { sessions: 1 },
+      kept: { recreated: 1 },
+    });
+    expect(await purge(path)).toMatchObject({ purged: { sessions: 1 }, kept: { recreated: 1 } });
+    const after = trashedIn(snapshot(path));
+    for (const [file, state] of before) if (file.includes(A)) expect(after.get(file)).toEqual(state);
+  });
+});
+
 describe('a stop', () => {
-  it('ends the run in hand and leaves the others for the next time', async () => {
+  it('ends the session in hand and leaves the others for the next time', async () => {
     const path = made();
     const options = { nowMs: NOW + 30 * DAY_MS };
-    expect(await purge(path, { ...options, context: { shouldStop: stopAfter(1) } })).toMatchObject({
+    expect(await purge(path, { ...options, context: { shouldStop: stopAfter(2) } })).toMatchObject({
       stopped: true,
-      purged: { sessions: 2 },
-      trash: { sessions: 1 },
+      purged: { sessions: 1 },
+      trash: { sessions: 2 },
     });
-    expect(await purge(path, options)).toMatchObject({ purged: { sessions: 1 } });
+    expect(await purge(path, options)).toMatchObject({ purged: { sessions: 2 } });
   });
 });
 

@@ -97,7 +97,7 @@ describe('a sweep of stale rows', () => {
     expect(report).toEqual({
       swept: { expired: 2, dangling: 0 },
       kept: { 'in-use': 2, senseless: 4 },
-      liveIds: { 'resume-map': 6 },
+      knownIds: { 'resume-map': 6 },
       faults: [],
     });
     expect(host.keys()).toEqual(['at-the-limit', 'fresh', 'future', 'negative', 'seconds', 'text']);
