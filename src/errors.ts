@@ -38,10 +38,6 @@ export class OperatingError extends Error {
     this.name = 'OperatingError';
     this.kind = kind;
   }
-
-  get exitCode(): number {
-    return EXIT_CODES[this.kind];
-  }
 }
 
 /** A database whose lock another holds for longer than we wait: trying again later may help. */

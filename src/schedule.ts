@@ -2,6 +2,7 @@
 
 import { Cron } from 'croner';
 import type { Clock } from './clock.ts';
+import type { Settings } from './config/settings.ts';
 import { JOB_NAMES, type JobName } from './jobs/job.ts';
 
 export interface ScheduleOptions {
@@ -82,6 +83,24 @@ export class Schedule {
     if (cron === undefined) throw new Error(`no schedule for ${job}`);
     return cron;
   }
+}
+
+/** What the configuration says of the schedule. */
+export function scheduleSettings(
+  config: Pick<
+    Settings,
+    'schedule.sweep' | 'schedule.prune' | 'schedule.purge' | 'schedule.timeZone' | 'schedule.jitter'
+  >,
+): Pick<ScheduleOptions, 'patterns' | 'timeZone' | 'jitterMs'> {
+  return {
+    patterns: {
+      'sweep-sessions': config['schedule.sweep'],
+      'prune-transcripts': config['schedule.prune'],
+      'purge-trash': config['schedule.purge'],
+    },
+    timeZone: config['schedule.timeZone'],
+    jitterMs: config['schedule.jitter'],
+  };
 }
 
 /** Why a pattern is none; undefined where it is one. */

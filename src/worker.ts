@@ -15,7 +15,7 @@ import { Ledger } from './ledger/ledger.ts';
 import type { Logger } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { type RunJobDependencies, runJob, skippedRun } from './run-job.ts';
-import { Schedule } from './schedule.ts';
+import { Schedule, scheduleSettings } from './schedule.ts';
 import { liveSources, openResumeMap } from './sessions/open-sources.ts';
 import type { SqliteResumeMap } from './sessions/resume-map/sqlite.ts';
 import { Reopened } from './sqlite/reopened.ts';
@@ -85,13 +85,7 @@ class Worker {
     this.#ledger = new Reopened(join(config.stateDir, 'ledger.db'), () => Ledger.open(config.stateDir));
     this.#map = new Reopened(config['sessions.db'], () => openResumeMap(config, clock));
     this.#schedule = new Schedule({
-      patterns: {
-        'sweep-sessions': config['schedule.sweep'],
-        'prune-transcripts': config['schedule.prune'],
-        'purge-trash': config['schedule.purge'],
-      },
-      timeZone: config['schedule.timeZone'],
-      jitterMs: config['schedule.jitter'],
+      ...scheduleSettings(config),
       clock,
       onDue: (job) => this.#queue.add(job),
     });

@@ -5,7 +5,7 @@ import { systemClock } from '../clock.ts';
 import { JOB_NAMES, type JobName, type ProjectUse, type SessionUse } from '../jobs/job.ts';
 import { type FinishedRun, Ledger } from '../ledger/ledger.ts';
 import type { RunResult } from '../run-job.ts';
-import { Schedule } from '../schedule.ts';
+import { Schedule, scheduleSettings } from '../schedule.ts';
 import type { CommandContext } from './program.ts';
 import { exitCodeOf, runJobs, toDocument } from './run-now.ts';
 import { formatAge, formatAmount, formatCount, formatReasons, formatTime, renderTable } from './terminal.ts';
@@ -31,13 +31,7 @@ export async function showStatus(context: CommandContext): Promise<number> {
 
 function readJobs({ resolved: { config } }: CommandContext): JobStatus[] {
   const schedule = new Schedule({
-    patterns: {
-      'sweep-sessions': config['schedule.sweep'],
-      'prune-transcripts': config['schedule.prune'],
-      'purge-trash': config['schedule.purge'],
-    },
-    timeZone: config['schedule.timeZone'],
-    jitterMs: config['schedule.jitter'],
+    ...scheduleSettings(config),
     clock: systemClock,
     onDue: () => undefined,
   });

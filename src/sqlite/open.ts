@@ -4,6 +4,7 @@ import { chmodSync, linkSync, lstatSync, mkdirSync, readdirSync, rmSync, statSyn
 import { basename, dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { BusyError, type ErrorKind, errorCode, errorMessage, OperatingError } from '../errors.ts';
+import { isProcessAlive } from '../process-alive.ts';
 
 export type SqliteDatabase = Database.Database;
 export type SqliteStatement = Database.Statement<unknown[]>;
@@ -103,16 +104,7 @@ function removeAbandoned(path: string): void {
   for (const entry of readdirSync(dirname(path), { withFileTypes: true })) {
     if (!entry.isFile() || !entry.name.startsWith(prefix)) continue;
     const pid = /^(\d+)-\d+(-wal|-shm|-journal)?$/.exec(entry.name.slice(prefix.length))?.[1];
-    if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(dirname(path), entry.name), { force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return errorCode(error) !== 'ESRCH';
+    if (pid !== undefined && !isProcessAlive(Number(pid))) rmSync(join(dirname(path), entry.name), { force: true });
   }
 }
 

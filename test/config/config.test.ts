@@ -34,7 +34,7 @@ function faultsOf(given: Given): readonly string[] {
     resolve(given);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    expect(error.exitCode).toBe(EXIT_CODES.config);
+    expect(EXIT_CODES[error.kind]).toBe(78);
     for (const fault of error.faults) expect(error.message).toContain(fault);
     return error.faults;
   }

@@ -5,6 +5,7 @@
 
 import { closeSync, constants, fstatSync, readFileSync, readlinkSync } from 'node:fs';
 import { errorCode, errorMessage, OperatingError } from '../../errors.ts';
+import { isProcessAlive } from '../../process-alive.ts';
 import type { AnchoredDir } from '../../transcripts/anchored-dir.ts';
 import { type ByteName, displayName, ownName } from '../../transcripts/byte-name.ts';
 import { parseProtectedId, type SessionId } from '../session-id.ts';
@@ -167,7 +168,7 @@ export function kernelProcessTable(): ProcessTable {
     domain: ownPidDomain(),
     hasEnded: (pid, startTime) => {
       const current = currentStartTime(pid);
-      if (current === undefined) return !isVisibleToSignals(pid);
+      if (current === undefined) return !isProcessAlive(pid);
       return startTime !== undefined && startTime !== current;
     },
   };
@@ -182,16 +183,6 @@ function currentStartTime(pid: number): string | undefined {
   } catch (error) {
     if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ESRCH') return undefined;
     throw error;
-  }
-}
-
-/** A /proc mounted with hidepid hides other users' processes; signals do not. */
-function isVisibleToSignals(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return errorCode(error) !== 'ESRCH';
   }
 }
 
