@@ -47,7 +47,7 @@ const KEY = 'forgejo:architect:acme/my_app:12';
 const ID = sessionIdOf(1);
 const OTHER_ID = sessionIdOf(2);
 
-/** Times that no host can have meant: FAULTS 7. NULL and text do not fit in every backend's columns. */
+/** Times that no host can have meant. NULL and text do not fit in every backend's columns. */
 const SENSELESS_TIMES = [-1, -NOW_MS, 1, Math.floor(NOW_MS / 1000), NOW_MS + 1, YEAR_275760_MS];
 
 function rowOf(key: string, lastUsedAtMs: unknown = NOW_MS, id: unknown = ID): StoredRow {

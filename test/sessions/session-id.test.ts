@@ -4,7 +4,7 @@ import { parseProtectedId, parseSessionId } from '../../src/sessions/session-id.
 
 const ID = '0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d';
 
-/** What never may become a part of a path (FAULTS 5), and what only looks like an id. */
+/** What never may become a part of a path, and what only looks like an id. */
 const HOSTILE: readonly (readonly [string, unknown])[] = [
   ['nothing', ''],
   ['a path', '../../etc/passwd'],
