@@ -38,6 +38,11 @@ export class OperatingError extends Error {
     this.name = 'OperatingError';
     this.kind = kind;
   }
+
+  /** What the program ends with where this error ends it. */
+  get exitCode(): number {
+    return EXIT_CODES[this.kind];
+  }
 }
 
 /** A database whose lock another holds for longer than we wait: trying again later may help. */
