@@ -111,8 +111,8 @@ export function insertOnce(database: SqliteDatabase, file: SessionsJson, nowMs: 
 }
 
 /**
- * Renames to `.bak`, or the next free name. The caller holds the write lock of the database, so that no other process of ours takes the name in
- * between; an old host that puts a new file in place in that instant gets it back.
+ * Renames to `.bak`, or the next free name. The caller holds the write lock of the database, so that no other process of ours
+ * takes the name in between; an old host that puts a new file in place in that instant gets it back.
  */
 function setAside(path: string, identity: string): void {
   // A new file under the old name, or none any more: another process has set it aside.

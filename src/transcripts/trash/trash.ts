@@ -200,8 +200,8 @@ export class Trash {
   }
 
   /**
-   * Marks sessions whose time is over, and takes the mark off others that a killed purge had left with it. Short, since the resume map's writers may be held back meanwhile; the bytes go
-   * in `destroyMarked`.
+   * Marks sessions whose time is over, and takes the mark off others that a killed purge had left with it. Short, since the
+   * resume map's writers may be held back meanwhile; the bytes go in `destroyMarked`.
    */
   markForPurge(
     run: ByteName,
