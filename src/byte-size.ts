@@ -15,7 +15,7 @@ const BYTES_BY_UNIT: Readonly<Record<string, number>> = {
 
 /** Parses a whole number with a unit (B, KB, MB, GB, TB, KiB, MiB, GiB, TiB) to bytes, more than zero; else undefined. */
 export function parseByteSize(text: string): number | undefined {
-  const match = /^([0-9]{1,12})([kKMGT]?i?B)$/.exec(text);
+  const match = /^([0-9]{1,16})([kKMGT]?i?B)$/.exec(text);
   const unitBytes = BYTES_BY_UNIT[match?.[2] ?? ''];
   if (match === null || unitBytes === undefined) return undefined;
   const bytes = Number(match[1]) * unitBytes;

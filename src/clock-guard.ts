@@ -1,49 +1,121 @@
 /**
- * Notices that the wall clock has jumped, by holding it against the time since boot (which goes on while the machine sleeps).
- * By a wrong clock everything is old; so after a jump each job is left out once, and the next look confirms or corrects it.
+ * Notices that the wall clock is not to be believed, by holding it against the time since boot (which goes on while the machine
+ * sleeps) and against what earlier runs saw. By a wrong clock everything is old, or the trash has had its time; so after a jump
+ * nothing is removed until the clock is what it was again, or has stood for most of a day, or an operator says that it is right.
  */
 
+import { readFileSync } from 'node:fs';
 import { uptime } from 'node:os';
 import type { Clock } from './clock.ts';
-import { JOB_NAMES, type JobName } from './jobs/job.ts';
+import { formatDurationRounded } from './duration.ts';
+
+/** Both clocks at one moment; milliseconds. */
+export interface ClockReading {
+  /** Another one after every start of the machine. */
+  readonly bootId: string;
+  /** Since boot, sleep included. */
+  readonly uptimeMs: number;
+  /** Unix epoch. */
+  readonly wallMs: number;
+}
+
+/** What is remembered from look to look, over processes. */
+export interface ClockMemory {
+  /** The latest reading that nothing spoke against. */
+  readonly believed: ClockReading;
+  /** The first reading after a jump that has not been confirmed yet. */
+  readonly doubted: ClockReading | undefined;
+}
+
+/** Keeps the memory; a part of the ledger. */
+export interface ClockMemoryStore {
+  clockMemory(): ClockMemory | undefined;
+  recordClockMemory(memory: ClockMemory): void;
+}
 
 /** More than any slewing or leap second, far less than any retention. */
 const JUMP_MIN_MS = 10 * 60_000;
+/** While the machine was off nothing counted the time; a longer absence than this is asked about. */
+const ABSENCE_MAX_MS = 14 * 86_400_000;
+/** A daily run is some minutes early at times. */
+const CONFIRMED_AFTER_MS = 20 * 3_600_000;
 
 export class ClockGuard {
   readonly #clock: Clock;
-  readonly #uptimeMs: () => number;
-  readonly #unconfirmed = new Set<JobName>();
-  #offsetMs: number;
+  readonly #store: ClockMemoryStore;
+  readonly #uptime: () => Omit<ClockReading, 'wallMs'>;
+  /** Outlives a ledger that is lost while we run. */
+  #memory: ClockMemory | undefined;
 
-  /** @param uptimeMs milliseconds since boot, sleep included */
-  constructor(clock: Clock, uptimeMs: () => number = systemUptimeMs) {
+  constructor(
+    clock: Clock,
+    store: ClockMemoryStore,
+    uptimeOfMachine: () => Omit<ClockReading, 'wallMs'> = systemUptime,
+  ) {
     this.#clock = clock;
-    this.#uptimeMs = uptimeMs;
-    this.#offsetMs = this.#currentOffsetMs();
+    this.#store = store;
+    this.#uptime = uptimeOfMachine;
   }
 
-  /** Looks at both clocks. @returns by how much the wall clock has jumped since the last look, or undefined */
-  look(): number | undefined {
-    const offsetMs = this.#currentOffsetMs();
-    const jumpMs = offsetMs - this.#offsetMs;
-    this.#offsetMs = offsetMs;
-    if (Math.abs(jumpMs) < JUMP_MIN_MS) return undefined;
-    for (const job of JOB_NAMES) this.#unconfirmed.add(job);
-    return jumpMs;
-  }
-
-  /** Whether the job is to be left out this time, since the clock has jumped after its last turn. */
-  isToBeLeftOut(job: JobName): boolean {
-    return this.#unconfirmed.delete(job);
-  }
-
-  #currentOffsetMs(): number {
-    return this.#clock.now() - this.#uptimeMs();
+  /**
+   * Looks at the clocks and remembers what it saw.
+   * @param isSaidRight an operator has looked at the clock
+   * @returns why nothing is to be removed by the clock now; undefined where nothing speaks against it
+   * @throws OperatingError of the ledger
+   */
+  doubt({ isSaidRight = false } = {}): string | undefined {
+    const reading = { ...this.#uptime(), wallMs: this.#clock.now() };
+    const before = this.#store.clockMemory() ?? this.#memory;
+    const memory = isSaidRight ? { believed: reading, doubted: undefined } : nextMemory(before, reading);
+    this.#store.recordClockMemory(memory);
+    this.#memory = memory;
+    return memory.doubted === undefined ? undefined : explain(memory.believed, reading);
   }
 }
 
-/** Seconds since boot, the time asleep included. */
-function systemUptimeMs(): number {
-  return uptime() * 1_000;
+/** What is remembered after a look. */
+export function nextMemory(before: ClockMemory | undefined, now: ClockReading): ClockMemory {
+  if (before === undefined || !isJump(before.believed, now)) return { believed: now, doubted: undefined };
+  const { believed, doubted } = before;
+  if (doubted === undefined || isJump(doubted, now)) return { believed, doubted: now };
+  const isConfirmed = now.wallMs - doubted.wallMs >= CONFIRMED_AFTER_MS;
+  return isConfirmed ? { believed: now, doubted: undefined } : { believed, doubted };
+}
+
+function isJump(before: ClockReading, now: ClockReading): boolean {
+  const passedMs = now.wallMs - before.wallMs;
+  if (!isSameBoot(before, now)) return passedMs < -JUMP_MIN_MS || passedMs > ABSENCE_MAX_MS;
+  return Math.abs(passedMs - (now.uptimeMs - before.uptimeMs)) > JUMP_MIN_MS;
+}
+
+/** Some containers count their own uptime, which begins anew with the same boot id. */
+function isSameBoot(before: ClockReading, now: ClockReading): boolean {
+  return before.bootId === now.bootId && before.uptimeMs <= now.uptimeMs;
+}
+
+function explain(believed: ClockReading, now: ClockReading): string {
+  const passedMs = now.wallMs - believed.wallMs;
+  const wall = `${formatDurationRounded(Math.abs(passedMs))} ${passedMs < 0 ? 'before' : 'after'} the last run`;
+  const proof = isSameBoot(believed, now)
+    ? `but the machine has been up for ${formatDurationRounded(now.uptimeMs - believed.uptimeMs)} since`
+    : 'and the machine was restarted in between';
+  const settled = `until it has stood for ${formatDurationRounded(CONFIRMED_AFTER_MS)}`;
+  return `the clock says that this is ${wall}, ${proof}: nothing is removed ${settled}; if the clock is right, say --run-now --allow-mass-removal`;
+}
+
+export function readClocks(clock: Clock): ClockReading {
+  return { ...systemUptime(), wallMs: clock.now() };
+}
+
+function systemUptime(): Omit<ClockReading, 'wallMs'> {
+  return { bootId: bootId(), uptimeMs: uptime() * 1_000 };
+}
+
+function bootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+  } catch {
+    // Hidden in some containers; there an uptime that begins anew tells a start from the next.
+    return 'unknown';
+  }
 }

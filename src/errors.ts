@@ -1,8 +1,11 @@
 /** The kinds of failure an operator can act on, and the exit code (sysexits) each of them ends the process with. */
 
-/** Exit codes, as systemd's `RestartPreventExitStatus` and scripts see them. Source: sysexits.h. */
+import { shownText } from './shown-text.ts';
+
+/** Exit codes, as systemd's `RestartPreventExitStatus` and scripts see them. Source: sysexits.h, but for `problems`. */
 export const EXIT_CODES = {
   ok: 0,
+  problems: 1,
   usage: 64,
   'bad-data': 65,
   unavailable: 69,
@@ -16,6 +19,7 @@ export const EXIT_CODES = {
 /** What each exit code tells an operator; the help and the README show these words. */
 export const EXIT_CODE_MEANINGS: Readonly<Record<ExitKind, string>> = {
   ok: 'all is well',
+  problems: 'doctor has found something that needs doing',
   usage: 'the command line is wrong',
   'bad-data': 'data is damaged, or what was asked for is not there',
   unavailable: 'a database, a port or another source is not available',
@@ -27,14 +31,14 @@ export const EXIT_CODE_MEANINGS: Readonly<Record<ExitKind, string>> = {
 };
 
 export type ExitKind = keyof typeof EXIT_CODES;
-export type ErrorKind = Exclude<ExitKind, 'ok'>;
+export type ErrorKind = Exclude<ExitKind, 'ok' | 'problems'>;
 
 /** An operating error: something outside the program is wrong. The message is a short sentence for an operator. */
 export class OperatingError extends Error {
   readonly kind: ErrorKind;
 
   constructor(kind: ErrorKind, message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(shownText(message), options);
     this.name = 'OperatingError';
     this.kind = kind;
   }
@@ -58,9 +62,10 @@ export class ConfigError extends OperatingError {
   readonly faults: readonly string[];
 
   constructor(faults: readonly string[]) {
-    super('config', faults.join('\n'));
+    super('config', '');
     this.name = 'ConfigError';
-    this.faults = faults;
+    this.faults = faults.map(shownText);
+    this.message = this.faults.join('\n');
   }
 }
 
@@ -76,9 +81,11 @@ export function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The kind of any thrown value: a programmer's error, which nobody foresaw, is `internal`. */
+/** The kind of any thrown value: a failed system call is `io`; a programmer's error, which nobody foresaw, is `internal`. */
 export function errorKind(error: unknown): ErrorKind {
-  return error instanceof OperatingError ? error.kind : 'internal';
+  if (error instanceof OperatingError) return error.kind;
+  // The system's names; Node's own for wrong arguments begin with ERR_.
+  return /^E(?!RR_)[A-Z0-9]+$/.test(errorCode(error) ?? '') ? 'io' : 'internal';
 }
 
 /** Wraps a failed call, with what was being done (“read live ids”), unless it already says so itself. */

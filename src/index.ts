@@ -8,6 +8,7 @@ import { openResumeMap as openMap } from './sessions/open-sources.ts';
 import type { ResumeMap } from './sessions/resume-map/resume-map.ts';
 import { DEFAULT_SESSION_MAX_AGE_MS, type SessionMaxAge } from './sessions/resume-map/row-age.ts';
 import { defaultStateDir } from './state-dir.ts';
+import { HostTranscripts } from './transcripts/whereabouts.ts';
 
 export interface ResumeMapOptions {
   /**
@@ -19,6 +20,11 @@ export interface ResumeMapOptions {
   readonly stateDir?: string;
   /** Milliseconds, or `never`; default `DEFAULT_SESSION_MAX_AGE_MS`. */
   readonly maxSessionAgeMs?: SessionMaxAge;
+  /**
+   * Absolute paths of the Claude directories that hold the transcripts of all its sessions: then `getSession` never returns one whose
+   * transcript is gone.
+   */
+  readonly claudeDirs?: readonly string[];
   /** Forge of old keys without one, when `sessions.json` is imported; default `forgejo`. */
   readonly defaultForge?: string;
 }
@@ -42,11 +48,26 @@ export async function openResumeMap(options: ResumeMapOptions = {}): Promise<Res
       'sessions.defaultForge': options.defaultForge ?? 'forgejo',
     },
     systemClock,
+    options.claudeDirs === undefined ? {} : { transcripts: new HostTranscripts(options.claudeDirs, systemClock) },
   );
 }
 
 export { ConfigError, type ErrorKind, OperatingError } from './errors.ts';
+export {
+  type QueryFunction,
+  type QueryMessage,
+  type ResumeLog,
+  runWithSessionResume,
+  type SessionResumeRun,
+} from './sessions/resume.ts';
 export { parseSessionKey, type SessionKeyParts, sessionKey } from './sessions/resume-map/keys.ts';
 export type { ResumeMap, ResumeRow } from './sessions/resume-map/resume-map.ts';
 export { DEFAULT_SESSION_MAX_AGE_MS, type SessionMaxAge } from './sessions/resume-map/row-age.ts';
 export { parseSessionId, type SessionId } from './sessions/session-id.ts';
+export type {
+  FoldSummary,
+  SessionStoreEntry,
+  SessionStoreKey,
+  SessionSummary,
+} from './transcripts/entry-store/session-store.ts';
+export { SqliteSessionStore, type SqliteSessionStoreOptions } from './transcripts/entry-store/sqlite-session-store.ts';

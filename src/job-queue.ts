@@ -6,6 +6,8 @@ export interface JobQueueOptions {
   run(job: JobName): Promise<void>;
   /** The job is due again, and its run before is not through. */
   onOverlap(job: JobName): void;
+  /** What `run` or `onOverlap` threw; the queue goes on. */
+  onError(job: JobName, error: unknown): void;
 }
 
 export class JobQueue {
@@ -24,7 +26,7 @@ export class JobQueue {
 
   add(job: JobName): void {
     if (this.#unfinished.has(job)) {
-      this.#options.onOverlap(job);
+      this.#reportOverlap(job);
       return;
     }
     this.#unfinished.add(job);
@@ -40,9 +42,19 @@ export class JobQueue {
     this.#running = job;
     try {
       await this.#options.run(job);
+    } catch (error) {
+      this.#options.onError(job, error);
     } finally {
       this.#running = undefined;
       this.#unfinished.delete(job);
+    }
+  }
+
+  #reportOverlap(job: JobName): void {
+    try {
+      this.#options.onOverlap(job);
+    } catch (error) {
+      this.#options.onError(job, error);
     }
   }
 }

@@ -1,6 +1,7 @@
 /** One JSON line an event, on stderr: stdout belongs to results. */
 
 import { pino } from 'pino';
+import { redacted } from './shown-text.ts';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -17,7 +18,10 @@ const STDERR_FD = 2;
 
 /** Synchronous, so that the last line before an exit is never lost. */
 export function createLogger(level: LogLevel): Logger {
-  return pino({ name: 'claude-session-sweeper', level }, pino.destination({ fd: STDERR_FD, sync: true }));
+  const destination = pino.destination({ fd: STDERR_FD, sync: true });
+  // A log that cannot be written, on a full disk for one, must not end the work: the ledger and the exit code tell as well.
+  destination.on('error', () => undefined);
+  return pino({ name: 'claude-session-sweeper', level, hooks: { streamWrite: redacted } }, destination);
 }
 
 export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} };

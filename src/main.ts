@@ -5,12 +5,16 @@ import { homedir } from 'node:os';
 import { runCli } from './cli/program.ts';
 import { EXIT_CODES, errorCode } from './errors.ts';
 
+/** Out within five seconds, whatever hangs. */
+const LEAVE_AFTER_MS = 4_800;
+
 const shutdown = new AbortController();
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.on(signal, () => {
     // Asked twice: out at once. Whatever was in hand is settled by the next run.
-    if (shutdown.signal.aborted) process.exit(EXIT_CODES.ok);
+    if (shutdown.signal.aborted) leave(EXIT_CODES.ok);
     shutdown.abort();
+    setTimeout(() => leave(EXIT_CODES.io), LEAVE_AFTER_MS).unref();
   });
 }
 
@@ -37,7 +41,18 @@ const exitCode = await runCli({
   stderr: process.stderr,
   shutdown: shutdown.signal,
 });
-// Waits until a pipe has taken everything, which process.exit would cut off.
-process.stdout.write('', () => {
-  process.exit(isStdoutBroken && exitCode === EXIT_CODES.ok ? EXIT_CODES.io : exitCode);
+// Waits until a pipe has taken everything, which process.exit would cut off. What failed may be told here before it is as an event.
+process.stdout.write('', (error) => {
+  isStdoutBroken ||= error instanceof Error;
+  leave(isStdoutBroken && exitCode === EXIT_CODES.ok ? EXIT_CODES.io : exitCode);
 });
+
+/**
+ * process.exit waits for every thread, and none can be ended that hangs in a system call (a file system that does not answer).
+ * A kill is as safe: the next run settles what was in hand.
+ */
+function leave(code: number): void {
+  const isThreadLeft = process.getActiveResourcesInfo().includes('MessagePort');
+  if (isThreadLeft) process.kill(process.pid, 'SIGKILL');
+  process.exit(code);
+}

@@ -37,7 +37,7 @@ const OUTCOMES = ['ok', 'partial', 'failed', 'skipped'];
 const REMOVE_REASONS: readonly RemoveReason[] = ['expired', 'over-size', 'orphan'];
 const SWEEP_REASONS = ['expired', 'dangling'];
 const LIVE_SOURCES = ['resume-map', 'keep-list', 'running-processes'];
-const ERROR_KINDS = Object.keys(EXIT_CODES).filter((kind) => kind !== 'ok');
+const ERROR_KINDS = Object.keys(EXIT_CODES).filter((kind) => kind !== 'ok' && kind !== 'problems');
 /** Where a scrape itself fails; beside the jobs. */
 const SCRAPE = 'scrape';
 /** From an empty tree to the default deadline. */

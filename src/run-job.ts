@@ -1,12 +1,14 @@
 /** The one place for the lock, the deadline, the timing, the ledger row and the log line of a run, in the daemon and by hand. */
 
 import type { Clock } from './clock.ts';
+import type { ClockGuard } from './clock-guard.ts';
 import { type ErrorKind, errorKind, errorMessage, OperatingError } from './errors.ts';
 import { figuresOf } from './figures.ts';
 import type { JobFault, JobName, JobProgress, JobReport, Outcome } from './jobs/job.ts';
 import type { RunRecord } from './ledger/ledger.ts';
 import type { Logger } from './log.ts';
-import type { DirLock } from './transcripts/dir-lock.ts';
+import { shownText } from './shown-text.ts';
+import type { DirLock, LockedDirs } from './transcripts/dir-lock.ts';
 
 /** A job as it is run: in a thread of its own, or, in tests, right here. */
 export interface RunnableJob {
@@ -18,6 +20,10 @@ export interface RunRequest {
   readonly dryRun: boolean;
   readonly afterSweep: boolean;
   readonly allowMassRemoval: boolean;
+  /** The Claude directories whose lock is held: the job is to work in these very ones. Undefined in a dry run. */
+  readonly lockedDirs?: LockedDirs | undefined;
+  /** Whether the report is to name each removed session; a million of them take the main thread seconds to receive. */
+  readonly listsRemoved: boolean;
   /** Aborted at the deadline and at shutdown: the job ends what it has in hand and returns. */
   readonly signal: AbortSignal;
   onProgress(progress: JobProgress): void;
@@ -28,6 +34,8 @@ export interface RunJobDependencies {
   readonly log: Logger;
   /** Undefined in a dry run, which leaves no trace. */
   readonly ledger: { recordRun(run: RunRecord): void } | undefined;
+  /** Why nothing is to be removed by the clock; undefined in a dry run. */
+  readonly clockGuard: Pick<ClockGuard, 'doubt'> | undefined;
   /** Takes the lock of every Claude directory or throws an OperatingError (`locked`); not called in a dry run. */
   lock(): DirLock;
   readonly deadlineMs: number;
@@ -62,9 +70,12 @@ export async function runJob(
   };
   let lock: DirLock | undefined;
   try {
+    const doubt = dependencies.clockGuard?.doubt({ isSaidRight: request.allowMassRemoval });
+    if (doubt !== undefined) return finish('skipped', NO_REPORT, { kind: 'bad-data', message: doubt });
     lock = request.dryRun ? undefined : dependencies.lock();
     const deadline = AbortSignal.timeout(dependencies.deadlineMs);
-    const report = await job.run({ ...request, signal: AbortSignal.any([request.signal, deadline]) });
+    const signal = AbortSignal.any([request.signal, deadline]);
+    const report = await job.run({ ...request, lockedDirs: lock?.directories, signal });
     return finish(...outcomeOf(withDeadlineFault(report, deadline)));
   } catch (error) {
     const failure = { kind: errorKind(error), message: errorMessage(error) };
@@ -121,7 +132,9 @@ function written(result: RunResult, ledger: NonNullable<RunJobDependencies['ledg
   const { job, outcome, startedAtMs, report } = result;
   try {
     const finishedAtMs = clock.now();
-    ledger.recordRun({ job, outcome, startedAtMs, finishedAtMs, report, ...figuresOf(result, finishedAtMs) });
+    const figures = figuresOf(result, finishedAtMs);
+    const kept = { ...report, faults: shownFaults({ report, failure: undefined }) };
+    ledger.recordRun({ job, outcome, startedAtMs, finishedAtMs, report: kept, ...figures });
     return result;
   } catch (error) {
     if (!(error instanceof OperatingError)) throw error;
@@ -130,19 +143,20 @@ function written(result: RunResult, ledger: NonNullable<RunJobDependencies['ledg
   }
 }
 
-/** How many faults stand in a log line or a document: a broken tree must not flood them. */
+/** How many faults stand in a log line, a document or the ledger: a broken tree must not flood them. */
 const FAULTS_SHOWN = 20;
 
-export function shownFaults({ report, failure }: RunResult): readonly JobFault[] {
+export function shownFaults({ report, failure }: Pick<RunResult, 'report' | 'failure'>): readonly JobFault[] {
   const faults = failure === undefined ? report.faults : [failure, ...report.faults];
-  if (faults.length <= FAULTS_SHOWN) return faults;
+  const shown = faults.slice(0, FAULTS_SHOWN).map(({ kind, message }) => ({ kind, message: shownText(message) }));
+  if (faults.length <= FAULTS_SHOWN) return shown;
   const kind: ErrorKind = faults[FAULTS_SHOWN]?.kind ?? 'internal';
-  return [...faults.slice(0, FAULTS_SHOWN), { kind, message: `and ${faults.length - FAULTS_SHOWN} more` }];
+  return [...shown, { kind, message: `and ${faults.length - FAULTS_SHOWN} more` }];
 }
 
 function logSummary(result: RunResult, log: Logger): void {
   const { job, outcome, dryRun, durationMs, report } = result;
-  const { observed, kept, removed, swept, purged } = report;
+  const { observed, kept, removed, swept, purged, reconciled, malformedIds, shielded } = report;
   const fields = {
     job,
     outcome,
@@ -153,6 +167,9 @@ function logSummary(result: RunResult, log: Logger): void {
     ...(removed === undefined ? {} : { removed }),
     ...(swept === undefined ? {} : { swept }),
     ...(purged === undefined ? {} : { purged }),
+    ...(reconciled === undefined ? {} : { reconciled }),
+    ...(shielded === undefined ? {} : { shielded }),
+    ...(malformedIds === undefined ? {} : { malformedIds }),
     errors: shownFaults(result),
   };
   if (outcome === 'ok') log.info(fields, 'job finished');

@@ -15,11 +15,15 @@ export interface ScheduleOptions {
 
 /** A catch-up starts soon, but not in the very moment of the start: hosts that boot together must not scan together. */
 const CATCH_UP_DELAY_MAX_MS = 10_000;
+/** A clock that is put back by less is being corrected; one that is put back by more is another one. */
+const STEP_MAX_MS = 10 * 60_000;
 
 export class Schedule {
   readonly #options: ScheduleOptions;
   readonly #crons = new Map<JobName, Cron>();
   readonly #timers = new Set<NodeJS.Timeout>();
+  /** When each job last came due or ran. */
+  readonly #lastMs = new Map<JobName, number>();
 
   constructor(options: ScheduleOptions) {
     this.#options = options;
@@ -32,10 +36,12 @@ export class Schedule {
   start(lastRunMs: (job: JobName) => number | undefined): void {
     for (const job of JOB_NAMES) {
       const cron = this.#cron(job);
+      const lastMs = lastRunMs(job);
+      if (lastMs !== undefined) this.#lastMs.set(job, lastMs);
       // An error of the callback is ours to see: croner would stop the job for it.
-      cron.schedule(() => this.#fireLater(job, this.#jitterMaxMs(job)));
+      cron.schedule(() => this.#fire(job));
       cron.resume();
-      if (this.isMissed(job, lastRunMs(job))) {
+      if (this.isMissed(job, lastMs)) {
         this.#fireLater(job, Math.min(this.#options.jitterMs, CATCH_UP_DELAY_MAX_MS));
       }
     }
@@ -68,6 +74,19 @@ export class Schedule {
     const nowMs = this.#options.clock.now();
     const nextMs = this.dueAfterMs(job, nowMs) ?? nowMs;
     return Math.min(this.#options.jitterMs, (nextMs - nowMs) / 2);
+  }
+
+  #fire(job: JobName): void {
+    const nowMs = this.#options.clock.now();
+    if (this.#isRepeat(job, nowMs)) return;
+    this.#lastMs.set(job, nowMs);
+    this.#fireLater(job, this.#jitterMaxMs(job));
+  }
+
+  /** Whether the clock was put back a little after a time, which therefore comes again. */
+  #isRepeat(job: JobName, nowMs: number): boolean {
+    const lastMs = this.#lastMs.get(job);
+    return lastMs !== undefined && Math.abs(nowMs - lastMs) < STEP_MAX_MS && !this.isMissed(job, lastMs);
   }
 
   #fireLater(job: JobName, delayMaxMs: number): void {

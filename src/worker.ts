@@ -11,9 +11,10 @@ import { JobQueue } from './job-queue.ts';
 import { lockClaudeDirs, openClaudeDirs } from './job-thread/compose-job.ts';
 import { threadJob } from './job-thread/run-in-thread.ts';
 import { JOB_NAMES, type JobName, type Outcome } from './jobs/job.ts';
-import { Ledger } from './ledger/ledger.ts';
+import type { Ledger, RunRecord } from './ledger/ledger.ts';
 import type { Logger } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { openLedger } from './open-ledger.ts';
 import { type RunJobDependencies, runJob, skippedRun } from './run-job.ts';
 import { Schedule, scheduleSettings } from './schedule.ts';
 import { liveSources, openResumeMap } from './sessions/open-sources.ts';
@@ -81,8 +82,11 @@ class Worker {
     this.#options = options;
     this.#claudeDirs = claudeDirs;
     this.#startedAtMs = clock.now();
-    this.#clockGuard = new ClockGuard(clock);
-    this.#ledger = new Reopened(join(config.stateDir, 'ledger.db'), () => Ledger.open(config.stateDir));
+    this.#ledger = new Reopened(join(config.stateDir, 'ledger.db'), () => openLedger(config.stateDir, log));
+    this.#clockGuard = new ClockGuard(clock, {
+      clockMemory: () => this.#ledger.get().clockMemory(),
+      recordClockMemory: (memory) => this.#ledger.get().recordClockMemory(memory),
+    });
     this.#map = new Reopened(config['sessions.db'], () => openResumeMap(config, clock));
     this.#schedule = new Schedule({
       ...scheduleSettings(config),
@@ -94,6 +98,8 @@ class Worker {
       onOverlap: (job) => {
         skippedRun(job, { kind: 'locked', message: 'its run before is not through' }, this.#runDependencies());
       },
+      // What went wrong lies outside of the job (the ledger cannot be found, say); the daemon tries again at the next time.
+      onError: (job, error) => log.error({ err: error, job }, 'run could not be begun or written down'),
     });
     this.#metrics = createMetrics({
       version,
@@ -154,32 +160,17 @@ class Worker {
   }
 
   async #run(job: JobName): Promise<void> {
-    const { config, shutdown, log } = this.#options;
+    const { config, shutdown } = this.#options;
     if (shutdown.aborted) return;
-    try {
-      this.#lookAtClock();
-      if (this.#clockGuard.isToBeLeftOut(job)) {
-        const message = 'the clock has jumped: nothing is removed by it until the next run confirms it';
-        skippedRun(job, { kind: 'unavailable', message }, this.#runDependencies());
-        return;
-      }
-      const request = {
-        dryRun: false,
-        afterSweep: false,
-        allowMassRemoval: false,
-        signal: shutdown,
-        onProgress: () => undefined,
-      };
-      this.#metrics.observeRun(await runJob(threadJob(job, config), request, this.#runDependencies()));
-    } catch (error) {
-      // The ledger could not even be opened: the run did not begin, and the daemon tries again at the next time.
-      log.error({ err: error, job }, 'job could not be begun');
-    }
-  }
-
-  #lookAtClock(): void {
-    const jumpMs = this.#clockGuard.look();
-    if (jumpMs !== undefined) this.#options.log.warn({ jumpSeconds: Math.round(jumpMs / 1_000) }, 'clock jumped');
+    const request = {
+      dryRun: false,
+      afterSweep: false,
+      allowMassRemoval: false,
+      listsRemoved: false,
+      signal: shutdown,
+      onProgress: () => undefined,
+    };
+    this.#metrics.observeRun(await runJob(threadJob(job, config), request, this.#runDependencies()));
   }
 
   #runDependencies(): RunJobDependencies {
@@ -187,10 +178,21 @@ class Worker {
     return {
       clock,
       log,
-      ledger: { recordRun: (run) => this.#ledger.get().recordRun(run) },
+      ledger: { recordRun: (run) => this.#recordRun(run) },
+      clockGuard: this.#clockGuard,
       lock: () => lockClaudeDirs(config),
       deadlineMs: config.runDeadline,
     };
+  }
+
+  #recordRun(run: RunRecord): void {
+    try {
+      this.#ledger.get().recordRun(run);
+    } catch (error) {
+      // The next use opens it anew, and begins another where it is damaged.
+      this.#ledger.close();
+      throw error;
+    }
   }
 
   async #readiness(): Promise<readonly ReadinessCheck[]> {

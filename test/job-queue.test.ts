@@ -13,6 +13,7 @@ class QueueUnderTest {
       return new Promise<void>((resolve) => this.#endings.push(resolve));
     },
     onOverlap: (job) => this.overlaps.push(job),
+    onError: () => undefined,
   });
 
   /** Ends the run that goes on, and lets whatever follows from it happen. */
@@ -102,5 +103,35 @@ describe('a queue of jobs', () => {
     await under.endRun();
     await idle;
     expect(under.begun).toHaveLength(2);
+  });
+
+  it('goes on where a run or the report of an overlap throws, and says so', async () => {
+    const begun: JobName[] = [];
+    const errors: unknown[] = [];
+    const queue = new JobQueue({
+      run: async (job) => {
+        begun.push(job);
+        await settled();
+        throw new Error(`${job} broke`);
+      },
+      onOverlap: (job) => {
+        throw new Error(`${job} overlaps`);
+      },
+      onError: (job, error) => errors.push([job, String(error)]),
+    });
+    queue.add('prune-transcripts');
+    queue.add('prune-transcripts');
+    queue.add('sweep-sessions');
+    await queue.idle();
+    queue.add('prune-transcripts');
+    await queue.idle();
+    expect(begun).toEqual(['prune-transcripts', 'sweep-sessions', 'prune-transcripts']);
+    expect(errors).toEqual([
+      ['prune-transcripts', 'Error: prune-transcripts overlaps'],
+      ['prune-transcripts', 'Error: prune-transcripts broke'],
+      ['sweep-sessions', 'Error: sweep-sessions broke'],
+      ['prune-transcripts', 'Error: prune-transcripts broke'],
+    ]);
+    expect(queue.running).toBeUndefined();
   });
 });

@@ -69,6 +69,8 @@ describe('the README', () => {
       live: true,
       running: true,
       pinned: true,
+      tagged: true,
+      named: true,
       'too-young': true,
       'within-retention': true,
       'keep-last': true,

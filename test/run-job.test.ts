@@ -56,9 +56,10 @@ function surroundings(overrides: Partial<RunJobDependencies> = {}) {
         runs.push(run);
       },
     },
+    clockGuard: { doubt: () => undefined },
     lock: () => {
       events.push('lock');
-      return { release: () => events.push('release') };
+      return { directories: ['1:2'], release: () => void events.push('release') };
     },
     deadlineMs: 60_000,
     ...overrides,
@@ -71,6 +72,7 @@ function requestOf(overrides: Partial<RunRequest> = {}): RunRequest {
     dryRun: false,
     afterSweep: false,
     allowMassRemoval: false,
+    listsRemoved: false,
     signal: new AbortController().signal,
     onProgress: () => undefined,
     ...overrides,
@@ -115,6 +117,18 @@ describe('the outcome of a run', () => {
       job: failing(new TypeError('x is not a function')),
       outcome: 'failed',
       failure: { kind: 'internal', message: 'x is not a function' },
+    },
+    {
+      what: 'a system call failed that nobody had reckoned with',
+      job: failing(Object.assign(new Error('EIO: i/o error, close'), { code: 'EIO' })),
+      outcome: 'failed',
+      failure: { kind: 'io', message: 'EIO: i/o error, close' },
+    },
+    {
+      what: 'it called Node wrongly',
+      job: failing(Object.assign(new TypeError('no string'), { code: 'ERR_INVALID_ARG_TYPE' })),
+      outcome: 'failed',
+      failure: { kind: 'internal', message: 'no string' },
     },
     {
       what: 'it threw no error',

@@ -247,6 +247,27 @@ describe('the started clockwork', () => {
     expect(times(DAILY)).toHaveLength(1);
   });
 
+  it('fires once where the clock is put back by a minute after a time, which then comes again', async () => {
+    const { times } = started(NOON_MS);
+    const dueMs = NOON_MS + 7 * MINUTE_MS;
+    await vi.advanceTimersByTimeAsync(7 * MINUTE_MS + 20 * SECOND_MS);
+    expect(times(HOURLY)).toHaveLength(1);
+    vi.setSystemTime(dueMs - MINUTE_MS);
+    await vi.advanceTimersByTimeAsync(10 * MINUTE_MS);
+    expect(times(HOURLY)).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(HOUR_MS);
+    expect(times(HOURLY)).toHaveLength(2);
+  });
+
+  it('does not fire for a time that comes again after the start, when the run was before it', async () => {
+    const dueMs = Date.UTC(2026, 5, 15, 4, 17);
+    const { times } = started(dueMs - MINUTE_MS, {}, (job) => (job === DAILY ? dueMs + SECOND_MS : undefined));
+    await vi.advanceTimersByTimeAsync(HOUR_MS);
+    expect(times(DAILY)).toHaveLength(0);
+    await vi.advanceTimersByTimeAsync(DAY_MS);
+    expect(times(DAILY)).toHaveLength(1);
+  });
+
   it('spreads the starts over the jitter, never earlier and never later', async () => {
     const jitterMs = 2 * MINUTE_MS;
     const intervalMs = 10 * MINUTE_MS;

@@ -2,9 +2,17 @@
 
 import { readFileSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
-import { CONFIG_FILE_VARIABLE, type ConfigSources, type ResolvedConfig, resolveConfig } from '../config/config.ts';
+import {
+  CONFIG_FILE_VARIABLE,
+  type CollectedConfig,
+  type ConfigSources,
+  collectConfig,
+  concludeConfig,
+  type ResolvedConfig,
+} from '../config/config.ts';
 import { flagOf, SETTING_PATHS, type SettingPath } from '../config/settings.ts';
 import { ConfigError, errorMessage } from '../errors.ts';
+import { shownValue } from '../shown-text.ts';
 import type { CliIo } from './io.ts';
 
 /** Options as commander gives them: by the camel-cased flag. */
@@ -26,21 +34,20 @@ export async function loadConfig(options: RawOptions, io: CliIo): Promise<Resolv
     home: io.home,
     ...(file === undefined ? {} : { file }),
   };
-  const resolved = resolveConfig(sources);
-  await checkPatterns(resolved);
-  return resolved;
+  const collected = collectConfig(sources);
+  return concludeConfig({ ...collected, faults: [...collected.faults, ...(await patternFaults(collected))] });
 }
 
 /** Only patterns that somebody wrote are checked: for the defaults, loading the scheduler would be wasted time. */
-async function checkPatterns({ config, origins }: ResolvedConfig): Promise<void> {
+async function patternFaults({ settings, origins }: CollectedConfig): Promise<string[]> {
   const written = CRON_SETTINGS.filter((path) => origins[path] !== 'default');
-  if (written.length === 0) return;
+  if (written.length === 0) return [];
   const { cronFault } = await import('../schedule.ts');
-  const faults = written.flatMap((path) => {
-    const fault = cronFault(config[path], config['schedule.timeZone']);
-    return fault === undefined ? [] : [`${path}: ${JSON.stringify(config[path])}: ${fault}`];
+  return written.flatMap((path) => {
+    const pattern = settings[path];
+    const fault = pattern === undefined ? undefined : cronFault(pattern, settings['schedule.timeZone'] ?? 'UTC');
+    return fault === undefined ? [] : [`${path}: ${shownValue(pattern)}: ${fault}`];
   });
-  if (faults.length > 0) throw new ConfigError(faults);
 }
 
 function readConfigFile(value: unknown, io: CliIo): ConfigSources['file'] {

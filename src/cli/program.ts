@@ -3,9 +3,10 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { nearest, type ResolvedConfig } from '../config/config.ts';
 import { flagOf, SETTING_PATHS, settingTable, variableOf } from '../config/settings.ts';
-import { EXIT_CODE_MEANINGS, EXIT_CODES, type ExitKind, errorKind, errorMessage, OperatingError } from '../errors.ts';
+import { EXIT_CODE_MEANINGS, EXIT_CODES, type ExitKind, errorKind, errorMessage } from '../errors.ts';
 import { JOB_NAMES, type JobName } from '../jobs/job.ts';
 import { createLogger, type Logger } from '../log.ts';
+import { redacted, shownText } from '../shown-text.ts';
 import { packageVersion } from '../version.ts';
 import type { CliIo } from './io.ts';
 import { loadConfig, type RawOptions } from './load-config.ts';
@@ -52,9 +53,15 @@ export async function runCli(io: CliIo): Promise<number> {
 
 function describeFailure(error: unknown): string {
   const lines = errorMessage(error).split('\n');
-  const text = lines.map((line) => `claude-session-sweeper: ${line}`).join('\n');
+  const text = redacted(lines.map((line) => `claude-session-sweeper: ${line}`).join('\n'));
   // Only of an error that nobody foresaw is it worth knowing where it came from.
-  return error instanceof OperatingError || !(error instanceof Error) ? text : `${text}\n${error.stack}`;
+  return errorKind(error) === 'internal' && error instanceof Error ? `${text}\n${redacted(String(error.stack))}` : text;
+}
+
+/** Of commander's line breaks only the one before its suggestion is its own; what was typed may hold others. */
+function usageError(text: string): string {
+  const [error = '', suggestion] = text.trimEnd().split(/\n(?=\(Did you mean [^\n]*\)$)/);
+  return `${[error, ...(suggestion === undefined ? [] : [suggestion])].map(shownText).join('\n')}\n`;
 }
 
 function buildProgram(io: CliIo, setExitCode: (code: number) => void): Command {
@@ -66,7 +73,7 @@ function buildProgram(io: CliIo, setExitCode: (code: number) => void): Command {
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
-      writeErr: (text) => void io.stderr.write(text),
+      writeErr: (text) => void io.stderr.write(text.startsWith('error: ') ? usageError(text) : text),
     })
     .addHelpText('after', HELP_END)
     .option('--run-now', 'run sweep, prune and purge once and leave')
@@ -94,6 +101,10 @@ function buildProgram(io: CliIo, setExitCode: (code: number) => void): Command {
     .description('last and next runs, disk use by project, and what the next prune would take')
     .action(bind(async (context) => (await import('./status.ts')).showStatus(context)));
   program
+    .command('doctor')
+    .description('what endangers sessions or keeps the worker from its work, and what to do about it')
+    .action(bind(async (context) => (await import('./doctor.ts')).runDoctor(context)));
+  program
     .command('check-config')
     .description('show the effective configuration and where each value comes from')
     .action(bind(async (context) => (await import('./check-config.ts')).checkConfig(context)));
@@ -107,7 +118,8 @@ function addSettingOptions(program: Command, io: CliIo): void {
     const { argument, description, defaultText } = table[path];
     const help = `${description} (${variableOf(path)}; default ${defaultText})`.replaceAll('`', '');
     const option = new Option(`${flagOf(path)} <${argument}>`, help);
-    if (path === 'claudeDir') option.argParser((value: string, previous?: string[]) => [...(previous ?? []), value]);
+    if (path === 'claudeDir' || path === 'sessions.store')
+      option.argParser((value: string, previous?: string[]) => [...(previous ?? []), value]);
     program.addOption(option);
   }
 }
@@ -153,9 +165,13 @@ function addTrashCommands(program: Command, bind: (action: Action) => (...args: 
     .command('restore <session-id...>')
     .description('bring sessions back to where they were, times included')
     .option('--pin', 'pin them too, so that the next prune does not take them again')
+    .option('--join', 'where a session was written anew meanwhile: put its older part back in front of the newer one')
     .action(
       bind(async (context, [ids], options) =>
-        (await load()).restoreFromTrash(context, ids as string[], options.pin === true),
+        (await load()).restoreFromTrash(context, ids as string[], {
+          pins: options.pin === true,
+          joins: options.join === true,
+        }),
       ),
     );
   trash

@@ -2,11 +2,12 @@
 
 import { formatBytes } from '../byte-size.ts';
 import { systemClock } from '../clock.ts';
+import { ClockGuard } from '../clock-guard.ts';
 import { EXIT_CODES } from '../errors.ts';
 import { lockClaudeDirs } from '../job-thread/compose-job.ts';
 import { threadJob } from '../job-thread/run-in-thread.ts';
 import { JOB_NAMES, type JobName, type RemovedSession } from '../jobs/job.ts';
-import { Ledger } from '../ledger/ledger.ts';
+import { openLedger } from '../open-ledger.ts';
 import { type RunResult, runJob, shownFaults } from '../run-job.ts';
 import type { CommandContext } from './program.ts';
 import { formatAge, formatAmount, formatCount, formatReasons, progressOn, renderTable } from './terminal.ts';
@@ -26,7 +27,8 @@ export async function runNow(context: CommandContext, jobs: readonly JobName[]):
 export async function runJobs(context: CommandContext, jobs: readonly JobName[]): Promise<RunResult[]> {
   const { config } = context.resolved;
   const { log, dryRun, io } = context;
-  const ledger = dryRun ? undefined : Ledger.open(config.stateDir);
+  const ledger = dryRun ? undefined : openLedger(config.stateDir, log);
+  const clockGuard = ledger && new ClockGuard(systemClock, ledger);
   const progress = progressOn(io.stderr);
   const results: RunResult[] = [];
   try {
@@ -36,6 +38,7 @@ export async function runJobs(context: CommandContext, jobs: readonly JobName[])
         dryRun,
         afterSweep: jobs.includes('sweep-sessions'),
         allowMassRemoval: context.allowMassRemoval,
+        listsRemoved: true,
         signal: io.shutdown,
         onProgress: progress.show,
       };
@@ -43,6 +46,7 @@ export async function runJobs(context: CommandContext, jobs: readonly JobName[])
         clock: systemClock,
         log,
         ledger,
+        clockGuard,
         lock: () => lockClaudeDirs(config),
         deadlineMs: config.runDeadline,
       };
@@ -60,7 +64,8 @@ export async function runJobs(context: CommandContext, jobs: readonly JobName[])
 export function exitCodeOf(results: readonly RunResult[], wasStopped: boolean): number {
   const failed = results.find((result) => result.outcome === 'failed');
   if (failed !== undefined) return EXIT_CODES[failed.failure?.kind ?? 'internal'];
-  if (results.some((result) => result.outcome === 'skipped')) return EXIT_CODES.locked;
+  const skipped = results.find((result) => result.outcome === 'skipped');
+  if (skipped !== undefined) return EXIT_CODES[skipped.failure?.kind ?? 'locked'];
   const isPartial = results.some((result) => {
     return result.outcome === 'partial' && !(wasStopped && result.report.faults.length === 0);
   });
@@ -70,8 +75,21 @@ export function exitCodeOf(results: readonly RunResult[], wasStopped: boolean): 
 /** One job of the document that `--json` prints. */
 export function toDocument(result: RunResult): object {
   const { job, outcome, dryRun, startedAtMs, durationMs, report } = result;
-  const { observed, kept, removed, removedSessions, swept, purged, trash, liveIds } = report;
-  const optional = { observed, kept, removed: removedPart(removed), swept, purged, trash, liveIds, removedSessions };
+  const {
+    observed,
+    kept,
+    removed,
+    removedSessions,
+    swept,
+    purged,
+    trash,
+    reconciled,
+    shielded,
+    liveIds,
+    malformedIds,
+  } = report;
+  const shown = { observed, kept, removed: removedPart(removed), swept, purged, trash, reconciled, shielded };
+  const optional = { ...shown, liveIds, malformedIds, removedSessions };
   const present = Object.entries(optional).filter(([, value]) => value !== undefined);
   return {
     job,
@@ -102,7 +120,10 @@ function renderResult(result: RunResult, before: RunResult | undefined, context:
   const { job, outcome, durationMs, report } = result;
   const color = outcome === 'ok' ? colors.green : outcome === 'failed' ? colors.red : colors.yellow;
   const lines = [`${colors.bold(job)}  ${color(outcome)}  ${(durationMs / 1000).toFixed(2)} s`];
-  const { observed, removed, removedSessions, swept, purged, trash, kept } = report;
+  const { observed, removed, removedSessions, swept, purged, trash, kept, malformedIds, reconciled, shielded } = report;
+  if (reconciled !== undefined) {
+    lines.push(`  of a killed run: ${reconciled.undone} put back, ${reconciled.completed} completed`);
+  }
   if (observed !== undefined) {
     const orphans = observed.orphans > 0 ? ` (${observed.orphans} without a transcript)` : '';
     lines.push(`  found      ${formatAmount(observed)}${orphans}`);
@@ -118,7 +139,14 @@ function renderResult(result: RunResult, before: RunResult | undefined, context:
   }
   if (purged !== undefined) lines.push(`  ${dryRun ? 'would go' : 'purged  '}   ${formatAmount(purged)}`);
   if (kept !== undefined && Object.keys(kept).length > 0) lines.push(`  kept       ${formatReasons(kept)}`);
+  if (shielded !== undefined)
+    lines.push(`  shielded   ${formatCount(shielded, 'live session')} from Claude's own clean-up`);
   if (trash !== undefined) lines.push(`  in trash   ${formatAmount(trash)}`);
+  for (const [source, count] of Object.entries(malformedIds ?? {})) {
+    lines.push(
+      `  ${colors.yellow('beware')}     ${formatCount(count, 'entry', 'entries')} of ${source} name no session, and so protect none`,
+    );
+  }
   const isAsBefore = result.failure !== undefined && result.failure.message === before?.failure?.message;
   for (const { kind, message } of shownFaults(result)) {
     lines.push(`  ${colors.red(kind)}: ${isAsBefore ? 'as above' : message}`);

@@ -6,6 +6,7 @@ import { openResumeMap, openResumeMapForReading } from '../sessions/open-sources
 import { checkedKey } from '../sessions/resume-map/keys.ts';
 import type { ResumeMap, ResumeRow } from '../sessions/resume-map/resume-map.ts';
 import { isStale } from '../sessions/resume-map/row-age.ts';
+import { escapeControls, shownValue } from '../shown-text.ts';
 import type { CommandContext } from './program.ts';
 import { parseSessionIds } from './session-ids.ts';
 import { formatAge, formatCount, renderTable } from './terminal.ts';
@@ -71,7 +72,7 @@ async function changeMap(
   const map = openResumeMap(resolved.config, systemClock);
   try {
     const { text, document } = await change(map);
-    io.stdout.write(json ? `${JSON.stringify(document)}\n` : `${text}\n`);
+    io.stdout.write(json ? `${JSON.stringify(document)}\n` : `${escapeControls(text)}\n`);
     return EXIT_CODES.ok;
   } finally {
     await map.close();
@@ -107,5 +108,5 @@ function isStaleRow({ resolved }: CommandContext, row: ResumeRow): boolean {
 }
 
 function notThere(key: string): OperatingError {
-  return new OperatingError('bad-data', `session ${JSON.stringify(key)}: there is no such key in the resume map`);
+  return new OperatingError('bad-data', `session ${shownValue(key)}: there is no such key in the resume map`);
 }

@@ -4,7 +4,7 @@ import { formatBytes } from '../byte-size.ts';
 import { systemClock } from '../clock.ts';
 import { JOB_NAMES, type JobName, type ProjectUse, type SessionUse } from '../jobs/job.ts';
 import { type FinishedRun, Ledger } from '../ledger/ledger.ts';
-import type { RunResult } from '../run-job.ts';
+import { type RunResult, shownFaults } from '../run-job.ts';
 import { Schedule, scheduleSettings } from '../schedule.ts';
 import type { CommandContext } from './program.ts';
 import { exitCodeOf, runJobs, toDocument } from './run-now.ts';
@@ -86,7 +86,7 @@ function renderStatus(jobs: readonly JobStatus[], prune: RunResult, context: Com
   if (projects.length > 0) blocks.push(renderProjects(projects, nowMs, colors));
   if (largest.length > 0) blocks.push(renderUses('Largest sessions', largest, nowMs, colors));
   if (oldest.length > 0) blocks.push(renderUses('Longest unused', oldest, nowMs, colors));
-  for (const { kind, message } of prune.report.faults) blocks.push(`${colors.yellow(kind)}: ${message}`);
+  for (const { kind, message } of shownFaults(prune)) blocks.push(`${colors.yellow(kind)}: ${message}`);
   return blocks.join('\n\n');
 }
 

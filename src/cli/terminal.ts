@@ -6,6 +6,7 @@ import pc from 'picocolors';
 import { formatBytes } from '../byte-size.ts';
 import { formatDurationRounded } from '../duration.ts';
 import type { JobProgress } from '../jobs/job.ts';
+import { escapeControls } from '../shown-text.ts';
 
 /** The part of a stream that output needs; `process.stdout` has this shape. */
 export interface OutputStream {
@@ -51,7 +52,7 @@ export function renderTable(
       middle: '',
     },
   });
-  for (const row of rows) table.push([...row]);
+  for (const row of rows) table.push(row.map(escapeControls));
   return table
     .toString()
     .split('\n')

@@ -2,21 +2,32 @@
 
 import { formatBytes } from '../byte-size.ts';
 import { systemClock } from '../clock.ts';
-import { EXIT_CODES, errorMessage, OperatingError } from '../errors.ts';
+import { type ErrorKind, EXIT_CODES, errorMessage, OperatingError, systemError } from '../errors.ts';
 import { lockClaudeDirs, openClaudeDirs } from '../job-thread/compose-job.ts';
 import { KeepList } from '../sessions/live-sources/keep-list.ts';
+import { readRunning } from '../sessions/live-sources/running-processes.ts';
 import type { SessionId } from '../sessions/session-id.ts';
+import { shownText } from '../shown-text.ts';
 import { displayName } from '../transcripts/byte-name.ts';
 import type { ClaudeDir } from '../transcripts/claude-dir.ts';
-import { Trash, type TrashedSession } from '../transcripts/trash/trash.ts';
+import type { DirLock } from '../transcripts/dir-lock.ts';
+import { StoredSessions } from '../transcripts/entry-store/stored-sessions.ts';
+import { notInTrash, Trash, type TrashedSession } from '../transcripts/trash/trash.ts';
 import type { CommandContext } from './program.ts';
 import { exitCodeOf, renderResults, runJobs, toDocument } from './run-now.ts';
 import { parseSessionIds } from './session-ids.ts';
 import { formatAge, formatAmount, formatTime, renderTable } from './terminal.ts';
 
+/** Trash runs that cannot be read are named up to here, and counted beyond it. */
+const UNREADABLE_SHOWN = 20;
+
 interface ListedSession {
-  readonly claudeDir: string;
-  readonly session: TrashedSession;
+  /** The Claude directory or the session store that it was in. */
+  readonly place: string;
+  readonly session: Pick<
+    TrashedSession,
+    'sessionId' | 'state' | 'reason' | 'files' | 'bytes' | 'newestMtimeMs' | 'trashedAtMs'
+  > & { readonly project: string | undefined };
 }
 
 export async function listTrash(context: CommandContext): Promise<number> {
@@ -27,7 +38,9 @@ export async function listTrash(context: CommandContext): Promise<number> {
   if (json) io.stdout.write(`${JSON.stringify({ sessions: listed.map((one) => toListing(one, keepMs)) })}\n`);
   else if (listed.length === 0) io.stdout.write('The trash is empty.\n');
   else io.stdout.write(`${renderListing(listed, keepMs, colors)}\n`);
-  for (const fault of unreadable) io.stderr.write(`claude-session-sweeper: ${fault}\n`);
+  const more = unreadable.length - UNREADABLE_SHOWN;
+  const told = more > 0 ? [...unreadable.slice(0, UNREADABLE_SHOWN), `and ${more} more trash runs`] : unreadable;
+  for (const fault of told) io.stderr.write(`claude-session-sweeper: ${shownText(fault)}\n`);
   return unreadable.length === 0 ? EXIT_CODES.ok : EXIT_CODES.io;
 }
 
@@ -36,27 +49,58 @@ function readTrash(context: CommandContext): { readonly listed: ListedSession[];
   const unreadable: string[] = [];
   eachTrash(context, (trash, claudeDir) => {
     const { sessions, unreadableRuns } = trash.contents();
-    for (const session of sessions) listed.push({ claudeDir: claudeDir.path, session });
+    for (const session of sessions) listed.push({ place: claudeDir.path, session });
     for (const { run, code } of unreadableRuns) unreadable.push(`${claudeDir.path}: trash run ${run}: ${code}`);
   });
+  eachStore(context, 'read', (store) => {
+    for (const session of store.trashed()) {
+      const { projectKey, lastUsedAtMs } = session;
+      const asInTrash = { state: 'trashed', project: projectKey, files: 0, newestMtimeMs: lastUsedAtMs } as const;
+      listed.push({ place: store.path, session: { ...session, ...asInTrash } });
+    }
+  });
   return { listed, unreadable };
+}
+
+export interface RestoreOptions {
+  readonly pins: boolean;
+  /** Where the old place is taken, older and newer part become one transcript. */
+  readonly joins: boolean;
+}
+
+interface RestoreResult {
+  readonly sessionId: SessionId;
+  readonly restored: boolean;
+  readonly joined?: true;
+  readonly project?: string;
+  /** Paths that stay in the trash, since newer files have their names. */
+  readonly left?: readonly string[];
+  readonly error?: string;
 }
 
 /** Each session for itself: one that cannot come back does not hold up the others. */
 export async function restoreFromTrash(
   context: CommandContext,
   args: readonly string[],
-  pins: boolean,
+  { pins, joins }: RestoreOptions,
 ): Promise<number> {
   const ids = parseSessionIds(args);
   const { io, json, resolved } = context;
-  const results: { sessionId: SessionId; restored: boolean; project?: string; error?: string }[] = [];
+  const results: RestoreResult[] = [];
+  const kinds = new Set<ErrorKind>();
   // For ids that are nowhere in the trash, not even a lock is taken.
-  if (!ids.some((id) => isMentioned(context, id))) throw notInTrash(ids);
+  const mentioned = eachTrash(context, (trash) => trash.mentioned());
+  const hidden = new Set(eachStore(context, 'read', (store) => store.trashed().map((one) => one.sessionId)).flat());
+  if (!ids.some((id) => hidden.has(id) || mentioned.some(({ sessionIds }) => sessionIds.has(id)))) {
+    throw notInTrash(
+      ids,
+      mentioned.flatMap(({ unreadableRuns }) => unreadableRuns),
+    );
+  }
   const lock = lockClaudeDirs(resolved.config);
   try {
     // What a killed restore had begun is through by this alone.
-    const finished = reconcileAll(context);
+    const finished = reconcileAll(context, lock);
     for (const sessionId of ids) {
       try {
         // Pinned first: between the two, a prune could take it again.
@@ -65,14 +109,10 @@ export async function restoreFromTrash(
           results.push({ sessionId, restored: true });
           continue;
         }
-        const { project } = restoreOne(context, sessionId);
-        results.push({
-          sessionId,
-          restored: true,
-          ...(project === undefined ? {} : { project: displayName(project) }),
-        });
+        results.push(restoreOne(context, sessionId, joins, lock));
       } catch (error) {
         if (!(error instanceof OperatingError)) throw error;
+        kinds.add(error.kind);
         results.push({ sessionId, restored: false, error: errorMessage(error) });
       }
     }
@@ -81,7 +121,9 @@ export async function restoreFromTrash(
   }
   if (json) io.stdout.write(`${JSON.stringify({ sessions: results })}\n`);
   else tellRestored(context, results, pins);
-  return results.every((result) => result.restored) ? EXIT_CODES.ok : EXIT_CODES['bad-data'];
+  if (kinds.size === 0) return EXIT_CODES.ok;
+  // A failing disk weighs more than an id that is not there: after it, trying again makes sense.
+  return kinds.size === 1 && kinds.has('bad-data') ? EXIT_CODES['bad-data'] : EXIT_CODES.io;
 }
 
 export async function purgeTrash(context: CommandContext): Promise<number> {
@@ -93,73 +135,106 @@ export async function purgeTrash(context: CommandContext): Promise<number> {
   return exitCodeOf(results, io.shutdown.aborted);
 }
 
-function isMentioned(context: CommandContext, sessionId: SessionId): boolean {
-  return eachTrash(context, (trash) => trash.mentioned().sessionIds.has(sessionId)).includes(true);
-}
-
 /** @returns the sessions whose restore this has finished */
-function reconcileAll(context: CommandContext): ReadonlySet<SessionId> {
-  return new Set(eachTrash(context, (trash) => trash.reconcile(systemClock.now()).restored).flat());
+function reconcileAll(context: CommandContext, lock: DirLock): ReadonlySet<SessionId> {
+  return new Set(eachTrash(context, (trash) => trash.reconcile(systemClock.now()).restored, lock).flat());
 }
 
-function restoreOne(context: CommandContext, sessionId: SessionId): TrashedSession {
-  let restored: TrashedSession | undefined;
-  eachTrash(context, (trash) => {
-    const isHere = trash.contents().sessions.some((session) => session.sessionId === sessionId);
-    if (isHere) restored ??= trash.restore(sessionId, systemClock.now());
+function restoreOne(context: CommandContext, sessionId: SessionId, joins: boolean, lock: DirLock): RestoreResult {
+  let result: RestoreResult | undefined;
+  const restore = (trash: Trash, claudeDir: ClaudeDir) => {
+    const { sessions, unreadableRuns } = trash.contents();
+    const session = sessions.find((one) => one.sessionId === sessionId && one.state !== 'joined');
+    if (session === undefined || result !== undefined) return unreadableRuns;
+    const project = session.project === undefined ? {} : { project: displayName(session.project) };
+    if (!joins || !trash.isRecreated(session)) {
+      trash.restore(sessionId, systemClock.now());
+      result = { sessionId, restored: true, ...project };
+      return unreadableRuns;
+    }
+    refuseRunning(claudeDir, sessionId);
+    const { left } = trash.join(sessionId, systemClock.now());
+    result = { sessionId, restored: true, joined: true, ...project, ...(left.length > 0 ? { left } : {}) };
+    return unreadableRuns;
+  };
+  const unreadable = eachTrash(context, restore, lock).flat();
+  result ??= restoreInStore(context, sessionId);
+  if (result === undefined) throw notInTrash([sessionId], unreadable);
+  return result;
+}
+
+function restoreInStore(context: CommandContext, sessionId: SessionId): RestoreResult | undefined {
+  const restored = eachStore(context, 'write', (store): RestoreResult | undefined => {
+    const session = store.trashed().find((one) => one.sessionId === sessionId);
+    if (session === undefined || !store.restore(session)) return undefined;
+    return { sessionId, restored: true, project: displayName(session.projectKey) };
   });
-  if (restored === undefined) throw notInTrash([sessionId]);
-  return restored;
+  return restored.find((result) => result !== undefined);
 }
 
-/** Uses the trash of every Claude directory that has one. */
-function eachTrash<T>(context: CommandContext, use: (trash: Trash, claudeDir: ClaudeDir) => T): T[] {
+function eachStore<T>({ resolved }: CommandContext, mode: 'read' | 'write', use: (store: StoredSessions) => T): T[] {
+  return resolved.config['sessions.store'].map((path) => {
+    const store = mode === 'read' ? StoredSessions.openForReading(path) : StoredSessions.open(path);
+    try {
+      return use(store);
+    } finally {
+      store.close();
+    }
+  });
+}
+
+/** Whoever writes to the transcript while it is put together could write past it. */
+function refuseRunning(claudeDir: ClaudeDir, sessionId: SessionId): void {
+  if (!readRunning(claudeDir.root, claudeDir.path).ids.has(sessionId)) return;
+  throw new OperatingError('bad-data', `join ${sessionId}: a process is at work on it; end it first`);
+}
+
+/** Uses the trash of every Claude directory that has one. @param lock needed where anything is changed */
+function eachTrash<T>(context: CommandContext, use: (trash: Trash, claudeDir: ClaudeDir) => T, lock?: DirLock): T[] {
   const results: T[] = [];
-  withClaudeDirs(context, (claudeDir) => {
+  const useTrash = (claudeDir: ClaudeDir) => {
     const trash = Trash.openIfThere(claudeDir);
     if (trash === undefined) return;
     try {
       results.push(use(trash, claudeDir));
+    } catch (error) {
+      throw systemError(`work in the trash of ${displayName(claudeDir.path)}`, error);
     } finally {
       trash.close();
     }
-  });
+  };
+  withClaudeDirs(context, useTrash, lock);
   return results;
 }
 
-function notInTrash(ids: readonly SessionId[]): OperatingError {
-  return new OperatingError('bad-data', `restore ${ids.join(', ')}: not in the trash`);
-}
-
-function tellRestored(
-  { io }: CommandContext,
-  results: readonly { sessionId: SessionId; restored: boolean; error?: string }[],
-  pins: boolean,
-): void {
-  for (const { sessionId, restored, error } of results) {
-    if (restored) io.stdout.write(`${sessionId} restored${pins ? ' and pinned' : ''}\n`);
-    else io.stderr.write(`claude-session-sweeper: ${error}\n`);
+function tellRestored({ io }: CommandContext, results: readonly RestoreResult[], pins: boolean): void {
+  for (const { sessionId, restored, joined, left, error } of results) {
+    const done = joined ? 'joined with what was written since' : 'restored';
+    if (restored) io.stdout.write(`${sessionId} ${done}${pins ? ' and pinned' : ''}\n`);
+    for (const path of left ?? []) io.stdout.write(`  ${path} stays in the trash: a newer one has its name\n`);
+    if (!restored) io.stderr.write(`claude-session-sweeper: ${error}\n`);
   }
-  if (!pins && results.some((result) => result.restored)) {
+  if (!pins && results.some(({ restored, joined }) => restored && !joined)) {
     io.stdout.write('It is as old as before: the next prune takes it again, unless you pin or resume it.\n');
   }
 }
 
-function withClaudeDirs({ resolved }: CommandContext, use: (claudeDir: ClaudeDir) => void): void {
+function withClaudeDirs({ resolved }: CommandContext, use: (claudeDir: ClaudeDir) => void, lock?: DirLock): void {
   const opened: ClaudeDir[] = [];
   try {
-    openClaudeDirs(resolved.config, (claudeDir) => opened.push(claudeDir));
+    openClaudeDirs(resolved.config, (claudeDir) => opened.push(claudeDir), lock?.directories);
     for (const claudeDir of opened) use(claudeDir);
   } finally {
     for (const claudeDir of opened) claudeDir.close();
   }
 }
 
-function toListing({ claudeDir, session }: ListedSession, keepMs: number): object {
-  const { sessionId, project, reason, files, bytes, newestMtimeMs, trashedAtMs } = session;
+function toListing({ place, session }: ListedSession, keepMs: number): object {
+  const { sessionId, project, state, files, bytes, newestMtimeMs, trashedAtMs } = session;
+  const reason = state === 'joined' ? state : session.reason;
   return {
     sessionId,
-    claudeDir,
+    claudeDir: place,
     project: project === undefined ? null : displayName(project),
     reason,
     files,
@@ -176,7 +251,7 @@ function renderListing(listed: readonly ListedSession[], keepMs: number, colors:
     const purgeableMs = session.trashedAtMs + keepMs;
     return [
       session.sessionId,
-      session.reason,
+      session.state === 'joined' ? 'joined' : session.reason,
       formatAge(session.trashedAtMs, nowMs),
       purgeableMs > nowMs ? `after ${formatTime(purgeableMs)}` : 'due',
       formatBytes(session.bytes),

@@ -1,10 +1,11 @@
 /** Raw values from flags, environment, file and defaults to one frozen Config, or a ConfigError that lists every fault. */
 
-import { existsSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { distance } from 'fastest-levenshtein';
 import { parseDocument } from 'yaml';
 import { ConfigError, errorMessage } from '../errors.ts';
+import { shownValue } from '../shown-text.ts';
 import {
   ENVIRONMENT_PREFIX,
   flagOf,
@@ -42,8 +43,26 @@ export interface ConfigSources extends Surroundings {
 /** The variable that names the configuration file; it is no setting of the file itself. */
 export const CONFIG_FILE_VARIABLE = `${ENVIRONMENT_PREFIX}CONFIG`;
 
+/** All that the four layers say, with every fault that they have. */
+export interface CollectedConfig {
+  readonly settings: Readonly<Partial<Settings>>;
+  readonly origins: Readonly<Record<SettingPath, Origin>>;
+  readonly faults: readonly string[];
+}
+
 /** @throws ConfigError naming every unknown key (with the nearest known one) and every value that means nothing */
 export function resolveConfig(sources: ConfigSources): ResolvedConfig {
+  return concludeConfig(collectConfig(sources));
+}
+
+/** @throws ConfigError where there are faults */
+export function concludeConfig({ settings, origins, faults }: CollectedConfig): ResolvedConfig {
+  if (faults.length > 0) throw new ConfigError(faults);
+  const config = frozen({ ...(settings as Settings), ownsSessionsDb: origins['sessions.db'] === 'default' });
+  return { config, origins };
+}
+
+export function collectConfig(sources: ConfigSources): CollectedConfig {
   const faults: string[] = [];
   const table = settingTable(sources);
   const layers: readonly (readonly [Origin, ReadonlyMap<string, unknown>, (path: string) => string])[] = [
@@ -60,12 +79,13 @@ export function resolveConfig(sources: ConfigSources): ResolvedConfig {
     settings[path] =
       layer === undefined ? setting.defaultValue(sources) : parse(setting, layer[1].get(path), layer[2](path), faults);
   }
-  const ownsSessionsDb = origins['sessions.db'] === 'default';
-  if (ownsSessionsDb) settings['sessions.db'] = `${settings.stateDir}/sessions.db`;
-  if (faults.length === 0) crossCheck(settings as unknown as Settings, sources, faults);
-  if (faults.length > 0) throw new ConfigError(faults);
-  const config = frozen({ ...(settings as unknown as Settings), ownsSessionsDb });
-  return { config, origins: origins as Record<SettingPath, Origin> };
+  if (origins['sessions.db'] === 'default') settings['sessions.db'] = sessionsDbIn(settings.stateDir);
+  crossCheck(settings, sources, faults);
+  return { settings, origins: origins as Record<SettingPath, Origin>, faults };
+}
+
+function sessionsDbIn(stateDir: unknown): string | undefined {
+  return stateDir === undefined ? undefined : `${stateDir}/sessions.db`;
 }
 
 /** All the way down. */
@@ -81,7 +101,7 @@ function parse(setting: Setting<unknown>, value: unknown, name: string, faults: 
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   const where = issue?.path.length ? ` at ${issue.path.join('.')}` : '';
-  faults.push(`${name}: ${JSON.stringify(value)}${where}: ${issue?.message ?? 'not understood'}`);
+  faults.push(`${name}: ${shownValue(value)}${where}: ${issue?.message ?? 'not understood'}`);
   return undefined;
 }
 
@@ -101,9 +121,13 @@ function fileLayer(file: ConfigSources['file'], faults: string[]): Map<string, u
   const layer = new Map<string, unknown>();
   if (file === undefined) return layer;
   // Every scalar stays the text that it is: what 0x10 or 1e3 mean is not for YAML to say.
-  const document = parseDocument(file.text, { uniqueKeys: true, schema: 'failsafe' });
-  for (const error of document.errors) faults.push(`${file.path}: ${error.message.split('\n')[0]}`);
-  if (document.errors.length > 0) return layer;
+  const document = parseDocument(file.text, { uniqueKeys: true, schema: 'failsafe', logLevel: 'error' });
+  const [error] = document.errors;
+  if (error !== undefined) {
+    // What follows the first is mostly its echo.
+    faults.push(`${file.path}: ${error.message.split('\n')[0]}`);
+    return layer;
+  }
   let content: unknown;
   try {
     content = document.toJS({ maxAliasCount: 0 });
@@ -148,37 +172,54 @@ export function nearest(word: string, known: readonly string[]): string {
 /** Timers count milliseconds in 31 bits; beyond that they fire at once. */
 const TIMER_MAX_MS = 24 * 86_400_000;
 
-/** What is wrong with values that are right one by one. */
-function crossCheck(settings: Settings, sources: ConfigSources, faults: string[]): void {
-  if (settings.minAge < MIN_AGE_FLOOR_MS) {
-    faults.push(`minAge: ${showAge(settings.minAge)} is less than ${showAge(MIN_AGE_FLOOR_MS)}`);
-  }
-  if (!isAbsolute(settings.stateDir) || settings.stateDir.split('/').includes('..')) {
-    faults.push(`CLAUDE_HOOKS_STATE_DIR: ${JSON.stringify(settings.stateDir)}: expected an absolute path without '..'`);
-    return;
+/** What is wrong with values that are right one by one; those that are not have been told, and are undefined here. */
+function crossCheck(settings: Partial<Settings>, sources: ConfigSources, faults: string[]): void {
+  const { minAge, stateDir, claudeDir = [] } = settings;
+  if (minAge !== undefined && minAge < MIN_AGE_FLOOR_MS) {
+    faults.push(`minAge: ${showAge(minAge)} is less than ${showAge(MIN_AGE_FLOOR_MS)}`);
   }
   for (const path of ['runDeadline', 'schedule.jitter'] as const) {
-    if (settings[path] > TIMER_MAX_MS)
-      faults.push(`${path}: ${showAge(settings[path])} is more than ${showAge(TIMER_MAX_MS)}`);
+    const durationMs = settings[path];
+    if (durationMs !== undefined && durationMs > TIMER_MAX_MS)
+      faults.push(`${path}: ${showAge(durationMs)} is more than ${showAge(TIMER_MAX_MS)}`);
   }
-  const relative = settings.claudeDir.find((path) => !isAbsolute(path) || path.split('/').includes('..'));
-  if (relative !== undefined) {
-    faults.push(`CLAUDE_CONFIG_DIR: ${JSON.stringify(relative)}: expected an absolute path without '..'`);
-    return;
+  const { CLAUDE_HOOKS_STATE_DIR, CLAUDE_CONFIG_DIR, XDG_STATE_HOME } = sources.environment;
+  const stateOrigin = CLAUDE_HOOKS_STATE_DIR ? 'CLAUDE_HOOKS_STATE_DIR' : XDG_STATE_HOME ? 'XDG_STATE_HOME' : 'HOME';
+  const claudeOrigin = CLAUDE_CONFIG_DIR ? 'CLAUDE_CONFIG_DIR' : 'HOME';
+  const refused = [
+    ...[stateDir].filter(isRelative).map((path) => [stateOrigin, path]),
+    ...claudeDir.filter(isRelative).map((path) => [claudeOrigin, path]),
+  ];
+  for (const [origin, path] of refused) {
+    faults.push(`${origin}: ${shownValue(path)}: expected an absolute path without '..'`);
   }
-  const claudeDirs = settings.claudeDir.map(realPath);
+  if (refused.length === 0) crossCheckPlaces(settings, sources, faults);
+}
+
+/** Only what the surroundings gave can be it: the settings refuse it themselves. */
+function isRelative(path: string | undefined): boolean {
+  return path !== undefined && (!isAbsolute(path) || path.split('/').includes('..'));
+}
+
+function crossCheckPlaces(settings: Partial<Settings>, sources: ConfigSources, faults: string[]): void {
+  const { stateDir, claudeDir = [], 'sessions.store': stores = [], 'sessions.db': resumeMap } = settings;
+  if (resumeMap !== undefined && stores.some((path) => realPath(path) === realPath(resumeMap))) {
+    faults.push(`sessions.store: ${resumeMap} is the resume map's own database; a store needs another`);
+  }
+  const claudeDirs = claudeDir.map(realPath);
   for (const [index, directory] of claudeDirs.entries()) {
     const other = claudeDirs.find((candidate, at) => at !== index && isWithin(directory, candidate));
     if (other !== undefined) faults.push(`claudeDir: ${directory} lies in ${other}, which is given too`);
-    const inside = (name: string, path: string) => {
-      if (isWithin(realPath(path), directory))
+    const inside = (name: string, path: string | undefined) => {
+      if (path !== undefined && isWithin(realPath(path), directory))
         faults.push(`${name}: ${path} must not lie in the Claude directory ${directory}`);
     };
-    inside('stateDir', settings.stateDir);
+    inside('stateDir', stateDir);
     inside('sessions.db', settings['sessions.db']);
-    if (sources.file !== undefined) inside('config file', sources.file.path);
-    if (isWithin(directory, realPath(settings.stateDir))) {
-      faults.push(`claudeDir: ${directory} must not lie in the state directory ${settings.stateDir}`);
+    for (const path of stores) inside('sessions.store', path);
+    inside('config file', sources.file?.path);
+    if (stateDir !== undefined && isWithin(directory, realPath(stateDir))) {
+      faults.push(`claudeDir: ${directory} must not lie in the state directory ${stateDir}`);
     }
   }
 }
@@ -189,7 +230,11 @@ function isWithin(path: string, directory: string): boolean {
 
 /** The real path as far as there is one, so that no symlink hides that one thing lies in another. */
 function realPath(path: string): string {
-  if (existsSync(path)) return realpathSync(path);
-  const parent = dirname(path);
-  return parent === path ? path : join(realPath(parent), basename(path));
+  try {
+    // The system's own: Node's looks at a component and then reads it as a link, and fails where it is swapped in between.
+    return realpathSync.native(path);
+  } catch {
+    const parent = dirname(path);
+    return parent === path ? path : join(realPath(parent), basename(path));
+  }
 }

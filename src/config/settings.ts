@@ -19,6 +19,7 @@ export interface Settings {
   claudeDir: readonly string[];
   stateDir: string;
   'sessions.db': string;
+  'sessions.store': readonly string[];
   'sessions.maxAge': values.Age;
   'sessions.onlyThisHost': boolean;
   'sessions.defaultForge': string;
@@ -26,6 +27,8 @@ export interface Settings {
   minAge: number;
   maxTotalBytes: number | 'off';
   keepLast: number;
+  keepNamed: boolean;
+  shield: boolean;
   projects: readonly values.ProjectOverride[];
   'trash.keep': number;
   'sweep.dangling': boolean;
@@ -87,6 +90,14 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
       defaultValue: () => '',
       show: String,
     },
+    'sessions.store': {
+      argument: 'FILE',
+      description: "SQLite database of the Agent SDK's session entries, pruned like a Claude directory; may be several",
+      defaultText: 'none',
+      schema: values.absolutePaths(home),
+      defaultValue: () => [],
+      show: (value) => value.join(':'),
+    },
     'sessions.maxAge': {
       argument: 'AGE',
       description: 'rows of the resume map unused for longer are swept',
@@ -141,6 +152,22 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
       defaultText: '`0`',
       schema: values.count,
       defaultValue: () => 0,
+      show: String,
+    },
+    keepNamed: {
+      argument: 'BOOL',
+      description: 'sessions that a person has given a title are kept too',
+      defaultText: '`false`',
+      schema: values.flag,
+      defaultValue: () => false,
+      show: String,
+    },
+    shield: {
+      argument: 'BOOL',
+      description: "keeps Claude's own clean-up from deleting live sessions, by making their files younger in time",
+      defaultText: '`false`',
+      schema: values.flag,
+      defaultValue: () => false,
       show: String,
     },
     projects: {

@@ -1,10 +1,12 @@
 /** What the text or the file's value of one setting means, or why it means nothing. No value is ever guessed. */
 
 import { isAbsolute, join, normalize } from 'node:path';
+import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { formatBytes, parseByteSize } from '../byte-size.ts';
 import { formatDurationExact, parseDurationMs } from '../duration.ts';
 import { LOG_LEVELS } from '../log.ts';
+import { escapeControls } from '../shown-text.ts';
 
 /** Milliseconds, or never. */
 export type Age = number | 'never';
@@ -62,8 +64,8 @@ export const flag = z.union(
 
 export const logLevel = z.enum(LOG_LEVELS, { error: `expected one of ${LOG_LEVELS.join(', ')}` });
 
-export const forgeName = text('expected a name without colons or white space', (value) =>
-  /^[^\s:]{1,100}$/.test(value) ? value : undefined,
+export const forgeName = text('expected a name without colons, white space or control characters', (value) =>
+  /^[^\s:]{1,100}$/.test(value) && escapeControls(value) === value ? value : undefined,
 );
 
 export const timeZone = text('expected a time zone such as Europe/Berlin', (value) => {
@@ -139,11 +141,15 @@ function jsonText<T>(schema: z.ZodType<T>) {
     .string()
     .transform((value, context) => {
       try {
-        return JSON.parse(value);
+        const parsed: unknown = JSON.parse(value);
+        // JSON.parse would let the last of two equal keys win in silence.
+        const [fault] = parseDocument(value, { uniqueKeys: true, schema: 'failsafe' }).errors;
+        if (fault?.code !== 'DUPLICATE_KEY') return parsed;
+        context.addIssue({ code: 'custom', message: 'a key is there twice' });
       } catch {
         context.addIssue({ code: 'custom', message: 'expected JSON' });
-        return z.NEVER;
       }
+      return z.NEVER;
     })
     .pipe(schema);
 }

@@ -2,6 +2,8 @@
 
 import { type Clock, systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
+import { OperatingError } from '../errors.ts';
+import type { PruneMemory } from '../jobs/guards.ts';
 import type { Job, JobContext, JobName, JobReport } from '../jobs/job.ts';
 import type { RemovalRecorder } from '../jobs/prune-transcripts/apply.ts';
 import { pruneTranscriptsJob } from '../jobs/prune-transcripts/index.ts';
@@ -12,15 +14,19 @@ import { Ledger } from '../ledger/ledger.ts';
 import { liveSources, openResumeMap, openResumeMapForReading } from '../sessions/open-sources.ts';
 import type { MaintainableResumeMap } from '../sessions/resume-map/resume-map.ts';
 import { SqliteResumeMap } from '../sessions/resume-map/sqlite.ts';
+import { isTaken } from '../sqlite/file-identity.ts';
 import { JOB_BUSY_TIMEOUT_MS } from '../sqlite/open.ts';
 import { requireAnchoring } from '../transcripts/anchored-dir.ts';
+import { displayName } from '../transcripts/byte-name.ts';
 import { ClaudeDir } from '../transcripts/claude-dir.ts';
-import { acquireDirLocks, type DirLock } from '../transcripts/dir-lock.ts';
+import { shortestCleanupPeriod } from '../transcripts/claude-settings.ts';
+import { acquireDirLocks, type DirLock, type LockedDirs } from '../transcripts/dir-lock.ts';
+import { StoredSessions } from '../transcripts/entry-store/stored-sessions.ts';
 import type { JobTask } from './messages.ts';
 
 /** Runs one job from opening to closing. @throws OperatingError */
 export async function runConfiguredJob(
-  { job: name, config, afterSweep, allowMassRemoval }: JobTask,
+  { job: name, config, afterSweep, allowMassRemoval, lockedDirs }: JobTask,
   context: JobContext,
   clock: Clock = systemClock,
 ): Promise<JobReport> {
@@ -30,7 +36,8 @@ export async function runConfiguredJob(
     return resource;
   };
   try {
-    const claudeDirs = openClaudeDirs(config, (claudeDir) => acquire(claudeDir, (opened) => opened.close()));
+    const onOpened = (claudeDir: ClaudeDir) => acquire(claudeDir, () => claudeDir.close());
+    const claudeDirs = openClaudeDirs(config, onOpened, lockedDirs);
     const openMap = () =>
       context.dryRun ? openResumeMapForReading(config, clock) : openResumeMap(config, clock, JOB_WAIT);
     let map = acquire(await openMap(), (opened) => opened.close());
@@ -38,18 +45,37 @@ export async function runConfiguredJob(
       const swept = await previewSwept(map, { config, claudeDirs, clock });
       if (swept !== undefined) map = acquire(swept, (opened) => opened.close());
     }
+    const mapIdentity = await identityOfOwnMap(config);
     const sources = liveSources(map, config, claudeDirs);
     const ledger = acquire(
       context.dryRun ? Ledger.openForReading(config.stateDir) : Ledger.open(config.stateDir, JOB_WAIT),
       (opened) => opened?.close(),
     );
+    const stores = config['sessions.store'].map((path) =>
+      acquire(context.dryRun ? StoredSessions.openForReading(path) : StoredSessions.open(path, JOB_WAIT), (opened) =>
+        opened.close(),
+      ),
+    );
     const recorder = context.dryRun || ledger === undefined ? NO_RECORDER : ledger;
-    const memory = allowMassRemoval ? undefined : ledger;
+    const memory = allowMassRemoval ? undefined : (ledger ?? NO_MEMORY);
     const jobs: Readonly<Record<JobName, () => Job>> = {
       'sweep-sessions': () => configuredSweep(map, { config, claudeDirs, clock }),
       'prune-transcripts': () =>
-        pruneTranscriptsJob({ claudeDirs, sources, policy: prunePolicy(config), recorder, memory, clock }),
-      'purge-trash': () => purgeTrashJob({ claudeDirs, sources, keepMs: config['trash.keep'], clock }),
+        pruneTranscriptsJob({
+          claudeDirs,
+          stores,
+          sources,
+          policy: prunePolicy(config),
+          keepNamed: config.keepNamed,
+          recorder,
+          memory,
+          mapIdentity,
+          shieldPeriodMs: config.shield ? shieldPeriodMs : undefined,
+          shieldMemory: ledger,
+          clock,
+        }),
+      'purge-trash': () =>
+        purgeTrashJob({ claudeDirs, stores, sources, keepMs: config['trash.keep'], memory, mapIdentity, clock }),
     };
     return await jobs[name]().run(context);
   } finally {
@@ -75,6 +101,18 @@ function configuredSweep(map: MaintainableResumeMap, { config, claudeDirs, clock
   });
 }
 
+/** Undefined for a host's own map, and for one that an older release has made. */
+async function identityOfOwnMap(config: Config): Promise<string | undefined> {
+  if (!config.ownsSessionsDb) return undefined;
+  if (!isTaken(config['sessions.db'])) return NOT_YET_MADE;
+  const map = SqliteResumeMap.openOwnForReading(config['sessions.db']);
+  try {
+    return await map.identity();
+  } finally {
+    await map.close();
+  }
+}
+
 /** The map as a sweep would leave it, in memory; undefined where it would leave it as it is, which saves the copy. */
 async function previewSwept(map: SqliteResumeMap, surroundings: Surroundings): Promise<SqliteResumeMap | undefined> {
   const context: JobContext = { dryRun: true, shouldStop: () => false, onProgress: () => undefined };
@@ -85,17 +123,35 @@ async function previewSwept(map: SqliteResumeMap, surroundings: Surroundings): P
   return copy;
 }
 
+/**
+ * @param locked the only directories that may be opened, where a lock has been taken
+ * @throws OperatingError (`unsafe-root`)
+ */
 export function openClaudeDirs(
   config: Pick<Config, 'claudeDir'>,
   onOpened: (claudeDir: ClaudeDir) => void,
+  locked?: LockedDirs,
 ): ClaudeDir[] {
   requireAnchoring();
   // In one order everywhere, so that two workers never wait for each other's locks.
   return config.claudeDir.toSorted().map((path) => {
     const claudeDir = ClaudeDir.open(path);
     onOpened(claudeDir);
+    if (locked !== undefined) refuseUnlocked(claudeDir, locked);
     return claudeDir;
   });
+}
+
+/** Undefined where Claude's clean-up is paused. */
+function shieldPeriodMs(claudeDir: string): number | undefined {
+  const { days } = shortestCleanupPeriod(claudeDir);
+  return days === 'paused' ? undefined : days * DAY_MS;
+}
+
+/** Between the lock and this, another directory may have been put under the name: in that one somebody else may be at work. */
+function refuseUnlocked({ path, root }: ClaudeDir, locked: LockedDirs): void {
+  if (locked.includes(root.identity)) return;
+  throw new OperatingError('unsafe-root', `open Claude directory ${displayName(path)}: it was exchanged meanwhile`);
 }
 
 /** Takes the lock of every Claude directory for one run. Opens them anew: it is on what stands under their names now. */
@@ -109,5 +165,10 @@ export function lockClaudeDirs(config: Pick<Config, 'claudeDir'>): DirLock {
   }
 }
 
+const DAY_MS = 86_400_000;
 const JOB_WAIT = { busyTimeoutMs: JOB_BUSY_TIMEOUT_MS };
+/** Of a dry run before the first run. */
+const NO_MEMORY: PruneMemory = { knownSessions: () => undefined, knownLiveIds: () => undefined };
+/** In a dry run: the map that the next run will make. */
+const NOT_YET_MADE = 'not yet made';
 const NO_RECORDER: RemovalRecorder = { recordRemovals() {} };

@@ -3,6 +3,7 @@
 import type { Config } from '../config/config.ts';
 import type { ErrorKind } from '../errors.ts';
 import type { JobName, JobProgress, JobReport } from '../jobs/job.ts';
+import type { LockedDirs } from '../transcripts/dir-lock.ts';
 
 /** Which job, by which configuration. */
 export interface JobTask {
@@ -12,10 +13,13 @@ export interface JobTask {
   readonly afterSweep: boolean;
   /** An operator has looked and says that most may go at once. */
   readonly allowMassRemoval: boolean;
+  /** The directories whose locks are held; undefined in a dry run. */
+  readonly lockedDirs: LockedDirs | undefined;
 }
 
 export interface ThreadTask extends JobTask {
   readonly dryRun: boolean;
+  readonly listsRemoved: boolean;
   /** One shared word: not 0 once the job is to stop. A thread that is busy reads no messages. */
   readonly stopWord: Int32Array;
 }

@@ -17,8 +17,9 @@ export function threadJob(name: JobName, config: Config): RunnableJob {
 
 async function runInThread(name: JobName, config: Config, request: RunRequest): Promise<JobReport> {
   const stopWord = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-  const { dryRun, afterSweep, allowMassRemoval } = request;
-  const task: ThreadTask = { job: name, config, dryRun, afterSweep, allowMassRemoval, stopWord };
+  const { dryRun, afterSweep, allowMassRemoval, listsRemoved, lockedDirs } = request;
+  const switches = { dryRun, afterSweep, allowMassRemoval, listsRemoved };
+  const task: ThreadTask = { job: name, config, ...switches, lockedDirs, stopWord };
   const worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: task });
   const ended = new AbortController();
   const requestStop = () => {

@@ -2,7 +2,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { errorKind, errorMessage } from '../errors.ts';
-import type { JobProgress } from '../jobs/job.ts';
+import type { JobProgress, JobReport } from '../jobs/job.ts';
 import { runConfiguredJob } from './compose-job.ts';
 import type { ThreadMessage, ThreadTask } from './messages.ts';
 
@@ -18,10 +18,14 @@ try {
     shouldStop: () => Atomics.load(task.stopWord, 0) !== 0,
     onProgress: rateLimited((progress) => post({ type: 'progress', progress })),
   });
-  post({ type: 'done', report });
+  post({ type: 'done', report: task.listsRemoved ? report : withoutRemoved(report) });
 } catch (error) {
   const stack = error instanceof Error ? error.stack : undefined;
   post({ type: 'failed', kind: errorKind(error), message: errorMessage(error), stack });
+}
+
+function withoutRemoved({ removedSessions: _, ...report }: JobReport): JobReport {
+  return report;
 }
 
 function rateLimited(report: (progress: JobProgress) => void): (progress: JobProgress) => void {

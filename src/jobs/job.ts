@@ -66,6 +66,12 @@ export interface JobReport {
   readonly trash?: { readonly sessions: number; readonly bytes: number };
   /** Ids by live source. */
   readonly liveIds?: Readonly<Record<string, number>>;
+  /** Entries of a live source that name no session, and so protect none; of sources that have any. */
+  readonly malformedIds?: Readonly<Record<string, number>>;
+  /** What an earlier run had left half-done when it was killed, by what has become of it; where there was any. */
+  readonly reconciled?: { readonly undone: number; readonly completed: number };
+  /** Live sessions whose files were made younger, so that Claude's own clean-up spares them; where there were any. */
+  readonly shielded?: number;
   /** What is on disk afterwards, by state (see the metrics). */
   readonly transcripts?: Readonly<Record<string, { readonly sessions: number; readonly bytes: number }>>;
   /** Ids that the next run may expect of a live source: this run's own work is no loss. */

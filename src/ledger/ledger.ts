@@ -1,16 +1,27 @@
 /** The worker's own record: runs, removals, and the figures that metrics show. Lost, it costs history and no session. */
 
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, renameSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import type { ClockMemory, ClockMemoryStore } from '../clock-guard.ts';
+import type { PruneMemory } from '../jobs/guards.ts';
 import type { JobName, JobReport, Outcome } from '../jobs/job.ts';
-import type { Removal, RemovalRecorder } from '../jobs/prune-transcripts/apply.ts';
-import type { PruneMemory } from '../jobs/prune-transcripts/guards.ts';
-import { migrate } from '../sqlite/migrate.ts';
-import { guarded, openDatabaseForReading, openOwnDatabase, type SqliteDatabase } from '../sqlite/open.ts';
+import type { RemovalRecord, RemovalRecorder } from '../jobs/prune-transcripts/apply.ts';
+import type { ShieldedTime, ShieldedTimes, ShieldMemory } from '../jobs/prune-transcripts/shield.ts';
+import type { SessionId } from '../sessions/session-id.ts';
+import { isTaken } from '../sqlite/file-identity.ts';
+import { checkVersion, migrate } from '../sqlite/migrate.ts';
+import {
+  CorruptError,
+  guarded,
+  openDatabaseForReading,
+  openOwnDatabase,
+  SIDE_FILES,
+  type SqliteDatabase,
+  withFileLock,
+} from '../sqlite/open.ts';
 import { Statements } from '../sqlite/statements.ts';
-import { displayName } from '../transcripts/byte-name.ts';
 import { FIGURES } from './figure-names.ts';
-import { LEDGER_MIGRATIONS, LEDGER_VERSION_TABLE } from './schema.ts';
+import { LEDGER_MIGRATIONS, LEDGER_TABLES, LEDGER_VERSION_TABLE } from './schema.ts';
 
 export interface FinishedRun {
   readonly job: JobName;
@@ -40,7 +51,7 @@ const RUNS_KEPT = 2_000;
 /** How long removals are kept: long after their trash is purged. */
 const REMOVALS_KEPT_MS = 400 * 86_400_000;
 
-export class Ledger implements RemovalRecorder, PruneMemory {
+export class Ledger implements RemovalRecorder, PruneMemory, ShieldMemory, ClockMemoryStore {
   readonly #database: SqliteDatabase;
   readonly #statements: Statements;
 
@@ -52,8 +63,15 @@ export class Ledger implements RemovalRecorder, PruneMemory {
   /** @throws OperatingError `bad-data`, `unavailable`, `io` */
   static open(stateDir: string, wait: { readonly busyTimeoutMs?: number } = {}): Ledger {
     const database = openOwnDatabase(ledgerPath(stateDir), prepare, wait);
+    return Ledger.#opened(database, () => prepare(database));
+  }
+
+  static #opened(database: SqliteDatabase, check: () => void): Ledger {
     try {
-      guarded(database.name, 'open', () => prepare(database));
+      guarded(database.name, 'open', () => {
+        check();
+        refuseIncomplete(database);
+      });
       return new Ledger(database);
     } catch (error) {
       database.close();
@@ -61,10 +79,48 @@ export class Ledger implements RemovalRecorder, PruneMemory {
     }
   }
 
+  /**
+   * Opens the ledger, or begins a new one where it is damaged: what lies in the trash is written into it by the next prune.
+   * @param onSetAside is told the name under which the damaged one is kept
+   * @throws OperatingError `bad-data` (from a newer release), `unavailable`, `io`
+   */
+  static openOrBegin(stateDir: string, onSetAside: (name: string) => void): Ledger {
+    try {
+      return Ledger.#openSound(stateDir);
+    } catch (error) {
+      if (!(error instanceof CorruptError)) throw error;
+    }
+    return withFileLock(join(stateDir, 'ledger.lock'), () => {
+      try {
+        // Another process may have begun a new one meanwhile.
+        return Ledger.#openSound(stateDir);
+      } catch (error) {
+        if (!(error instanceof CorruptError)) throw error;
+        onSetAside(setAside(ledgerPath(stateDir)));
+        return Ledger.open(stateDir);
+      }
+    });
+  }
+
+  static #openSound(stateDir: string): Ledger {
+    const ledger = Ledger.open(stateDir);
+    const database = ledger.#database;
+    try {
+      const verdict = guarded(database.name, 'check', () => database.pragma('quick_check(1)', { simple: true }));
+      if (verdict !== 'ok') throw new CorruptError(`check database ${database.name}: ${String(verdict)}`);
+      return ledger;
+    } catch (error) {
+      ledger.close();
+      throw error;
+    }
+  }
+
   /** Undefined where there is none yet; no byte on disk changes. */
   static openForReading(stateDir: string): Ledger | undefined {
     const path = ledgerPath(stateDir);
-    return existsSync(path) ? new Ledger(openDatabaseForReading(path)) : undefined;
+    if (!isTaken(path)) return undefined;
+    const database = openDatabaseForReading(path);
+    return Ledger.#opened(database, () => checkVersion(database, LEDGER_VERSION_TABLE, LEDGER_MIGRATIONS));
   }
 
   recordRun(run: RunRecord): void {
@@ -100,24 +156,55 @@ export class Ledger implements RemovalRecorder, PruneMemory {
     });
   }
 
-  recordRemovals(trashRun: string, removals: readonly Removal[], nowMs: number): void {
+  recordRemovals(removals: readonly RemovalRecord[]): void {
+    if (removals.length === 0) return;
     this.#write('record removals in', () => {
       const insert = this.#statements.get(
-        `INSERT INTO removals (session_id, trash_run, project, reason, files, bytes, newest_mtime, removed_at)
-         VALUES (@sessionId, @trashRun, @project, @reason, @files, @bytes, @newestMtimeMs, @nowMs)`,
+        `INSERT OR IGNORE INTO removals
+         (session_id, claude_dir, trash_run, project, reason, files, bytes, newest_mtime, removed_at)
+         VALUES (@sessionId, @claudeDir, @trashRun, @project, @reason, @files, @bytes, @newestMtimeMs, @removedAtMs)`,
       );
-      for (const { unit, reason } of removals) {
+      for (const removal of removals) {
         insert.run({
-          sessionId: unit.sessionId,
-          trashRun,
-          project: unit.project === undefined ? null : displayName(unit.project),
-          reason,
-          files: unit.files,
-          bytes: unit.bytes,
-          newestMtimeMs: Math.floor(unit.newestMtimeMs),
-          nowMs,
+          ...removal,
+          project: removal.project ?? null,
+          newestMtimeMs: Math.floor(removal.newestMtimeMs),
         });
       }
+    });
+  }
+
+  shieldedTimes(claudeDir: string): ShieldedTimes {
+    if (!this.#hasTable('shielded')) return new Map();
+    const rows = guarded(this.#database.name, 'read', () => {
+      return this.#statements
+        .get(
+          'SELECT session_id AS sessionId, used_at AS usedAtMs, set_to AS setToMs FROM shielded WHERE claude_dir = ?',
+        )
+        .all(claudeDir) as (ShieldedTime & { readonly sessionId: SessionId })[];
+    });
+    return new Map(rows.map(({ sessionId, ...time }) => [sessionId, time]));
+  }
+
+  recordShieldedTimes(claudeDir: string, times: ShieldedTimes): void {
+    this.#write('record true times in', () => {
+      this.#statements.get('DELETE FROM shielded WHERE claude_dir = ?').run(claudeDir);
+      const insert = this.#statements.get('INSERT INTO shielded VALUES (?, ?, ?, ?)');
+      for (const [sessionId, { usedAtMs, setToMs }] of times) insert.run(claudeDir, sessionId, usedAtMs, setToMs);
+    });
+  }
+
+  clockMemory(): ClockMemory | undefined {
+    if (!this.#hasTable('clock')) return undefined;
+    const memory = guarded(this.#database.name, 'read', () => {
+      return this.#statements.get('SELECT memory FROM clock WHERE id = 1').pluck().get();
+    });
+    return typeof memory === 'string' ? (JSON.parse(memory) as ClockMemory) : undefined;
+  }
+
+  recordClockMemory(memory: ClockMemory): void {
+    this.#write('record the time in', () => {
+      this.#statements.get('INSERT OR REPLACE INTO clock (id, memory) VALUES (1, ?)').run(JSON.stringify(memory));
     });
   }
 
@@ -152,6 +239,15 @@ export class Ledger implements RemovalRecorder, PruneMemory {
     this.#database.close();
   }
 
+  /** A ledger of an older release that is opened for reading lacks what is new. */
+  #hasTable(table: string): boolean {
+    return guarded(this.#database.name, 'read', () => {
+      return (
+        this.#statements.get(`SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?`).get(table) !== undefined
+      );
+    });
+  }
+
   #figure(name: string, label: string): number | undefined {
     return guarded(this.#database.name, 'read', () => {
       const value = this.#statements
@@ -182,6 +278,23 @@ function prepare(database: SqliteDatabase): void {
   migrate(database, LEDGER_VERSION_TABLE, LEDGER_MIGRATIONS);
 }
 
+/** @throws CorruptError where a table is gone: every run would fail by it, and not say why */
+function refuseIncomplete(database: SqliteDatabase): void {
+  const tables = database.prepare(`SELECT name FROM sqlite_schema WHERE type = 'table'`).pluck().all();
+  const missing = LEDGER_TABLES.filter((table) => !tables.includes(table));
+  if (missing.length === 0) return;
+  throw new CorruptError(`open ledger ${database.name}: it lacks the table ${missing.join(', ')}`);
+}
+
 function ledgerPath(stateDir: string): string {
   return join(stateDir, 'ledger.db');
+}
+
+/** Kept, since it may hold what the manifests of the trash do not: history. @returns its new name */
+function setAside(path: string): string {
+  const aside = `${path}.damaged-${new Date().toISOString().replace(/[-:]|\.\d+/g, '')}`;
+  guarded(path, 'set aside', () => {
+    for (const suffix of SIDE_FILES) if (existsSync(path + suffix)) renameSync(path + suffix, aside + suffix);
+  });
+  return basename(aside);
 }

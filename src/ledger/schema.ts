@@ -1,6 +1,7 @@
 /** The tables of the ledger. Each entry brings it one version further. Append; never edit. */
 
 export const LEDGER_VERSION_TABLE = 'versions';
+export const LEDGER_TABLES = ['runs', 'removals', 'metrics'];
 
 export const LEDGER_MIGRATIONS: readonly string[] = [
   `CREATE TABLE runs (
@@ -30,5 +31,18 @@ export const LEDGER_MIGRATIONS: readonly string[] = [
      label TEXT NOT NULL,
      value REAL NOT NULL,
      PRIMARY KEY (name, label)
+   ) WITHOUT ROWID;`,
+  `ALTER TABLE removals ADD COLUMN claude_dir TEXT;
+   CREATE UNIQUE INDEX removals_once ON removals (claude_dir, trash_run, session_id);
+   CREATE TABLE clock (
+     id INTEGER PRIMARY KEY CHECK (id = 1),
+     memory TEXT NOT NULL
+   );`,
+  `CREATE TABLE shielded (
+     claude_dir TEXT NOT NULL,
+     session_id TEXT NOT NULL,
+     used_at REAL NOT NULL,
+     set_to REAL NOT NULL,
+     PRIMARY KEY (claude_dir, session_id)
    ) WITHOUT ROWID;`,
 ];

@@ -1,9 +1,9 @@
 /** Opens the resume map and the live sources that the configuration names. */
 
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
+import { isTaken } from '../sqlite/file-identity.ts';
 import type { ClaudeDir } from '../transcripts/claude-dir.ts';
 import { KeepList } from './live-sources/keep-list.ts';
 import type { LiveSource } from './live-sources/live-source.ts';
@@ -25,9 +25,9 @@ export type MapSettings = Pick<
 export function openResumeMap(
   settings: MapSettings,
   clock: Clock,
-  wait: Pick<SqliteResumeMapOptions, 'busyTimeoutMs'> = {},
+  extra: Pick<SqliteResumeMapOptions, 'busyTimeoutMs' | 'transcripts'> = {},
 ): SqliteResumeMap {
-  const options: SqliteResumeMapOptions = { maxSessionAge: settings['sessions.maxAge'], clock, ...wait };
+  const options: SqliteResumeMapOptions = { maxSessionAge: settings['sessions.maxAge'], clock, ...extra };
   const path = settings['sessions.db'];
   if (!settings.ownsSessionsDb) return SqliteResumeMap.openExisting(path, options);
   const map = SqliteResumeMap.openOwn(path, options);
@@ -46,7 +46,7 @@ export async function openResumeMapForReading(settings: MapSettings, clock: Cloc
   const path = settings['sessions.db'];
   if (!settings.ownsSessionsDb) return SqliteResumeMap.openForReading(path, options);
   const pending = readSessionsJson(sessionsJsonPath(settings), settings['sessions.defaultForge']);
-  const onDisk = existsSync(path) ? SqliteResumeMap.openForReading(path, options) : undefined;
+  const onDisk = isTaken(path) ? SqliteResumeMap.openOwnForReading(path, options) : undefined;
   if (onDisk !== undefined && pending === undefined) return onDisk;
   try {
     return await SqliteResumeMap.preview(onDisk, pending, options);

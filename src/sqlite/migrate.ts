@@ -15,12 +15,7 @@ export function migrate(database: SqliteDatabase, versionTable: string, migratio
       `CREATE TABLE IF NOT EXISTS ${versionTable} (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL)`,
     );
     const applied = appliedVersion(database, versionTable);
-    if (applied > migrations.length) {
-      throw new OperatingError(
-        'bad-data',
-        `open database ${database.name}: its schema is version ${applied}, this release knows ${migrations.length} at the most`,
-      );
-    }
+    refuseNewer(database, applied, migrations.length);
     for (const [index, sql] of migrations.entries()) {
       if (index < applied) continue;
       database.exec(sql);
@@ -30,6 +25,22 @@ export function migrate(database: SqliteDatabase, versionTable: string, migratio
     }
   });
   apply.immediate();
+}
+
+/**
+ * For a database that is only read, which is not migrated: an older schema is left to the caller.
+ * @throws OperatingError (`bad-data`) where the schema comes from a newer release
+ */
+export function checkVersion(database: SqliteDatabase, versionTable: string, migrations: readonly string[]): void {
+  refuseNewer(database, appliedVersion(database, versionTable), migrations.length);
+}
+
+function refuseNewer(database: SqliteDatabase, applied: number, known: number): void {
+  if (applied <= known) return;
+  throw new OperatingError(
+    'bad-data',
+    `open database ${database.name}: its schema is version ${applied}, this release knows ${known} at the most`,
+  );
 }
 
 function appliedVersion(database: SqliteDatabase, versionTable: string): number {

@@ -12,6 +12,14 @@ export type SqliteStatement = Database.Statement<unknown[]>;
 /** Long enough for a busy host's transactions, short enough that a run is not held up for minutes. */
 export const BUSY_TIMEOUT_MS = 5_000;
 
+/** A file that should be a database and is damaged, or none. */
+export class CorruptError extends OperatingError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('bad-data', message, options);
+    this.name = 'CorruptError';
+  }
+}
+
 /**
  * For the threads of jobs: far below the grace that a thread is given to end, since a thread that is ended while SQLite waits brings the
  * whole process down. What is busy for longer is tried again with the next batch or the next run.
@@ -73,7 +81,7 @@ export function openOwnDatabase(
 
 /** Another container's process may take an unfinished file for abandoned; it does not do so again and again. */
 const CREATE_ATTEMPTS_MAX = 3;
-const SIDE_FILES = ['', '-wal', '-shm', '-journal'];
+export const SIDE_FILES = ['', '-wal', '-shm', '-journal'];
 
 function createOwnDatabase(path: string, initialise: (database: SqliteDatabase) => void, attempt: number): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
@@ -84,6 +92,7 @@ function createOwnDatabase(path: string, initialise: (database: SqliteDatabase) 
       database.pragma('journal_mode = WAL');
       database.pragma('synchronous = FULL');
       initialise(database);
+      writeBack(database);
     } finally {
       database.close();
     }
@@ -96,6 +105,15 @@ function createOwnDatabase(path: string, initialise: (database: SqliteDatabase) 
   } finally {
     for (const suffix of SIDE_FILES) rmSync(unfinished + suffix, { force: true });
   }
+}
+
+/**
+ * Brings everything from the WAL into the file, which alone gets the final name. Closing does so too, but is silent where it
+ * cannot, on a full disk for one: what is linked then is no database.
+ */
+function writeBack(database: SqliteDatabase): void {
+  const busy = database.pragma('wal_checkpoint(TRUNCATE)', { simple: true });
+  if (busy !== 0) throw new BusyError(`create database ${database.name}: another process reads it already`);
 }
 
 /** What a killed process left of a database that it was making. */
@@ -117,17 +135,13 @@ function refuseMissingOrEmpty(path: string): void {
   // What a symlink leads to counts here: SQLite follows it.
   const target = guarded(path, 'open', () => statSync(path, { throwIfNoEntry: false }));
   if (target?.isFile() && target.size < DATABASE_BYTES_MIN) {
-    throw new OperatingError(
-      'bad-data',
-      `open database ${path}: the file is empty or cut off, so it has been truncated`,
-    );
+    throw new CorruptError(`open database ${path}: the file is empty or cut off, so it has been truncated`);
   }
 }
 
 const KIND_BY_SQLITE_CODE: readonly (readonly [RegExp, ErrorKind])[] = [
-  [/^SQLITE_(NOTADB|CORRUPT|FORMAT)/, 'bad-data'],
   [/^SQLITE_(FULL|IOERR|READONLY)/, 'io'],
-  [/^SQLITE_(CANTOPEN|PERM|AUTH)/, 'unavailable'],
+  [/^SQLITE_(CANTOPEN|PERM|AUTH|PROTOCOL|NOLFS|NOMEM)/, 'unavailable'],
   [/^(ENOSPC|EROFS|EIO|EDQUOT)$/, 'io'],
   [/^E[A-Z]+$/, 'unavailable'],
 ];
@@ -143,15 +157,38 @@ export function guarded<T>(path: string, action: string, call: () => T): T {
 
 export function databaseError(path: string, action: string, error: unknown): unknown {
   if (error instanceof OperatingError) return error;
-  const code = errorCode(error) ?? '';
+  const code = errorCode(error) ?? (isDirectoryMissing(error) ? 'ENOENT' : '');
   const message = `${action} database ${path}: ${errorMessage(error)} (${code})`;
   if (isBusyCode(error)) return new BusyError(message, { cause: error });
+  if (/^SQLITE_(NOTADB|CORRUPT|FORMAT)/.test(code)) return new CorruptError(message, { cause: error });
   const kind = KIND_BY_SQLITE_CODE.find(([pattern]) => pattern.test(code))?.[1];
   if (kind === undefined) return error;
   return new OperatingError(kind, message, { cause: error });
 }
 
+/** better-sqlite3 looks for the directory itself, and takes one that has gone meanwhile for a mistake of its caller. */
+function isDirectoryMissing(error: unknown): boolean {
+  return error instanceof TypeError && error.message.endsWith('the directory does not exist');
+}
+
 /** SQLite's own answer that another holds the lock. */
 export function isBusyCode(error: unknown): boolean {
   return /^SQLITE_(BUSY|LOCKED)/.test(errorCode(error) ?? '');
+}
+
+/**
+ * Runs `act` while no other process does the same: under SQLite's lock on an empty file, which dies with its holder.
+ * @throws OperatingError where another holds it for longer than the busy timeout
+ */
+export function withFileLock<T>(path: string, act: () => T): T {
+  const lock = guarded(path, 'lock', () => new Database(path, { timeout: BUSY_TIMEOUT_MS }));
+  try {
+    guarded(path, 'lock', () => {
+      lock.pragma('journal_mode = MEMORY');
+      lock.exec('BEGIN EXCLUSIVE');
+    });
+    return act();
+  } finally {
+    lock.close();
+  }
 }

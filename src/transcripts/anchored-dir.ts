@@ -21,6 +21,7 @@ import {
   renameSync,
   rmdirSync,
   type Stats,
+  statfsSync,
   unlinkSync,
 } from 'node:fs';
 import { errorCode, OperatingError } from '../errors.ts';
@@ -38,8 +39,8 @@ export class AnchoredDir {
   readonly fd: number;
   readonly dev: number;
   readonly ino: number;
-  readonly uid: number;
-  readonly gid: number;
+  #uid: number;
+  #gid: number;
   /** Permission bits, as they were when it was opened. */
   readonly mode: number;
   readonly #prefix: string;
@@ -53,9 +54,17 @@ export class AnchoredDir {
     const stats = fstatSync(fd);
     this.dev = stats.dev;
     this.ino = stats.ino;
-    this.uid = stats.uid;
-    this.gid = stats.gid;
+    this.#uid = stats.uid;
+    this.#gid = stats.gid;
     this.mode = stats.mode;
+  }
+
+  get uid(): number {
+    return this.#uid;
+  }
+
+  get gid(): number {
+    return this.#gid;
   }
 
   /** Opens an absolute path whose last component is no symlink. @throws the system's error, e.g. ELOOP, ENOTDIR, ENOENT */
@@ -89,7 +98,12 @@ export class AnchoredDir {
 
   /** Makes this directory, or a file in it, `parent`'s owner's. */
   giveTo(parent: AnchoredDir, fd: number = this.fd): void {
-    if (fstatSync(fd).uid !== parent.uid) fchownSync(fd, parent.uid, parent.gid);
+    if (fstatSync(fd).uid === parent.uid) return;
+    fchownSync(fd, parent.uid, parent.gid);
+    if (fd !== this.fd) return;
+    // What is made in it from now on is given to the new owner too.
+    this.#uid = parent.uid;
+    this.#gid = parent.gid;
   }
 
   static #anchor(path: string | Buffer): AnchoredDir {
@@ -100,6 +114,11 @@ export class AnchoredDir {
       closeSync(fd);
       throw error;
     }
+  }
+
+  /** The same for whoever holds this very directory. */
+  get identity(): string {
+    return `${this.dev}:${this.ino}`;
   }
 
   entries(): DirEntry[] {
@@ -155,6 +174,12 @@ export class AnchoredDir {
   /** Makes the directory's own entries durable. */
   sync(): void {
     fsyncSync(this.fd);
+  }
+
+  /** Bytes that may still be written on its file system; undefined where that does not say. */
+  freeBytes(): number | undefined {
+    const { blocks, bavail, bsize } = statfsSync(this.#prefix);
+    return blocks === 0 ? undefined : bavail * bsize;
   }
 
   /** Where the held directory is right now, for messages and for finding mount points. */

@@ -1,5 +1,7 @@
 /** File names byte for byte: one Latin-1 character a byte, so that names which are no UTF-8 are handled exactly. */
 
+import { escapeControls } from '../shown-text.ts';
+
 declare const byteNameBrand: unique symbol;
 
 /** One component of a path. `Buffer.from(name, 'latin1')` gives its bytes. */
@@ -33,9 +35,5 @@ export function ownName(text: string): ByteName {
 export function displayName(name: string): string {
   const text = Buffer.from(name, 'latin1').toString('utf8');
   const exact = Buffer.from(text, 'utf8').toString('latin1') === name ? text : name;
-  return exact.replace(
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is escaped here.
-    /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return escapeControls(exact);
 }

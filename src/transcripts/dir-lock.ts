@@ -3,7 +3,7 @@
  * on an empty file in the directory. The kernel gives it back when the process is gone.
  */
 
-import { accessSync, closeSync, constants } from 'node:fs';
+import { accessSync, closeSync, constants, readdirSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { errorCode, OperatingError, operatingError } from '../errors.ts';
 import { isBusyCode, type SqliteDatabase } from '../sqlite/open.ts';
@@ -20,7 +20,11 @@ const LOCK_FILES: Readonly<Record<LockName, ByteName>> = {
   worker: ownName('worker.lock'),
 };
 
+/** Which directories are locked, as `AnchoredDir.identity` tells them, in the order of their names. */
+export type LockedDirs = readonly string[];
+
 export interface DirLock {
+  readonly directories: LockedDirs;
   release(): void;
 }
 
@@ -33,7 +37,7 @@ export function acquireDirLock(claudeDir: ClaudeDir, name: LockName): DirLock {
   try {
     const ours = claudeDir.root.openOrMakeChild(SWEEPER_DIRECTORY);
     try {
-      return lockFile(ours, LOCK_FILES[name]);
+      return { directories: [claudeDir.root.identity], release: lockFile(ours, LOCK_FILES[name]) };
     } finally {
       ours.close();
     }
@@ -46,7 +50,8 @@ export function acquireDirLock(claudeDir: ClaudeDir, name: LockName): DirLock {
   }
 }
 
-function lockFile(ours: AnchoredDir, file: ByteName): DirLock {
+/** @returns gives the lock back */
+function lockFile(ours: AnchoredDir, file: ByteName): () => void {
   makeFile(ours, file);
   // SQLite takes a path; it may neither make the file nor follow a link at its end, and nothing is ever written to it.
   const path = Buffer.from(`${ours.currentPath()}/${file}`, 'latin1').toString('utf8');
@@ -54,10 +59,11 @@ function lockFile(ours: AnchoredDir, file: ByteName): DirLock {
   accessSync(path, constants.W_OK);
   const database = new Database(path, { fileMustExist: true, timeout: 0 });
   try {
+    refuseRedirected(ours, file);
     // Keeps the lock's journal in memory: no second file comes and goes beside it.
     database.pragma('journal_mode = MEMORY');
     database.exec('BEGIN EXCLUSIVE');
-    return { release: () => releaseOnce(database) };
+    return () => releaseOnce(database);
   } catch (error) {
     database.close();
     throw error;
@@ -81,6 +87,19 @@ function makeFile(ours: AnchoredDir, file: ByteName): void {
   }
 }
 
+/**
+ * SQLite went by the path, and what stands on it may have been swapped in that moment. It touches a file with its first
+ * statement only; so this looks before, at the descriptors themselves, since opening any of them could give back a lock.
+ */
+function refuseRedirected(ours: AnchoredDir, file: ByteName): void {
+  const expected = ours.lstat(file);
+  const isOpen = readdirSync('/proc/self/fd').some((fd) => {
+    const opened = statSync(`/proc/self/fd/${fd}`, { throwIfNoEntry: false });
+    return opened !== undefined && opened.ino === expected?.ino && opened.dev === expected.dev;
+  });
+  if (!isOpen) throw new OperatingError('unsafe-root', `lock: ${file} was exchanged while it was opened`);
+}
+
 function releaseOnce(database: SqliteDatabase): void {
   if (database.open) database.close();
 }
@@ -97,5 +116,5 @@ export function acquireDirLocks(claudeDirs: readonly ClaudeDir[], name: LockName
     release();
     throw error;
   }
-  return { release };
+  return { directories: locks.flatMap((lock) => lock.directories), release };
 }

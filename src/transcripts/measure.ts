@@ -9,6 +9,9 @@ import type { Doubt, Measure, Part } from './unit.ts';
 /** Claude nests five deep; each level holds a descriptor while it is walked. */
 const DEPTH_MAX = 32;
 
+/** A symlink or a file stands where a directory was. */
+const REPLACED_CODES: ReadonlySet<string> = new Set(['ELOOP', 'ENOTDIR']);
+
 /** The Claude directory's facts that each file in it is held against. */
 export interface Surroundings {
   readonly dev: number;
@@ -47,6 +50,11 @@ export class Measurer implements Measure {
     this.#add(parent, part.name, part.kind, part.directory.join('/'), 0);
   }
 
+  /** What the system would not show; a name that is something else by now is none. */
+  get unreadable(): ReadFault | undefined {
+    return this.faults.find(({ code }) => !REPLACED_CODES.has(code));
+  }
+
   suspect(doubt: Doubt): void {
     this.doubt ??= doubt;
   }
@@ -68,7 +76,7 @@ export class Measurer implements Measure {
       const code = errorCode(error);
       if (code === undefined || isExhaustion(code)) throw error;
       if (code === 'ENOENT') return;
-      this.suspect(code === 'ELOOP' || code === 'ENOTDIR' ? 'unrecognised' : 'unreadable');
+      this.suspect(REPLACED_CODES.has(code) ? 'unrecognised' : 'unreadable');
       this.faults.push({ path, code });
     }
   }

@@ -105,6 +105,17 @@ const SAMPLES: { readonly [P in SettingPath]: Sample<Settings[P]> } = {
     ['50GiB', 50 * 2 ** 30],
     'off',
   ),
+  'sessions.store': {
+    flag: [
+      ['/srv/a.db', '~/b.db'],
+      ['/srv/a.db', '/home/ada/b.db'],
+    ],
+    environment: ['/srv/c.db:/srv/d.db', ['/srv/c.db', '/srv/d.db']],
+    file: [['/srv/e.db'], ['/srv/e.db']],
+    default: [],
+  },
+  keepNamed: booleanSample(false),
+  shield: booleanSample(false),
   keepLast: { flag: ['3', 3], environment: ['4', 4], file: [5, 5], default: 0 },
   projects: {
     flag: ['[{"match":"a*","maxAge":"7d"}]', [{ match: 'a*', maxAge: 7 * DAY_MS }]],
@@ -491,6 +502,48 @@ describe('every fault', () => {
     for (const part of expected) expect(faults).toContainEqual(expect.stringContaining(part));
     expect(faults).toHaveLength(expected.length);
     for (const fault of faults) expect(fault).not.toContain('\n');
+  });
+
+  it('is listed where a value means nothing and others do not go together', () => {
+    const faults = faultsOf({
+      flags: { maxAge: 'x', minAge: '1s', runDeadline: '25d', claudeDir: '/srv/a:/srv/a/b', stateDir: '/srv/a/state' },
+    });
+    const expected = [
+      /^--max-age: "x"/,
+      /^minAge: 1s/,
+      /^runDeadline: 25d/,
+      /lies in/,
+      /^stateDir: /,
+      /^sessions.db: /,
+    ];
+    for (const part of expected) expect(faults).toContainEqual(expect.stringMatching(part));
+    expect(faults).toHaveLength(expected.length);
+  });
+
+  it('names the variable that a default was made from', () => {
+    expect(faultsOf({ environment: { XDG_STATE_HOME: '/srv/../x' } })).toEqual([
+      expect.stringMatching(/^XDG_STATE_HOME/),
+    ]);
+    expect(faultsOf({ home: 'home', environment: { CLAUDE_CONFIG_DIR: '/srv/c' } })).toEqual([
+      expect.stringMatching(/^HOME/),
+    ]);
+  });
+
+  it('is a plain line without secrets, however long or strange the value', () => {
+    const values = ['postgres://bot:hunter2@db/x', `a\n\u001b[31m`, 'x'.repeat(100_000)];
+    for (const value of values) {
+      const [fault = ''] = faultsOf({ flags: { 'sessions.db': value } });
+      expect(fault).toMatch(/^--sessions-db: "[ -~…]{1,201}: expected an absolute path/);
+      expect(fault).not.toContain('hunter2');
+    }
+  });
+});
+
+describe('the list of projects as text', () => {
+  it('is refused where a key is there twice', () => {
+    expect(faultsOf({ flags: { projects: '[{"match":"a","match":"b"}]' } })).toEqual([
+      expect.stringContaining('--projects'),
+    ]);
   });
 });
 

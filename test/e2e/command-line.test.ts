@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
+import { canFreeze, freeze } from '../support/freeze.ts';
 import { runProgram } from '../support/program.ts';
 import { outsideSweeper, snapshot } from '../support/snapshot.ts';
 import { tempDir } from '../support/temp-dir.ts';
@@ -235,6 +236,31 @@ describe('the command line', () => {
     expect(await run('trash', 'list')).toContain(sessionIdOf(1));
     expect(await run('trash', 'restore', '--pin', sessionIdOf(1))).toContain('restored and pinned');
     expect(await run('--run-now')).toContain('1 pinned');
+  });
+
+  it.skipIf(!canFreeze)('ends with 74, not 65, where the system will not let a session back', async () => {
+    const where = place();
+    const run = (...args: string[]) => runProgram([...argsOf(where), ...args]);
+    expect((await run('--run-now')).code).toBe(0);
+    freeze(join(where.claudeDir, 'projects/-srv-app'));
+    expect(await run('trash', 'restore', sessionIdOf(1))).toMatchObject({
+      code: 74,
+      stderr: expect.stringContaining('EPERM'),
+    });
+  });
+
+  it('ends with 74, not 65, where a trash run that cannot be read may hold the session', async () => {
+    const where = place();
+    const run = (...args: string[]) => runProgram([...argsOf(where), ...args]);
+    expect((await run('--run-now')).code).toBe(0);
+    const trash = join(where.claudeDir, 'session-sweeper/trash');
+    const manifest = join(trash, readdirSync(trash)[0] ?? '', 'manifest.jsonl');
+    rmSync(manifest);
+    mkdirSync(manifest);
+    expect(await run('trash', 'restore', sessionIdOf(1))).toMatchObject({
+      code: 74,
+      stderr: expect.stringContaining('EISDIR'),
+    });
   });
 
   it('keeps a session that the resume map names until it is dropped', async () => {

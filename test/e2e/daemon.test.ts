@@ -17,6 +17,7 @@ const EVERY_SECOND = [
   '--schedule-purge',
   '* * * * * *',
 ];
+const HANG_IN_THREAD = new URL('../support/programs/hang-in-thread.mjs', import.meta.url).href;
 const NEVER_SOON = ['--schedule-prune', '0 0 1 1 *', '--schedule-sweep', '0 0 1 1 *', '--schedule-purge', '0 0 1 1 *'];
 
 interface Place {
@@ -197,6 +198,29 @@ describe('the daemon', () => {
       );
       daemon.kill(signal);
       expect(await daemon.finished).toBe(0);
+    }
+  });
+
+  it('leaves in time where a job hangs in a system call, and at once when asked twice', async () => {
+    for (const signals of [1, 2]) {
+      const { claudeDir, args } = place();
+      makeSession(claudeDir, { id: sessionIdOf(1), ageMs: 40 * DAY_MS });
+      const pipe = join(claudeDir, '../pipe');
+      execFileSync('mkfifo', [pipe]);
+      const env = { HANG_PIPE: pipe, NODE_OPTIONS: `--import=${HANG_IN_THREAD}` };
+      const daemon = startProgram([...args, ...FAST, ...EVERY_SECOND.slice(0, 2), ...NEVER_SOON.slice(2)], { env });
+      await untilMetric(
+        await addressOf(daemon),
+        'session_sweeper_runs_total{job="prune-transcripts",outcome="skipped"}',
+        (runs) => runs > 0,
+      );
+      const startedAt = performance.now();
+      for (let signal = 0; signal < signals; signal += 1) {
+        daemon.kill('SIGTERM');
+        await until('the signal to be heard', () => daemon.log().includes('worker stopping') || undefined);
+      }
+      expect(await daemon.finished).toBe(null);
+      expect(performance.now() - startedAt).toBeLessThan(signals === 1 ? 5_000 : 2_500);
     }
   });
 

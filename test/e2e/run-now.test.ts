@@ -1,8 +1,9 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
-import { runProgram } from '../support/program.ts';
+import { PROGRAM, runProgram } from '../support/program.ts';
 import { outsideSweeper, snapshot, trashedIn } from '../support/snapshot.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { DAY_MS, type MadeSession, makeTree } from '../support/tree.ts';
@@ -133,5 +134,20 @@ describe('--run-now on a tree of 2,000 sessions, 300 of them live', () => {
     expect(real.code, real.stderr).toBe(0);
     expect(idsOf(real.stdout)).toEqual(dry);
     expect(existsSync(join(state, 'sessions.json.bak'))).toBe(true);
+  });
+});
+
+describe('output that cannot be written', () => {
+  it.each([
+    { stream: 'stdout', redirection: '>/dev/full 2>/dev/null', code: 74 },
+    { stream: 'stderr', redirection: '>/dev/null 2>/dev/full', code: 0 },
+  ])('does not keep the work from being done: $stream', ({ redirection, code }) => {
+    const root = tempDir();
+    const claudeDir = join(root, 'claude');
+    makeTree(claudeDir, { sessions: 10, seed: SEED });
+    const args = [PROGRAM, '--claude-dir', claudeDir, '--state-dir', join(root, 'state'), '--run-now', '--json'];
+    const { status } = spawnSync('sh', ['-c', `"$@" ${redirection}`, 'sh', process.execPath, ...args]);
+    expect(status).toBe(code);
+    expect(trashedIn(snapshot(claudeDir)).size).toBeGreaterThan(0);
   });
 });

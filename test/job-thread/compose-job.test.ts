@@ -36,7 +36,7 @@ function configOf({ path, stateDir }: Host, flags: Readonly<Record<string, unkno
 
 function run(job: JobName, config: Config, dryRun: boolean, afterSweep = false): Promise<JobReport> {
   return runConfiguredJob(
-    { job, config, afterSweep, allowMassRemoval: false },
+    { job, config, afterSweep, allowMassRemoval: false, lockedDirs: undefined },
     contextOf({ dryRun }),
     new SetClock(NOW),
   );
@@ -209,5 +209,23 @@ describe('the lock for a run', () => {
     lockClaudeDirs({ claudeDir: [one.path] }).release();
     held.release();
     lockClaudeDirs(both).release();
+  });
+});
+
+describe('a Claude directory that was exchanged after it was locked', () => {
+  it('is not worked in: another run may be at work there', async () => {
+    const host = newHost();
+    makeSession(host.path, { id: sessionIdOf(1), ageMs: 50 * DAY_MS }, NOW);
+    const before = snapshot(host.path);
+    const task = {
+      job: 'prune-transcripts',
+      config: configOf(host),
+      afterSweep: false,
+      allowMassRemoval: false,
+    } as const;
+    await expect(runConfiguredJob({ ...task, lockedDirs: ['1:2'] }, contextOf(), new SetClock(NOW))).rejects.toThrow(
+      expect.objectContaining({ kind: 'unsafe-root' }),
+    );
+    expect(snapshot(host.path)).toEqual(before);
   });
 });

@@ -1,11 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { removalRecord } from '../../src/jobs/prune-transcripts/apply.ts';
 import { Ledger, type RunRecord } from '../../src/ledger/ledger.ts';
 import { byteNameFromSystem } from '../../src/transcripts/byte-name.ts';
+import type { Unit } from '../../src/transcripts/unit.ts';
 import { snapshot } from '../support/snapshot.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { DAY_MS, sessionIdOf } from '../support/tree.ts';
@@ -84,12 +86,22 @@ describe('the ledger', () => {
       },
       kind: 'bad-data',
     },
+    {
+      what: 'without its tables',
+      make: (path) => {
+        Ledger.open(join(path, '..')).close();
+        query(join(path, '..'), (database) => database.exec('DROP TABLE runs; DROP TABLE metrics'));
+      },
+      kind: 'bad-data',
+    },
   ])('that is $what is an error, and is left as it is', ({ make, kind }) => {
     const stateDir = tempDir();
     const path = join(stateDir, 'ledger.db');
     make(path);
     const before = snapshot(stateDir).get('ledger.db');
-    expect(() => Ledger.open(stateDir)).toThrow(expect.objectContaining({ name: 'OperatingError', kind }));
+    for (const opening of [() => Ledger.open(stateDir), () => Ledger.openForReading(stateDir)]) {
+      expect(opening).toThrow(expect.objectContaining({ kind }));
+    }
     expect(snapshot(stateDir).get('ledger.db')).toEqual(before);
   });
 });
@@ -224,17 +236,14 @@ describe('removals', () => {
       makeUnit({ sessionId: sessionIdOf(1), project, files: 3, bytes: 5_000, newestMtimeMs: NOW - DAY_MS + 0.5 }),
       makeUnit({ sessionId: sessionIdOf(2), project: undefined, hasTranscript: false }),
     ] as const;
-    open(stateDir).recordRemovals(
-      '20261121T041700Z',
-      [
-        { unit: units[0], remove: true, reason: 'over-size' },
-        { unit: units[1], remove: true, reason: 'orphan' },
-      ],
-      NOW,
-    );
+    const recordOf = (unit: Unit, reason: string) => {
+      return removalRecord({ ...unit, reason }, '/srv/.claude', '20261121T041700Z', NOW);
+    };
+    open(stateDir).recordRemovals([recordOf(units[0], 'over-size'), recordOf(units[1], 'orphan')]);
     expect(removalsIn(stateDir)).toMatchObject([
       {
         session_id: sessionIdOf(1),
+        claude_dir: '/srv/.claude',
         trash_run: '20261121T041700Z',
         project: '-srv-é\\u000a',
         reason: 'over-size',
@@ -247,12 +256,25 @@ describe('removals', () => {
     ]);
   });
 
+  it('are written down once, and stay as they were written first', () => {
+    const stateDir = tempDir();
+    const ledger = open(stateDir);
+    const removal = { ...makeUnit(), reason: 'expired' };
+    ledger.recordRemovals([removalRecord(removal, '/srv/.claude', 'run', NOW)]);
+    ledger.recordRemovals([removalRecord({ ...removal, reason: 'orphan' }, '/srv/.claude', 'run', NOW + 1)]);
+    ledger.recordRemovals([removalRecord(removal, '/srv/other', 'run', NOW)]);
+    expect(removalsIn(stateDir)).toMatchObject([
+      { claude_dir: '/srv/.claude', reason: 'expired', removed_at: NOW },
+      { claude_dir: '/srv/other', reason: 'expired', removed_at: NOW },
+    ]);
+  });
+
   it('are forgotten after 400 days', () => {
     const stateDir = tempDir();
     const ledger = open(stateDir);
-    const removal = { unit: makeUnit(), remove: true, reason: 'expired' } as const;
-    ledger.recordRemovals('old', [removal], NOW - 401 * DAY_MS);
-    ledger.recordRemovals('not-so-old', [removal], NOW - 399 * DAY_MS);
+    const removal = { ...makeUnit(), reason: 'expired' };
+    ledger.recordRemovals([removalRecord(removal, '/srv/.claude', 'old', NOW - 401 * DAY_MS)]);
+    ledger.recordRemovals([removalRecord(removal, '/srv/.claude', 'not-so-old', NOW - 399 * DAY_MS)]);
     ledger.recordRun(runOf());
     expect(removalsIn(stateDir)).toMatchObject([{ trash_run: 'not-so-old' }]);
   });
@@ -277,5 +299,50 @@ describe('opened for reading', () => {
     expect(() => reader?.recordRun(runOf())).toThrow();
     reader?.close();
     expect([snapshot(stateDir), readFileSync(join(stateDir, 'ledger.db'))]).toEqual(before);
+  });
+});
+
+describe('a damaged ledger', () => {
+  it.each<{ what: string; damage: (path: string) => void }>([
+    { what: 'no database', damage: (path) => writeFileSync(path, 'not a database at all '.repeat(100)) },
+    { what: 'empty', damage: (path) => writeFileSync(path, '') },
+    {
+      what: 'overwritten in part',
+      damage: (path) => {
+        const bytes = readFileSync(path);
+        bytes.fill(0xff, 4_096, 3 * 4_096);
+        writeFileSync(path, bytes);
+      },
+    },
+  ])('that is $what is kept under another name, and a new one begun', ({ damage }) => {
+    const stateDir = tempDir();
+    const ledger = Ledger.open(stateDir);
+    ledger.recordRun(runOf());
+    ledger.close();
+    damage(join(stateDir, 'ledger.db'));
+    const damaged = readFileSync(join(stateDir, 'ledger.db'));
+    const told: string[] = [];
+    const begun = Ledger.openOrBegin(stateDir, (name) => told.push(name));
+    onTestFinished(() => begun.close());
+    expect(begun.lastRun('prune-transcripts')).toBeUndefined();
+    begun.recordRun(runOf());
+    expect(told).toHaveLength(1);
+    expect(readFileSync(join(stateDir, told[0] ?? ''))).toEqual(damaged);
+  });
+
+  it('from a newer release is not damaged: it is refused and left as it is', () => {
+    const stateDir = tempDir();
+    Ledger.open(stateDir).close();
+    query(stateDir, (database) => database.exec('INSERT INTO versions VALUES (99, 0)'));
+    expect(() => Ledger.openOrBegin(stateDir, () => undefined)).toThrow(expect.objectContaining({ kind: 'bad-data' }));
+    expect(readdirSync(stateDir).filter((name) => name.includes('damaged'))).toEqual([]);
+  });
+
+  it('that is sound is opened as it is', () => {
+    const stateDir = tempDir();
+    open(stateDir).recordRun(runOf());
+    const again = Ledger.openOrBegin(stateDir, () => expect.unreachable());
+    onTestFinished(() => again.close());
+    expect(again.lastRun('prune-transcripts')).toMatchObject({ outcome: 'ok' });
   });
 });

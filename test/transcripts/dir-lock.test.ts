@@ -1,10 +1,12 @@
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { AnchoredDir } from '../../src/transcripts/anchored-dir.ts';
 import { acquireDirLock, acquireDirLocks, type DirLock, type LockName } from '../../src/transcripts/dir-lock.ts';
 import { type Forked, forkProgram } from '../support/forked.ts';
 import { openClaudeDir } from '../support/opened.ts';
+import { snapshot } from '../support/snapshot.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { makeClaudeDir } from '../support/tree.ts';
 
@@ -58,6 +60,23 @@ describe('the lock of a Claude directory', () => {
     process.kill(pid, 'SIGKILL');
     expect(await ended).toBe('SIGKILL');
     take(path).release();
+  });
+
+  it('is refused where a symlink on the way to its file is swapped in, and leaves what that leads to alone', () => {
+    const path = made();
+    take(path).release();
+    const elsewhere = tempDir();
+    const database = new Database(join(elsewhere, 'run.lock'));
+    database.exec('PRAGMA journal_mode = WAL; CREATE TABLE other (value)');
+    database.close();
+    const before = snapshot(elsewhere);
+    const claudeDir = openClaudeDir(path);
+    const redirected = vi.spyOn(AnchoredDir.prototype, 'currentPath').mockReturnValue(elsewhere);
+    onTestFinished(() => redirected.mockRestore());
+    expect(() => acquireDirLock(claudeDir, 'run')).toThrow(expect.objectContaining({ kind: 'unsafe-root' }));
+    expect(snapshot(elsewhere)).toEqual(before);
+    redirected.mockRestore();
+    take(path);
   });
 
   it('is another one for every directory and every purpose', () => {

@@ -17,8 +17,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { SessionId } from '../../src/sessions/session-id.ts';
+import { AnchoredDir } from '../../src/transcripts/anchored-dir.ts';
 import { ownName } from '../../src/transcripts/byte-name.ts';
 import type { ClaudeDir } from '../../src/transcripts/claude-dir.ts';
 import { scanClaudeDir } from '../../src/transcripts/scan.ts';
@@ -111,6 +112,12 @@ class Place {
 
   listed(): Pick<TrashedSession, 'sessionId' | 'state'>[] {
     return this.trash.contents().sessions.map(({ sessionId, state }) => ({ sessionId, state }));
+  }
+
+  /** What the trash says of these, in their order. */
+  entries(...ids: readonly SessionId[]): TrashedSession[] {
+    const { sessions } = this.trash.contents();
+    return ids.flatMap((id) => sessions.filter(({ sessionId }) => sessionId === id));
   }
 
   onlyRun(): string {
@@ -415,6 +422,34 @@ describe('a restore', () => {
     expect(place.files()).toEqual(before);
   });
 
+  it('unlinks no file in whose stead a symlink has got the new name', () => {
+    const place = new Place();
+    place.take();
+    const { inTrash } = place.files();
+    const link = AnchoredDir.prototype.linkTo;
+    const swapped = vi.spyOn(AnchoredDir.prototype, 'linkTo').mockImplementation(function (this: AnchoredDir, ...args) {
+      const [name] = args;
+      this.renameTo(name, this, ownName('aside'));
+      symlinkSync('/nonexistent', join(this.currentPath(), name));
+      link.apply(this, args);
+      this.renameTo(ownName('aside'), this, name);
+    });
+    onTestFinished(() => swapped.mockRestore());
+    expect(() => place.trash.restore(ID, LATER)).toThrow(expect.objectContaining({ kind: 'bad-data' }));
+    for (const path of [TRANSCRIPT, `debug/${ID}.txt`])
+      expect(place.files().inTrash.get(path)).toEqual(inTrash.get(path));
+  });
+
+  it.skipIf(!canFreeze)('is an I/O error, and no fault of the data, where a directory cannot be made', () => {
+    const place = new Place();
+    place.take();
+    rmdirSync(place.at('file-history'));
+    const before = place.files();
+    freeze(place.path);
+    expect(() => place.trash.restore(ID, LATER)).toThrow(expect.objectContaining({ kind: 'io' }));
+    expect(place.files()).toEqual(before);
+  });
+
   it('is refused for what is not in the trash', () => {
     const place = new Place();
     expect(() => place.trash.restore(ID, NOW)).toThrow('not in the trash');
@@ -647,7 +682,7 @@ describe('what a killed run leaves behind', () => {
     const run = ownName(place.onlyRun());
     const manifest = place.manifest(run);
     appendFileSync(manifest, '{"type":"inten');
-    place.trash.markForPurge(run, [ID], LATER);
+    place.trash.markForPurge(run, place.entries(ID), LATER);
     expect(place.listed()).toEqual([{ sessionId: ID, state: 'purging' }]);
   });
 
@@ -673,6 +708,17 @@ describe('what a killed run leaves behind', () => {
     expect(place.files().inPlace).toEqual(before);
   });
 
+  it('is none of ours where it is not called like one: it is neither read nor purged nor told', () => {
+    const place = new Place();
+    mkdirSync(place.inRun('backup/projects'), { recursive: true });
+    writeFileSync(place.inRun('backup', 'projects/precious'), 'precious');
+    place.take();
+    expect(place.trash.contents().unreadableRuns).toEqual([]);
+    expect(place.trash.runs()).toHaveLength(1);
+    reconcile(place);
+    expect(readFileSync(place.inRun('backup', 'projects/precious'), 'utf8')).toBe('precious');
+  });
+
   it('is never built from a manifest that names what is no path component', () => {
     const place = new Place();
     const run = place.intend();
@@ -696,7 +742,7 @@ describe('what a killed run leaves behind', () => {
 describe('a purge', () => {
   function purge(place: Place, ...ids: readonly SessionId[]) {
     const run = ownName(place.onlyRun());
-    place.trash.markForPurge(run, ids, LATER);
+    place.trash.markForPurge(run, place.entries(...ids), LATER);
     return place.trash.destroyMarked(run, LATER);
   }
 

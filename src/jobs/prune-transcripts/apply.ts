@@ -8,6 +8,8 @@ import type { Clock } from '../../clock.ts';
 import { BusyError, type ErrorKind, OperatingError, operatingError, systemError } from '../../errors.ts';
 import { type LiveSource, withLiveOfAll } from '../../sessions/live-sources/live-source.ts';
 import type { SessionId } from '../../sessions/session-id.ts';
+import { displayName } from '../../transcripts/byte-name.ts';
+import type { Intent } from '../../transcripts/trash/manifest.ts';
 import type { Trash } from '../../transcripts/trash/trash.ts';
 import type { TakeOutcome, TrashRun } from '../../transcripts/trash/trash-run.ts';
 import type { Unit } from '../../transcripts/unit.ts';
@@ -28,12 +30,27 @@ export interface ApplyResult {
   readonly stopped: boolean;
 }
 
-/** Takes note of what went; a part of the ledger. */
+/** One session that went to the trash; names as `displayName` gives them, times in Unix epoch ms. */
+export interface RemovalRecord {
+  readonly sessionId: SessionId;
+  readonly claudeDir: string;
+  readonly trashRun: string;
+  readonly project: string | undefined;
+  readonly reason: string;
+  readonly files: number;
+  readonly bytes: number;
+  readonly newestMtimeMs: number;
+  readonly removedAtMs: number;
+}
+
+/** Takes note of what went; a part of the ledger. What it has noted already stays as it is. */
 export interface RemovalRecorder {
-  recordRemovals(run: string, removals: readonly Removal[], nowMs: number): void;
+  recordRemovals(removals: readonly RemovalRecord[]): void;
 }
 
 export interface ApplyOptions {
+  /** For the record: the Claude directory's path. */
+  readonly claudeDir: string;
   readonly trash: Trash;
   readonly sources: readonly LiveSource[];
   readonly recorder: RemovalRecorder;
@@ -45,6 +62,8 @@ export interface ApplyOptions {
 const INTENT_BATCH_UNITS = 256;
 /** Units that are moved while the writers of the resume map wait: some milliseconds. */
 const HOLD_BATCH_UNITS = 16;
+/** On a slow disk, or a busy machine, a batch ends with the unit in hand: hosts wait for it. */
+const HOLD_MAX_MS = 5;
 const PAUSE_MIN_MS = 2;
 /** A disk that fails this often is not to be worked on. */
 const IO_ERRORS_MAX = 3;
@@ -104,36 +123,56 @@ class PruneApply {
     const firstRemoved = this.#removed.length;
     trashRun.intend(chunk, this.#options.clock.now());
     try {
-      for (const batch of chunks(chunk, HOLD_BATCH_UNITS)) {
+      for (let next = 0; next < chunk.length; ) {
         if (this.#shouldStop()) return;
-        await this.#removeBatch(trashRun, batch);
+        next += await this.#removeBatch(trashRun, chunk.slice(next, next + HOLD_BATCH_UNITS));
         trashRun.throwIfFailed();
       }
     } finally {
       trashRun.flush();
       const removed = this.#removed.slice(firstRemoved);
       if (removed.length > 0) {
-        this.#options.recorder.recordRemovals(trashRun.name, removed, this.#options.clock.now());
+        this.#options.recorder.recordRemovals(this.#recordsOf(trashRun.name, removed));
       }
     }
   }
 
-  async #removeBatch(trashRun: TrashRun, batch: readonly Removal[]): Promise<void> {
+  #recordsOf(trashRun: string, removed: readonly Removal[]): RemovalRecord[] {
+    const { claudeDir, clock } = this.#options;
+    const removedAtMs = clock.now();
+    return removed.map(({ unit, reason }) => removalRecord({ ...unit, reason }, claudeDir, trashRun, removedAtMs));
+  }
+
+  /** @returns how many units it has come to, from the first one on */
+  async #removeBatch(trashRun: TrashRun, batch: readonly Removal[]): Promise<number> {
     const ids = batch.map(({ unit }) => unit.sessionId);
     try {
-      const startedAt = performance.now();
-      await withLiveOfAll(this.#options.sources, ids, (live) => {
-        for (const removal of batch) this.#remove(trashRun, removal, live);
+      let heldAt = 0;
+      const done = await withLiveOfAll(this.#options.sources, ids, (live) => {
+        heldAt = performance.now();
+        return this.#removeHeld(trashRun, batch, live);
       });
       // SQLite's waiters poll: without a pause as long as the hold, a writer could miss its turn again and again.
-      await sleep(Math.max(PAUSE_MIN_MS, performance.now() - startedAt));
+      await sleep(Math.max(PAUSE_MIN_MS, performance.now() - heldAt));
       this.#busyBatches = 0;
+      return done;
     } catch (error) {
       if (!(error instanceof BusyError)) throw error;
       this.#busyBatches += 1;
       for (const { unit } of batch) this.#keep(trashRun, unit, 'busy');
       if (this.#busyBatches >= BUSY_BATCHES_MAX) throw error;
+      return batch.length;
     }
+  }
+
+  /** @returns how many units it has come to */
+  #removeHeld(trashRun: TrashRun, batch: readonly Removal[], live: ReadonlySet<SessionId>): number {
+    const heldAtMs = this.#options.clock.now();
+    for (const [index, removal] of batch.entries()) {
+      this.#remove(trashRun, removal, live);
+      if (this.#options.clock.now() - heldAtMs >= HOLD_MAX_MS) return index + 1;
+    }
+    return batch.length;
   }
 
   #remove(trashRun: TrashRun, removal: Removal, live: ReadonlySet<SessionId>): void {
@@ -188,6 +227,17 @@ class PruneApply {
       this.#failure ??= operatingError('io', 'close the trash manifest', error);
     }
   }
+}
+
+export function removalRecord(
+  session: Pick<Intent, 'sessionId' | 'project' | 'reason' | 'files' | 'bytes' | 'newestMtimeMs'>,
+  claudeDir: string,
+  trashRun: string,
+  removedAtMs: number,
+): RemovalRecord {
+  const { sessionId, reason, files, bytes, newestMtimeMs } = session;
+  const project = session.project && displayName(session.project);
+  return { sessionId, claudeDir, trashRun, project, reason, files, bytes, newestMtimeMs, removedAtMs };
 }
 
 function compareProjects(left: Unit, right: Unit): number {

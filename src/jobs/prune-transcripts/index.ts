@@ -1,27 +1,44 @@
 /** prune-transcripts: moves expired transcripts to the trash; what any live source names stays. */
 
+import { formatBytes } from '../../byte-size.ts';
 import type { Clock } from '../../clock.ts';
 import { OperatingError, systemError } from '../../errors.ts';
 import type { LiveSource } from '../../sessions/live-sources/live-source.ts';
 import { displayName } from '../../transcripts/byte-name.ts';
 import type { ClaudeDir } from '../../transcripts/claude-dir.ts';
+import type { StoredSessions } from '../../transcripts/entry-store/stored-sessions.ts';
+import { readKnownMaps, recordKnownMap } from '../../transcripts/known-maps.ts';
 import { Trash } from '../../transcripts/trash/trash.ts';
 import type { Unit } from '../../transcripts/unit.ts';
-import type { Job, JobContext, JobFault } from '../job.ts';
-import { type ApplyResult, applyPrune, type Removal, type RemovalRecorder } from './apply.ts';
-import { emptiedSource, massRemoval, type PruneMemory } from './guards.ts';
+import { emptiedSource, massRemoval, type PruneMemory, strangeMap } from '../guards.ts';
+import type { Job, JobContext } from '../job.ts';
+import { type ApplyResult, applyPrune, type Removal, type RemovalRecorder, removalRecord } from './apply.ts';
+import { observeMark } from './marks.ts';
 import { type LiveObservation, observeLive, observeTranscripts, scanFaults } from './observe.ts';
-import { type Decision, type PrunePolicy, planPrune } from './plan.ts';
+import type { Decision, PrunePolicy } from './plan.ts';
+import { planWithMarks } from './plan-with-marks.ts';
+import { type ShieldedTimes, type ShieldMemory, shield, trulyAged } from './shield.ts';
+import { pruneStore } from './store.ts';
 import { PruneTally } from './tally.ts';
 
 export interface PruneDependencies {
   readonly claudeDirs: readonly ClaudeDir[];
+  /** Session stores, which are pruned like directories. */
+  readonly stores: readonly StoredSessions[];
   /** Those of all Claude directories together: what is live in one is live in all. */
   readonly sources: readonly LiveSource[];
   readonly policy: PrunePolicy;
+  /** Whether a title keeps a session, as the tag `keep` always does. */
+  readonly keepNamed: boolean;
   readonly recorder: RemovalRecorder;
   /** Undefined where an operator has said that a mass removal is right. */
   readonly memory: PruneMemory | undefined;
+  /** Of the resume map, where it is one of our own making. */
+  readonly mapIdentity: string | undefined;
+  /** Shielding, where it is asked for, is by this: how long Claude lets a file of a directory be, milliseconds; undefined for ever. */
+  readonly shieldPeriodMs: ((claudeDir: string) => number | undefined) | undefined;
+  /** Undefined where there is no ledger yet: then nothing was ever shielded. */
+  readonly shieldMemory: ShieldMemory | undefined;
   readonly clock: Clock;
 }
 
@@ -32,7 +49,7 @@ export function pruneTranscriptsJob(dependencies: PruneDependencies): Job {
       const tally = new PruneTally();
       const live = await observeLive(dependencies.sources);
       const emptied = dependencies.memory && emptiedSource(live.counts, dependencies.memory);
-      if (emptied !== undefined) refuse(emptied, context, tally);
+      if (emptied !== undefined) tally.refuse(emptied, context);
       for (const claudeDir of dependencies.claudeDirs) {
         if (tally.isOver) break;
         try {
@@ -44,7 +61,16 @@ export function pruneTranscriptsJob(dependencies: PruneDependencies): Job {
           tally.fail(failure);
         }
       }
-      return tally.report(live.counts);
+      for (const store of dependencies.stores) {
+        if (tally.isOver) break;
+        try {
+          await pruneStore(store, live, dependencies, context, tally);
+        } catch (error) {
+          if (!(error instanceof OperatingError)) throw error;
+          tally.fail(error);
+        }
+      }
+      return tally.report(live);
     },
   };
 }
@@ -56,9 +82,12 @@ async function pruneOne(
   context: JobContext,
   tally: PruneTally,
 ): Promise<void> {
+  const path = displayName(claudeDir.path);
   const trash = context.dryRun ? Trash.openIfThere(claudeDir) : Trash.openOrMake(claudeDir);
   try {
-    if (trash !== undefined && !context.dryRun) tally.addFaults(reconcile(trash, dependencies.clock));
+    const strange = dependencies.memory && strangeMap(path, dependencies.mapIdentity, readKnownMaps(claudeDir));
+    if (strange !== undefined) tally.refuse(strange, context);
+    if (trash !== undefined && !context.dryRun) reconcile(claudeDir, trash, dependencies, tally);
     const scan = observeTranscripts(claudeDir, context);
     tally.addFaults(scanFaults(scan.faults));
     // Half a scan is no ground for any decision.
@@ -66,19 +95,32 @@ async function pruneOne(
       tally.stop();
       return;
     }
-    const decisions = planPrune(scan.units, live.ids, dependencies.policy, dependencies.clock.now());
+    const shielded = dependencies.shieldMemory?.shieldedTimes(path) ?? new Map();
+    const aged = trulyAged(scan.units, shielded);
+    const observe = (unit: Unit) => observeMark(claudeDir, unit, dependencies.keepNamed);
+    const planned = planWithMarks(aged, observe, live, dependencies, context, tally);
+    if (tally.isOver) return;
+    // What is moved is held against what its files were, not against how old it is in truth.
+    const decisions = planned.map((decision, index) => ({ ...decision, unit: scan.units[index] ?? decision.unit }));
     const plan = { sessions: decisions.length, removals: decisions.filter(({ remove }) => remove).length };
-    const mass = dependencies.memory && massRemoval(displayName(claudeDir.path), plan, dependencies.memory);
-    if (mass !== undefined) refuse(mass, context, tally);
-    const applied = await applyUnlessDry(decisions, trash, dependencies, context);
-    tally.addDecisions(claudeDir, decisions, applied);
-    if (trash !== undefined) tally.addTrash(trash.contents());
+    const mass = dependencies.memory && massRemoval(path, plan, dependencies.memory);
+    if (mass !== undefined) tally.refuse(mass, context);
+    const applied = await applyUnlessDry(claudeDir, decisions, trash, dependencies, context);
+    tally.addDecisions(path, decisions, applied);
+    if (!context.dryRun) {
+      tally.addShielded(shieldLive(claudeDir, decisions, shielded, dependencies));
+      if (dependencies.mapIdentity !== undefined) {
+        recordKnownMap(claudeDir, dependencies.mapIdentity, live.counts['resume-map'] ?? 0);
+      }
+    }
+    if (trash !== undefined) tally.addTrash(trash.contents().sessions);
   } finally {
     trash?.close();
   }
 }
 
 async function applyUnlessDry(
+  claudeDir: ClaudeDir,
   decisions: readonly Decision[],
   trash: Trash | undefined,
   dependencies: PruneDependencies,
@@ -89,17 +131,45 @@ async function applyUnlessDry(
     return { removed: removals, kept: new Map<Unit, never>(), faults: [], failure: undefined, stopped: false };
   }
   const { sources, recorder, clock } = dependencies;
-  return applyPrune(removals, { trash, sources, recorder, clock, context });
+  refuseFullDisk(claudeDir, removals.length);
+  return applyPrune(removals, { claudeDir: displayName(claudeDir.path), trash, sources, recorder, clock, context });
 }
 
-/** A dry run shows the plan all the same, and that it would be refused. */
-function refuse(refusal: OperatingError, context: JobContext, tally: PruneTally): void {
-  if (!context.dryRun) throw refusal;
-  tally.addFaults([{ kind: refusal.kind, message: refusal.message }]);
+/** @returns how many sessions were made younger */
+function shieldLive(
+  claudeDir: ClaudeDir,
+  decisions: readonly Decision[],
+  before: ShieldedTimes,
+  { shieldPeriodMs, shieldMemory, clock }: PruneDependencies,
+): number {
+  const periodMs = shieldPeriodMs?.(claudeDir.path);
+  if (periodMs === undefined || shieldMemory === undefined) return 0;
+  const { times, shielded } = shield(claudeDir, decisions, before, periodMs, clock.now());
+  shieldMemory.recordShieldedTimes(displayName(claudeDir.path), times);
+  return shielded;
 }
 
-/** First of all, what a killed run had begun is ended. */
-function reconcile(trash: Trash, clock: Clock): JobFault[] {
-  const { unreadableRuns } = trash.reconcile(clock.now());
-  return unreadableRuns.map(({ run, code }) => ({ kind: 'io', message: `read the trash run ${run}: ${code}` }));
+/** First of all, what a killed run had begun is ended, and what no ledger knows of is written down. */
+function reconcile(claudeDir: ClaudeDir, trash: Trash, dependencies: PruneDependencies, tally: PruneTally): void {
+  const { clock, recorder } = dependencies;
+  tally.addReconciled(trash.reconcile(clock.now()));
+  const lying = trash.contents().sessions.filter(({ state }) => state !== 'joined');
+  const path = displayName(claudeDir.path);
+  recorder.recordRemovals(lying.map((session) => removalRecord(session, path, session.run, session.trashedAtMs)));
+}
+
+/** What a session may need for its lines in the manifest and the ledger, and for directories in the trash. */
+const SPACE_PER_SESSION_BYTES = 1_024;
+const SPACE_MIN_BYTES = 2 ** 16;
+
+/** Half-way is the worst place to run out of space. Nothing was begun yet. @throws OperatingError `io` */
+function refuseFullDisk(claudeDir: ClaudeDir, removals: number): void {
+  if (removals === 0) return;
+  const neededBytes = SPACE_MIN_BYTES + removals * SPACE_PER_SESSION_BYTES;
+  const freeBytes = claudeDir.root.freeBytes();
+  if (freeBytes === undefined || freeBytes >= neededBytes) return;
+  throw new OperatingError(
+    'io',
+    `${formatBytes(freeBytes)} are free where ${displayName(claudeDir.path)} is, and the record of ${removals} sessions may need ${formatBytes(neededBytes)}: nothing is removed; purge the trash or free some space first`,
+  );
 }

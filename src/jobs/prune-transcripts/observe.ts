@@ -10,12 +10,19 @@ import type { JobContext, JobFault } from '../job.ts';
 export interface LiveObservation {
   readonly ids: LiveIdsByProtection;
   readonly counts: Readonly<Record<string, number>>;
+  /** Entries that name no session; of sources that have any. */
+  readonly malformed: Readonly<Record<string, number>>;
 }
 
 /** @throws OperatingError of any source that cannot be read in full: then nothing may be removed */
 export async function observeLive(sources: readonly LiveSource[]): Promise<LiveObservation> {
   const { ids, counts } = await readAllSources(sources);
-  return { ids, counts: Object.fromEntries(counts.map(({ source, ids: count }) => [source, count])) };
+  const malformed = counts.filter((count) => count.malformed > 0);
+  return {
+    ids,
+    counts: Object.fromEntries(counts.map(({ source, ids: count }) => [source, count])),
+    malformed: Object.fromEntries(malformed.map(({ source, malformed: count }) => [source, count])),
+  };
 }
 
 export function observeTranscripts(claudeDir: ClaudeDir, context: JobContext): ScanResult {

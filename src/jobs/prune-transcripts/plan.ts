@@ -3,8 +3,12 @@
 import type { SessionId } from '../../sessions/session-id.ts';
 import type { Doubt, Unit } from '../../transcripts/unit.ts';
 
+/** What a transcript says of itself, or that it cannot be asked. */
+export type Mark = 'tagged' | 'named' | 'unreadable';
+
 export type KeepReason =
   | Doubt
+  | Mark
   | 'live'
   | 'running'
   | 'pinned'
@@ -25,6 +29,8 @@ export interface LiveIds {
   readonly live: ReadonlySet<SessionId>;
   readonly running: ReadonlySet<SessionId>;
   readonly pinned: ReadonlySet<SessionId>;
+  /** Of those whose transcripts were looked into. */
+  readonly marks: ReadonlyMap<SessionId, Mark>;
 }
 
 /** The retention of one project. */
@@ -78,6 +84,8 @@ function protectionOf(unit: Unit, live: LiveIds, policy: PrunePolicy, nowMs: num
   if (live.running.has(unit.sessionId)) return 'running';
   if (live.pinned.has(unit.sessionId)) return 'pinned';
   if (unit.doubt !== undefined) return unit.doubt;
+  const mark = live.marks.get(unit.sessionId);
+  if (mark !== undefined) return mark;
   if (unit.newestMtimeMs > nowMs) return 'future-mtime';
   // Written so that a time which is no number at all is senseless too.
   if (!(unit.newestMtimeMs >= policy.earliestMtimeMs)) return 'senseless-mtime';

@@ -2,11 +2,11 @@
 
 import type { OperatingError } from '../../errors.ts';
 import { displayName } from '../../transcripts/byte-name.ts';
-import type { ClaudeDir } from '../../transcripts/claude-dir.ts';
-import type { TrashContents } from '../../transcripts/trash/trash.ts';
+import type { Reconciled } from '../../transcripts/trash/trash.ts';
 import type { Unit } from '../../transcripts/unit.ts';
-import type { JobFault, JobReport, ProjectUse, RemovedSession, SessionUse } from '../job.ts';
+import type { JobContext, JobFault, JobReport, ProjectUse, RemovedSession, SessionUse } from '../job.ts';
 import type { ApplyResult, LateKeepReason, Removal } from './apply.ts';
+import type { LiveObservation } from './observe.ts';
 import type { Decision, KeepReason, RemoveReason } from './plan.ts';
 
 /** The states that the metrics know; every kept reason is one of them. */
@@ -17,6 +17,8 @@ const STATE_BY_REASON: Readonly<Record<KeepReason | LateKeepReason, TranscriptSt
   live: 'live',
   running: 'live',
   pinned: 'live',
+  tagged: 'live',
+  named: 'live',
   recreated: 'live',
   changed: 'live',
   'too-young': 'retained',
@@ -53,8 +55,10 @@ export class PruneTally {
     { sessions: number; bytes: number }
   >;
   readonly #trash = { sessions: 0, bytes: 0 };
+  readonly #reconciled = { undone: 0, completed: 0 };
   readonly #leftSessions: Record<string, number> = {};
   readonly #faults: JobFault[] = [];
+  #shielded = 0;
   #failure: OperatingError | undefined;
   #stopped = false;
 
@@ -67,6 +71,12 @@ export class PruneTally {
     this.#failure ??= error;
   }
 
+  /** A dry run shows the plan all the same, and that it would be refused. */
+  refuse(refusal: OperatingError, { dryRun }: Pick<JobContext, 'dryRun'>): void {
+    if (!dryRun) throw refusal;
+    this.addFaults([{ kind: refusal.kind, message: refusal.message }]);
+  }
+
   stop(): void {
     this.#stopped = true;
   }
@@ -75,27 +85,39 @@ export class PruneTally {
     this.#faults.push(...faults);
   }
 
-  addDecisions(claudeDir: ClaudeDir, decisions: readonly Decision[], applied: ApplyResult): void {
+  addDecisions(path: string, decisions: readonly Decision[], applied: ApplyResult): void {
     const removed: ReadonlySet<Unit> = new Set(applied.removed.map(({ unit }) => unit));
     for (const decision of decisions) {
       this.#observe(decision.unit);
       if (!decision.remove) this.#keep(decision.unit, decision.reason);
-      else if (removed.has(decision.unit)) this.#remove(claudeDir, decision);
+      else if (removed.has(decision.unit)) this.#remove(path, decision);
       // What a stopped run did not come to is within reach of the next one.
       else this.#keep(decision.unit, applied.kept.get(decision.unit) ?? 'busy');
     }
-    this.#leftSessions[displayName(claudeDir.path)] = decisions.length - applied.removed.length;
+    this.#leftSessions[path] = decisions.length - applied.removed.length;
     this.addFaults(applied.faults);
     this.#failure ??= applied.failure;
     this.#stopped ||= applied.stopped;
   }
 
-  addTrash({ sessions }: TrashContents): void {
+  addReconciled({ undone, completed, unreadableRuns }: Reconciled): void {
+    this.#reconciled.undone += undone;
+    this.#reconciled.completed += completed;
+    for (const { run, code } of unreadableRuns)
+      this.addFaults([{ kind: 'io', message: `read the trash run ${run}: ${code}` }]);
+  }
+
+  addShielded(sessions: number): void {
+    this.#shielded += sessions;
+  }
+
+  addTrash(sessions: readonly { readonly bytes: number }[]): void {
     this.#trash.sessions += sessions.length;
     this.#trash.bytes += sessions.reduce((total, session) => total + session.bytes, 0);
   }
 
-  report(liveIds: Readonly<Record<string, number>>): JobReport {
+  report({ counts: liveIds, malformed }: Pick<LiveObservation, 'counts' | 'malformed'>): JobReport {
+    const { undone, completed } = this.#reconciled;
     return {
       observed: this.#observed,
       kept: this.#kept,
@@ -104,6 +126,9 @@ export class PruneTally {
       trash: this.#trash,
       liveIds,
       knownIds: liveIds,
+      ...(Object.keys(malformed).length > 0 ? { malformedIds: malformed } : {}),
+      ...(this.#shielded > 0 ? { shielded: this.#shielded } : {}),
+      ...(undone + completed > 0 ? { reconciled: { undone, completed } } : {}),
       transcripts: this.#states,
       leftSessions: this.#leftSessions,
       projects: Array.from(
@@ -137,14 +162,14 @@ export class PruneTally {
     state.bytes += unit.bytes;
   }
 
-  #remove(claudeDir: ClaudeDir, { unit, reason }: Removal): void {
+  #remove(claudeDir: string, { unit, reason }: Removal): void {
     add(this.#removed, unit);
     this.#removedByReason[reason] += 1;
     this.#bytesByReason[reason] += unit.bytes;
     const { sessionId, project, files, bytes, newestMtimeMs } = unit;
     this.#removedSessions.push({
       sessionId,
-      claudeDir: displayName(claudeDir.path),
+      claudeDir,
       project: project && displayName(project),
       reason,
       files,

@@ -3,7 +3,7 @@
  * An id in a record protects; its absence proves nothing. A record that cannot be read fails the whole source.
  */
 
-import { closeSync, constants, fstatSync, readFileSync, readlinkSync } from 'node:fs';
+import { type BigIntStats, closeSync, constants, fstatSync, readFileSync, readlinkSync } from 'node:fs';
 import { errorCode, errorMessage, OperatingError } from '../../errors.ts';
 import { isProcessAlive } from '../../process-alive.ts';
 import type { AnchoredDir } from '../../transcripts/anchored-dir.ts';
@@ -24,6 +24,7 @@ const RECORD_BYTES_MAX = 4 * 2 ** 20;
 /** A record is rewritten in place: what does not parse may be half-written at this moment. */
 const READ_ATTEMPTS = 5;
 const READ_RETRY_MS = 5;
+const SETTLED_AFTER_MS = 2_000;
 
 /** What the kernel says of processes; a parameter, so that tests can be other machines. */
 export interface ProcessTable {
@@ -41,19 +42,31 @@ export function runningProcessesSource(
   path: string,
   processes: ProcessTable = kernelProcessTable(),
 ): LiveSource {
+  const ended: EndedRecords = new Map();
   const source: LiveSource = {
     name: 'running-processes',
     protection: 'running',
-    read: async () => readRunning(claudeRoot, path, processes),
+    read: async () => readRunning(claudeRoot, path, processes, ended),
     withLive: (ids, act) => withFreshReading(source, ids, act),
     check: async () => {
-      readRunning(claudeRoot, path, processes);
+      readRunning(claudeRoot, path, processes, ended);
     },
   };
   return source;
 }
 
-function readRunning(root: AnchoredDir, path: string, processes: ProcessTable): LiveReading {
+/**
+ * Records of processes that have certainly ended, by name, as the file was: a process does not begin again, and thousands of
+ * such records may lie about while the resume map's writers wait.
+ */
+type EndedRecords = Map<ByteName, string>;
+
+export function readRunning(
+  root: AnchoredDir,
+  path: string,
+  processes: ProcessTable = kernelProcessTable(),
+  ended: EndedRecords = new Map(),
+): LiveReading {
   const ids = new Set<SessionId>();
   const protect = (value: unknown) => {
     const id = parseProtectedId(value);
@@ -64,8 +77,15 @@ function readRunning(root: AnchoredDir, path: string, processes: ProcessTable): 
       for (const { name } of sessions.entries()) {
         const pid = PROCESS_RECORD.exec(name)?.[1];
         if (pid === undefined) continue;
+        const stats = sessions.lstatExact(name);
+        if (stats === undefined || ended.get(name) === printOf(stats)) continue;
         const record = readRecord(sessions, name);
-        if (record === undefined || isGone(record, Number(pid), processes)) continue;
+        if (record === undefined) continue;
+        if (isGone(record, Number(pid), processes)) {
+          // Times are coarse: what changed just now may change once more and look the same.
+          if (Date.now() - Number(stats.ctimeMs) > SETTLED_AFTER_MS) ended.set(name, printOf(stats));
+          continue;
+        }
         if (parseProtectedId(record.sessionId) === undefined) {
           throw new Error(`${displayName(name)}: the record of a running process names no session`);
         }
@@ -96,6 +116,37 @@ function readRunning(root: AnchoredDir, path: string, processes: ProcessTable): 
     );
   }
   return { ids, malformed: 0 };
+}
+
+/** Another one after every change. */
+function printOf({ ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return `${ino}:${size}:${mtimeNs}:${ctimeNs}`;
+}
+
+export interface RecordSurvey {
+  /** Of processes that have certainly ended: they protect nothing. */
+  readonly ended: number;
+  /** Of another machine or container: they protect for good. */
+  readonly uncheckable: number;
+  /** The versions of Claude Code that wrote them. */
+  readonly versions: ReadonlySet<string>;
+}
+
+/** Looks at the process records alone. @throws the system's error, or where one cannot be understood */
+export function surveyRecords(root: AnchoredDir, processes: ProcessTable = kernelProcessTable()): RecordSurvey {
+  const versions = new Set<string>();
+  let [ended, uncheckable] = [0, 0];
+  inDirectory(root, SESSIONS, (sessions) => {
+    for (const { name } of sessions.entries()) {
+      const pid = PROCESS_RECORD.exec(name)?.[1];
+      const record = pid === undefined ? undefined : readRecord(sessions, name);
+      if (record === undefined) continue;
+      if (typeof record.version === 'string') versions.add(record.version);
+      if (isGone(record, Number(pid), processes)) ended += 1;
+      else if (processes.domain === undefined || record.pidDomain !== processes.domain) uncheckable += 1;
+    }
+  });
+  return { ended, uncheckable, versions };
 }
 
 /** Only a record of this machine and pid namespace can be checked: any other counts as running. */

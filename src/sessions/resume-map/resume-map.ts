@@ -30,12 +30,19 @@ export interface LiveIds {
 /**
  * What a host calls. Every method may reject with an OperatingError (`unavailable`, `io`, `bad-data`); after `unavailable` (another
  * process held the database for longer than five seconds) nothing was changed, and the same call may be made again.
+ * Waiting blocks no thread, and the calls of one map take effect in the order in which they were made.
  */
 export interface ResumeMap {
-  /** The session to resume, or null. A row over its maximum age is deleted on the way and null returned. */
-  getSession(key: string): Promise<SessionId | null>;
+  /**
+   * The session to resume, or null. A row over its maximum age is deleted on the way and null returned; so is, where the map was
+   * opened with Claude directories, one whose transcript is gone. While that lies in the trash, the row stays and null is returned.
+   * @param options.evenIfGone does not look for the transcript
+   */
+  getSession(key: string, options?: { readonly evenIfGone?: boolean }): Promise<SessionId | null>;
   /** Inserts or replaces; refreshes `last_used_at`, keeps `created_at`. Refuses what is no UUID. */
   setSession(key: string, sessionId: string): Promise<void>;
+  /** Refreshes `last_used_at` while the row still names this session. @returns whether it does */
+  touchSession(key: string, sessionId: string): Promise<boolean>;
   /** @returns whether there was such a row */
   dropSession(key: string): Promise<boolean>;
   /** Drops the conversations of every agent on one issue or pull request. Exact matching. @returns how many there were */

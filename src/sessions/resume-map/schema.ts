@@ -6,6 +6,7 @@ import type { SqliteDatabase } from '../../sqlite/open.ts';
 export const SESSIONS_TABLE = 'claude_sdk_sessions';
 export const COUNTERS_TABLE = 'claude_sdk_session_counters';
 export const IMPORTS_TABLE = 'claude_sdk_session_imports';
+export const IDENTITY_TABLE = 'claude_sdk_sessions_identity';
 export const VERSION_TABLE = 'claude_sdk_sessions_versions';
 
 const CREATE_COUNTERS = `CREATE TABLE IF NOT EXISTS ${COUNTERS_TABLE} (name TEXT PRIMARY KEY, value INTEGER NOT NULL)`;
@@ -21,6 +22,8 @@ export const RESUME_MAP_MIGRATIONS: readonly string[] = [
    CREATE INDEX IF NOT EXISTS ${SESSIONS_TABLE}_by_session_id ON ${SESSIONS_TABLE} (session_id COLLATE NOCASE);
    ${CREATE_COUNTERS};
    CREATE TABLE IF NOT EXISTS ${IMPORTS_TABLE} (file_identity TEXT PRIMARY KEY, imported_at INTEGER NOT NULL);`,
+  `CREATE TABLE ${IDENTITY_TABLE} (identity TEXT NOT NULL);
+   INSERT INTO ${IDENTITY_TABLE} VALUES (lower(hex(randomblob(16))));`,
 ];
 
 /** For copies in memory: holds whatever a host's table holds, as it is. */

@@ -4,8 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Clock, EARLIEST_SENSIBLE_TIME_MS, systemClock } from '../../clock.ts';
 import { BusyError, OperatingError } from '../../errors.ts';
 import { fileIdentity } from '../../sqlite/file-identity.ts';
-import { migrate } from '../../sqlite/migrate.ts';
+import { checkVersion, migrate } from '../../sqlite/migrate.ts';
 import {
+  BUSY_TIMEOUT_MS,
   guarded,
   openDatabaseForReading,
   openDatabaseInMemory,
@@ -13,7 +14,9 @@ import {
   openOwnDatabase,
   type SqliteDatabase,
 } from '../../sqlite/open.ts';
+import { BLOCKING_WAIT_MS, PatientCalls } from '../../sqlite/patient-calls.ts';
 import { Statements } from '../../sqlite/statements.ts';
+import type { Whereabouts } from '../../transcripts/whereabouts.ts';
 import { parseProtectedId, parseSessionId, type SessionId } from '../session-id.ts';
 import { checkedKey, parseSessionKey } from './keys.ts';
 import type { LiveIds, MaintainableResumeMap, ResumeRow, UncheckedResumeRow } from './resume-map.ts';
@@ -23,6 +26,7 @@ import {
   checkSessionsTable,
   createCountersTable,
   hasTable,
+  IDENTITY_TABLE,
   IMPORTS_TABLE,
   PREVIEW_SCHEMA,
   RESUME_MAP_MIGRATIONS,
@@ -36,6 +40,8 @@ export interface SqliteResumeMapOptions {
   readonly clock?: Clock;
   /** How long to wait for another writer; default five seconds. */
   readonly busyTimeoutMs?: number;
+  /** Where the transcripts of all its sessions are; without it nobody looks. */
+  readonly transcripts?: { whereIs(sessionId: SessionId): Whereabouts };
 }
 
 /** Rows in one transaction of a sweep: some milliseconds, so that a host's `setSession` never waits long. */
@@ -56,7 +62,9 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   readonly #database: SqliteDatabase;
   readonly #clock: Clock;
   readonly #statements: Statements;
+  readonly #calls: PatientCalls;
   readonly #identity: string | undefined;
+  readonly #transcripts: SqliteResumeMapOptions['transcripts'];
   #maxSessionAge: SessionMaxAge;
   /** Writers are held back by this very object: what it wrote itself now would be rolled back in silence. */
   #isHeld = false;
@@ -64,8 +72,11 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   private constructor(database: SqliteDatabase, options: SqliteResumeMapOptions) {
     this.#database = database;
     this.#statements = new Statements(database);
+    this.#calls = new PatientCalls(options.busyTimeoutMs ?? BUSY_TIMEOUT_MS);
+    database.pragma(`busy_timeout = ${BLOCKING_WAIT_MS}`);
     this.#identity = fileIdentity(database.name);
     this.#clock = options.clock ?? systemClock;
+    this.#transcripts = options.transcripts;
     this.#maxSessionAge = checkedMaxAge(options.maxSessionAge ?? DEFAULT_SESSION_MAX_AGE_MS);
   }
 
@@ -89,6 +100,14 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   /** Opens for reading; no byte on disk changes. */
   static openForReading(path: string, options: SqliteResumeMapOptions = {}): SqliteResumeMap {
     return SqliteResumeMap.#opened(openDatabaseForReading(path), options);
+  }
+
+  /** As `openForReading`, of a database of ours. @throws OperatingError `bad-data`, too, where it is from a newer release */
+  static openOwnForReading(path: string, options: SqliteResumeMapOptions = {}): SqliteResumeMap {
+    const database = openDatabaseForReading(path);
+    return SqliteResumeMap.#opened(database, options, () => {
+      checkVersion(database, VERSION_TABLE, RESUME_MAP_MIGRATIONS);
+    });
   }
 
   /**
@@ -123,7 +142,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
     }
   }
 
-  async getSession(key: string): Promise<SessionId | null> {
+  async getSession(key: string, { evenIfGone = false } = {}): Promise<SessionId | null> {
     checkedKey(key);
     return this.#write('get session', () => {
       const row = this.#statements.get(`SELECT ${ROW_COLUMNS} FROM ${SESSIONS_TABLE} WHERE key = ?`).get(key) as
@@ -134,20 +153,35 @@ export class SqliteResumeMap implements MaintainableResumeMap {
         this.#deleteOne(row);
         return null;
       }
-      return parseSessionId(row.sessionId) ?? null;
+      const id = parseSessionId(row.sessionId);
+      const place = id === undefined || evenIfGone ? undefined : this.#transcripts?.whereIs(id);
+      if (place === 'gone') this.#deleteOne(row);
+      return id === undefined || place === 'gone' || place === 'in-trash' ? null : id;
     });
   }
 
   async setSession(key: string, sessionId: string): Promise<void> {
     checkedKey(key);
     const id = checkedSessionId(sessionId);
-    this.#write('set session', () => {
+    await this.#write('set session', () => {
       this.#statements
         .get(
           `INSERT INTO ${SESSIONS_TABLE} (key, session_id, last_used_at, created_at) VALUES (@key, @id, @nowMs, @nowMs)
          ON CONFLICT (key) DO UPDATE SET session_id = excluded.session_id, last_used_at = excluded.last_used_at`,
         )
         .run({ key, id, nowMs: this.#clock.now() });
+    });
+  }
+
+  async touchSession(key: string, sessionId: string): Promise<boolean> {
+    checkedKey(key);
+    const id = checkedSessionId(sessionId);
+    return this.#write('mark session as used', () => {
+      return (
+        this.#statements
+          .get(`UPDATE ${SESSIONS_TABLE} SET last_used_at = @nowMs WHERE key = @key AND session_id = @id`)
+          .run({ key, id, nowMs: this.#clock.now() }).changes > 0
+      );
     });
   }
 
@@ -221,7 +255,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
     const page = `SELECT ${ROW_COLUMNS} FROM ${SESSIONS_TABLE} WHERE key > ? ORDER BY key LIMIT ${READ_PAGE_ROWS}`;
     let after: unknown = '';
     for (;;) {
-      const rows = this.#run('read', () => this.#statements.get(page).all(after)) as UncheckedResumeRow[];
+      const rows = (await this.#run('read', () => this.#statements.get(page).all(after))) as UncheckedResumeRow[];
       const last = rows.at(-1);
       if (last === undefined) return;
       yield rows;
@@ -237,9 +271,9 @@ export class SqliteResumeMap implements MaintainableResumeMap {
     let after = '';
     for (;;) {
       // Read outside of the transaction: looking for stale rows among a million fresh ones must not hold a writer back.
-      const keys = this.#run('sweep', () =>
+      const keys = (await this.#run('sweep', () =>
         this.#statements.get(stalePage).pluck().all({ after, cutoffMs }),
-      ) as string[];
+      )) as string[];
       const last = keys.at(-1);
       if (last === undefined) return swept;
       after = last;
@@ -265,13 +299,14 @@ export class SqliteResumeMap implements MaintainableResumeMap {
     ids: readonly SessionId[],
     act: (live: ReadonlySet<SessionId>) => T | Promise<T>,
   ): Promise<T> {
-    this.#refuseHeld('hold writers of');
-    // IMMEDIATE: a deferred transaction that is upgraded later fails at once, whatever the timeout.
-    this.#run('hold writers of', () => this.#database.exec('BEGIN IMMEDIATE'));
-    this.#isHeld = true;
+    await this.#write('hold writers of', () => {
+      // IMMEDIATE: a deferred transaction that is upgraded later fails at once, whatever the timeout.
+      this.#database.exec('BEGIN IMMEDIATE');
+      this.#isHeld = true;
+    });
     try {
       this.#refuseReplaced();
-      const live = this.#run('read live ids from', () => {
+      const live = guarded(this.#database.name, 'read live ids from', () => {
         const found = this.#statements
           .get(
             `SELECT session_id FROM ${SESSIONS_TABLE} WHERE session_id COLLATE NOCASE IN (SELECT value FROM json_each(?))`,
@@ -288,9 +323,17 @@ export class SqliteResumeMap implements MaintainableResumeMap {
     }
   }
 
+  /** Which map this is, of those that we have made; undefined for a host's own, or a copy. */
+  async identity(): Promise<string | undefined> {
+    return this.#run('read', () => {
+      if (!hasTable(this.#database, IDENTITY_TABLE)) return undefined;
+      return this.#statements.get(`SELECT identity FROM ${IDENTITY_TABLE}`).pluck().get() as string | undefined;
+    });
+  }
+
   async check(): Promise<void> {
     this.#refuseReplaced();
-    this.#run('read', () => this.#statements.get(`SELECT 1 FROM ${SESSIONS_TABLE} LIMIT 1`).get());
+    await this.#run('read', () => this.#statements.get(`SELECT 1 FROM ${SESSIONS_TABLE} LIMIT 1`).get());
   }
 
   setMaxSessionAgeMs(maxAge: SessionMaxAge): void {
@@ -298,11 +341,11 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   }
 
   async incrementSessionResumeAttempts(): Promise<void> {
-    this.#increment(ATTEMPTS);
+    await this.#increment(ATTEMPTS);
   }
 
   async incrementSessionResumeFailures(): Promise<void> {
-    this.#increment(FAILURES);
+    await this.#increment(FAILURES);
   }
 
   async getSessionResumeAttemptsTotal(): Promise<number> {
@@ -314,7 +357,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   }
 
   async close(): Promise<void> {
-    this.#database.close();
+    await this.#calls.run(() => this.#database.close());
   }
 
   /** Another file under our file's name: hosts write their rows there by now, and what we hold says nothing any more. */
@@ -323,8 +366,8 @@ export class SqliteResumeMap implements MaintainableResumeMap {
     throw new OperatingError('unavailable', `read resume map ${this.#database.name}: the file was replaced meanwhile`);
   }
 
-  #increment(name: string): void {
-    this.#write('count in', () => {
+  async #increment(name: string): Promise<void> {
+    await this.#write('count in', () => {
       if (!hasTable(this.#database, COUNTERS_TABLE)) createCountersTable(this.#database);
       this.#statements
         .get(
@@ -334,7 +377,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
     });
   }
 
-  #counter(name: string): number {
+  async #counter(name: string): Promise<number> {
     return this.#run('read counters of', () => {
       if (!hasTable(this.#database, COUNTERS_TABLE)) return 0;
       const value = this.#statements.get(`SELECT value FROM ${COUNTERS_TABLE} WHERE name = ?`).pluck().get(name);
@@ -352,23 +395,27 @@ export class SqliteResumeMap implements MaintainableResumeMap {
 
   async #inShortTransaction(action: string, change: () => number): Promise<number> {
     const startedAt = performance.now();
-    const changed = this.#write(action, () => this.#database.transaction(change).immediate());
+    const changed = await this.#write(action, () => this.#database.transaction(change).immediate());
     // Nobody waits for a copy in memory.
     if (!this.#database.memory) await sleep(Math.max(SWEEP_PAUSE_MIN_MS, performance.now() - startedAt));
     return changed;
   }
 
-  #write<T>(action: string, call: () => T): T {
+  async #write<T>(action: string, call: () => T): Promise<T> {
     this.#refuseHeld(action);
-    return this.#run(action, call);
+    return this.#run(action, () => {
+      // They may have been held back while this call waited for its turn.
+      this.#refuseHeld(action);
+      return call();
+    });
   }
 
   #refuseHeld(action: string): void {
     if (this.#isHeld) throw new BusyError(`${action} ${this.#database.name}: its writers are held back right now`);
   }
 
-  #run<T>(action: string, call: () => T): T {
-    return guarded(this.#database.name, action, call);
+  async #run<T>(action: string, call: () => T): Promise<T> {
+    return this.#calls.run(() => guarded(this.#database.name, action, call));
   }
 }
 

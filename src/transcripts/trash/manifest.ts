@@ -12,6 +12,7 @@ import type { Part } from '../unit.ts';
 
 export const MANIFEST_NAME = ownName('manifest.jsonl');
 const FORMAT_VERSION = 1;
+const LINE_END = '\n';
 const FILE_MODE = 0o600;
 
 /** One session that a run means to remove. Paths are relative to the Claude directory, one Latin-1 character a byte. */
@@ -34,6 +35,8 @@ export type ManifestEvent =
   /** It is on its way back. */
   | 'restoring'
   | 'restored'
+  /** Its older part has been copied in front of what was written anew under its old name; both originals lie here. */
+  | 'joined'
   /** Its time is over: what is left of it may be destroyed. */
   | 'purging'
   | 'purged';
@@ -43,6 +46,8 @@ export interface ManifestEntry extends Intent {
   readonly state: ManifestEvent | 'intended';
   /** When the session was moved to the trash (or was meant to be), Unix epoch ms. */
   readonly trashedAtMs: number;
+  /** Of a session that is `purging`: which of its parts lay in the trash when that was decided. */
+  readonly purgedParts?: readonly Part[];
 }
 
 /** Appends to a manifest. Lines are buffered until `flush` or `sync`. */
@@ -71,7 +76,7 @@ export class ManifestWriter {
   static append(runDirectory: AnchoredDir): ManifestWriter {
     const writer = new ManifestWriter(runDirectory.openFile(MANIFEST_NAME, constants.O_WRONLY | constants.O_APPEND));
     // A killed writer may have left half a line: this ends it, and empty lines mean nothing.
-    writer.#pending = '\n';
+    writer.#pending = LINE_END;
     return writer;
   }
 
@@ -84,7 +89,13 @@ export class ManifestWriter {
     this.#line({ type: event, at: new Date(atMs).toISOString(), sessionId });
   }
 
+  /** @param present indexes of the intent's parts that lie in the trash */
+  purging(sessionId: SessionId, present: readonly number[], atMs: number): void {
+    this.#line({ type: 'purging', at: new Date(atMs).toISOString(), sessionId, present });
+  }
+
   flush(): void {
+    if (this.#pending === LINE_END) return;
     let bytes = Buffer.from(this.#pending, 'utf8');
     this.#pending = '';
     while (bytes.length > 0) bytes = bytes.subarray(writeSync(this.#fd, bytes));
@@ -105,7 +116,7 @@ export class ManifestWriter {
   }
 
   #line(line: object): void {
-    this.#pending += `${JSON.stringify(line)}\n`;
+    this.#pending += JSON.stringify(line) + LINE_END;
   }
 }
 
@@ -135,8 +146,10 @@ export function foldManifest(text: string): Map<SessionId, ManifestEntry> {
     }
     const entry = entries.get(parsed.sessionId);
     if (entry === undefined) continue;
-    const trashedAtMs = parsed.event === 'trashed' ? parsed.atMs : entry.trashedAtMs;
-    entries.set(parsed.sessionId, { ...entry, state: parsed.event, trashedAtMs });
+    const trashedAtMs = parsed.event === 'trashed' || parsed.event === 'joined' ? parsed.atMs : entry.trashedAtMs;
+    const { present } = parsed;
+    const purgedParts = present && entry.parts.filter((_, index) => present.has(index));
+    entries.set(parsed.sessionId, { ...entry, state: parsed.event, trashedAtMs, ...(purgedParts && { purgedParts }) });
   }
   return entries;
 }
@@ -148,6 +161,7 @@ type ParsedLine =
       readonly atMs: number;
       readonly intent: undefined;
       readonly event: ManifestEvent;
+      readonly present: ReadonlySet<unknown> | undefined;
     };
 
 const EVENTS: ReadonlySet<string> = new Set<ManifestEvent>([
@@ -155,6 +169,7 @@ const EVENTS: ReadonlySet<string> = new Set<ManifestEvent>([
   'kept',
   'restoring',
   'restored',
+  'joined',
   'purging',
   'purged',
 ]);
@@ -177,7 +192,8 @@ function parseLine(line: string): ParsedLine | undefined {
     return intent && { sessionId, atMs, intent };
   }
   if (!EVENTS.has(String(value.type))) return undefined;
-  return { sessionId, atMs, intent: undefined, event: value.type as ManifestEvent };
+  const present = Array.isArray(value.present) ? new Set<unknown>(value.present) : undefined;
+  return { sessionId, atMs, intent: undefined, event: value.type as ManifestEvent, present };
 }
 
 function parseIntent(value: Record<string, unknown>, sessionId: SessionId): Intent | undefined {

@@ -49,14 +49,25 @@ function moveWithoutReplacing(part: Part, source: AnchoredDir, target: AnchoredD
     source.linkTo(part.name, target);
   } catch (error) {
     if (!NO_LINKS_CODES.has(errorCode(error) ?? '') || target.has(part.name)) throw error;
-    // A file system without hard links: looking first is all that can be done there.
+    // No hard links here, or no room for one more name: looking first is all that can be done there.
     source.renameTo(part.name, target);
     return;
   }
+  // Where a symlink got the new name, the file itself may be back under the old one by now: nothing is unlinked then.
+  if (target.lstat(part.name)?.isFile() !== true) throw errno('EEXIST', part);
   source.unlink(part.name);
 }
 
-const NO_LINKS_CODES: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
+/** A rename needs no room of its own, so what was begun on a disk that filled up can still be put back. */
+const NO_LINKS_CODES: ReadonlySet<string> = new Set([
+  'EPERM',
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  'ENOSYS',
+  'EMLINK',
+  'ENOSPC',
+  'EDQUOT',
+]);
 
 /** The faster way into a trash run, where nobody but the holder of the lock writes. */
 export function renamePart(part: Part, from: HeldDirs, to: HeldDirs): void {
@@ -69,6 +80,10 @@ export function renamePart(part: Part, from: HeldDirs, to: HeldDirs): void {
 
 /** The old name, or a directory on the way to it, is something else by now. */
 const TAKEN_CODES: ReadonlySet<string> = new Set(['EEXIST', 'ENOTEMPTY', 'ENOTDIR', 'ELOOP', 'EISDIR']);
+
+export function isTakenCode(error: unknown): boolean {
+  return TAKEN_CODES.has(errorCode(error) ?? '');
+}
 
 /**
  * Brings back what lies in the trash of a unit, as far as the old names are free.
@@ -85,7 +100,7 @@ export function putBack(parts: readonly Part[], claudeDir: HeldDirs, run: HeldDi
       movePart(part, run, claudeDir);
     } catch (error) {
       // Any other error may pass: what was begun is then ended by the next run.
-      if (!TAKEN_CODES.has(errorCode(error) ?? '')) throw error;
+      if (!isTakenCode(error)) throw error;
       stuck.push(part);
     }
   }
@@ -98,7 +113,7 @@ function finishLinkedMove(part: Part, claudeDir: HeldDirs, run: HeldDirs): boole
   const there = claudeDir.find(part.directory)?.lstatExact(part.name);
   const trash = run.find(part.directory);
   const here = trash?.lstatExact(part.name);
-  if (there === undefined || here === undefined || there.ino !== here.ino || there.dev !== here.dev) return false;
+  if (there === undefined || here?.isFile() !== true || there.ino !== here.ino || there.dev !== here.dev) return false;
   trash?.unlink(part.name);
   return true;
 }

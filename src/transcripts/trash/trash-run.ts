@@ -1,16 +1,17 @@
 /** One run's part of the trash: a directory that mirrors the Claude directory, with the manifest beside the files. */
 
-import { errorCode, errorMessage, type OperatingError } from '../../errors.ts';
+import { errnoError, errorCode, errorMessage, type OperatingError } from '../../errors.ts';
 import type { SessionId } from '../../sessions/session-id.ts';
 import type { AnchoredDir } from '../anchored-dir.ts';
-import { type ByteName, ownName } from '../byte-name.ts';
+import { type ByteName, displayName } from '../byte-name.ts';
 import type { ClaudeDir } from '../claude-dir.ts';
 import { namedParts, projectParts, TO_DO_LISTS } from '../layout.ts';
-import { Measurer, sameMeasure } from '../measure.ts';
+import { Measurer, type ReadFault, sameMeasure } from '../measure.ts';
 import { type Part, partPath, type Unit } from '../unit.ts';
 import { HeldDirs } from './held-dirs.ts';
-import { type ManifestEvent, ManifestWriter } from './manifest.ts';
+import type { ManifestEvent, ManifestWriter } from './manifest.ts';
 import { isStopping, isThere, putBack, renamePart, stoppingError } from './move.ts';
+import { makeRunDirectory } from './run-directory.ts';
 
 /** What became of one unit. Everything but `trashed` leaves it where it was. */
 export type TakeOutcome =
@@ -46,19 +47,8 @@ export class TrashRun {
   /** Makes a new run directory; a taken name is never used again. */
   static begin(claudeDir: ClaudeDir, trash: AnchoredDir, startedAtMs: number): TrashRun {
     try {
-      const name = makeUniqueDirectory(trash, startedAtMs);
-      const directory = trash.openChild(name);
-      try {
-        directory.giveTo(trash);
-        const manifest = ManifestWriter.create(directory, startedAtMs);
-        manifest.sync();
-        directory.sync();
-        trash.sync();
-        return new TrashRun(claudeDir, name, directory, manifest);
-      } catch (error) {
-        directory.close();
-        throw error;
-      }
+      const { name, directory, manifest } = makeRunDirectory(trash, startedAtMs);
+      return new TrashRun(claudeDir, name, directory, manifest);
     } catch (error) {
       throw stoppingError('begin a trash run', error);
     }
@@ -119,6 +109,9 @@ export class TrashRun {
       if (isStopping(error) || errorCode(error) === undefined) throw stoppingError('look at a session', error);
       return { kind: 'unmovable', code: errorCode(error) ?? 'unknown', message: errorMessage(error) };
     }
+    // What cannot be read is not seen, which looks like a change; but an operator has to hear of a failing disk.
+    const unread = before.unreadable;
+    if (unread !== undefined) return { kind: 'unmovable', code: unread.code, message: unreadMessage(unread) };
     if (before.files === 0 && unit.files > 0) return { kind: 'vanished' };
     if (before.doubt !== undefined || !sameMeasure(before, unit)) return { kind: 'changed' };
     const moved: Part[] = [];
@@ -139,6 +132,12 @@ export class TrashRun {
       // It lies in the trash whole, and that is to be told before the run stops.
       this.#failure = stoppingError('look at a session in the trash', error);
       return { kind: 'trashed' };
+    }
+    if (after.unreadable !== undefined) {
+      return this.#undo(
+        moved,
+        errnoError(after.unreadable.code, `look at ${displayName(after.unreadable.path)} in the trash`),
+      );
     }
     // Between the last look and the rename a session may have written: then the unit goes straight back.
     if (!sameMeasure(after, before)) return this.#undo(moved, undefined);
@@ -214,16 +213,6 @@ export class TrashRun {
   }
 }
 
-/** `20261121T041700Z`, with a suffix where it is taken: sorts by time, and can be read. */
-function makeUniqueDirectory(trash: AnchoredDir, startedAtMs: number): ByteName {
-  const stamp = new Date(startedAtMs).toISOString().replace(/[-:]|\.\d+/g, '');
-  for (let attempt = 0; ; attempt += 1) {
-    const name = ownName(attempt === 0 ? stamp : `${stamp}-${attempt}`);
-    try {
-      trash.makeDirectory(name);
-      return name;
-    } catch (error) {
-      if (errorCode(error) !== 'EEXIST') throw error;
-    }
-  }
+function unreadMessage({ code, path }: ReadFault): string {
+  return `look at ${displayName(path)}: ${code}`;
 }

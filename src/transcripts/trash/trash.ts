@@ -6,14 +6,20 @@ import type { AnchoredDir } from '../anchored-dir.ts';
 import { type ByteName, displayName, ownName } from '../byte-name.ts';
 import type { ClaudeDir } from '../claude-dir.ts';
 import { SWEEPER_DIRECTORY } from '../layout.ts';
-import { isTranscript, type Part, partPath } from '../unit.ts';
 import { destroyPart, removeEmptyTree, type TrashBounds } from './destroy.ts';
 import { HeldDirs } from './held-dirs.ts';
+import { JOINING_NAME, joinEntry } from './join.ts';
 import { MANIFEST_NAME, type ManifestEntry, type ManifestEvent, ManifestWriter, readManifest } from './manifest.ts';
-import { isThere, putBack } from './move.ts';
+import { isThere } from './move.ts';
+import { type Destroyed, destroyEntries, markEntries } from './purge.ts';
+import { type OpenRun, refuseElsewhere, restoreEntry, settleEntry } from './restore.ts';
+import { isRunName, makeRunDirectory } from './run-directory.ts';
 import { TrashRun } from './trash-run.ts';
 
 const TRASH_DIRECTORY = ownName('trash');
+/** Nothing of the session is left in the trash. */
+const OVER_STATES: ReadonlySet<string> = new Set<ManifestEvent>(['kept', 'restored', 'purged']);
+const LYING_STATES: ReadonlySet<string> = new Set<ManifestEvent>(['trashed', 'purging', 'joined']);
 
 /** A session in the trash. */
 export interface TrashedSession extends ManifestEntry {
@@ -36,16 +42,6 @@ export interface Reconciled {
   readonly restored: readonly SessionId[];
   /** Runs whose manifest could not be read: nothing of them was touched. */
   readonly unreadableRuns: readonly UnreadableRun[];
-}
-
-export interface Destroyed {
-  readonly sessions: readonly ManifestEntry[];
-  readonly faults: readonly DestroyFault[];
-}
-
-export interface DestroyFault {
-  readonly sessionId: SessionId;
-  readonly message: string;
 }
 
 export interface UnreadableRun {
@@ -99,7 +95,7 @@ export class Trash {
     const sessions: TrashedSession[] = [];
     const unreadableRuns = this.#inEachRun((directory, run) => {
       for (const entry of readManifest(directory).values()) {
-        if (entry.state === 'trashed' || entry.state === 'purging') sessions.push({ ...entry, run });
+        if (LYING_STATES.has(entry.state)) sessions.push({ ...entry, run });
       }
     });
     return { sessions, unreadableRuns };
@@ -122,9 +118,10 @@ export class Trash {
       const entries = [...readManifest(directory).values()];
       const unfinished = entries.filter((entry) => entry.state === 'intended' || entry.state === 'restoring');
       if (unfinished.length === 0) return;
-      this.#withManifest(directory, (manifest, claudeDir, trash) => {
+      if (directory.has(JOINING_NAME)) directory.unlink(JOINING_NAME);
+      this.#withManifest(directory, ({ manifest, claudeDir, trash }) => {
         for (const entry of unfinished) {
-          const event = settle(entry, claudeDir, trash);
+          const event = settleEntry(entry, { claudeDir, trash });
           manifest.event(event, entry.sessionId, nowMs);
           if (event === 'kept') undone += 1;
           else completed += 1;
@@ -137,42 +134,46 @@ export class Trash {
 
   /**
    * Brings a session back, times included, from the newest run that holds it. The caller holds the lock.
-   * @throws OperatingError `bad-data` where it is not in the trash, or where its old place is taken: both stay as they are
+   * @throws OperatingError `bad-data` where it is not in the trash, or where its old place is taken: both stay as they are;
+   *   `io` where the system will not let it back, or not show all of the trash
    */
   restore(sessionId: SessionId, nowMs: number): TrashedSession {
-    const held = this.contents().sessions.filter((session) => session.sessionId === sessionId);
-    const newest = held.toSorted((left, right) => right.trashedAtMs - left.trashedAtMs)[0];
-    if (newest === undefined) throw new OperatingError('bad-data', `restore ${sessionId}: it is not in the trash`);
-    try {
-      this.#restoreFrom(newest, nowMs);
-    } catch (error) {
-      throw systemError(`restore ${sessionId}`, error);
-    }
+    const newest = this.#newest(sessionId);
+    refuseElsewhere(newest, this.#claudeDir);
+    this.#whole(`restore ${sessionId}`, newest.run, (run) => restoreEntry(newest, run, nowMs));
     return newest;
   }
 
-  #restoreFrom(newest: TrashedSession, nowMs: number): void {
-    const { sessionId } = newest;
-    this.#inRun(newest.run, (directory) => {
-      this.#withManifest(directory, (manifest, claudeDir, trash) => {
-        const parts = newest.parts.filter((part) => isThere(part, trash));
-        if (parts.length === 0 || (newest.parts.some(isTranscript) && !parts.some(isTranscript))) {
-          throw new OperatingError('bad-data', `restore ${sessionId}: its transcript is not in the trash any more`);
-        }
-        const taken = parts.filter((part) => isThere(part, claudeDir));
-        if (taken.length > 0) throw placeTaken(sessionId, taken);
-        refuseUnreachable(sessionId, parts, claudeDir);
-        manifest.event('restoring', sessionId, nowMs);
-        manifest.sync();
-        const stuck = putBack(parts, claudeDir, trash);
-        if (stuck.length === 0) {
-          manifest.event('restored', sessionId, nowMs);
-          return;
-        }
-        manifest.event('trashed', sessionId, newest.trashedAtMs);
-        throw placeTaken(sessionId, stuck);
-      });
+  /**
+   * Puts what is in the trash of a session in front of what was written anew under its old name. The caller holds the lock, and knows
+   * that nobody is at work on the session.
+   * @returns also the paths that stay in the trash, since newer files have their names
+   * @throws OperatingError `bad-data` where it is not in the trash, or nothing stands in its place
+   */
+  join(sessionId: SessionId, nowMs: number): { readonly session: TrashedSession; readonly left: readonly string[] } {
+    const newest = this.#newest(sessionId);
+    refuseElsewhere(newest, this.#claudeDir);
+    let left: readonly string[] = [];
+    this.#whole(`join ${sessionId}`, newest.run, (run) => {
+      left = joinEntry(newest, run, () => makeRunDirectory(this.#directory, nowMs), nowMs);
     });
+    return { session: newest, left };
+  }
+
+  #newest(sessionId: SessionId): TrashedSession {
+    const { sessions, unreadableRuns } = this.contents();
+    const held = sessions.filter((one) => one.sessionId === sessionId && one.state !== 'joined');
+    const newest = held.toSorted((left, right) => right.trashedAtMs - left.trashedAtMs)[0];
+    if (newest === undefined) throw notInTrash([sessionId], unreadableRuns);
+    return newest;
+  }
+
+  #whole(action: string, run: ByteName, use: (run: OpenRun) => void): void {
+    try {
+      this.#inRun(run, (directory) => this.#withManifest(directory, use));
+    } catch (error) {
+      throw systemError(action, error);
+    }
   }
 
   /** Whether something stands under one of its old names again: then it is not alone, and not to be purged. */
@@ -191,7 +192,8 @@ export class Trash {
     this.#inRun(session.run, (directory) => {
       const trash = new HeldDirs(directory);
       try {
-        isWhole = session.parts.every((part) => isThere(part, trash));
+        const parts = session.purgedParts ?? session.parts;
+        isWhole = parts.length > 0 && parts.every((part) => isThere(part, trash));
       } finally {
         trash.close();
       }
@@ -205,60 +207,62 @@ export class Trash {
    */
   markForPurge(
     run: ByteName,
-    sessionIds: readonly SessionId[],
+    sessions: readonly ManifestEntry[],
     nowMs: number,
     unmarked: readonly ManifestEntry[] = [],
   ): void {
     this.#inRun(run, (directory) => {
-      this.#withManifest(directory, (manifest) => {
-        for (const sessionId of sessionIds) manifest.event('purging', sessionId, nowMs);
-        for (const { sessionId, trashedAtMs } of unmarked) manifest.event('trashed', sessionId, trashedAtMs);
-        manifest.sync();
-      });
+      this.#withManifest(directory, (open) => markEntries(sessions, unmarked, open, nowMs));
     });
   }
 
   /** Destroys what is marked in a run, and the run's directory where nothing is left in it. */
   destroyMarked(run: ByteName, nowMs: number, shouldStop: () => boolean = () => false): Destroyed {
-    const result = { sessions: [] as ManifestEntry[], faults: [] as DestroyFault[] };
-    let isStopped = false;
-    let isEmpty = false;
+    let result: Destroyed = { sessions: [], faults: [], leftOver: undefined };
     this.#inRun(run, (directory) => {
       const entries = [...readManifest(directory).values()];
       const marked = entries.filter((entry) => entry.state === 'purging');
       if (marked.length > 0) {
-        this.#withManifest(directory, (manifest, _claudeDir, trash) => {
-          const bounds = this.#boundsOf(run);
-          for (const entry of marked) {
-            isStopped ||= shouldStop();
-            if (!isStopped) this.#destroy(entry, trash, bounds, result);
-          }
-          for (const { sessionId } of result.sessions) manifest.event('purged', sessionId, nowMs);
+        this.#withManifest(directory, (open) => {
+          result = destroyEntries(marked, this.#boundsOf(run), open, nowMs, shouldStop);
         });
       }
-      const over: ReadonlySet<string> = new Set<ManifestEvent>(['kept', 'restored', 'purging', 'purged']);
-      const isOver = !isStopped && result.faults.length === 0 && entries.every((entry) => over.has(entry.state));
-      isEmpty = isOver && removeEmptyTree(directory, [MANIFEST_NAME]);
-      if (isEmpty) directory.unlink(MANIFEST_NAME);
+      const isOver = entries.every(({ state }) => state === 'purging' || OVER_STATES.has(state));
+      const isThrough = result.sessions.length === marked.length;
+      if (isOver && isThrough) result = { ...result, leftOver: this.#removeRun(run, directory) };
     });
-    if (isEmpty) this.#directory.removeDirectory(run);
     return result;
   }
 
-  /** What cannot be destroyed stays marked, and does not hold up the others. */
-  #destroy(
-    entry: ManifestEntry,
-    trash: HeldDirs,
-    bounds: TrashBounds,
-    result: { sessions: ManifestEntry[]; faults: DestroyFault[] },
-  ): void {
+  /** @returns why it could not be removed */
+  #removeRun(run: ByteName, directory: AnchoredDir): string | undefined {
     try {
-      for (const part of entry.parts) destroyPart(part, trash, bounds);
-      result.sessions.push(entry);
+      if (!removeEmptyTree(directory, [MANIFEST_NAME])) return undefined;
+      directory.unlink(MANIFEST_NAME);
+      this.#directory.removeDirectory(run);
+      return undefined;
     } catch (error) {
       if (errorCode(error) === undefined) throw error;
-      result.faults.push({ sessionId: entry.sessionId, message: errorMessage(error) });
+      return errorMessage(error);
     }
+  }
+
+  /**
+   * Destroys one session whose time is over before it is marked, for the room that it takes. A kill leaves it listed as it was,
+   * and the next purge ends it. What cannot be destroyed makes no room.
+   */
+  destroyUnmarked(session: TrashedSession): void {
+    this.#inRun(session.run, (directory) => {
+      const trash = new HeldDirs(directory);
+      try {
+        for (const part of session.parts) destroyPart(part, trash, this.#boundsOf(session.run));
+      } catch (error) {
+        // The purge comes to it again, and tells.
+        if (errorCode(error) === undefined) throw error;
+      } finally {
+        trash.close();
+      }
+    });
   }
 
   #boundsOf(run: ByteName): TrashBounds {
@@ -273,14 +277,14 @@ export class Trash {
     const sessionIds = new Set<SessionId>();
     const unreadableRuns = this.#inEachRun((directory) => {
       for (const { sessionId, state } of readManifest(directory).values()) {
-        if (state !== 'kept' && state !== 'restored' && state !== 'purged') sessionIds.add(sessionId);
+        if (!OVER_STATES.has(state) && state !== 'joined') sessionIds.add(sessionId);
       }
     });
     return { sessionIds, unreadableRuns };
   }
 
   runs(): ByteName[] {
-    const directories = this.#directory.entries().filter((entry) => entry.kind === 'directory');
+    const directories = this.#directory.entries().filter(({ name, kind }) => kind === 'directory' && isRunName(name));
     return directories.map((entry) => entry.name).sort();
   }
 
@@ -312,15 +316,12 @@ export class Trash {
     }
   }
 
-  #withManifest(
-    directory: AnchoredDir,
-    use: (manifest: ManifestWriter, claudeDir: HeldDirs, trash: HeldDirs) => void,
-  ): void {
+  #withManifest(directory: AnchoredDir, use: (run: OpenRun) => void): void {
     const manifest = ManifestWriter.append(directory);
     const claudeDir = new HeldDirs(this.#claudeDir.root);
     const trash = new HeldDirs(directory);
     try {
-      use(manifest, claudeDir, trash);
+      use({ manifest, claudeDir, trash });
     } finally {
       claudeDir.close();
       trash.close();
@@ -329,28 +330,10 @@ export class Trash {
   }
 }
 
-function settle(entry: ManifestEntry, claudeDir: HeldDirs, trash: HeldDirs): ManifestEvent {
-  const inTrash = entry.parts.filter((part) => isThere(part, trash));
-  const isWhole = inTrash.length === entry.parts.length && !inTrash.some((part) => isThere(part, claudeDir));
-  if (entry.state === 'intended' && isWhole) return 'trashed';
-  const stuck = putBack(inTrash, claudeDir, trash);
-  if (stuck.length > 0) return 'trashed';
-  return entry.state === 'restoring' ? 'restored' : 'kept';
-}
-
-/** Makes the directories that are missing. Before anything moves: a session must not come back in part. */
-function refuseUnreachable(sessionId: SessionId, parts: readonly Part[], claudeDir: HeldDirs): void {
-  for (const part of parts) {
-    try {
-      claudeDir.findOrMake(part.directory);
-    } catch (error) {
-      const path = displayName(part.directory.join('/'));
-      throw new OperatingError('bad-data', `restore ${sessionId}: ${path}: ${errorMessage(error)}`, { cause: error });
-    }
-  }
-}
-
-function placeTaken(sessionId: SessionId, parts: readonly Part[]): OperatingError {
-  const paths = parts.map((part) => displayName(partPath(part))).join(', ');
-  return new OperatingError('bad-data', `restore ${sessionId}: ${paths} exists; both are left as they are`);
+/** What a run that cannot be read holds is not known: then nothing is wrong with what was asked for. */
+export function notInTrash(ids: readonly SessionId[], unreadableRuns: readonly UnreadableRun[]): OperatingError {
+  const action = `restore ${ids.join(', ')}: not in the trash`;
+  const [first] = unreadableRuns;
+  if (first === undefined) return new OperatingError('bad-data', action);
+  return new OperatingError('io', `${action}, as far as it can be read: trash run ${first.run}: ${first.code}`);
 }

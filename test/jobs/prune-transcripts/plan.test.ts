@@ -41,8 +41,11 @@ function policyOf(
   };
 }
 
-function liveOf(ids: Partial<Record<keyof LiveIds, readonly SessionId[]>> = {}): LiveIds {
-  return { live: new Set(ids.live), running: new Set(ids.running), pinned: new Set(ids.pinned) };
+function liveOf(
+  ids: Partial<Record<'live' | 'running' | 'pinned', readonly SessionId[]>> = {},
+  marks: LiveIds['marks'] = new Map(),
+): LiveIds {
+  return { live: new Set(ids.live), running: new Set(ids.running), pinned: new Set(ids.pinned), marks };
 }
 
 function aged(ageMs: number): Partial<Unit> {

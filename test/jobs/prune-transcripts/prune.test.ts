@@ -14,6 +14,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Clock } from '../../../src/clock.ts';
 import { BusyError, OperatingError } from '../../../src/errors.ts';
 import type { JobContext, JobReport } from '../../../src/jobs/job.ts';
 import type { RemovalRecorder } from '../../../src/jobs/prune-transcripts/apply.ts';
@@ -26,6 +27,7 @@ import { resumeMapSource } from '../../../src/sessions/live-sources/resume-map-s
 import { runningProcessesSource } from '../../../src/sessions/live-sources/running-processes.ts';
 import { SqliteResumeMap } from '../../../src/sessions/resume-map/sqlite.ts';
 import type { SessionId } from '../../../src/sessions/session-id.ts';
+import { acquireDirLock } from '../../../src/transcripts/dir-lock.ts';
 import { canFreeze, freeze } from '../../support/freeze.ts';
 import { contextOf, stopAfter } from '../../support/job-context.ts';
 import { canMount, inMountNamespace, programPath } from '../../support/mount-namespace.ts';
@@ -53,17 +55,24 @@ interface PruneOptions {
   readonly sources?: readonly LiveSource[];
   readonly settings?: Partial<RetentionSettings>;
   readonly recorder?: RemovalRecorder;
+  readonly keepNamed?: boolean;
   readonly context?: Partial<JobContext>;
+  readonly clock?: Clock;
 }
 
 function prune(paths: string | readonly string[], options: PruneOptions = {}): Promise<JobReport> {
   return pruneTranscriptsJob({
     claudeDirs: [paths].flat().map(openClaudeDir),
+    stores: [],
     sources: options.sources ?? [],
     policy: prunePolicy({ ...SETTINGS, ...options.settings }),
+    keepNamed: options.keepNamed ?? false,
     recorder: options.recorder ?? NO_RECORDER,
     memory: undefined,
-    clock: new SetClock(NOW),
+    mapIdentity: undefined,
+    shieldPeriodMs: undefined,
+    shieldMemory: undefined,
+    clock: options.clock ?? new SetClock(NOW),
   }).run(contextOf(options.context));
 }
 
@@ -183,6 +192,14 @@ describe('a prune', () => {
     makeSession(path, { id: A, ageMs: 2 * DAY_MS }, NOW);
     expect(await prune(path)).toMatchObject({ removed: { sessions: 0 }, kept: { 'within-retention': 1 }, faults: [] });
     expect(readdirSync(join(path, 'session-sweeper/trash'))).toEqual([]);
+  });
+
+  it.skipIf(process.getuid?.() !== 0)("makes nothing in a user's directory that is not his, even as root", async () => {
+    const path = expiredSessions();
+    execFileSync('chown', ['-R', '1234:5678', path]);
+    await prune(path);
+    acquireDirLock(openClaudeDir(path), 'run').release();
+    expect(String(execFileSync('find', [path, '-not', '-user', '1234']))).toBe('');
   });
 
   it('finds nothing more to do right after', async () => {
@@ -510,13 +527,26 @@ describe('what goes wrong', () => {
 
     it.each([
       // Enough for the trash, the run and its manifest, but not for the directories that the sessions go to.
-      { what: 'directories', room: 'size=4m,nr_inodes=$(($(find "$1" | wc -l) + 5))', fill: 'true' },
+      {
+        what: 'directories',
+        room: 'size=4m,nr_inodes=$(($(find "$1" | wc -l) + 5))',
+        fill: 'true',
+        message: 'ENOSPC',
+      },
+      // By then the transcript is in the trash, and there is no room for a second name on its way back.
+      {
+        what: 'the directory of a companion',
+        room: 'size=4m,nr_inodes=$(($(find "$1" | wc -l) + 6))',
+        fill: 'true',
+        message: 'ENOSPC',
+      },
       {
         what: 'the manifest',
         room: 'size=4m',
         fill: 'dd if=/dev/zero of="$2/fill" bs=4k status=none 2>/dev/null || true',
+        message: 'nothing is removed; purge the trash or free some space first',
       },
-    ])('ends the run where it has no room for $what, and all is where it was', ({ room, fill }) => {
+    ])('ends the run where it has no room for $what, and all is where it was', ({ room, fill, message }) => {
       const path = expiredSessions();
       const full = tempDir();
       const output = inMountNamespace(
@@ -529,7 +559,7 @@ describe('what goes wrong', () => {
       const [report, ...files] = output.trimEnd().split('\n');
       expect(JSON.parse(report ?? '')).toMatchObject({
         removed: { sessions: 0 },
-        failure: { kind: 'io', message: expect.stringContaining('ENOSPC') },
+        failure: { kind: 'io', message: expect.stringContaining(message) },
       });
       const before = execFileSync('sh', [
         '-c',
@@ -569,6 +599,20 @@ describe('a busy map', () => {
     expect(script.holds()).toBe(expected.holds);
     expect(left(path)).toHaveLength(expected.busy);
     expect(trashedIds(path)).toHaveLength(expected.removed);
+  });
+});
+
+describe('a slow disk', () => {
+  it('holds the writers back for a few units at a time, and loses none of them', async () => {
+    const path = expiredSessions(20);
+    const batches: number[] = [];
+    let looks = 0;
+    const clock = { now: () => NOW + 2 * looks++ };
+    const source = scriptedSource({ onHold: (ids) => batches.push(ids.length) });
+    expect(await prune(path, { sources: [source], clock })).toMatchObject({ removed: { sessions: 20 }, faults: [] });
+    expect(batches.slice(0, 3)).toEqual([16, 16, 16]);
+    expect(batches).toHaveLength(10);
+    expect(trashedIds(path)).toHaveLength(20);
   });
 });
 

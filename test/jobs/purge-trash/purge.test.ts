@@ -2,6 +2,7 @@ import { appendFileSync, existsSync, readdirSync, readFileSync, renameSync, writ
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { BusyError, OperatingError } from '../../../src/errors.ts';
+import type { PruneMemory } from '../../../src/jobs/guards.ts';
 import type { JobContext, JobReport } from '../../../src/jobs/job.ts';
 import { purgeTrashJob } from '../../../src/jobs/purge-trash/index.ts';
 import type { LiveSource } from '../../../src/sessions/live-sources/live-source.ts';
@@ -26,14 +27,18 @@ const [A, B, C, D] = [sessionIdOf(1), sessionIdOf(2), sessionIdOf(3), sessionIdO
 interface PurgeOptions {
   readonly sources?: readonly LiveSource[];
   readonly nowMs?: number;
+  readonly memory?: Pick<PruneMemory, 'knownLiveIds'>;
   readonly context?: Partial<JobContext>;
 }
 
 function purge(paths: string | readonly string[], options: PurgeOptions = {}): Promise<JobReport> {
   return purgeTrashJob({
     claudeDirs: [paths].flat().map(openClaudeDir),
+    stores: [],
     sources: options.sources ?? [],
     keepMs: KEEP_MS,
+    memory: options.memory,
+    mapIdentity: undefined,
     clock: new SetClock(options.nowMs ?? NOW),
   }).run(contextOf(options.context));
 }
@@ -319,5 +324,63 @@ describe.skipIf(!canMount)('what is mounted in the trash', () => {
     const output = inMountNamespace(script, 'run-job', path, outside, point);
     expect(output.split('\n').slice(1)).toEqual(['precious', '']);
     expect(readFileSync(join(outside, 'precious'), 'utf8')).toBe('precious');
+  });
+});
+
+describe('a live source that names hardly anybody any more', () => {
+  const memory = { knownLiveIds: (source: string) => (source === 'resume-map' ? 100 : undefined) };
+  const emptied = [scriptedSource({ name: 'resume-map' })];
+
+  it('is not believed: what it had named may lie here', async () => {
+    const path = made();
+    const before = snapshot(path);
+    const report = await purge(path, { sources: emptied, memory });
+    expect(report).toMatchObject({ purged: { sessions: 0 }, failure: { kind: 'bad-data' } });
+    expect(trashedIn(snapshot(path))).toEqual(trashedIn(before));
+  });
+
+  it('is told in a dry run, which shows what would go all the same', async () => {
+    const report = await purge(made(), { sources: emptied, memory, context: { dryRun: true } });
+    expect(report).toMatchObject({ purged: { sessions: 2 }, faults: [{ kind: 'bad-data' }] });
+  });
+
+  it('is believed where an operator has said so', async () => {
+    expect(await purge(made(), { sources: emptied })).toMatchObject({ purged: { sessions: 2 }, faults: [] });
+  });
+});
+
+describe('a session of which only a part lay in the trash when a killed purge had marked it', () => {
+  it('is spared when it is live again: nothing of it has been destroyed', async () => {
+    const path = made();
+    const trash = openTrash(openClaudeDir(path));
+    const [session] = trash.contents().sessions.filter(({ sessionId }) => sessionId === A);
+    if (session === undefined) throw new Error('not in the trash');
+    const inRun = (relative: string) => join(path, 'session-sweeper/trash', session.run, relative);
+    // Its companions had to stay where they were.
+    renameSync(inRun(`projects/-srv-app/${A}`), join(path, `projects/-srv-app/${A}`));
+    trash.markForPurge(session.run, [session], NOW);
+    const report = await purge(path, { sources: [scriptedSource({ planned: [A] })] });
+    expect(report.kept).toMatchObject({ live: 1 });
+    expect(readFileSync(inRun(`projects/-srv-app/${A}.jsonl`), 'utf8')).toBe('x'.repeat(50));
+  });
+});
+
+describe.skipIf(!canMount)('on a disk that is full to the last byte', () => {
+  it('frees space all the same', () => {
+    const path = made();
+    const full = tempDir();
+    // A full page: without a new one there is no room for a mark.
+    const pad = `m="$2/session-sweeper/trash/${runsOf(path)[0]}/manifest.jsonl"; while [ $(($(stat -c %s "$m") % 4096)) != 0 ]; do echo >> "$m"; done`;
+    const output = inMountNamespace(
+      `mount -t tmpfs -o size=4m tmpfs "$2"; cp -a "$1/." "$2/"; ${pad}
+       dd if=/dev/zero of="$2/fill" bs=4k status=none 2>/dev/null || true
+       "$NODE" "$PROGRAM" purge "$2" ${NOW}; ls "$2/session-sweeper/trash"`,
+      'run-job',
+      path,
+      full,
+    );
+    const [report, ...runs] = output.trimEnd().split('\n');
+    expect(JSON.parse(report ?? '')).toMatchObject({ purged: { sessions: 2, bytes: 200 }, faults: [] });
+    expect(runs).toEqual(runsOf(path).slice(1));
   });
 });

@@ -268,3 +268,42 @@ describe('the kernel’s process table', () => {
     expect(await running(dirWith({ [`sessions/${process.pid}.json`]: record }), table)).toEqual([ID]);
   });
 });
+
+describe('the record of a process that has ended', () => {
+  const asked = (machine: ProcessTable) => {
+    const pids: number[] = [];
+    const counting: ProcessTable = {
+      ...machine,
+      hasEnded: (pid, startTime) => {
+        pids.push(pid);
+        return machine.hasEnded(pid, startTime);
+      },
+    };
+    return { pids, counting };
+  };
+  const settled = (path: string) => execFileSync('sleep', ['2.1'], { cwd: path });
+
+  it('is not looked into again and again, and is when it is written anew', async () => {
+    const path = dirWith({
+      'sessions/100.json': recordOf(),
+      'sessions/200.json': recordOf({ pid: 200, sessionId: OTHER }),
+    });
+    settled(path);
+    const { pids, counting } = asked(machineWith({ 200: '500' }));
+    const source = runningProcessesSource(openDir(path), path, counting);
+    for (let round = 0; round < 3; round += 1) expect((await source.read()).ids).toEqual(new Set([OTHER]));
+    expect(pids).toEqual([100, 200, 200, 200]);
+    // The next process with this pid, of another machine.
+    write(join(path, 'sessions/100.json'), recordOf({ pidDomain: 'linux:other:pid:[1]' }));
+    expect((await source.read()).ids).toEqual(new Set([ID, OTHER]));
+  });
+
+  it('is looked into again while it is new: it may still change and look the same', async () => {
+    const path = dirWith({ 'sessions/100.json': recordOf() });
+    const { pids, counting } = asked(QUIET);
+    const source = runningProcessesSource(openDir(path), path, counting);
+    await source.read();
+    await source.read();
+    expect(pids).toEqual([100, 100]);
+  });
+});

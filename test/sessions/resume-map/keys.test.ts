@@ -7,6 +7,7 @@ import {
   SESSION_KEY_LENGTH_MAX,
   sessionKey,
 } from '../../../src/sessions/resume-map/keys.ts';
+import { escapeControls } from '../../../src/shown-text.ts';
 
 const PARTS = { forge: 'forgejo', agent: 'architect', repo: 'acme/my_app', issue: 12 };
 
@@ -54,7 +55,7 @@ describe('sessionKey', () => {
       const build = () => sessionKey({ ...PARTS, [field]: value });
       expect(build).toThrow(usageError);
       expect(build).toThrow(field);
-      expect(build).toThrow(JSON.stringify(value));
+      expect(build).toThrow(escapeControls(JSON.stringify(value)));
     },
   );
 

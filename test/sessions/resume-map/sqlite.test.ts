@@ -246,7 +246,8 @@ describe('a database of our own', () => {
     database.exec('INSERT INTO claude_sdk_sessions_versions VALUES (99, 0)');
     database.close();
     expect(() => SqliteResumeMap.openOwn(path)).toThrow(ofKind('bad-data', path, '99'));
-    expect(versionsOf(path)).toEqual([1, 99]);
+    expect(() => SqliteResumeMap.openOwnForReading(path)).toThrow(ofKind('bad-data', path, '99'));
+    expect(versionsOf(path)).toEqual([1, 2, 99]);
     expect(rowsOf(path)).toHaveLength(1);
   });
 
@@ -450,6 +451,50 @@ describe('opening for reading', () => {
   });
 });
 
+describe('a database that another process holds', () => {
+  const locked = async () => {
+    const path = await makeOwnDatabase(join(tempDir(), 'sessions.db'));
+    const holder = closedWithTest(new Database(path));
+    holder.exec('BEGIN IMMEDIATE');
+    return { path, holder };
+  };
+
+  it('is waited for while this one goes on with its work, and written to in the order of the calls', async () => {
+    const { path, holder } = await locked();
+    const map = closedWithTest(SqliteResumeMap.openOwn(path));
+    const first = map.setSession(KEY, sessionIdOf(2));
+    const second = map.setSession(KEY, sessionIdOf(3));
+    const seen = map.getSession(KEY);
+    // Only a thread that is not blocked comes to this.
+    setImmediate(() => holder.exec('ROLLBACK'));
+    await Promise.all([first, second]);
+    expect(await seen).toBe(sessionIdOf(3));
+    expect(rowsOf(path)).toMatchObject([{ key: KEY, session_id: sessionIdOf(3) }]);
+  });
+
+  it('is given up after the wait, with nothing changed', async () => {
+    const { path, holder } = await locked();
+    const map = closedWithTest(SqliteResumeMap.openOwn(path, { busyTimeoutMs: 20 }));
+    const before = rowsOf(path);
+    await expect(map.setSession(KEY, sessionIdOf(2))).rejects.toEqual(ofKind('unavailable', path, 'SQLITE_BUSY'));
+    await expect(map.withWritersHeld([ID], () => 'acted')).rejects.toEqual(ofKind('unavailable', path, 'SQLITE_BUSY'));
+    holder.exec('ROLLBACK');
+    expect(rowsOf(path)).toEqual(before);
+    await map.setSession(KEY, sessionIdOf(2));
+    expect(await map.getSession(KEY)).toBe(sessionIdOf(2));
+  });
+
+  it('never has a write of this process end up among what is rolled back after a hold', async () => {
+    const { path, holder } = await locked();
+    const map = closedWithTest(SqliteResumeMap.openOwn(path));
+    const holding = map.withWritersHeld([ID], () => new Promise((resolve) => setTimeout(resolve, 20)));
+    const written = map.setSession(KEY, sessionIdOf(2));
+    setImmediate(() => holder.exec('ROLLBACK'));
+    await Promise.all([holding, written]);
+    expect(rowsOf(path)).toMatchObject([{ key: KEY, session_id: sessionIdOf(2) }]);
+  });
+});
+
 describe('a preview', () => {
   const OTHER_KEY = 'forgejo:architect:acme/my_app:13';
 
@@ -501,14 +546,14 @@ describe('processes', () => {
     await runTogether(PROCESS, creations(path));
     expect(readdirSync(dirname(path)).filter((name) => name.includes('.new-'))).toEqual([]);
     expect(rowsOf(path).map((row) => row.key)).toEqual(keys);
-    expect(versionsOf(path)).toEqual([1]);
+    expect(versionsOf(path)).toEqual([1, 2]);
   });
 
   it('that migrate a database at once end with one complete migration', async () => {
     const path = makeHostDatabase(join(tempDir(), 'sessions.db'), 'CREATE TABLE from_before (x)');
     await runTogether(PROCESS, creations(path));
     expect(rowsOf(path).map((row) => row.key)).toEqual(keys);
-    expect(versionsOf(path)).toEqual([1]);
+    expect(versionsOf(path)).toEqual([1, 2]);
   });
 
   const killed = async (action: string, path: string) => {
@@ -527,7 +572,7 @@ describe('processes', () => {
       await makeOwnDatabase(path);
       expect(readdirSync(dirname(path))).toEqual(['sessions.db']);
       expect(rowsOf(path).map((row) => row.key)).toEqual([KEY]);
-      expect(versionsOf(path)).toEqual([1]);
+      expect(versionsOf(path)).toEqual([1, 2]);
     },
   );
 
@@ -538,6 +583,6 @@ describe('processes', () => {
     expect(schemaOf(path)).toEqual(before);
     await makeOwnDatabase(path);
     expect(rowsOf(path).map((row) => row.key)).toEqual([KEY]);
-    expect(versionsOf(path)).toEqual([1]);
+    expect(versionsOf(path)).toEqual([1, 2]);
   });
 });

@@ -10,7 +10,7 @@ import { ClaudeDir } from '../../../dist/transcripts/claude-dir.js';
 
 const DAY_MS = 86_400_000;
 const [name, path, nowMs, command] = process.argv.slice(2);
-const common = { claudeDirs: [ClaudeDir.open(path)], sources: [], clock: { now: () => Number(nowMs) } };
+const common = { claudeDirs: [ClaudeDir.open(path)], stores: [], sources: [], clock: { now: () => Number(nowMs) } };
 if (command !== undefined) execFileSync('sh', ['-ec', command]);
 const policy = {
   minAgeMs: DAY_MS,

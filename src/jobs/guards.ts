@@ -1,6 +1,6 @@
 /** Refuses a removal that contradicts what earlier runs knew: more likely something else is wrong than that all of it is old. */
 
-import { OperatingError } from '../../errors.ts';
+import { OperatingError } from '../errors.ts';
 
 /** What earlier runs wrote down. */
 export interface PruneMemory {
@@ -24,7 +24,7 @@ const HOW_TO_ALLOW = 'look at it with --dry-run, and run it with --run-now --all
 /** @returns why the sources are not to be believed; undefined where they are */
 export function emptiedSource(
   counts: Readonly<Record<string, number>>,
-  memory: PruneMemory,
+  memory: Pick<PruneMemory, 'knownLiveIds'>,
 ): OperatingError | undefined {
   for (const [source, count] of Object.entries(counts)) {
     const known = memory.knownLiveIds(source) ?? 0;
@@ -35,6 +35,25 @@ export function emptiedSource(
     );
   }
   return undefined;
+}
+
+/**
+ * @param identity of the resume map, where it is one of our own making
+ * @param known the maps that have protected sessions of this Claude directory
+ * @returns why the map is not to be believed
+ */
+export function strangeMap(
+  claudeDir: string,
+  identity: string | undefined,
+  known: Readonly<Record<string, number>>,
+): OperatingError | undefined {
+  if (identity === undefined || known[identity] !== undefined) return undefined;
+  const ids = Math.max(0, ...Object.values(known));
+  if (ids === 0) return undefined;
+  return new OperatingError(
+    'bad-data',
+    `this is not the resume map that has named ${ids} sessions to earlier runs in ${claudeDir} (is the state directory mounted?), so nothing is removed; ${HOW_TO_ALLOW}`,
+  );
 }
 
 /** @returns why so many are not to go at once; undefined where they may: a first run may, the trash undoes it */

@@ -1,0 +1,65 @@
+/** `doctor`: what endangers sessions, wastes space or keeps the worker from its work, and what to do about it. Looks only. */
+
+import { systemClock } from '../clock.ts';
+import { examineClaudeDir } from '../doctor/claude-dir-findings.ts';
+import type { Finding } from '../doctor/finding.ts';
+import { examineHost } from '../doctor/host-findings.ts';
+import { EXIT_CODES, errorMessage, OperatingError } from '../errors.ts';
+import { requireAnchoring } from '../transcripts/anchored-dir.ts';
+import { displayName } from '../transcripts/byte-name.ts';
+import { ClaudeDir } from '../transcripts/claude-dir.ts';
+import type { CommandContext } from './program.ts';
+import { formatCount } from './terminal.ts';
+
+interface Examined {
+  /** Undefined for what belongs to no Claude directory. */
+  readonly claudeDir: string | undefined;
+  readonly findings: readonly Finding[];
+}
+
+export async function runDoctor(context: CommandContext): Promise<number> {
+  requireAnchoring();
+  const { config } = context.resolved;
+  const examined: Examined[] = [
+    ...config.claudeDir.map((path) => ({ claudeDir: displayName(path), findings: examine(path, context) })),
+    { claudeDir: undefined, findings: await examineHost(config, systemClock) },
+  ];
+  const problems = examined.flatMap(({ findings }) => findings).filter(({ level }) => level === 'problem').length;
+  const { io, json } = context;
+  io.stdout.write(json ? `${JSON.stringify(toDocument(examined))}\n` : `${render(examined, problems, context)}\n`);
+  return problems === 0 ? EXIT_CODES.ok : EXIT_CODES.problems;
+}
+
+function examine(path: string, { resolved: { config } }: CommandContext): readonly Finding[] {
+  let claudeDir: ClaudeDir | undefined;
+  try {
+    claudeDir = ClaudeDir.open(path);
+    return examineClaudeDir(claudeDir, config);
+  } catch (error) {
+    if (!(error instanceof OperatingError)) throw error;
+    return [{ check: 'directory', level: 'problem', message: errorMessage(error) }];
+  } finally {
+    claudeDir?.close();
+  }
+}
+
+function toDocument(examined: readonly Examined[]): object {
+  return {
+    findings: examined.flatMap(({ claudeDir, findings }) =>
+      findings.map((finding) => ({ claudeDir: claudeDir ?? null, ...finding })),
+    ),
+  };
+}
+
+function render(examined: readonly Examined[], problems: number, { colors }: CommandContext): string {
+  const marks = { ok: colors.green('ok'), notice: colors.yellow('notice'), problem: colors.red('problem') };
+  const blocks = examined.map(({ claudeDir, findings }) => {
+    const lines = findings.flatMap(({ check, level, message, advice }) => [
+      `  ${marks[level]}${' '.repeat('problem'.length - level.length)}  ${check}: ${message}`,
+      ...(advice === undefined ? [] : [`           → ${advice}`]),
+    ]);
+    return [colors.bold(claudeDir ?? 'This host'), ...lines].join('\n');
+  });
+  const verdict = problems === 0 ? 'Nothing needs doing.' : `${formatCount(problems, 'problem')}: see the arrows.`;
+  return [...blocks, verdict].join('\n\n');
+}

@@ -1,0 +1,222 @@
+/** Looks at one Claude directory for what endangers its sessions, wastes its space or keeps the worker from its work. */
+
+import { formatBytes } from '../byte-size.ts';
+import type { Config } from '../config/config.ts';
+import { formatDurationRounded } from '../duration.ts';
+import { errorMessage } from '../errors.ts';
+import { surveyRecords } from '../sessions/live-sources/running-processes.ts';
+import { displayName } from '../transcripts/byte-name.ts';
+import type { ClaudeDir } from '../transcripts/claude-dir.ts';
+import { type CleanupPeriod, cleanupPeriods } from '../transcripts/claude-settings.ts';
+import { type ScanResult, scanClaudeDir } from '../transcripts/scan.ts';
+import { Trash } from '../transcripts/trash/trash.ts';
+import type { Doubt, Unit } from '../transcripts/unit.ts';
+import type { Finding } from './finding.ts';
+
+type DoctorSettings = Pick<Config, 'maxAge' | 'sessions.maxAge' | 'shield'>;
+
+const DAY_MS = 86_400_000;
+const FREE_BYTES_MIN = 2 ** 30;
+/** What others than the owner may do with the directory. */
+const FOREIGN_READ_BITS = 0o044;
+/** The releases of Claude Code whose layout this program was held against. */
+const KNOWN_VERSIONS = /^2\.1\./;
+const EXAMPLES_MAX = 3;
+
+export function examineClaudeDir(claudeDir: ClaudeDir, settings: DoctorSettings): readonly Finding[] {
+  const scan = scanClaudeDir(claudeDir);
+  return [
+    ...cleanupFindings(cleanupPeriods(claudeDir.path), settings),
+    ...recordFindings(claudeDir),
+    ...sessionFindings(scan),
+    projectFinding(claudeDir),
+    trashFinding(claudeDir),
+    spaceFinding(claudeDir),
+    permissionFinding(claudeDir),
+  ];
+}
+
+/** Claude's own clean-up goes by file times alone: whatever it deletes is gone for good, live or not. */
+export function cleanupFindings(periods: readonly CleanupPeriod[], settings: DoctorSettings): Finding[] {
+  const check = 'clean-up period';
+  const findings = periods.flatMap(({ file, days }): Finding[] => {
+    if (days === 'paused') return [];
+    const where = file === undefined ? 'by default' : `by ${displayName(file)}`;
+    const advice = `set cleanupPeriodDays to more, in ${file === undefined ? 'settings.json' : displayName(file)}, or run with --shield true`;
+    const isLonger = (age: number | 'never') => age === 'never' || age > days * DAY_MS;
+    const longer = [
+      ...(isLonger(settings['sessions.maxAge'])
+        ? [`rows of the resume map live for ${inWords(settings['sessions.maxAge'])}`]
+        : []),
+      ...(isLonger(settings.maxAge) ? [`transcripts are to live for ${inWords(settings.maxAge)}`] : []),
+    ];
+    if (longer.length === 0) return [];
+    const message = `Claude deletes after ${days} days ${where}, and ${longer.join(', and ')}`;
+    return [{ check, level: settings.shield ? 'notice' : 'problem', message, ...(settings.shield ? {} : { advice }) }];
+  });
+  return findings.length > 0 ? findings : [{ check, level: 'ok', message: 'no shorter than what is to be kept here' }];
+}
+
+function inWords(age: number | 'never'): string {
+  return age === 'never' ? 'ever' : formatDurationRounded(age);
+}
+
+function recordFindings({ root }: ClaudeDir): Finding[] {
+  const check = 'process records';
+  try {
+    const { ended, uncheckable, versions } = surveyRecords(root);
+    const unknown = [...versions].filter((version) => !KNOWN_VERSIONS.test(version)).map(displayName);
+    return [
+      ended === 0
+        ? { check, level: 'ok', message: 'none of a process that has ended' }
+        : {
+            check,
+            level: 'notice',
+            message: `${ended} of processes that have ended; they protect nothing`,
+            advice: 'they may be deleted from sessions/',
+          },
+      ...(uncheckable === 0
+        ? []
+        : [
+            {
+              check,
+              level: 'notice' as const,
+              message: `${uncheckable} of other machines or containers: what they name is kept for good`,
+              advice: 'delete those of containers that are gone from sessions/',
+            },
+          ]),
+      ...(unknown.length === 0
+        ? []
+        : [
+            {
+              check: 'version of Claude',
+              level: 'notice' as const,
+              message: `${unknown.slice(0, EXAMPLES_MAX).join(', ')} is not known to this release: what it does not recognise stays`,
+              advice: 'look at a dry run before the next prune, and for a newer release of this program',
+            },
+          ]),
+    ];
+  } catch (error) {
+    return [
+      {
+        check,
+        level: 'problem',
+        message: `cannot be understood, so nothing is removed: ${errorMessage(error)}`,
+        advice: 'look at the file; delete it if its process is gone',
+      },
+    ];
+  }
+}
+
+const DOUBTS: Readonly<Partial<Record<Doubt, string>>> = {
+  'hard-linked': 'have files with a second name elsewhere, perhaps in a backup; they are kept',
+  'foreign-owner': 'have files of another user; they are kept',
+  unrecognised: 'hold something that no session has; they are kept',
+  unreadable: 'cannot be read; they are kept',
+  'other-filesystem': 'lie in part on another file system; they are kept',
+};
+
+function sessionFindings({ units, faults }: ScanResult): Finding[] {
+  const orphans = units.filter(({ hasTranscript }) => !hasTranscript);
+  const bytes = orphans.reduce((total, unit) => total + unit.bytes, 0);
+  const doubtful = (doubt: Doubt) => units.filter((unit) => unit.doubt === doubt);
+  const duplicates = doubtful('duplicate-id');
+  return [
+    orphans.length === 0
+      ? { check: 'orphans', level: 'ok', message: 'no companion without its transcript' }
+      : {
+          check: 'orphans',
+          level: 'notice',
+          message: `${orphans.length} sessions are left without a transcript (${formatBytes(bytes)}); they go when they are old enough`,
+        },
+    duplicates.length === 0
+      ? { check: 'duplicates', level: 'ok', message: 'no id has two transcripts' }
+      : {
+          check: 'duplicates',
+          level: 'problem',
+          message: `${duplicates.length} ids have transcripts in two projects, and Claude resumes neither: ${examples(duplicates)}`,
+          advice: 'move one of each away, the one with the older or shorter transcript',
+        },
+    ...Object.entries(DOUBTS).flatMap(([doubt, meaning]): Finding[] => {
+      const ofDoubt = doubtful(doubt as Doubt);
+      if (ofDoubt.length === 0) return [];
+      return [
+        { check: doubt, level: 'notice', message: `${ofDoubt.length} sessions ${meaning}: ${examples(ofDoubt)}` },
+      ];
+    }),
+    ...(faults.length === 0
+      ? []
+      : [
+          {
+            check: 'reading',
+            level: 'problem' as const,
+            message: `${faults.length} places cannot be read, e.g. ${displayName(faults[0]?.path ?? '')}: ${faults[0]?.code}`,
+            advice: "run as the directory's owner, and look at the disk",
+          },
+        ]),
+  ];
+}
+
+function examples(units: readonly Unit[]): string {
+  const shown = units.slice(0, EXAMPLES_MAX).map(({ sessionId }) => sessionId);
+  return units.length > shown.length ? `${shown.join(', ')}, …` : shown.join(', ');
+}
+
+function projectFinding({ projects }: ClaudeDir): Finding {
+  const check = 'projects';
+  const links = projects.entries().filter(({ kind }) => kind === 'other');
+  if (links.length === 0) return { check, level: 'ok', message: 'none is a symlink' };
+  const names = links.slice(0, EXAMPLES_MAX).map(({ name }) => displayName(name));
+  return {
+    check,
+    level: 'notice',
+    message: `${links.length} are symlinks or other than directories: what they lead to is not seen, and no orphan is removed: ${names.join(', ')}`,
+    advice: 'name what they lead to as a Claude directory of its own, or make them directories',
+  };
+}
+
+function trashFinding(claudeDir: ClaudeDir): Finding {
+  const check = 'trash';
+  const trash = Trash.openIfThere(claudeDir);
+  if (trash === undefined) return { check, level: 'ok', message: 'empty' };
+  try {
+    const { sessions, unreadableRuns } = trash.contents();
+    const bytes = sessions.reduce((total, session) => total + session.bytes, 0);
+    if (unreadableRuns.length === 0) {
+      return { check, level: 'ok', message: `${sessions.length} sessions, ${formatBytes(bytes)}` };
+    }
+    const [{ run, code } = { run: '', code: '' }] = unreadableRuns;
+    return {
+      check,
+      level: 'problem',
+      message: `${unreadableRuns.length} runs cannot be read and are never purged, e.g. ${displayName(run)}: ${code}`,
+      advice: 'look at session-sweeper/trash in the Claude directory; the files there keep their old paths',
+    };
+  } finally {
+    trash.close();
+  }
+}
+
+function spaceFinding({ root }: ClaudeDir): Finding {
+  const check = 'free space';
+  const freeBytes = root.freeBytes();
+  if (freeBytes === undefined) return { check, level: 'ok', message: 'the file system does not say' };
+  if (freeBytes >= FREE_BYTES_MIN) return { check, level: 'ok', message: formatBytes(freeBytes) };
+  return {
+    check,
+    level: 'problem',
+    message: `only ${formatBytes(freeBytes)}`,
+    advice: 'purge the trash (trash purge --trash-keep 1d), or set maxTotalBytes or a shorter maxAge',
+  };
+}
+
+function permissionFinding({ root, path }: ClaudeDir): Finding {
+  const check = 'permissions';
+  if ((root.mode & FOREIGN_READ_BITS) === 0) return { check, level: 'ok', message: 'for its owner alone' };
+  return {
+    check,
+    level: 'notice',
+    message: 'other users of this machine can list it',
+    advice: `chmod go-rwx ${displayName(path)}`,
+  };
+}

@@ -1,0 +1,170 @@
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { Finding } from '../../src/doctor/finding.ts';
+import { runProgram } from '../support/program.ts';
+import { snapshot } from '../support/snapshot.ts';
+import { tempDir } from '../support/temp-dir.ts';
+import { DAY_MS, makeClaudeDir, makeSession, sessionIdOf, writeAged } from '../support/tree.ts';
+
+interface Host {
+  readonly claudeDir: string;
+  readonly stateDir: string;
+}
+
+function sound(): Host {
+  const root = tempDir();
+  const claudeDir = makeClaudeDir(join(root, 'claude'));
+  makeSession(claudeDir, { id: sessionIdOf(1), ageMs: DAY_MS });
+  chmodSync(claudeDir, 0o700);
+  return { claudeDir, stateDir: join(root, 'state') };
+}
+
+async function examine({ claudeDir, stateDir }: Host, ...flags: string[]) {
+  const { code, stdout } = await runProgram([
+    ...['--claude-dir', claudeDir, '--state-dir', stateDir],
+    ...['doctor', '--json', ...flags],
+  ]);
+  const { findings } = JSON.parse(stdout) as { findings: (Finding & { claudeDir: string | null })[] };
+  return { code, findings, levels: (level: Finding['level']) => findings.filter((one) => one.level === level) };
+}
+
+describe('doctor', () => {
+  it('finds nothing to do on a sound host, changes nothing, and ends with 0', async () => {
+    const host = sound();
+    await runProgram(['--claude-dir', host.claudeDir, '--state-dir', host.stateDir, '--run-now']);
+    const before = [snapshot(host.claudeDir), snapshot(host.stateDir)];
+    const { code, levels } = await examine(host);
+    expect({ code, others: [...levels('problem'), ...levels('notice')] }).toEqual({ code: 0, others: [] });
+    expect([snapshot(host.claudeDir), snapshot(host.stateDir)]).toEqual(before);
+  });
+
+  it.each<{ what: string; make: (host: Host) => void; flags?: string[]; check: string; level: Finding['level'] }>([
+    {
+      what: "Claude's clean-up comes before ours",
+      make: () => undefined,
+      flags: ['--max-age', '60d'],
+      check: 'clean-up period',
+      level: 'problem',
+    },
+    {
+      what: "Claude's clean-up comes before the rows of the resume map end",
+      make: ({ claudeDir }) => writeFileSync(join(claudeDir, 'settings.json'), '{"cleanupPeriodDays": 45}'),
+      flags: ['--sessions-max-age', '50d'],
+      check: 'clean-up period',
+      level: 'problem',
+    },
+    {
+      what: "the shield stands between Claude's clean-up and the sessions",
+      make: () => undefined,
+      flags: ['--max-age', '60d', '--shield', 'true'],
+      check: 'clean-up period',
+      level: 'notice',
+    },
+    {
+      what: 'records of other machines',
+      make: ({ claudeDir }) =>
+        writeAged(join(claudeDir, 'sessions/9.json'), JSON.stringify({ sessionId: sessionIdOf(9), pidDomain: 'x' }), 0),
+      check: 'process records',
+      level: 'notice',
+    },
+    {
+      what: 'records that cannot be understood',
+      make: ({ claudeDir }) => writeAged(join(claudeDir, 'sessions/9.json'), 'x', 0),
+      check: 'process records',
+      level: 'problem',
+    },
+    {
+      what: 'a version of Claude that is not known',
+      make: ({ claudeDir }) =>
+        writeAged(
+          join(claudeDir, 'sessions/9.json'),
+          JSON.stringify({ sessionId: sessionIdOf(9), version: '9.0.1' }),
+          0,
+        ),
+      check: 'version of Claude',
+      level: 'notice',
+    },
+    {
+      what: 'orphans',
+      make: ({ claudeDir }) => writeAged(join(claudeDir, `file-history/${sessionIdOf(7)}/a@v1`), 'x', Date.now()),
+      check: 'orphans',
+      level: 'notice',
+    },
+    {
+      what: 'an id with two transcripts',
+      make: ({ claudeDir }) => makeSession(claudeDir, { id: sessionIdOf(1), project: '-other', ageMs: 0 }),
+      check: 'duplicates',
+      level: 'problem',
+    },
+    {
+      what: 'a symlinked project',
+      make: ({ claudeDir }) => symlinkSync(tempDir(), join(claudeDir, 'projects/-linked')),
+      check: 'projects',
+      level: 'notice',
+    },
+    {
+      what: 'a directory that others can list',
+      make: ({ claudeDir }) => chmodSync(claudeDir, 0o755),
+      check: 'permissions',
+      level: 'notice',
+    },
+    {
+      what: 'a run in the trash that cannot be read',
+      make: ({ claudeDir }) => writeAged(join(claudeDir, 'session-sweeper/trash/20260101T000000Z/stray'), 'x', 0),
+      check: 'trash',
+      level: 'problem',
+    },
+    {
+      what: 'a resume map that is none',
+      make: ({ stateDir }) => writeAged(join(stateDir, 'sessions.db'), 'x'.repeat(5_000), 0),
+      check: 'resume map',
+      level: 'problem',
+    },
+    {
+      what: 'a pin that pins nothing',
+      make: ({ stateDir }) => writeAged(join(stateDir, 'pins/my-session'), '', 0),
+      check: 'keep list',
+      level: 'problem',
+    },
+    {
+      what: 'a state directory that others can look into',
+      make: ({ stateDir }) => mkdirSync(stateDir, { mode: 0o755 }),
+      check: 'state directory',
+      level: 'notice',
+    },
+  ])('tells of $what', async ({ make, flags = [], check, level }) => {
+    const host = sound();
+    make(host);
+    const { code, findings } = await examine(host, ...flags);
+    expect(findings).toContainEqual(expect.objectContaining({ check, level }));
+    expect(code).toBe(findings.some((finding) => finding.level === 'problem') ? 1 : 0);
+    for (const finding of findings) if (finding.level === 'problem') expect(finding.message).not.toBe('');
+  });
+
+  it('tells of a Claude directory that is not there, and looks at the others all the same', async () => {
+    const host = sound();
+    const { code, findings } = await examine(host, '--claude-dir', '/nonexistent/claude');
+    expect(code).toBe(1);
+    expect(findings).toContainEqual(expect.objectContaining({ check: 'directory', level: 'problem' }));
+    expect(findings.filter(({ claudeDir }) => claudeDir === host.claudeDir).length).toBeGreaterThan(5);
+  });
+
+  it('shows people what is the matter and what to do about it', async () => {
+    const { claudeDir, stateDir } = sound();
+    const { stdout } = await runProgram([
+      '--claude-dir',
+      claudeDir,
+      '--state-dir',
+      stateDir,
+      'doctor',
+      '--max-age',
+      '60d',
+    ]);
+    expect(stdout).toMatch(
+      /problem {2}clean-up period: Claude deletes after 30 days by default, and transcripts are to live for 60d/,
+    );
+    expect(stdout).toContain('→ set cleanupPeriodDays to more, in settings.json, or run with --shield true');
+    expect(stdout.trimEnd().endsWith('1 problem: see the arrows.')).toBe(true);
+  });
+});

@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest';
+import { planWithMarks } from '../../../src/jobs/prune-transcripts/plan-with-marks.ts';
+import { prunePolicy } from '../../../src/jobs/prune-transcripts/policy.ts';
+import { PruneTally } from '../../../src/jobs/prune-transcripts/tally.ts';
+import type { SessionId } from '../../../src/sessions/session-id.ts';
+import type { Unit } from '../../../src/transcripts/unit.ts';
+import { contextOf } from '../../support/job-context.ts';
+import { runProgram } from '../../support/program.ts';
+import { SetClock } from '../../support/set-clock.ts';
+import { tempDir } from '../../support/temp-dir.ts';
+import { DAY_MS, makeClaudeDir, makeSession, sessionIdOf } from '../../support/tree.ts';
+import { makeUnit, NOW } from '../../support/units.ts';
+
+const NOBODY = { live: new Set<SessionId>(), running: new Set<SessionId>(), pinned: new Set<SessionId>() };
+const LIVE = { ids: NOBODY, counts: {}, malformed: {} };
+
+function planned(units: readonly Unit[], tagged: readonly Unit[], maxTotalBytes: number | 'off' = 'off') {
+  const asked: string[] = [];
+  const policy = prunePolicy({ maxAge: 30 * DAY_MS, minAge: DAY_MS, maxTotalBytes, keepLast: 0, projects: [] });
+  const observe = (unit: Unit) => {
+    asked.push(unit.sessionId);
+    return { mark: tagged.includes(unit) ? ('tagged' as const) : undefined };
+  };
+  const decisions = planWithMarks(
+    units,
+    observe,
+    LIVE,
+    { policy, clock: new SetClock(NOW) },
+    contextOf(),
+    new PruneTally(),
+  );
+  return { asked, reasons: decisions.map(({ remove, reason }) => `${remove ? 'remove' : 'keep'} ${reason}`) };
+}
+
+const aged = (number: number, days: number, bytes = 100) =>
+  makeUnit({ sessionId: sessionIdOf(number), newestMtimeMs: NOW - days * DAY_MS, bytes });
+
+describe('a plan that asks the transcripts', () => {
+  it('looks into what is to go alone, and once', () => {
+    const units = [aged(1, 40), aged(2, 2), aged(3, 50)];
+    const { asked, reasons } = planned(units, [units[2] as Unit]);
+    expect(reasons).toEqual(['remove expired', 'keep within-retention', 'keep tagged']);
+    expect(asked).toEqual([sessionIdOf(1), sessionIdOf(3)]);
+  });
+
+  it('takes others for the size cap where a tag keeps what would have gone, and asks them too', () => {
+    const units = [aged(1, 20), aged(2, 15), aged(3, 10)];
+    const { asked, reasons } = planned(units, [units[0] as Unit], 250);
+    expect(reasons).toEqual(['keep tagged', 'remove over-size', 'keep within-retention']);
+    expect(asked).toEqual([sessionIdOf(1), sessionIdOf(2)]);
+  });
+});
+
+describe('a prune', () => {
+  const entry = (fields: object) => `${JSON.stringify({ ...fields, sessionId: 'x' })}\n`;
+  const CONTENTS = {
+    tagged: entry({ type: 'tag', tag: 'keep' }),
+    named: entry({ type: 'custom-title', customTitle: 'My work' }),
+    cleared: entry({ type: 'tag', tag: 'keep' }) + entry({ type: 'tag', tag: '' }),
+    plain: entry({ type: 'user' }),
+  };
+
+  function host() {
+    const claudeDir = makeClaudeDir(tempDir());
+    for (const [index, content] of Object.values(CONTENTS).entries()) {
+      makeSession(claudeDir, { id: sessionIdOf(index), ageMs: 40 * DAY_MS, content });
+    }
+    return { claudeDir, args: ['--claude-dir', claudeDir, '--state-dir', tempDir(), '--run-now', '--json'] };
+  }
+
+  async function kept(args: readonly string[]): Promise<unknown> {
+    const { stdout } = await runProgram([...args, '--job', 'prune-transcripts']);
+    return (JSON.parse(stdout) as { jobs: { kept: unknown }[] }).jobs[0]?.kept;
+  }
+
+  it('keeps what is tagged, and with keepNamed what has a title; in a dry run too', async () => {
+    const { args } = host();
+    expect(await kept([...args, '--dry-run'])).toEqual({ tagged: 1 });
+    expect(await kept([...args, '--dry-run', '--keep-named', 'true'])).toEqual({ tagged: 1, named: 1 });
+    expect(await kept(args)).toEqual({ tagged: 1 });
+  });
+});
