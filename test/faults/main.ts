@@ -5,10 +5,32 @@
 
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { clock } from './clock.ts';
+import { doubleStart } from './double-start.ts';
+import { errno } from './errno.ts';
 import { freshDirectory, type Harness, type HarnessResult, makeWorkDirectory } from './harness.ts';
+import { http } from './http.ts';
+import { inputs } from './inputs.ts';
 import { kill } from './kill.ts';
+import { names } from './names.ts';
+import { race } from './race.ts';
+import { resources } from './resources.ts';
+import { swap } from './swap.ts';
+import { writers } from './writers.ts';
 
-const HARNESSES: readonly Harness[] = [kill];
+const HARNESSES: readonly Harness[] = [
+  kill,
+  errno,
+  race,
+  swap,
+  writers,
+  inputs,
+  names,
+  clock,
+  doubleStart,
+  resources,
+  http,
+];
 
 interface Row {
   readonly harness: string;

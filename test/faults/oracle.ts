@@ -62,6 +62,12 @@ export function locate(
   return { places, faults };
 }
 
+/** Files of the sessions that are neither in the Claude directory nor in its trash. */
+export function missingFiles(claudeDir: string, sessions: readonly MadeSession[]): string[] {
+  const roots = [claudeDir, ...trashRuns(claudeDir)];
+  return sessions.flatMap(({ files }) => files.filter((file) => !roots.some((root) => existsSync(join(root, file)))));
+}
+
 /** Files that no finished run leaves behind. */
 export function leftOvers(stateDir: string): string[] {
   const names = existsSync(stateDir) ? readdirSync(stateDir) : [];
@@ -70,11 +76,14 @@ export function leftOvers(stateDir: string): string[] {
 
 export function integrityFault(path: string): string | undefined {
   if (!existsSync(path)) return undefined;
-  const database = new Database(path);
+  let database: Database.Database | undefined;
   try {
+    database = new Database(path);
     const verdict = database.pragma('integrity_check', { simple: true });
     return verdict === 'ok' ? undefined : `${path}: ${String(verdict)}`;
+  } catch (error) {
+    return `${path}: ${String(error)}`;
   } finally {
-    database.close();
+    database?.close();
   }
 }

@@ -1,0 +1,269 @@
+/** A host for the clock harness: a machine with a Claude directory on it, and the daemon that looks after it. */
+
+import type { ChildProcess } from 'node:child_process';
+import { get } from 'node:http';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import Database from 'better-sqlite3';
+import { DAY_MS, makeClaudeDir, makeTree, sessionIdOf } from '../support/tree.ts';
+import { MAX_AGE_MS, ROW_AGE_MAX_MS, type Row, type Run, runsIn, Watch } from './clock-watch.ts';
+import { type Exit, exitOf, freshDirectory, PROGRAM } from './harness.ts';
+import { Machine } from './machine.ts';
+import { printsOf } from './oracle.ts';
+
+/** No timer of the daemon waits longer for a time that is far away. */
+export const LONGEST_WAIT_MS = 31_000;
+const PRUNE = 'prune-transcripts';
+const OUTCOMES = ['ok', 'partial', 'failed', 'skipped'];
+/** A local day can be 25 hours long. */
+const DAILY_INTERVAL_MAX_MS = 26 * 3_600_000;
+const SETTLE_DEADLINE_MS = 20_000;
+const ANSWER_DEADLINE_MS = 5_000;
+const LEAVE_DEADLINE_MS = 5_000;
+const SESSIONS = 14;
+/** For how long the rows of the first old sessions have not been used. */
+const ROW_AGES_DAYS = [0, 10, 15];
+
+/** What a fault is about: something has gone, something has run, or anything else. */
+export type Fault = { readonly kind: 'removal' | 'run' | 'other'; readonly message: string };
+
+export interface HostOptions {
+  /** An empty one of its own. */
+  readonly directory: string;
+  readonly idleClock: string;
+  /** True time at the beginning. */
+  readonly nowMs: number;
+  readonly seed: number;
+  /** What runs as the daemon and by hand: the product or a control. */
+  readonly program: string;
+}
+
+/** When all three jobs run. */
+export interface Schedule {
+  readonly daily: string;
+  readonly zone: string;
+}
+
+interface Daemon {
+  readonly child: ChildProcess;
+  readonly exit: Promise<Exit>;
+  readonly address: string;
+  readonly log: () => string;
+}
+
+export class Host {
+  readonly machine: Machine;
+  readonly faults: Fault[] = [];
+  readonly #options: HostOptions;
+  readonly #stateDir: string;
+  readonly #claudeDir: string;
+  #watch: Watch | undefined;
+  #prunesBefore = 0;
+  #daemon: Daemon | undefined;
+  #log = '';
+
+  constructor(options: HostOptions) {
+    this.#options = options;
+    this.machine = new Machine(freshDirectory(options.directory, 'machine'), options.idleClock, options.nowMs);
+    this.#stateDir = join(options.directory, 'state');
+    this.#claudeDir = makeClaudeDir(join(options.directory, 'claude'));
+  }
+
+  /** Sessions of all ages, and rows for some of the old ones. */
+  async furnish(): Promise<void> {
+    const nowMs = this.machine.trueMs;
+    const claudeDir = this.#claudeDir;
+    const sessions = makeTree(claudeDir, { sessions: SESSIONS, seed: this.#options.seed, nowMs });
+    const old = sessions.filter(({ mtimeMs }) => nowMs - mtimeMs > MAX_AGE_MS);
+    const rows = old.slice(0, ROW_AGES_DAYS.length).map(
+      ({ id }, index): Row => ({
+        key: `forgejo:a:acme/app:${index}`,
+        sessionId: id,
+        usedAtMs: Math.floor(nowMs - (ROW_AGES_DAYS[index] ?? 0) * DAY_MS),
+      }),
+    );
+    // Makes the database; any row will do.
+    await this.#command(PROGRAM, ['sessions', 'set', 'forgejo:a:acme/other:1', sessionIdOf(1)]);
+    const database = new Database(join(this.#stateDir, 'sessions.db'));
+    const insert = database.prepare('INSERT INTO claude_sdk_sessions VALUES (@key, @sessionId, @usedAtMs, @usedAtMs)');
+    for (const row of rows) insert.run(row);
+    database.close();
+    const prints = printsOf(claudeDir, sessions);
+    this.#watch = new Watch({ claudeDir, stateDir: this.#stateDir, sessions, prints, rows });
+  }
+
+  /** A run by hand that goes well: the ledger knows this host afterwards, and there may be something in the trash. */
+  async runFirst(): Promise<void> {
+    const { code, stdout, stderr } = await this.#command(PROGRAM, ['--run-now']);
+    if (code !== 0) throw new Error(`the first run ended with ${code}: ${stdout}${stderr}`);
+    this.look();
+    this.#prunesBefore = runsIn(this.#stateDir, PRUNE).length;
+  }
+
+  async runNow(...flags: readonly string[]): Promise<Exit> {
+    const exit = await this.#command(this.#options.program, ['--run-now', ...flags]);
+    this.look();
+    return exit;
+  }
+
+  async startDaemon({ daily, zone }: Schedule): Promise<void> {
+    const times = ['prune', 'sweep', 'purge'].flatMap((job) => [`--schedule-${job}`, daily]);
+    const args = [...times, '--schedule-time-zone', zone, '--schedule-jitter', '1ms', '--listen', '127.0.0.1:0'];
+    const child = this.#start(this.#options.program, args);
+    let log = '';
+    child.stderr?.on('data', (chunk: Buffer) => {
+      log += chunk.toString();
+    });
+    const exit = exitOf(child);
+    const deadline = performance.now() + SETTLE_DEADLINE_MS;
+    for (;;) {
+      const listen = /"listen":"([^"]+)".*"worker started"/.exec(log)?.[1];
+      if (listen !== undefined) {
+        this.#daemon = { child, exit, address: `http://${listen}`, log: () => log };
+        return this.settle();
+      }
+      if (child.exitCode !== null || performance.now() > deadline) throw new Error(`the daemon did not start: ${log}`);
+      await sleep(10);
+    }
+  }
+
+  async stopDaemon(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+    const { child, exit, log } = this.#running();
+    const askedAt = performance.now();
+    child.kill(signal);
+    const { code } = await exit;
+    this.#daemon = undefined;
+    this.#log += log();
+    const tookMs = performance.now() - askedAt;
+    if (signal === 'SIGTERM' && code !== 0) this.fault('other', `the daemon left with ${code}`);
+    if (tookMs > LEAVE_DEADLINE_MS) this.fault('other', `the daemon took ${Math.round(tookMs)} ms to leave`);
+    this.look();
+  }
+
+  /** Lets time pass until the wall clock shows this. */
+  async passTo(wallMs: number): Promise<void> {
+    await this.pass(wallMs - this.machine.wallMs);
+  }
+
+  async pass(durationMs: number): Promise<void> {
+    await this.machine.pass(durationMs);
+    await this.settle();
+  }
+
+  /** Goes shortly before a time, and then through it at the pace of real life. */
+  async passThrough(wallMs: number): Promise<void> {
+    await this.passTo(wallMs - 600);
+    await sleep(wallMs + 200 - this.machine.wallMs);
+    await this.settle();
+  }
+
+  async jump(byMs: number): Promise<void> {
+    await this.machine.jump(byMs);
+    await this.pass(LONGEST_WAIT_MS);
+  }
+
+  async suspend(durationMs: number): Promise<void> {
+    await this.machine.suspend(durationMs);
+    await this.pass(LONGEST_WAIT_MS);
+  }
+
+  /** Waits until the daemon has done what its clocks made due, and looks at everything. */
+  async settle(): Promise<void> {
+    if (this.#daemon === undefined) return;
+    const deadline = performance.now() + SETTLE_DEADLINE_MS;
+    let idle = 0;
+    while (idle < 2) {
+      const metrics = await this.#scrape();
+      idle = /run_in_progress\{[^}]*\} 1/.test(metrics) ? 0 : idle + 1;
+      if (performance.now() > deadline) throw new Error('the daemon does not come to rest');
+      if (idle < 2) await sleep(30);
+      else this.#judgeMetrics(metrics);
+    }
+    this.look();
+  }
+
+  look(): void {
+    const { wrong = [], damaged = [] } = this.#watch?.look(this.machine.trueMs) ?? {};
+    for (const message of wrong) this.fault('removal', message);
+    for (const message of damaged) this.fault('other', message);
+  }
+
+  /** The prunes after the first one. */
+  prunes(): readonly Run[] {
+    return runsIn(this.#stateDir, PRUNE).slice(this.#prunesBefore);
+  }
+
+  /** How many sessions are not where they were made. */
+  removedCount(): number {
+    return this.#watch?.removedCount() ?? 0;
+  }
+
+  /** The last prune took all that had expired by then. */
+  expectPruned(): void {
+    const last = this.prunes().findLast(({ outcome }) => outcome === 'ok');
+    this.expect(last !== undefined, 'run', () => 'no prune has ended well');
+    if (last === undefined) return;
+    const overlooked = this.#watch?.overlooked(last.startedAtMs - this.machine.errorMs) ?? [];
+    for (const message of overlooked) this.fault('other', message);
+  }
+
+  expect(isTrue: boolean, kind: Fault['kind'], message: () => string): void {
+    if (!isTrue) this.fault(kind, message());
+  }
+
+  fault(kind: Fault['kind'], message: string): void {
+    this.faults.push({ kind, message });
+  }
+
+  /** All that the daemons have logged. */
+  get log(): string {
+    return this.#log + (this.#daemon?.log() ?? '');
+  }
+
+  #judgeMetrics(metrics: string): void {
+    for (const outcome of OUTCOMES) {
+      const shown = valueIn(metrics, `session_sweeper_runs_total{job="${PRUNE}",outcome="${outcome}"}`);
+      const recorded = runsIn(this.#stateDir, PRUNE).filter((run) => run.outcome === outcome).length;
+      this.expect(shown === recorded, 'other', () => `/metrics shows ${shown} ${outcome} runs of ${recorded}`);
+    }
+    const nextMs = (valueIn(metrics, `session_sweeper_run_next_timestamp_seconds{job="${PRUNE}"}`) ?? 0) * 1_000;
+    const aheadMs = nextMs - this.machine.wallMs;
+    const isSoon = aheadMs > -1_000 && aheadMs < DAILY_INTERVAL_MAX_MS;
+    this.expect(isSoon, 'other', () => `/metrics shows the next run at ${new Date(nextMs).toISOString()}`);
+  }
+
+  #running(): Daemon {
+    if (this.#daemon === undefined) throw new Error('there is no daemon');
+    return this.#daemon;
+  }
+
+  #scrape(): Promise<string> {
+    const { address } = this.#running();
+    return new Promise((resolve, reject) => {
+      const request = get(`${address}/metrics`, { agent: false, timeout: ANSWER_DEADLINE_MS }, (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (chunk: string) => {
+          text += chunk;
+        });
+        response.on('end', () => resolve(text)).on('error', reject);
+      });
+      request.on('timeout', () => request.destroy(new Error('the daemon does not answer')));
+      request.on('error', reject);
+    });
+  }
+
+  #start(program: string, args: readonly string[]): ChildProcess {
+    const place = ['--claude-dir', this.#claudeDir, '--state-dir', this.#stateDir];
+    const ages = ['--sessions-max-age', `${ROW_AGE_MAX_MS / DAY_MS}d`];
+    return this.machine.start([process.execPath, program, ...place, ...ages, ...args]);
+  }
+
+  #command(program: string, args: readonly string[]): Promise<Exit> {
+    return exitOf(this.#start(program, args));
+  }
+}
+
+function valueIn(metrics: string, series: string): number | undefined {
+  const line = metrics.split('\n').find((candidate) => candidate.startsWith(`${series} `));
+  return line === undefined ? undefined : Number(line.slice(series.length + 1));
+}

@@ -1,0 +1,39 @@
+/**
+ * A deliberately broken pruner: `snapshot-prune.js CLAUDE_DIR DATABASE TRASH MAX_AGE_MS UNTIL_MS`. Again and again it reads once who is
+ * live, takes as long to look around as it takes in a big tree, and then moves what is old and was not live at the beginning.
+ */
+
+import { lstatSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import Database from 'better-sqlite3';
+
+const LOOK_AROUND_MS = 50;
+
+const [claudeDir = '', databasePath = '', trash = '', maxAgeMs = '0', untilMs = '0'] = process.argv.slice(2);
+const database = new Database(databasePath, { readonly: true });
+const liveIds = database.prepare('SELECT session_id FROM claude_sdk_sessions').pluck();
+
+function transcripts(): string[] {
+  return readdirSync(join(claudeDir, 'projects')).flatMap((project) =>
+    readdirSync(join(claudeDir, 'projects', project)).map((name) => `projects/${project}/${name}`),
+  );
+}
+
+function moveIfOld(path: string): void {
+  try {
+    if (Date.now() - lstatSync(join(claudeDir, path)).mtimeMs < Number(maxAgeMs)) return;
+    mkdirSync(dirname(join(trash, path)), { recursive: true });
+    renameSync(join(claudeDir, path), join(trash, path));
+  } catch {
+    // Its host has got in between.
+  }
+}
+
+while (Date.now() < Number(untilMs)) {
+  const live = new Set(liveIds.all());
+  const paths = transcripts().filter((path) => !live.has(path.slice(-'.jsonl'.length - 36, -'.jsonl'.length)));
+  await sleep(LOOK_AROUND_MS);
+  for (const path of paths) moveIfOld(path);
+}
+database.close();

@@ -1,0 +1,185 @@
+/** The daemon with a call that fails for ever in its jobs: it lives, answers, says so, and leaves with 0 when it is asked to. */
+
+import type { ChildProcess } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { seededRandom } from '../support/tree.ts';
+import { exitFaults, heldFaults, settledFaults } from './errno-judge.ts';
+import { FAULTY_CALLS, type Recording, recordingOf } from './fault-points.ts';
+import { type Exit, exitOf, type HarnessOptions, inParallel, PROGRAM, spread } from './harness.ts';
+import { common, copyPlace, printsOfPresent, type Scenario, type Template } from './scenarios.ts';
+import { type CallFault, countHits, readTrace, type SeenCall, startFailing, startTraced } from './strace.ts';
+
+const HANDS = 2;
+const CASES_SHORT = 2;
+/** Calls without which no prune is whole; each fails for ever in ways that a kernel knows for it. */
+const WAYS: readonly (readonly [string, readonly string[]])[] = [
+  ['rename', ['EIO', 'ENOSPC', 'EACCES', 'EROFS', 'EBUSY']],
+  ['mkdir', ['EIO', 'ENOSPC', 'EACCES', 'EROFS']],
+  ['openat', ['EIO', 'EACCES', 'EMFILE']],
+  ['getdents64', ['EIO']],
+  ['statx', ['EIO', 'EACCES']],
+  ['write', ['EIO', 'ENOSPC']],
+  ['fsync', ['EIO', 'ENOSPC']],
+  ['pread64', ['EIO']],
+  ['pwrite64', ['EIO', 'ENOSPC']],
+];
+
+const NEVER_SOON = '0 0 1 1 *';
+const SCHEDULE = [
+  ...['--schedule-prune', '* * * * * *', '--schedule-sweep', NEVER_SOON, '--schedule-purge', NEVER_SOON],
+  ...['--schedule-jitter', '1ms', '--listen', '127.0.0.1:0'],
+];
+
+interface DaemonCase {
+  readonly template: Template;
+  readonly recording: Recording;
+  readonly fault: Omit<CallFault, 'paths'>;
+}
+
+/** @param template the tree that the prune of `scenario` works on */
+export async function runDaemonCases(
+  scenario: Scenario,
+  template: Template,
+  options: HarnessOptions,
+): Promise<{ readonly cases: number; readonly failures: readonly string[] }> {
+  const recordedPlace = join(options.directory, 'daemon-recorded');
+  const seen = await traceDaemon(template, recordedPlace);
+  const recording = recordingOf(seen, recordedPlace);
+  const faults = faultsInJobs(seen, recording, recordedPlace, seededRandom(options.seed));
+  const failures: string[] = [];
+  let reached = 0;
+  await inParallel(options.isShort ? spread(faults, CASES_SHORT) : faults, HANDS, async (fault, hand) => {
+    const place = join(options.directory, `daemon-place-${hand}`);
+    const found = await runDaemonCase(scenario, { template, recording, fault }, place);
+    if (found === undefined) return;
+    reached += 1;
+    const name = `daemon, ${fault.call} fails with ${fault.errno} at ${fault.position}+`;
+    failures.push(...found.map((failure) => `${name}: ${failure}`));
+  });
+  return { cases: reached, failures };
+}
+
+function daemonCommand(place: string): string[] {
+  return [process.execPath, PROGRAM, ...common(place), ...SCHEDULE];
+}
+
+async function traceDaemon(template: Template, place: string): Promise<SeenCall[]> {
+  copyPlace(template, place);
+  const daemon = new Daemon(startTraced(FAULTY_CALLS, daemonCommand(place), `${place}.trace`));
+  await daemon.until(() => daemon.log.includes('"job finished"'));
+  await daemon.leave();
+  rmSync(place, { recursive: true });
+  return readTrace(`${place}.trace`);
+}
+
+/** `when` counts by thread: so each fault comes later than all that the main thread does of its kind before the first job. */
+function faultsInJobs(
+  seen: readonly SeenCall[],
+  recording: Recording,
+  place: string,
+  random: () => number,
+): Omit<CallFault, 'paths'>[] {
+  const mover = seen.find(({ call }) => call === 'rename')?.thread;
+  const firstOfJob = seen.findIndex(({ thread }) => thread === mover);
+  return WAYS.flatMap(([call, errnos]) => {
+    const paths = recording.pathsFor(call, place);
+    const confined = paths === undefined ? undefined : new Set(paths);
+    const made = seen
+      .map((one, index) => ({ ...one, index }))
+      .filter((one) => one.call === call && (confined === undefined || one.paths.some((path) => confined.has(path))));
+    const before = made.filter(({ thread, index }) => thread !== mover && index < firstOfJob).length;
+    const inJob = made.filter(({ thread }) => thread === mover).length;
+    if (inJob <= before) return [];
+    return errnos.map((name) => {
+      const position = before + 1 + Math.floor(random() * (inJob - before));
+      return { call, errno: name, position, isForEver: true };
+    });
+  });
+}
+
+/** @returns undefined where no run came to the call */
+async function runDaemonCase(
+  scenario: Scenario,
+  { template, recording, fault }: DaemonCase,
+  place: string,
+): Promise<string[] | undefined> {
+  copyPlace(template, place);
+  const prints = new Map([...template.prints, ...printsOfPresent(join(place, 'claude'), template)]);
+  const paths = recording.pathsFor(fault.call, place);
+  const output = `${place}.trace`;
+  const daemon = new Daemon(startFailing({ ...fault, paths }, daemonCommand(place), output));
+  const failures: string[] = [];
+  try {
+    failures.push(...(await livingFaults(daemon, fault.call)));
+  } catch (error) {
+    failures.push(`${String(error)}: ${daemon.log.slice(-400)}`);
+  }
+  const exit = await daemon.leave();
+  const hits = countHits(output);
+  if (hits === 0) return undefined;
+  failures.push(...exitFaults(exit));
+  if (exit.code !== 0) failures.push(`left with ${exit.code} after SIGTERM: ${exit.stderr.slice(-400)}`);
+  const tree = { scenario, template, place, prints };
+  failures.push(...heldFaults(tree));
+  return [...failures, ...(await settledFaults(tree)).map((settled) => `after a second run: ${settled}`)];
+}
+
+/** Where these fail, the ledger fails too, and what cannot be written down cannot be counted: then the log alone tells. */
+const LEDGER_CALLS: readonly string[] = ['fsync', 'pread64', 'pwrite64'];
+const BAD_RUN = /^session_sweeper_runs_total\{job="prune-transcripts",outcome="(failed|partial)"\} [1-9]/m;
+
+async function livingFaults(daemon: Daemon, call: string): Promise<string[]> {
+  await daemon.until(() => daemon.address !== undefined);
+  await daemon.until(() => /"job (failed|finished in part|could not be begun)/.test(daemon.log));
+  const health = await fetch(`${daemon.address}/healthz`);
+  const metrics = await fetch(`${daemon.address}/metrics`);
+  const text = await metrics.text();
+  const faults = health.status === 200 ? [] : [`/healthz answers with ${health.status}`];
+  if (metrics.status !== 200) faults.push(`/metrics answers with ${metrics.status}`);
+  else if (!LEDGER_CALLS.includes(call) && !BAD_RUN.test(text)) faults.push('/metrics says nothing of the failed run');
+  return faults;
+}
+
+const POLL_INTERVAL_MS = 25;
+const UNTIL_DEADLINE_MS = 30_000;
+
+/** A daemon under strace, from its start to its exit. */
+class Daemon {
+  readonly #child: ChildProcess;
+  readonly #exit: Promise<Exit>;
+  #isOver = false;
+  log = '';
+
+  constructor(child: ChildProcess) {
+    this.#child = child;
+    this.#exit = exitOf(child);
+    child.stderr?.on('data', (chunk: string) => {
+      this.log += chunk;
+    });
+    child.on('close', () => {
+      this.#isOver = true;
+    });
+  }
+
+  /** Undefined until it listens. */
+  get address(): string | undefined {
+    const listen = /"listen":"([^"]+)".*"worker started"/.exec(this.log)?.[1];
+    return listen === undefined ? undefined : `http://${listen}`;
+  }
+
+  async until(isReached: () => boolean): Promise<void> {
+    const deadline = Date.now() + UNTIL_DEADLINE_MS;
+    while (!isReached()) {
+      if (this.#isOver) throw new Error('it ended by itself');
+      if (Date.now() > deadline) throw new Error('waited in vain for its run to fail');
+      await sleep(POLL_INTERVAL_MS);
+    }
+  }
+
+  async leave(): Promise<Exit> {
+    if (!this.#isOver) this.#child.kill('SIGTERM');
+    return this.#exit;
+  }
+}

@@ -1,0 +1,239 @@
+/** A server under attack, from its start to its end, and what was seen of it meanwhile. */
+
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { seededRandom } from '../support/tree.ts';
+import { CLEAN_ENVIRONMENT, start } from './harness.ts';
+import type { AttackOptions, AttackReport } from './programs/http-attack.ts';
+import type { Scrapes } from './programs/http-scrape.ts';
+
+const CROWDS = { slow: 400, idle: 1_000, unread: 50 };
+const HANGING_AT_THE_END = 400;
+export const QUIET_MS = 1_500;
+export const EXIT_MAX_MS = 5_000;
+const CONNECT_MAX_MS = 3_000;
+const SETTLED_AFTER_MS = 10_000;
+/** What a job opens and closes as it goes. */
+const DESCRIPTORS_SLACK = 40;
+const SOCKETS_SLACK = 8;
+const RSS_GROWTH_MAX_MB = 128;
+
+/** A server to attack. */
+export interface Target {
+  readonly command: readonly string[];
+  readonly attackMs: number;
+  /** Whether it says by its metrics that it prunes; the attack waits for that. */
+  readonly tellsPruning: boolean;
+  /** The share of the scrapes that must be fast. */
+  readonly judgedShare: number;
+}
+
+export interface ProcessState {
+  readonly descriptors: number;
+  readonly sockets: number;
+  readonly rssMb: number;
+}
+
+export interface Siege {
+  readonly attack: AttackReport;
+  readonly quiet: Scrapes;
+  readonly besieged: Scrapes;
+  readonly before: ProcessState;
+  readonly after: ProcessState;
+  readonly rssMbMax: number;
+  /** How much of the attack's time the main thread was at work. */
+  readonly busyShare: number;
+  readonly exitCode: number | null;
+  readonly exitMs: number;
+  readonly log: string;
+  readonly seconds: number;
+}
+
+export async function besiege(target: Target, seed: number): Promise<Siege> {
+  const startedAt = performance.now();
+  const server = start(process.execPath, target.command, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const children: ChildProcess[] = [server];
+  let stopWatching = () => {};
+  let log = '';
+  server.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+    log += chunk;
+  });
+  try {
+    const pid = server.pid ?? 0;
+    const port = await portOf(server, () => log);
+    const scraper = forkProgram('http-scrape', [String(port)]);
+    children.push(scraper);
+    if (target.tellsPruning) await untilPruning(scraper);
+    await take(scraper);
+    await sleep(QUIET_MS);
+    const quiet = await take(scraper);
+    const before = stateOf(pid, quiet);
+    const attackOptions: AttackOptions = { port, seed, durationMs: target.attackMs, ...CROWDS };
+    const attacker = forkProgram('http-attack', [JSON.stringify(attackOptions)]);
+    children.push(attacker);
+    const watch = watchProcess(pid);
+    stopWatching = watch.stop;
+    const attack = (await messageOf(attacker)) as AttackReport;
+    const { rssMbMax, busyShare } = watch.seen();
+    const besieged = await take(scraper);
+    const after = await settledState(pid, scraper, before);
+    const { exitCode, exitMs } = await endAmongHanging(server, port, seed);
+    const seconds = (performance.now() - startedAt) / 1_000;
+    return { attack, quiet, besieged, before, after, rssMbMax, busyShare, exitCode, exitMs, log, seconds };
+  } finally {
+    stopWatching();
+    await Promise.all(children.map(killed));
+  }
+}
+
+async function killed(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, 'exit');
+  child.kill('SIGKILL');
+  await gone;
+}
+
+function forkProgram(name: string, args: readonly string[]): ChildProcess {
+  return fork(fileURLToPath(new URL(`./programs/${name}.js`, import.meta.url)), args, { env: CLEAN_ENVIRONMENT });
+}
+
+async function messageOf(child: ChildProcess): Promise<unknown> {
+  const settled = new AbortController();
+  const { signal } = settled;
+  const ended = once(child, 'exit', { signal }).then(() => {
+    throw new Error(`${child.spawnargs[1]} ended before it had reported`);
+  });
+  ended.catch(() => undefined);
+  try {
+    const [message] = (await Promise.race([once(child, 'message', { signal }), ended])) as [unknown];
+    return message;
+  } finally {
+    settled.abort();
+  }
+}
+
+async function take(scraper: ChildProcess): Promise<Scrapes> {
+  const taken = messageOf(scraper);
+  scraper.send('take');
+  return (await taken) as Scrapes;
+}
+
+async function untilPruning(scraper: ChildProcess): Promise<void> {
+  await until('a prune', async () => ((await take(scraper)).scrapes.at(-1)?.isPruning ? true : undefined));
+}
+
+async function portOf(server: ChildProcess, log: () => string): Promise<number> {
+  return until('the server to listen', () => {
+    if (server.exitCode !== null) throw new Error(`the server ended with ${server.exitCode}: ${log()}`);
+    const listening = /"listen":"127\.0\.0\.1:(\d+)"/.exec(log());
+    return listening === null ? undefined : Number(listening[1]);
+  });
+}
+
+const POLL_INTERVAL_MS = 100;
+const UNTIL_DEADLINE_MS = 60_000;
+
+async function until<T>(what: string, ask: () => T | undefined | Promise<T | undefined>): Promise<T> {
+  const deadline = performance.now() + UNTIL_DEADLINE_MS;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+    if (performance.now() > deadline) throw new Error(`waited in vain for ${what}`);
+    await sleep(POLL_INTERVAL_MS);
+  }
+}
+
+function stateOf(pid: number, { sockets }: Scrapes): ProcessState {
+  const descriptors = existsSync(`/proc/${pid}/fd`) ? readdirSync(`/proc/${pid}/fd`).length : 0;
+  return { descriptors, sockets, rssMb: rssMbOf(pid) };
+}
+
+function rssMbOf(pid: number): number {
+  const kilobytes = /VmRSS:\s+(\d+)/.exec(textOf(`/proc/${pid}/status`))?.[1];
+  return Math.round(Number(kilobytes ?? 0) / 1_024);
+}
+
+interface ProcessWatch {
+  seen(): Pick<Siege, 'rssMbMax' | 'busyShare'>;
+  stop(): void;
+}
+
+function watchProcess(pid: number): ProcessWatch {
+  let rssMbMax = 0;
+  const [startedAt, busyBeforeMs] = [performance.now(), mainThreadBusyMs(pid)];
+  const timer = setInterval(() => {
+    rssMbMax = Math.max(rssMbMax, rssMbOf(pid));
+  }, POLL_INTERVAL_MS);
+  return {
+    seen: () => ({ rssMbMax, busyShare: (mainThreadBusyMs(pid) - busyBeforeMs) / (performance.now() - startedAt) }),
+    stop: () => clearInterval(timer),
+  };
+}
+
+const CLOCK_TICK_MS = 10;
+
+function mainThreadBusyMs(pid: number): number {
+  // Behind the name, which may hold anything, the times in user and system mode are the 12th and 13th.
+  const fields = textOf(`/proc/${pid}/task/${pid}/stat`).split(') ').at(-1)?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) * CLOCK_TICK_MS;
+}
+
+/** Empty where the process is gone, which other checks report. */
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** What is left once the attackers have gone; where it does not come down to what it was, what it is at last. */
+async function settledState(pid: number, scraper: ChildProcess, before: ProcessState): Promise<ProcessState> {
+  const deadline = performance.now() + SETTLED_AFTER_MS;
+  for (;;) {
+    await sleep(3 * POLL_INTERVAL_MS);
+    const now = stateOf(pid, await take(scraper));
+    if (leakFaults(before, now).length === 0 || performance.now() > deadline) return now;
+  }
+}
+
+/** SIGTERM, while connections hang that will never say another word. */
+async function endAmongHanging(server: ChildProcess, port: number, seed: number) {
+  const random = seededRandom(seed);
+  const hanging = Array.from({ length: HANGING_AT_THE_END }, (): Socket => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.write('GET /metrics HTTP/1.1\r\nX: '.slice(0, Math.floor(random() * 30)));
+    });
+    return socket.on('error', () => undefined);
+  });
+  await Promise.race([
+    Promise.all(hanging.map((socket) => once(socket, 'connect').catch(() => undefined))),
+    sleep(CONNECT_MAX_MS),
+  ]);
+  const closed = once(server, 'close');
+  const startedAt = performance.now();
+  server.kill('SIGTERM');
+  await Promise.race([closed, sleep(2 * EXIT_MAX_MS, undefined, { ref: false })]);
+  const exitMs = performance.now() - startedAt;
+  for (const socket of hanging) socket.destroy();
+  return { exitCode: server.exitCode, exitMs };
+}
+
+/** What the attack has left behind. */
+export function leakFaults(before: ProcessState, after: ProcessState): string[] {
+  const faults: string[] = [];
+  if (after.descriptors > before.descriptors + DESCRIPTORS_SLACK) {
+    faults.push(`${after.descriptors} descriptors are open after the attack, ${before.descriptors} before`);
+  }
+  if (after.sockets > before.sockets + SOCKETS_SLACK) {
+    faults.push(`${after.sockets} sockets are open after the attack, ${before.sockets} before`);
+  }
+  if (after.rssMb > before.rssMb + RSS_GROWTH_MAX_MB) {
+    faults.push(`${after.rssMb} MB are resident after the attack, ${before.rssMb} before`);
+  }
+  return faults;
+}

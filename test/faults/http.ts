@@ -1,0 +1,161 @@
+/** The daemon's HTTP server under attack, while a prune of a big tree is at work and a good scraper goes on scraping. */
+
+import { closeSync, futimesSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { loadavg } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { DAY_MS, sessionIdOf } from '../support/tree.ts';
+import {
+  freshDirectory,
+  type Harness,
+  type HarnessOptions,
+  type HarnessResult,
+  PROGRAM,
+  percentile,
+} from './harness.ts';
+import { besiege, EXIT_MAX_MS, leakFaults, QUIET_MS, type Siege, type Target } from './http-siege.ts';
+import type { Scrape, Scrapes } from './programs/http-scrape.ts';
+
+const ATTACK_MS = 90_000;
+/** Longer than a connection may be held. */
+const ATTACK_SHORT_MS = 9_000;
+const ATTACK_CONTROL_MS = 4_000;
+const SESSIONS = 40_000;
+const SESSIONS_SHORT = 6_000;
+const SESSIONS_A_PROJECT = 400;
+
+const SCRAPE_MAX_MS = 50;
+/** How many of the scrapes must be as fast as that; of the few of the short form the slowest one alone is no measure. */
+const SCRAPES_JUDGED = 0.99;
+const SCRAPES_JUDGED_SHORT = 0.95;
+/** A head must be whole within five seconds; they are looked at every second. */
+const HELD_MAX_MS = 8_000;
+/** The prune must have been at work for a good part of the attack, or this shows nothing. */
+const PRUNING_SHARE_MIN = 0.2;
+const LOG_MESSAGES = ['worker started', 'worker stopping', 'job finished', 'job finished in part', 'job skipped'];
+const LOG_LINES_A_SECOND_MAX = 1;
+
+export const http: Harness = {
+  name: 'http',
+  run: runHttp,
+};
+
+async function runHttp(options: HarnessOptions): Promise<HarnessResult> {
+  const sessions = options.isShort ? SESSIONS_SHORT : SESSIONS;
+  const claudeDir = makeOldSessions(join(freshDirectory(options.directory, 'place'), 'claude'), sessions);
+  const flags = ['--claude-dir', claudeDir, '--state-dir', join(options.directory, 'place/state')];
+  const schedule = ['--schedule-jitter', '1ms', '--schedule-prune', '*/2 * * * * *'];
+  const product: Target = {
+    command: [PROGRAM, ...flags, ...schedule, '--listen', '127.0.0.1:0'],
+    attackMs: options.isShort ? ATTACK_SHORT_MS : ATTACK_MS,
+    tellsPruning: true,
+    judgedShare: options.isShort ? SCRAPES_JUDGED_SHORT : SCRAPES_JUDGED,
+  };
+  const siege = await besiege(product, options.seed);
+  const control = await runControl(options);
+  const { attack, quiet, besieged } = siege;
+  return {
+    cases: attack.connections + besieged.scrapes.length + besieged.failures.length,
+    failures: siegeFaults(siege, product),
+    ...control,
+    figures: [
+      `${attack.connections} connections, ${attack.shots} of them single requests; scrapes ${timesOf(besieged.scrapes)}`,
+      `without attack ${timesOf(quiet.scrapes)}`,
+      `main thread busy for ${Math.round(siege.busyShare * 100)} %`,
+      `held ${Math.round(attack.heldMsMax)} ms at most`,
+      `resident ${siege.before.rssMb} MB before, ${siege.rssMbMax} at most, ${siege.after.rssMb} after`,
+      `exit in ${Math.round(siege.exitMs)} ms`,
+    ].join('; '),
+  };
+}
+
+async function runControl(options: HarnessOptions): Promise<Pick<HarnessResult, 'control' | 'isControlCaught'>> {
+  const claudeDir = makeOldSessions(join(freshDirectory(options.directory, 'control'), 'claude'), SESSIONS_SHORT);
+  const script = fileURLToPath(new URL('./controls/plain-server.js', import.meta.url));
+  const target: Target = {
+    command: [script, claudeDir, String(30 * DAY_MS), String(QUIET_MS + 1_000)],
+    attackMs: ATTACK_CONTROL_MS,
+    tellsPruning: false,
+    judgedShare: SCRAPES_JUDGED,
+  };
+  const siege = await besiege(target, options.seed);
+  const { scrapes, failures } = siege.besieged;
+  return {
+    control: `plain server: scrapes ${timesOf(scrapes)}, ${failures.length} failed, ${siege.attack.heldAtEnd} connections pile up`,
+    isControlCaught: scrapeFaults(siege.besieged, target).length > 0 && siegeFaults(siege, target).length > 1,
+  };
+}
+
+/** Old sessions of one file each, made with as few calls as can be. */
+function makeOldSessions(claudeDir: string, count: number): string {
+  const time = (Date.now() - 40 * DAY_MS) / 1_000;
+  let project = '';
+  for (let number = 0; number < count; number += 1) {
+    if (number % SESSIONS_A_PROJECT === 0) {
+      project = join(claudeDir, `projects/-srv-project-${number / SESSIONS_A_PROJECT}`);
+      mkdirSync(project, { recursive: true });
+    }
+    const file = openSync(join(project, `${sessionIdOf(number)}.jsonl`), 'w');
+    writeSync(file, '{}\n');
+    futimesSync(file, time, time);
+    closeSync(file);
+  }
+  return claudeDir;
+}
+
+function timesOf(scrapes: readonly Scrape[]): string {
+  const times = scrapes.map(({ ms }) => ms);
+  const [p50, p99, most] = [0.5, 0.99, 1].map((share) => percentile(times, share).toFixed(1));
+  return `p50 ${p50}, p99 ${p99}, max ${most} ms`;
+}
+
+function siegeFaults(siege: Siege, target: Target): string[] {
+  const { attack, besieged, before, after, exitCode, exitMs } = siege;
+  const pruning = besieged.scrapes.filter(({ isPruning }) => isPruning).length / besieged.scrapes.length;
+  return [
+    ...attack.failures,
+    ...scrapeFaults(besieged, target),
+    ...leakFaults(before, after),
+    ...logFaults(siege),
+    ...(attack.heldMsMax <= HELD_MAX_MS
+      ? []
+      : [`a connection without a request was held for ${Math.round(attack.heldMsMax)} ms`]),
+    ...(exitCode === 0 && exitMs <= EXIT_MAX_MS
+      ? []
+      : [`SIGTERM ended it with ${exitCode} after ${Math.round(exitMs)} ms`]),
+    ...(!target.tellsPruning || pruning >= PRUNING_SHARE_MIN
+      ? []
+      : [`a prune was at work in only ${Math.round(pruning * 100)} % of the attack`]),
+  ];
+}
+
+function scrapeFaults({ scrapes, failures }: Scrapes, { judgedShare }: Target): string[] {
+  const times = scrapes.map(({ ms }) => ms);
+  const slowMs = percentile(times, judgedShare);
+  const load = loadavg()[0]?.toFixed(1);
+  return [
+    ...failures,
+    ...(slowMs <= SCRAPE_MAX_MS
+      ? []
+      : [`only ${judgedShare * 100} % of the scrapes take ${slowMs.toFixed(1)} ms or less (load average ${load})`]),
+    ...(scrapes.length > 0 ? [] : ['no scrape was answered']),
+  ];
+}
+
+function logFaults({ log, seconds }: Siege): string[] {
+  const lines = log.split('\n').filter((line) => line !== '');
+  const strange = lines.filter((line) => !LOG_MESSAGES.includes(messageIn(line)));
+  const isFlood = lines.length > LOG_MESSAGES.length + seconds * LOG_LINES_A_SECOND_MAX;
+  return [
+    ...strange.slice(0, 5).map((line) => `the log says ${line.slice(0, 300)}`),
+    ...(isFlood ? [`${lines.length} log lines in ${Math.round(seconds)} s`] : []),
+  ];
+}
+
+function messageIn(line: string): string {
+  try {
+    return String((JSON.parse(line) as { msg?: unknown }).msg);
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,175 @@
+/**
+ * A machine whose clocks are turned by hand: the wall clock (libfaketime), the time since boot (what /proc says of it) and the
+ * monotonic clock that timers wait for. True time is what a wall clock would show that is never wrong.
+ */
+
+import { type ChildProcess, spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { CLEAN_ENVIRONMENT, start } from './harness.ts';
+import { gccMissing } from './swapper.ts';
+
+const FAKETIME_LIBRARY = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/faketime/libfaketime.so.1`;
+/** The compiled harness lies in `dist-test/test/faults`, the source of what gcc compiles beside the harness' own. */
+const IDLE_CLOCK_SOURCE = fileURLToPath(new URL('../../../test/faults/programs/idle-clock.c', import.meta.url).href);
+
+/** What the process sees of the machine is mounted over /proc; and what libfaketime leaves in /dev/shm dies with it. */
+const INTO_MACHINE = [
+  'mount -t tmpfs tmpfs /dev/shm',
+  'mount --bind "$1/uptime" /proc/uptime',
+  'mount --bind "$1/boot-id" /proc/sys/kernel/random/boot_id',
+  'export LD_PRELOAD="$2"',
+  'shift 2',
+  'exec "$@"',
+].join('\n');
+
+export function machineMissing(): string | undefined {
+  if (!existsSync(FAKETIME_LIBRARY)) return 'libfaketime is not installed (apt-get install faketime)';
+  const canMount = spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'tmpfs', '/dev/shm']).status === 0;
+  return canMount ? gccMissing() : 'it takes root, or whoever else may mount';
+}
+
+/** @returns the path of the preloaded library */
+export function compileIdleClock(directory: string): string {
+  const library = join(directory, 'idle-clock.so');
+  const { status, stderr } = spawnSync('gcc', ['-shared', '-fPIC', '-O2', '-o', library, IDLE_CLOCK_SOURCE], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(`compile idle-clock.c: ${stderr}`);
+  return library;
+}
+
+export class Machine {
+  readonly #directory: string;
+  readonly #idleClock: string;
+  readonly #processes = new Set<ChildProcess>();
+  /** True time less the time of the machine that the harness runs on. */
+  #trueOffsetMs: number;
+  /** Wall time less true time. */
+  #errorMs = 0;
+  #bootedAtMs: number;
+  #idleMs = 0;
+
+  /** @param directory an empty one of its own @param bootedMs how long it has been up */
+  constructor(directory: string, idleClock: string, nowMs: number, bootedMs = 100 * 86_400_000) {
+    this.#directory = directory;
+    this.#idleClock = idleClock;
+    this.#trueOffsetMs = nowMs - Date.now();
+    this.#bootedAtMs = nowMs - bootedMs;
+    for (const name of ['wall-offset', 'uptime', 'idle-seconds']) writeFileSync(join(directory, name), '');
+    writeFileSync(join(directory, 'boot-id'), `${randomUUID()}\n`);
+    this.#writeClocks();
+  }
+
+  get trueMs(): number {
+    return Date.now() + this.#trueOffsetMs;
+  }
+
+  get wallMs(): number {
+    return this.trueMs + this.#errorMs;
+  }
+
+  get errorMs(): number {
+    return this.#errorMs;
+  }
+
+  /** Starts a process on this machine. */
+  start(command: readonly string[]): ChildProcess {
+    const env = {
+      ...CLEAN_ENVIRONMENT,
+      FAKETIME_NO_CACHE: '1',
+      FAKETIME_DONT_FAKE_MONOTONIC: '1',
+      FAKETIME_TIMESTAMP_FILE: join(this.#directory, 'wall-offset'),
+      // The times of files are true ones.
+      NO_FAKE_STAT: '1',
+      IDLE_SECONDS_FILE: join(this.#directory, 'idle-seconds'),
+    };
+    const preloaded = `${this.#idleClock}:${FAKETIME_LIBRARY}`;
+    const child = start('unshare', ['-m', 'sh', '-ec', INTO_MACHINE, 'sh', this.#directory, preloaded, ...command], {
+      env,
+    });
+    this.#processes.add(child);
+    child.once('close', () => this.#processes.delete(child));
+    return child;
+  }
+
+  /** Time passes, and the machine is awake. */
+  async pass(durationMs: number): Promise<void> {
+    await this.#turn(() => {
+      this.#trueOffsetMs += durationMs;
+      this.#idleMs += durationMs;
+    });
+  }
+
+  /** Time passes, and the machine is suspended: nothing in it counts, but the time since boot goes on. */
+  async suspend(durationMs: number): Promise<void> {
+    await this.#turn(() => {
+      this.#trueOffsetMs += durationMs;
+    });
+  }
+
+  /** Somebody or something sets the wall clock; no time passes. */
+  async jump(byMs: number): Promise<void> {
+    await this.#turn(() => {
+      this.#errorMs += byMs;
+    });
+  }
+
+  /** The machine is off for so long, and starts again. */
+  async reboot(offMs: number): Promise<void> {
+    if (this.#processes.size > 0) throw new Error('a process survives the start of its machine');
+    await this.#turn(() => {
+      this.#trueOffsetMs += offMs;
+      this.#bootedAtMs = this.trueMs - 20_000;
+      this.#idleMs = 0;
+    });
+    writeFileSync(join(this.#directory, 'boot-id'), `${randomUUID()}\n`);
+  }
+
+  async killAll(): Promise<void> {
+    for (const child of this.#processes) child.kill('SIGKILL');
+    while (this.#processes.size > 0) await sleep(5);
+  }
+
+  /** No process sees one clock turned and the other not; and whatever waits looks at its clock afterwards. */
+  async #turn(change: () => void): Promise<void> {
+    for (const child of this.#processes) child.kill('SIGSTOP');
+    while ([...this.#processes].some(isWorking)) await sleep(1);
+    change();
+    this.#writeClocks();
+    for (const child of this.#processes) child.kill('SIGCONT');
+  }
+
+  #writeClocks(): void {
+    const offsetMs = this.#trueOffsetMs + this.#errorMs;
+    const sign = offsetMs < 0 ? '-' : '+';
+    // Never truncated, since an empty file would mean: no offset.
+    this.#overwrite('wall-offset', `${sign}${(Math.abs(offsetMs) / 1000).toFixed(3).padStart(20, '0')}\n`);
+    this.#overwrite('uptime', `${((this.trueMs - this.#bootedAtMs) / 1000).toFixed(2).padStart(20, '0')} 0.00\n`);
+    const idleSeconds = Buffer.alloc(8);
+    idleSeconds.writeBigInt64LE(BigInt(Math.floor(this.#idleMs / 1000)));
+    this.#overwrite('idle-seconds', idleSeconds);
+  }
+
+  #overwrite(name: string, content: string | Buffer): void {
+    const fd = openSync(join(this.#directory, name), 'r+');
+    try {
+      writeSync(fd, Buffer.from(content), 0, null, 0);
+    } finally {
+      closeSync(fd);
+    }
+  }
+}
+
+function isWorking({ pid, exitCode, signalCode }: ChildProcess): boolean {
+  if (exitCode !== null || signalCode !== null) return false;
+  try {
+    const state = /\) (\w)/.exec(readFileSync(`/proc/${pid}/stat`, 'latin1'))?.[1];
+    return state !== 'T' && state !== 'Z';
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * A good scraper: it asks for /metrics ten times a second, by turns on a connection of its own and on one that it keeps, and
+ * answers the message `take` with what it has seen since the last one.
+ */
+
+import { Agent, get } from 'node:http';
+import { metricsFault, seriesValue } from '../prometheus-text.ts';
+
+export interface Scrape {
+  readonly ms: number;
+  readonly isPruning: boolean;
+}
+
+export interface Scrapes {
+  readonly scrapes: readonly Scrape[];
+  readonly failures: readonly string[];
+  readonly sockets: number;
+}
+
+const INTERVAL_MS = 100;
+const TIMEOUT_MS = 5_000;
+
+const port = Number(process.argv[2]);
+const kept = new Agent({ keepAlive: true, maxSockets: 1 });
+let scrapes: Scrape[] = [];
+let failures: string[] = [];
+let sockets = 0;
+let turn = 0;
+
+process.on('message', () => {
+  const taken: Scrapes = { scrapes, failures, sockets };
+  [scrapes, failures] = [[], []];
+  process.send?.(taken);
+});
+setInterval(scrape, INTERVAL_MS);
+
+function scrape(): void {
+  turn += 1;
+  const startedAt = performance.now();
+  const agent = turn % 2 === 0 ? kept : false;
+  const fail = (why: string) => {
+    failures.push(`a scrape ${agent === false ? 'on a new connection' : 'on a kept connection'} failed: ${why}`);
+  };
+  const request = get({ host: '127.0.0.1', port, path: '/metrics', agent, timeout: TIMEOUT_MS }, (response) => {
+    let text = '';
+    response.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+    });
+    response.on('error', (error) => fail(error.message));
+    response.on('end', () => {
+      const ms = performance.now() - startedAt;
+      const isPruning = seriesValue(text, 'session_sweeper_run_in_progress{job="prune-transcripts"}') === 1;
+      scrapes.push({ ms, isPruning });
+      sockets = seriesValue(text, 'nodejs_active_resources{type="TCPSocketWrap"}') ?? 0;
+      const fault = response.statusCode === 200 ? metricsFault(text) : `status ${response.statusCode}`;
+      if (fault !== undefined) fail(fault);
+    });
+  });
+  request.on('timeout', () => request.destroy(new Error(`no answer in ${TIMEOUT_MS} ms`)));
+  request.on('error', (error) => fail(error.message));
+}

@@ -1,0 +1,260 @@
+/** Dispatchers that take sessions up, resume and drop them at full speed, beside a prune that never rests. */
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import Database from 'better-sqlite3';
+import { DAY_MS, makeSession, sessionIdOf } from '../support/tree.ts';
+import { companionText, filesOf, transcriptOf, transcriptText } from './dispatched-session.ts';
+import {
+  exitOf,
+  freshDirectory,
+  type Harness,
+  type HarnessOptions,
+  type HarnessResult,
+  PROGRAM,
+  percentile,
+  run,
+  runSweeper,
+  start,
+} from './harness.ts';
+import { integrityFault, trashRuns } from './oracle.ts';
+import type { DispatcherReport } from './programs/dispatcher.ts';
+
+const DISPATCHERS = 8;
+/** More than dispatchers ever have expired at once: a daemon does not take most of a tree. */
+const YOUNG_SESSIONS = 500;
+const SET_P99_MAX_MS = 50;
+/** Below these the run has shown nothing. */
+const LEAST = {
+  short: { removed: 50, liveChecks: 400, prunes: 1 },
+  full: { removed: 1_000, liveChecks: 5_000, prunes: 2 },
+};
+/** In seconds. */
+const DURATIONS = { short: { race: 8, alone: 3, control: 2 }, full: { race: 65, alone: 15, control: 5 } };
+
+/** Until all dispatchers are ready; they begin together. */
+const START_MS = 1_500;
+const CONTROL_ROUNDS_MAX = 5;
+
+const DISPATCHER = fileURLToPath(new URL('./programs/dispatcher.js', import.meta.url));
+const SNAPSHOT_PRUNER = fileURLToPath(new URL('./controls/snapshot-prune.js', import.meta.url));
+
+interface Place {
+  readonly claudeDir: string;
+  readonly stateDir: string;
+  readonly young: readonly string[];
+}
+
+/** What works beside the dispatchers. */
+type Pruning = (place: Place, untilMs: number) => Promise<PruningReport>;
+
+interface PruningReport {
+  readonly prunes: number;
+  readonly faults: readonly string[];
+}
+
+interface Round {
+  readonly place: Place;
+  readonly reports: readonly DispatcherReport[];
+  readonly pruning: PruningReport;
+  readonly faults: readonly string[];
+}
+
+export const race: Harness = { name: 'race', run: runRace };
+
+async function runRace(options: HarnessOptions): Promise<HarnessResult> {
+  const form = options.isShort ? 'short' : 'full';
+  const seconds = DURATIONS[form];
+  const alone = await runRound(options, 'alone', seconds.alone, async () => ({ prunes: 0, faults: [] }));
+  const raced = await runRound(options, 'race', seconds.race, pruneAllTheTime);
+  const control = await runControl(options, seconds.control);
+  const operations = total(raced, (report) => report.operations);
+  const removed = trashedTranscripts(raced.place);
+  const liveChecks = total(raced, (report) => report.liveChecks);
+  const seen = { removed, liveChecks, prunes: raced.pruning.prunes };
+  return {
+    cases: operations,
+    failures: [
+      ...[alone, raced].flatMap(({ faults }) => faults),
+      ...tooLittle(seen, LEAST[form]),
+      ...waitFaults(raced, alone, options),
+    ],
+    control: `snapshot pruner: ${control.lost} live lost in ${control.checks} checks`,
+    isControlCaught: control.lost > 0,
+    figures: [
+      `${liveChecks} live checks`,
+      `${total(raced, (report) => report.setMs.length)} taken up`,
+      `${removed} removed in ${seen.prunes} prunes`,
+      `${keptInTheMoment(raced.place)} kept in the moment of the move`,
+      `setSession ${waits(raced)}, without prune ${waits(alone)}${isTooBusy(alone) ? ': too busy a machine to judge' : ''}`,
+    ].join(', '),
+  };
+}
+
+/** On a busy machine a few seconds may go by without a single unlucky moment: then there are a few more. */
+async function runControl(options: HarnessOptions, seconds: number): Promise<{ lost: number; checks: number }> {
+  let [lost, checks] = [0, 0];
+  for (let attempt = 0; attempt < CONTROL_ROUNDS_MAX && lost === 0; attempt += 1) {
+    const round = await runRound(options, 'control', seconds, pruneBySnapshot);
+    lost += total(round, (report) => report.lost.length);
+    checks += total(round, (report) => report.liveChecks);
+  }
+  return { lost, checks };
+}
+
+async function runRound(options: HarnessOptions, name: string, seconds: number, pruning: Pruning): Promise<Round> {
+  const place = makePlace(freshDirectory(options.directory, name));
+  // Makes the databases: nobody is to find them missing.
+  await runSweeper([...common(place), '--run-now', '--job', 'sweep-sessions']);
+  const fromMs = Date.now() + START_MS;
+  const untilMs = fromMs + seconds * 1_000;
+  const beside = pruning(place, untilMs);
+  const dispatchers = Array.from({ length: DISPATCHERS }, (_, number) =>
+    dispatch(place, [number, options.seed, fromMs, untilMs]),
+  );
+  const [pruned, ...reports] = await Promise.all([beside, ...dispatchers]);
+  const lost = reports.flatMap((report) => report.lost);
+  return { place, reports, pruning: pruned, faults: [...lost, ...pruned.faults, ...judge(place, reports)] };
+}
+
+function makePlace(directory: string): Place {
+  const claudeDir = join(directory, 'claude');
+  const young = Array.from({ length: YOUNG_SESSIONS }, (_, number) => {
+    const shape = { id: sessionIdOf(number), project: `-srv-young-${number % 5}`, ageMs: (2 + (number % 20)) * DAY_MS };
+    return makeSession(claudeDir, shape).files;
+  });
+  return { claudeDir, stateDir: join(directory, 'state'), young: young.flat() };
+}
+
+const common = ({ claudeDir, stateDir }: Place) => ['--claude-dir', claudeDir, '--state-dir', stateDir];
+
+async function dispatch({ claudeDir, stateDir }: Place, numbers: readonly number[]): Promise<DispatcherReport> {
+  const exit = await run(process.execPath, [DISPATCHER, claudeDir, stateDir, ...numbers.map(String)]);
+  if (exit.code !== 0)
+    throw new Error(`dispatcher ${numbers[0]} ended with ${exit.code}: ${exit.stderr.slice(0, 500)}`);
+  return JSON.parse(exit.stdout) as DispatcherReport;
+}
+
+/** Run by run by hand, beside a daemon that wants to prune every second: one of them works, the other is told so. */
+async function pruneAllTheTime(place: Place, untilMs: number): Promise<PruningReport> {
+  const faults: string[] = [];
+  const schedule = ['--schedule-prune', '* * * * * *', '--schedule-jitter', '1ms', '--listen', 'off'];
+  // Whatever becomes of this process, the daemon does not outlive it.
+  const daemon = start('setpriv', ['--pdeathsig', 'KILL', process.execPath, PROGRAM, ...common(place), ...schedule]);
+  const daemonExit = exitOf(daemon);
+  let prunes = 0;
+  try {
+    while (Date.now() < untilMs) {
+      const { code, stderr } = await runSweeper([
+        ...common(place),
+        '--run-now',
+        '--job',
+        'prune-transcripts',
+        '--allow-mass-removal',
+      ]);
+      if (code === 0) prunes += 1;
+      else if (code !== 75) faults.push(`a prune ended with ${code}: ${stderr.slice(0, 500)}`);
+    }
+  } finally {
+    daemon.kill('SIGTERM');
+  }
+  const { code, stdout } = await daemonExit;
+  if (code !== 0) faults.push(`the daemon ended with ${code}: ${stdout.slice(-500)}`);
+  return { prunes: prunes + stdout.split('\n').filter((line) => line.includes('"outcome":"ok"')).length, faults };
+}
+
+/** The control: reads once who is live, then moves. */
+async function pruneBySnapshot({ claudeDir, stateDir }: Place, untilMs: number): Promise<PruningReport> {
+  const trash = join(claudeDir, 'session-sweeper/trash/snapshot');
+  const args = [SNAPSHOT_PRUNER, claudeDir, join(stateDir, 'sessions.db'), trash, 30 * DAY_MS, untilMs];
+  const { code, stderr } = await run(process.execPath, args.map(String));
+  if (code !== 0) throw new Error(`the snapshot pruner ended with ${code}: ${stderr.slice(0, 500)}`);
+  return { prunes: 0, faults: [] };
+}
+
+/** After the race: each session is in one place, whole; what has a row is where its host left it. */
+function judge(place: Place, reports: readonly DispatcherReport[]): string[] {
+  const { claudeDir, stateDir } = place;
+  const runs = trashRuns(claudeDir);
+  const faults = place.young
+    .filter((file) => !existsSync(join(claudeDir, file)))
+    .map((file) => `${file}, young, is gone`);
+  for (const report of reports) {
+    for (const [id, resumes] of Object.entries(report.resumes))
+      faults.push(...sessionFaults(claudeDir, runs, id, resumes));
+  }
+  for (const id of liveIds(stateDir)) {
+    if (!existsSync(join(claudeDir, transcriptOf(id)))) faults.push(`session ${id} has a row, and no transcript`);
+  }
+  const torn = integrityFault(join(stateDir, 'sessions.db'));
+  return torn === undefined ? faults : [...faults, torn];
+}
+
+function sessionFaults(claudeDir: string, runs: readonly string[], id: string, resumes: number): string[] {
+  const faults: string[] = [];
+  const homes = filesOf(id).map((file) => {
+    const copies = [claudeDir, ...runs].filter((home) => existsSync(join(home, file)));
+    if (copies.length !== 1) faults.push(`${file} is there ${copies.length} times`);
+    const expected = file === transcriptOf(id) ? transcriptText(id, resumes) : companionText(id);
+    for (const home of copies) {
+      if (readFileSync(join(home, file), 'utf8') !== expected) faults.push(`${file} is not what its host wrote`);
+    }
+    return copies[0];
+  });
+  if (new Set(homes).size > 1) faults.push(`session ${id} is torn: ${homes.join(', ')}`);
+  return faults;
+}
+
+function liveIds(stateDir: string): string[] {
+  const database = new Database(join(stateDir, 'sessions.db'), { readonly: true });
+  try {
+    return database.prepare('SELECT session_id FROM claude_sdk_sessions').pluck().all() as string[];
+  } finally {
+    database.close();
+  }
+}
+
+function trashedTranscripts({ claudeDir }: Place): number {
+  const projects = trashRuns(claudeDir).map((home) => join(home, 'projects'));
+  const below = (path: string) => (existsSync(path) ? readdirSync(path).map((name) => join(path, name)) : []);
+  return projects.flatMap(below).flatMap(below).length;
+}
+
+/** Sessions that were about to be moved, and then had a row, or were written to. */
+function keptInTheMoment({ claudeDir }: Place): number {
+  const manifests = trashRuns(claudeDir).map((home) => readFileSync(join(home, 'manifest.jsonl'), 'utf8'));
+  return manifests
+    .join('')
+    .split('\n')
+    .filter((line) => line.startsWith('{"type":"kept"')).length;
+}
+
+function total({ reports }: Round, figure: (report: DispatcherReport) => number): number {
+  return reports.reduce((sum, report) => sum + figure(report), 0);
+}
+
+const setTimes = ({ reports }: Round) => reports.flatMap(({ setMs }) => setMs);
+
+const isTooBusy = (alone: Round) => waitP99(alone) > SET_P99_MAX_MS;
+
+const waitP99 = (round: Round) => percentile(setTimes(round), 0.99);
+
+/** Where the dispatchers alone are too many for the machine already, the wait for a processor hides the wait for the prune. */
+function waitFaults(raced: Round, alone: Round, { isShort }: HarnessOptions): string[] {
+  // A few seconds have too few calls for one in a hundred of them to mean much.
+  if (isShort) return [];
+  if (waitP99(raced) <= SET_P99_MAX_MS || isTooBusy(alone)) return [];
+  return [`one setSession in a hundred took longer than ${waitP99(raced).toFixed(1)} ms beside the prune`];
+}
+
+function waits(round: Round): string {
+  const times = setTimes(round);
+  return `p50 ${percentile(times, 0.5).toFixed(1)} p99 ${waitP99(round).toFixed(1)} longest ${percentile(times, 1).toFixed(0)} ms`;
+}
+
+function tooLittle(seen: Readonly<Record<string, number>>, least: Readonly<Record<string, number>>): string[] {
+  return Object.entries(least)
+    .filter(([name, count]) => (seen[name] ?? 0) < count)
+    .map(([name, count]) => `too little has happened to show anything: ${seen[name]} ${name}, not ${count}`);
+}

@@ -1,0 +1,124 @@
+/** Workers that are started side by side on one Claude directory: what came of each, and which of them holds a lock. */
+
+import { existsSync, lstatSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Exit, exitOf, freshDirectory, start } from './harness.ts';
+
+export interface Starter {
+  readonly kind: 'daemon' | 'run' | 'busy daemon';
+  /** Workers of different containers do not share it. */
+  readonly state: number;
+  /** Whether it sees no processes but its own, and the Claude directory at another path. */
+  readonly isContained: boolean;
+}
+
+export interface Started {
+  readonly starter: Starter;
+  readonly exit: Promise<Exit>;
+  /** What it has ended with; undefined while it is there. */
+  readonly code: () => number | null | undefined;
+  /** A daemon that has said that it works. */
+  readonly isAtWork: () => boolean;
+  readonly kill: () => void;
+}
+
+/** The directory of one round, and the program that is started in it: the product or a control. */
+export interface Place {
+  readonly directory: string;
+  readonly claudeDir: string;
+  readonly program: string;
+}
+
+const DEADLINE_MS = 30_000;
+const NEVER_SOON = '0 0 1 1 *';
+const EVERY_SECOND = '* * * * * *';
+/** Another mount, another name, another process tree, as in a container that shares a volume. */
+const CONTAINED = ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
+const WITH_VOLUME = 'mount --bind "$1" "$2"; shift 2; exec "$@"';
+
+export function startOne(place: Place, starter: Starter, index: number): Started {
+  const volume = freshDirectory(place.directory, `volume-${index}`);
+  const claudeDir = starter.isContained ? volume : place.claudeDir;
+  const state = join(place.directory, `state-${starter.state}`);
+  const args = ['--claude-dir', claudeDir, '--state-dir', state, ...argsOf(starter)];
+  const command = [process.execPath, place.program, ...args];
+  const child = starter.isContained
+    ? start('unshare', [...CONTAINED, 'sh', '-ec', WITH_VOLUME, 'sh', place.claudeDir, volume, ...command])
+    : start(command[0] as string, command.slice(1));
+  let log = '';
+  let code: number | null | undefined;
+  child.stderr?.on('data', (chunk: Buffer) => {
+    log += chunk.toString();
+  });
+  const exit = exitOf(child).then((ended) => {
+    code = ended.code;
+    return ended;
+  });
+  const isAtWork = () => log.includes('"worker started"');
+  return { starter, exit, code: () => code, isAtWork, kill: () => child.kill('SIGKILL') };
+}
+
+function argsOf({ kind }: Starter): readonly string[] {
+  if (kind === 'run') return ['--run-now', '--job', 'prune-transcripts'];
+  const prune = kind === 'daemon' ? NEVER_SOON : EVERY_SECOND;
+  const schedule = ['--schedule-prune', prune, '--schedule-sweep', NEVER_SOON, '--schedule-purge', NEVER_SOON];
+  return [...schedule, '--schedule-jitter', '1ms', '--listen', 'off'];
+}
+
+/** The process that holds a lock of the Claude directory, by what the kernel says; undefined where none does. */
+export function holderOf({ claudeDir, directory }: Place, lock: 'run' | 'worker'): number | undefined {
+  const path = join(claudeDir, 'session-sweeper', `${lock}.lock`);
+  if (!existsSync(path)) return undefined;
+  const { ino } = lstatSync(path);
+  // 1: POSIX  ADVISORY  WRITE 4711 fe:01:1234567 1073741825 1073741835
+  const line = readFileSync('/proc/locks', 'latin1')
+    .split('\n')
+    .find((candidate) => new RegExp(`: POSIX .* WRITE .*:${ino} `).test(candidate));
+  const pid = Number(line?.trim().split(/\s+/)[4]);
+  return pid > 0 && isOf(directory, pid) ? pid : undefined;
+}
+
+/** An inode of another file system may have the same number. */
+function isOf(directory: string, pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(`${directory}/`);
+  } catch {
+    return false;
+  }
+}
+
+/** Stops a process in the middle of a run, with the lock in its hands. @returns undefined where none can be caught at it */
+export async function freezeHolder(place: Place, isOver: () => boolean): Promise<number | undefined> {
+  while (!isOver()) {
+    const pid = holderOf(place, 'run');
+    if (pid !== undefined && (await isFrozenWithLock(place, pid))) return pid;
+    await sleep(1);
+  }
+  return undefined;
+}
+
+async function isFrozenWithLock(place: Place, pid: number): Promise<boolean> {
+  try {
+    process.kill(pid, 'SIGSTOP');
+    while (!isStopped(pid)) await sleep(1);
+    if (holderOf(place, 'run') === pid) return true;
+    process.kill(pid, 'SIGCONT');
+  } catch {
+    // It has ended before it could be stopped.
+  }
+  return false;
+}
+
+function isStopped(pid: number): boolean {
+  return /\) [Tt]/.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+}
+
+/** @throws where it does not come true in a long time */
+export async function until(what: string, isTrue: () => boolean): Promise<void> {
+  const deadline = performance.now() + DEADLINE_MS;
+  while (!isTrue()) {
+    if (performance.now() > deadline) throw new Error(`waited in vain for ${what}`);
+    await sleep(5);
+  }
+}
