@@ -20,20 +20,15 @@ import {
   readlinkSync,
   renameSync,
   rmdirSync,
-  type Stats,
   statfsSync,
   unlinkSync,
 } from 'node:fs';
 import { errorCode, OperatingError } from '../errors.ts';
 import { type ByteName, byteNameFromSystem } from './byte-name.ts';
+import { type DirEntry, type EntryKind, type FileFacts, nativeCalls } from './native-calls.ts';
 
 const DIRECTORY_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 const OWN_DIRECTORY_MODE = 0o700;
-
-export interface DirEntry {
-  readonly name: ByteName;
-  readonly kind: 'file' | 'directory' | 'other';
-}
 
 export class AnchoredDir {
   readonly fd: number;
@@ -69,12 +64,13 @@ export class AnchoredDir {
 
   /** Opens an absolute path whose last component is no symlink. @throws the system's error, e.g. ELOOP, ENOTDIR, ENOENT */
   static open(path: string): AnchoredDir {
-    return AnchoredDir.#anchor(path);
+    return AnchoredDir.#held(openSync(path, DIRECTORY_FLAGS));
   }
 
   /** @throws the system's error; ENOTDIR or ELOOP where the child is no directory */
   openChild(name: ByteName): AnchoredDir {
-    return AnchoredDir.#anchor(this.#path(name));
+    const fd = nativeCalls()?.openDirectory(this.#openFd(), name) ?? openSync(this.#path(name), DIRECTORY_FLAGS);
+    return AnchoredDir.#held(fd);
   }
 
   /** The child, made first where there is none: private, and its parent's owner's. */
@@ -106,8 +102,7 @@ export class AnchoredDir {
     this.#gid = parent.gid;
   }
 
-  static #anchor(path: string | Buffer): AnchoredDir {
-    const fd = openSync(path, DIRECTORY_FLAGS);
+  static #held(fd: number): AnchoredDir {
     try {
       return new AnchoredDir(fd);
     } catch (error) {
@@ -121,13 +116,19 @@ export class AnchoredDir {
     return `${this.dev}:${this.ino}`;
   }
 
+  /** In no order. */
   entries(): DirEntry[] {
-    const entries = readdirSync(this.#prefix, { encoding: 'latin1', withFileTypes: true });
-    return entries.map((entry) => ({ name: byteNameFromSystem(entry.name), kind: kindOf(entry) }));
+    const entries = nativeCalls()?.entries(this.#openFd());
+    if (entries !== undefined) return entries;
+    return readdirSync(this.#prefix, { encoding: 'latin1', withFileTypes: true }).map((entry) => {
+      return { name: byteNameFromSystem(entry.name), kind: kindOf(entry) };
+    });
   }
 
-  lstat(name: ByteName): Stats | undefined {
-    return lstatSync(this.#path(name), { throwIfNoEntry: false });
+  lstat(name: ByteName): FileFacts | undefined {
+    const facts = nativeCalls()?.lstat(this.#openFd(), name);
+    if (facts === null) return undefined;
+    return facts ?? lstatSync(this.#path(name), { throwIfNoEntry: false });
   }
 
   lstatExact(name: ByteName): BigIntStats | undefined {
@@ -193,9 +194,15 @@ export class AnchoredDir {
     closeSync(this.fd);
   }
 
+  /** A closed descriptor's number may be another's by now. */
+  #openFd(): number {
+    if (!this.#isOpen) throw new Error('the directory is closed');
+    return this.fd;
+  }
+
   /** A string where that is exact (it is cheaper), the bytes where it is not. */
   #path(name: ByteName): string | Buffer {
-    if (!this.#isOpen) throw new Error('the directory is closed');
+    this.#openFd();
     if (isAscii(name)) return this.#prefix + name;
     return Buffer.concat([this.#prefixBytes, Buffer.from(name, 'latin1')]);
   }
@@ -210,7 +217,7 @@ export function requireAnchoring(): void {
   );
 }
 
-function kindOf(entry: Dirent): DirEntry['kind'] {
+function kindOf(entry: Dirent): EntryKind {
   if (entry.isFile()) return 'file';
   return entry.isDirectory() ? 'directory' : 'other';
 }

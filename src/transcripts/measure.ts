@@ -1,9 +1,9 @@
 /** Looks at every file of a part, without following, opening or blocking on any. */
 
-import type { Stats } from 'node:fs';
 import { errorCode } from '../errors.ts';
 import type { AnchoredDir } from './anchored-dir.ts';
 import type { ByteName } from './byte-name.ts';
+import type { FileFacts } from './native-calls.ts';
 import type { Doubt, Measure, Part } from './unit.ts';
 
 /** Claude nests five deep; each level holds a descriptor while it is walked. */
@@ -81,7 +81,7 @@ export class Measurer implements Measure {
     }
   }
 
-  #addFile(stats: Stats): void {
+  #addFile(stats: FileFacts): void {
     if (!stats.isFile()) {
       this.suspect('unrecognised');
       return;
@@ -93,7 +93,7 @@ export class Measurer implements Measure {
     this.#newestFileMtimeMs = Math.max(this.#newestFileMtimeMs, stats.mtimeMs);
   }
 
-  #addDirectory(parent: AnchoredDir, name: ByteName, stats: Stats, path: string, depth: number): void {
+  #addDirectory(parent: AnchoredDir, name: ByteName, stats: FileFacts, path: string, depth: number): void {
     if (!stats.isDirectory() || depth >= DEPTH_MAX) {
       this.suspect('unrecognised');
       return;

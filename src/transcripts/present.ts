@@ -2,10 +2,11 @@
 
 import { errorCode } from '../errors.ts';
 import type { SessionId } from '../sessions/session-id.ts';
-import type { AnchoredDir, DirEntry } from './anchored-dir.ts';
+import type { AnchoredDir } from './anchored-dir.ts';
 import type { ClaudeDir } from './claude-dir.ts';
 import { PROJECTS, parseProjectEntry } from './layout.ts';
 import { isExhaustion } from './measure.ts';
+import type { DirEntry } from './native-calls.ts';
 import { Trash } from './trash/trash.ts';
 
 /** @returns undefined where any place could not be read in full: then an absent transcript proves nothing */

@@ -2,11 +2,12 @@
 
 import { errorCode } from '../errors.ts';
 import type { SessionId } from '../sessions/session-id.ts';
-import type { AnchoredDir, DirEntry } from './anchored-dir.ts';
+import type { AnchoredDir } from './anchored-dir.ts';
 import type { ByteName } from './byte-name.ts';
 import type { ClaudeDir } from './claude-dir.ts';
 import { COMPANION_PLACES, PROJECTS, parseProjectEntry } from './layout.ts';
 import { isExhaustion, Measurer, type ReadFault } from './measure.ts';
+import type { DirEntry } from './native-calls.ts';
 import { isTranscript, type Part, type Unit } from './unit.ts';
 
 export interface ScanOptions {
