@@ -8,9 +8,9 @@ import { surveyRecords } from '../sessions/live-sources/running-processes.ts';
 import { displayName } from '../transcripts/byte-name.ts';
 import type { ClaudeDir } from '../transcripts/claude-dir.ts';
 import { type CleanupPeriod, cleanupPeriods } from '../transcripts/claude-settings.ts';
-import { type ScanResult, scanClaudeDir } from '../transcripts/scan.ts';
+import { type ScanResult, scanHere } from '../transcripts/scan/scan.ts';
 import { Trash } from '../transcripts/trash/trash.ts';
-import type { Doubt, Unit } from '../transcripts/unit.ts';
+import type { Doubt, UnitRows } from '../transcripts/unit.ts';
 import type { Finding } from './finding.ts';
 
 type DoctorSettings = Pick<Config, 'maxAge' | 'sessions.maxAge' | 'shield'>;
@@ -24,7 +24,7 @@ const KNOWN_VERSIONS = /^2\.1\./;
 const EXAMPLES_MAX = 3;
 
 export function examineClaudeDir(claudeDir: ClaudeDir, settings: DoctorSettings): readonly Finding[] {
-  const scan = scanClaudeDir(claudeDir);
+  const scan = scanHere(claudeDir);
   return [
     ...cleanupFindings(cleanupPeriods(claudeDir.path), settings),
     ...recordFindings(claudeDir),
@@ -117,31 +117,45 @@ const DOUBTS: Readonly<Partial<Record<Doubt, string>>> = {
 };
 
 function sessionFindings({ units, faults }: ScanResult): Finding[] {
-  const orphans = units.filter(({ hasTranscript }) => !hasTranscript);
-  const bytes = orphans.reduce((total, unit) => total + unit.bytes, 0);
-  const doubtful = (doubt: Doubt) => units.filter((unit) => unit.doubt === doubt);
-  const duplicates = doubtful('duplicate-id');
+  const orphans = { count: 0, bytes: 0 };
+  const rowsByDoubt = new Map<Doubt, number[]>();
+  for (let row = 0; row < units.length; row += 1) {
+    if (!units.hasTranscript(row)) {
+      orphans.count += 1;
+      orphans.bytes += units.bytes(row);
+    }
+    const doubt = units.doubt(row);
+    if (doubt === undefined) continue;
+    const ofDoubt = rowsByDoubt.get(doubt);
+    if (ofDoubt === undefined) rowsByDoubt.set(doubt, [row]);
+    else ofDoubt.push(row);
+  }
+  const duplicates = rowsByDoubt.get('duplicate-id') ?? [];
   return [
-    orphans.length === 0
+    orphans.count === 0
       ? { check: 'orphans', level: 'ok', message: 'no companion without its transcript' }
       : {
           check: 'orphans',
           level: 'notice',
-          message: `${orphans.length} sessions are left without a transcript (${formatBytes(bytes)}); they go when they are old enough`,
+          message: `${orphans.count} sessions are left without a transcript (${formatBytes(orphans.bytes)}); they go when they are old enough`,
         },
     duplicates.length === 0
       ? { check: 'duplicates', level: 'ok', message: 'no id has two transcripts' }
       : {
           check: 'duplicates',
           level: 'problem',
-          message: `${duplicates.length} ids have transcripts in two projects, and Claude resumes neither: ${examples(duplicates)}`,
+          message: `${duplicates.length} ids have transcripts in two projects, and Claude resumes neither: ${examples(units, duplicates)}`,
           advice: 'move one of each away, the one with the older or shorter transcript',
         },
     ...Object.entries(DOUBTS).flatMap(([doubt, meaning]): Finding[] => {
-      const ofDoubt = doubtful(doubt as Doubt);
+      const ofDoubt = rowsByDoubt.get(doubt as Doubt) ?? [];
       if (ofDoubt.length === 0) return [];
       return [
-        { check: doubt, level: 'notice', message: `${ofDoubt.length} sessions ${meaning}: ${examples(ofDoubt)}` },
+        {
+          check: doubt,
+          level: 'notice',
+          message: `${ofDoubt.length} sessions ${meaning}: ${examples(units, ofDoubt)}`,
+        },
       ];
     }),
     ...(faults.length === 0
@@ -157,9 +171,9 @@ function sessionFindings({ units, faults }: ScanResult): Finding[] {
   ];
 }
 
-function examples(units: readonly Unit[]): string {
-  const shown = units.slice(0, EXAMPLES_MAX).map(({ sessionId }) => sessionId);
-  return units.length > shown.length ? `${shown.join(', ')}, …` : shown.join(', ');
+function examples(units: UnitRows, rows: readonly number[]): string {
+  const shown = rows.slice(0, EXAMPLES_MAX).map((row) => units.sessionId(row));
+  return rows.length > shown.length ? `${shown.join(', ')}, …` : shown.join(', ');
 }
 
 function projectFinding({ projects }: ClaudeDir): Finding {

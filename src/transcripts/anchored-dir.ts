@@ -38,20 +38,25 @@ export class AnchoredDir {
   #gid: number;
   /** Permission bits, as they were when it was opened. */
   readonly mode: number;
+  /** Of its entries, as it was when it was opened. Unix epoch ms. */
+  readonly mtimeMs: number;
   readonly #prefix: string;
   readonly #prefixBytes: Buffer;
+  readonly #close: (fd: number) => void;
   #isOpen = true;
+  #isAtStart = true;
 
-  private constructor(fd: number) {
+  private constructor(fd: number, facts: FileFacts, close: (fd: number) => void) {
     this.fd = fd;
+    this.#close = close;
     this.#prefix = `/proc/self/fd/${fd}/`;
     this.#prefixBytes = Buffer.from(this.#prefix, 'latin1');
-    const stats = fstatSync(fd);
-    this.dev = stats.dev;
-    this.ino = stats.ino;
-    this.#uid = stats.uid;
-    this.#gid = stats.gid;
-    this.mode = stats.mode;
+    this.dev = facts.dev;
+    this.ino = facts.ino;
+    this.#uid = facts.uid;
+    this.#gid = facts.gid;
+    this.mode = facts.mode;
+    this.mtimeMs = facts.mtimeMs;
   }
 
   get uid(): number {
@@ -64,13 +69,18 @@ export class AnchoredDir {
 
   /** Opens an absolute path whose last component is no symlink. @throws the system's error, e.g. ELOOP, ENOTDIR, ENOENT */
   static open(path: string): AnchoredDir {
-    return AnchoredDir.#held(openSync(path, DIRECTORY_FLAGS));
+    return AnchoredDir.#held(openSync(path, DIRECTORY_FLAGS), closeSync);
   }
 
   /** @throws the system's error; ENOTDIR or ELOOP where the child is no directory */
   openChild(name: ByteName): AnchoredDir {
-    const fd = nativeCalls()?.openDirectory(this.#openFd(), name) ?? openSync(this.#path(name), DIRECTORY_FLAGS);
-    return AnchoredDir.#held(fd);
+    const native = nativeCalls();
+    const fd = native?.openDirectory(this.#openFd(), name);
+    if (native === undefined || fd === undefined) {
+      return AnchoredDir.#held(openSync(this.#path(name), DIRECTORY_FLAGS), closeSync);
+    }
+    const facts = native.fstat(fd);
+    return facts === undefined ? AnchoredDir.#held(fd, native.close) : new AnchoredDir(fd, facts, native.close);
   }
 
   /** The child, made first where there is none: private, and its parent's owner's. */
@@ -102,11 +112,11 @@ export class AnchoredDir {
     this.#gid = parent.gid;
   }
 
-  static #held(fd: number): AnchoredDir {
+  static #held(fd: number, close: (fd: number) => void): AnchoredDir {
     try {
-      return new AnchoredDir(fd);
+      return new AnchoredDir(fd, fstatSync(fd), close);
     } catch (error) {
-      closeSync(fd);
+      close(fd);
       throw error;
     }
   }
@@ -118,8 +128,12 @@ export class AnchoredDir {
 
   /** In no order. */
   entries(): DirEntry[] {
-    const entries = nativeCalls()?.entries(this.#openFd());
-    if (entries !== undefined) return entries;
+    const native = nativeCalls();
+    if (native !== undefined && (this.#isAtStart || native.rewind(this.#openFd()))) {
+      const entries = native.entries(this.#openFd());
+      this.#isAtStart = false;
+      if (entries !== undefined) return entries;
+    }
     return readdirSync(this.#prefix, { encoding: 'latin1', withFileTypes: true }).map((entry) => {
       return { name: byteNameFromSystem(entry.name), kind: kindOf(entry) };
     });
@@ -191,7 +205,7 @@ export class AnchoredDir {
   close(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    closeSync(this.fd);
+    this.#close(this.fd);
   }
 
   /** A closed descriptor's number may be another's by now. */

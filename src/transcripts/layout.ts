@@ -59,6 +59,10 @@ export const COMPANION_PLACES: readonly CompanionPlace[] = [
 
 const TRANSCRIPT_SUFFIX = '.jsonl';
 
+export function transcriptName(sessionId: SessionId): ByteName {
+  return ownName(sessionId + TRANSCRIPT_SUFFIX);
+}
+
 /** Every part that a session can have under a name that follows from its id. */
 export function namedParts(sessionId: SessionId, project: ByteName | undefined): Part[] {
   const parts = COMPANION_PLACES.map(({ directory, kind, nameFor }): Part => {
@@ -71,7 +75,7 @@ export function namedParts(sessionId: SessionId, project: ByteName | undefined):
 export function projectParts(sessionId: SessionId, project: ByteName): Part[] {
   const directory = [PROJECTS, project];
   return [
-    { directory, name: ownName(sessionId + TRANSCRIPT_SUFFIX), kind: 'file' },
+    { directory, name: transcriptName(sessionId), kind: 'file' },
     { directory, name: ownName(sessionId), kind: 'directory' },
   ];
 }

@@ -62,26 +62,21 @@ export class Measurer implements Measure {
   #add(parent: AnchoredDir, name: ByteName, kind: 'file' | 'directory', parentPath: string, depth: number): void {
     const path = `${parentPath}/${name}`;
     try {
-      const stats = parent.lstat(name);
-      // Gone between listing and looking: Claude removes files too.
-      if (stats === undefined) return;
-      if (stats.dev !== this.#surroundings.dev || this.#isMountPoint(path)) {
-        this.suspect('other-filesystem');
-        return;
-      }
-      if (stats.uid !== this.#surroundings.uid) this.suspect('foreign-owner');
-      if (kind === 'file') this.#addFile(stats);
-      else this.#addDirectory(parent, name, stats, path, depth);
+      if (this.#isMountPoint(path)) this.suspect('other-filesystem');
+      else if (kind === 'file') this.#addFile(parent.lstat(name));
+      else this.#addDirectory(parent, name, path, depth);
     } catch (error) {
       const code = errorCode(error);
       if (code === undefined || isExhaustion(code)) throw error;
+      // Gone between listing and looking: Claude removes files too.
       if (code === 'ENOENT') return;
       this.suspect(REPLACED_CODES.has(code) ? 'unrecognised' : 'unreadable');
       this.faults.push({ path, code });
     }
   }
 
-  #addFile(stats: FileFacts): void {
+  #addFile(stats: FileFacts | undefined): void {
+    if (stats === undefined || !this.#isOfHere(stats)) return;
     if (!stats.isFile()) {
       this.suspect('unrecognised');
       return;
@@ -93,14 +88,15 @@ export class Measurer implements Measure {
     this.#newestFileMtimeMs = Math.max(this.#newestFileMtimeMs, stats.mtimeMs);
   }
 
-  #addDirectory(parent: AnchoredDir, name: ByteName, stats: FileFacts, path: string, depth: number): void {
-    if (!stats.isDirectory() || depth >= DEPTH_MAX) {
+  #addDirectory(parent: AnchoredDir, name: ByteName, path: string, depth: number): void {
+    if (depth >= DEPTH_MAX) {
       this.suspect('unrecognised');
       return;
     }
-    this.#newestDirectoryMtimeMs = Math.max(this.#newestDirectoryMtimeMs, stats.mtimeMs);
-    const directory = parent.openChild(name);
+    const directory = this.#open(parent, name);
     try {
+      if (!this.#isOfHere(directory)) return;
+      this.#newestDirectoryMtimeMs = Math.max(this.#newestDirectoryMtimeMs, directory.mtimeMs);
       for (const entry of directory.entries()) {
         if (entry.kind === 'other') this.suspect('unrecognised');
         else this.#add(directory, entry.name, entry.kind, path, depth + 1);
@@ -108,6 +104,26 @@ export class Measurer implements Measure {
     } finally {
       directory.close();
     }
+  }
+
+  #open(parent: AnchoredDir, name: ByteName): AnchoredDir {
+    try {
+      return parent.openChild(name);
+    } catch (error) {
+      // What is closed to us may tell whose it is.
+      if (errorCode(error) === 'EACCES') this.#isOfHere(parent.lstat(name) ?? this.#surroundings);
+      throw error;
+    }
+  }
+
+  /** @returns whether it lies in the Claude directory's own file system */
+  #isOfHere({ dev, uid }: Pick<FileFacts, 'dev' | 'uid'>): boolean {
+    if (dev !== this.#surroundings.dev) {
+      this.suspect('other-filesystem');
+      return false;
+    }
+    if (uid !== this.#surroundings.uid) this.suspect('foreign-owner');
+    return true;
   }
 
   #isMountPoint(path: string): boolean {

@@ -13,6 +13,9 @@ export interface FileFacts {
   readonly dev: number;
   readonly ino: number;
   readonly uid: number;
+  readonly gid: number;
+  /** Kind and permission bits. */
+  readonly mode: number;
   readonly nlink: number;
   readonly size: number;
   /** Unix epoch ms, with fractions. */
@@ -33,10 +36,16 @@ export interface DirEntry {
 export interface NativeCalls {
   /** A new descriptor of a directory in the held one; never through a symlink. */
   openDirectory(directory: number, name: ByteName): number | undefined;
+  /** Of a descriptor that `openDirectory` gave: Node keeps a list of its own, and warns of others. */
+  close(fd: number): void;
   /** Null where there is no such entry. */
   lstat(directory: number, name: ByteName): FileFacts | null | undefined;
-  /** Every entry but `.` and `..`, in no order. Moves the descriptor's position. */
+  /** The facts of an open file itself. */
+  fstat(fd: number): FileFacts | undefined;
+  /** Every entry but `.` and `..`, in no order, from the descriptor's position on, which it moves. */
   entries(directory: number): DirEntry[] | undefined;
+  /** Moves the descriptor's position to the beginning. @returns whether it could */
+  rewind(directory: number): boolean;
 }
 
 /** Loading them takes as long as some thousand calls by Node; a thread that has made so many will make more. */
@@ -67,6 +76,7 @@ export function loadNativeCalls(): NativeCalls | undefined {
       errno: () => koffi.errno(),
       openat: c.func('int openat(int directory, const void *name, int flags)'),
       statx: c.func('int statx(int directory, const void *name, int flags, unsigned int mask, void *facts)'),
+      close: c.func('int close(int directory)'),
       getdents: c.func('long getdents64(int directory, void *entries, size_t size)'),
       lseek: c.func('long lseek(int directory, long offset, int whence)'),
     });
@@ -80,6 +90,7 @@ interface LibraryCalls {
   errno(): number;
   openat(directory: number, name: Buffer, flags: number): number;
   statx(directory: number, name: Buffer, flags: number, mask: number, facts: Buffer): number;
+  close(directory: number): number;
   getdents(directory: number, entries: Buffer, size: number): number | bigint;
   lseek(directory: number, offset: number, whence: number): number | bigint;
 }
@@ -90,7 +101,7 @@ const ENOENT = 2;
 const O_CLOEXEC = 0o2000000;
 const DIRECTORY_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW | O_CLOEXEC;
 
-function systemCalls({ errno, openat, statx, getdents, lseek }: LibraryCalls): NativeCalls {
+function systemCalls({ errno, openat, close, statx, getdents, lseek }: LibraryCalls): NativeCalls {
   const nameBytes = Buffer.alloc(NAME_BYTES_MAX + 1);
   const statxBytes = Buffer.alloc(STATX.bytes);
   const statxView = new DataView(statxBytes.buffer, statxBytes.byteOffset, STATX.bytes);
@@ -106,22 +117,30 @@ function systemCalls({ errno, openat, statx, getdents, lseek }: LibraryCalls): N
       const fd = bytes === undefined ? -1 : openat(directory, bytes, DIRECTORY_FLAGS);
       return fd < 0 ? undefined : fd;
     },
+    close(fd) {
+      close(fd);
+    },
     lstat(directory, name) {
       const bytes = terminated(name);
       if (bytes === undefined) return undefined;
       if (statx(directory, bytes, STATX.noFollow, STATX.basic, statxBytes) === 0) return factsOf(statxView);
       return errno() === ENOENT ? null : undefined;
     },
+    fstat(fd) {
+      nameBytes[0] = 0;
+      return statx(fd, nameBytes, STATX.itself, STATX.basic, statxBytes) === 0 ? factsOf(statxView) : undefined;
+    },
+    rewind: (directory) => Number(lseek(directory, 0, 0)) === 0,
     entries(directory) {
-      if (Number(lseek(directory, 0, 0)) !== 0) return undefined;
       const entries: DirEntry[] = [];
+      let hasUnknown = false;
       for (;;) {
         const length = Number(getdents(directory, entriesBytes, ENTRIES_BYTES));
         if (length < 0) return undefined;
         if (length === 0) break;
-        addEntries(entriesBytes, length, entries);
+        hasUnknown = addEntries(entriesBytes, length, entries) || hasUnknown;
       }
-      return entries.some(({ kind }) => kind === UNKNOWN_KIND) ? withKinds(directory, entries, calls) : entries;
+      return hasUnknown ? withKinds(directory, entries, calls) : entries;
     },
   };
   return calls;
@@ -132,10 +151,13 @@ const STATX = {
   bytes: 256,
   /** AT_SYMLINK_NOFOLLOW */
   noFollow: 0x100,
+  /** AT_EMPTY_PATH */
+  itself: 0x1000,
   /** STATX_BASIC_STATS */
   basic: 0x7ff,
   nlink: 16,
   uid: 20,
+  gid: 24,
   mode: 28,
   ino: 32,
   size: 40,
@@ -152,6 +174,7 @@ function factsOf(view: DataView): FileFacts {
     deviceNumber(view.getUint32(STATX.devMajor, true), view.getUint32(STATX.devMinor, true)),
     uint64(view, STATX.ino),
     view.getUint32(STATX.uid, true),
+    view.getUint32(STATX.gid, true),
     view.getUint32(STATX.nlink, true),
     uint64(view, STATX.size),
     // As Node computes it, so that both see the same time.
@@ -160,34 +183,45 @@ function factsOf(view: DataView): FileFacts {
 }
 
 class StatxFacts implements FileFacts {
-  readonly #mode: number;
+  readonly mode: number;
   readonly dev: number;
   readonly ino: number;
   readonly uid: number;
+  readonly gid: number;
   readonly nlink: number;
   readonly size: number;
   readonly mtimeMs: number;
 
-  constructor(mode: number, dev: number, ino: number, uid: number, nlink: number, size: number, mtimeMs: number) {
-    this.#mode = mode;
+  constructor(
+    mode: number,
+    dev: number,
+    ino: number,
+    uid: number,
+    gid: number,
+    nlink: number,
+    size: number,
+    mtimeMs: number,
+  ) {
+    this.mode = mode;
     this.dev = dev;
     this.ino = ino;
     this.uid = uid;
+    this.gid = gid;
     this.nlink = nlink;
     this.size = size;
     this.mtimeMs = mtimeMs;
   }
 
   isFile(): boolean {
-    return (this.#mode & constants.S_IFMT) === constants.S_IFREG;
+    return (this.mode & constants.S_IFMT) === constants.S_IFREG;
   }
 
   isDirectory(): boolean {
-    return (this.#mode & constants.S_IFMT) === constants.S_IFDIR;
+    return (this.mode & constants.S_IFMT) === constants.S_IFDIR;
   }
 
   isSymbolicLink(): boolean {
-    return (this.#mode & constants.S_IFMT) === constants.S_IFLNK;
+    return (this.mode & constants.S_IFMT) === constants.S_IFLNK;
   }
 }
 
@@ -210,18 +244,22 @@ const DT_UNKNOWN = 0;
 const UNKNOWN_KIND = 'unknown' as EntryKind;
 const DOT = 0x2e;
 
-function addEntries(bytes: Buffer, length: number, entries: DirEntry[]): void {
+/** @returns whether the kind of any is not told */
+function addEntries(bytes: Buffer, length: number, entries: DirEntry[]): boolean {
+  let hasUnknown = false;
   for (let offset = 0; offset < length; ) {
     const next = offset + bytes.readUInt16LE(offset + DIRENT.length);
     const start = offset + DIRENT.name;
     let end = start;
     while (bytes[end] !== 0) end += 1;
     if (!isDots(bytes, start, end)) {
-      const name = byteNameFromSystem(bytes.toString('latin1', start, end));
-      entries.push({ name, kind: kindOf(bytes[offset + DIRENT.type]) });
+      const kind = kindOf(bytes[offset + DIRENT.type]);
+      hasUnknown ||= kind === UNKNOWN_KIND;
+      entries.push({ name: byteNameFromSystem(bytes.toString('latin1', start, end)), kind });
     }
     offset = next;
   }
+  return hasUnknown;
 }
 
 function isDots(bytes: Buffer, start: number, end: number): boolean {

@@ -47,6 +47,23 @@ export interface Unit extends Measure {
   readonly parts: readonly Part[];
 }
 
+/** Many units, by the numbers of their rows, from 0 on; of each, what a plan and a report want to know. */
+export interface UnitRows {
+  readonly length: number;
+  /** Names by the index of a project. */
+  readonly projects: readonly ByteName[];
+  sessionId(row: number): SessionId;
+  /** Undefined where only companions beside `projects/` are left. */
+  projectIndex(row: number): number | undefined;
+  hasTranscript(row: number): boolean;
+  doubt(row: number): Doubt | undefined;
+  files(row: number): number;
+  bytes(row: number): number;
+  newestMtimeMs(row: number): number;
+  /** Of two rows, by their session ids: negative where the first comes first. */
+  compareIds(left: number, right: number): number;
+}
+
 export function partPath(part: Part): string {
   return [...part.directory, part.name].join('/');
 }

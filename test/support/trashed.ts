@@ -3,15 +3,15 @@
 import type { SessionId } from '../../src/sessions/session-id.ts';
 import type { ByteName } from '../../src/transcripts/byte-name.ts';
 import { ClaudeDir } from '../../src/transcripts/claude-dir.ts';
-import { scanClaudeDir } from '../../src/transcripts/scan.ts';
 import { Trash } from '../../src/transcripts/trash/trash.ts';
+import { scanned } from './scanned.ts';
 
 /** @returns the run that they lie in */
 export function trashSessions(path: string, ids: readonly SessionId[], atMs: number): ByteName {
   const claudeDir = ClaudeDir.open(path);
   const trash = Trash.openOrMake(claudeDir);
   try {
-    const units = scanClaudeDir(claudeDir).units.filter(({ sessionId }) => ids.includes(sessionId));
+    const units = scanned(claudeDir).units.filter(({ sessionId }) => ids.includes(sessionId));
     if (units.length !== ids.length) throw new Error(`found ${units.length} of ${ids.length} sessions`);
     const run = trash.beginRun(atMs);
     run.intend(

@@ -2,7 +2,7 @@
 
 import { byteNameFromSystem, ownName } from '../../src/transcripts/byte-name.ts';
 import { PROJECTS } from '../../src/transcripts/layout.ts';
-import type { Unit } from '../../src/transcripts/unit.ts';
+import type { Unit, UnitRows } from '../../src/transcripts/unit.ts';
 import { DAY_MS, sessionIdOf } from './tree.ts';
 
 /** The present of every test that needs one. */
@@ -22,5 +22,30 @@ export function makeUnit(overrides: Partial<Unit> = {}): Unit {
     newestMtimeMs: NOW - 400 * DAY_MS,
     digest: 0,
     ...overrides,
+  };
+}
+
+/** Units as rows, in the order in which they are given. */
+export function rowsOf(units: readonly Unit[]): UnitRows {
+  const projects = [...new Set(units.flatMap(({ project }) => project ?? []))];
+  const at = (row: number): Unit => {
+    const unit = units[row];
+    if (unit === undefined) throw new Error(`no unit in row ${row}`);
+    return unit;
+  };
+  return {
+    length: units.length,
+    projects,
+    sessionId: (row) => at(row).sessionId,
+    projectIndex: (row) => {
+      const { project } = at(row);
+      return project === undefined ? undefined : projects.indexOf(project);
+    },
+    hasTranscript: (row) => at(row).hasTranscript,
+    doubt: (row) => at(row).doubt,
+    files: (row) => at(row).files,
+    bytes: (row) => at(row).bytes,
+    newestMtimeMs: (row) => at(row).newestMtimeMs,
+    compareIds: (left, right) => (at(left).sessionId < at(right).sessionId ? -1 : 1),
   };
 }

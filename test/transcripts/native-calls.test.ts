@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   closeSync,
+  fstatSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -49,12 +50,14 @@ function makeOneOfEach(): string {
   return path;
 }
 
-function plain({ dev, ino, uid, nlink, size, mtimeMs, ...methods }: FileFacts, of: FileFacts): object {
+function plain({ dev, ino, uid, gid, mode, nlink, size, mtimeMs, ...methods }: FileFacts, of: FileFacts): object {
   void methods;
   return {
     dev,
     ino,
     uid,
+    gid,
+    mode,
     nlink,
     size,
     mtimeMs,
@@ -73,6 +76,14 @@ function pathOf(directory: string, name: ByteName): Buffer {
 }
 
 describe('native calls', () => {
+  it('say of an open file what Node says', () => {
+    const fd = opened(makeOneOfEach());
+    const [facts, stats] = [loaded().fstat(fd), fstatSync(fd)];
+    expect(facts).toBeDefined();
+    if (facts !== undefined) expect(plain(facts, facts)).toEqual(plain(stats, stats));
+    expect(loaded().fstat(1_000_000)).toBeUndefined();
+  });
+
   it('say of every kind of file what Node says', () => {
     const path = makeOneOfEach();
     const fd = opened(path);
@@ -97,6 +108,7 @@ describe('native calls', () => {
       return { name: entry.name, kind: entry.isFile() ? 'file' : entry.isDirectory() ? 'directory' : 'other' };
     });
     for (let time = 0; time < 2; time += 1) {
+      expect(loaded().rewind(fd)).toBe(true);
       const entries = loaded().entries(fd) ?? [];
       expect(entries.toSorted((left, right) => (left.name < right.name ? -1 : 1))).toEqual(
         expected.toSorted((left, right) => (left.name < right.name ? -1 : 1)),
@@ -120,7 +132,7 @@ describe('native calls', () => {
     const child = native.openDirectory(fd, ownName('directory'));
     expect(child).toBeDefined();
     if (child === undefined) return;
-    onTestFinished(() => closeSync(child));
+    onTestFinished(() => native.close(child));
     expect(native.entries(child)).toEqual([{ name: 'child', kind: 'directory' }]);
     for (const name of ['file', 'fifo', 'symlink', 'symlink to a directory', 'absent']) {
       expect(native.openDirectory(fd, ownName(name)), name).toBeUndefined();

@@ -16,10 +16,11 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { SessionId } from '../../src/sessions/session-id.ts';
 import { AnchoredDir } from '../../src/transcripts/anchored-dir.ts';
 import { ownName } from '../../src/transcripts/byte-name.ts';
-import { type ScanOptions, type ScanResult, scanClaudeDir } from '../../src/transcripts/scan.ts';
+import type { ScanOptions } from '../../src/transcripts/scan/scan.ts';
 import { partPath, type Unit } from '../../src/transcripts/unit.ts';
 import { canMount, inMountNamespace } from '../support/mount-namespace.ts';
 import { openClaudeDir } from '../support/opened.ts';
+import { type Scanned, scanned } from '../support/scanned.ts';
 import { snapshot } from '../support/snapshot.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import {
@@ -39,11 +40,11 @@ const PROJECT = 'projects/-srv-app';
 const TRANSCRIPT = `${PROJECT}/${ID}.jsonl`;
 const OLD = { ageMs: 40 * DAY_MS };
 
-function scan(path: string, options?: ScanOptions): ScanResult {
-  return scanClaudeDir(openClaudeDir(path), options);
+function scan(path: string, options?: ScanOptions): Scanned {
+  return scanned(openClaudeDir(path), options);
 }
 
-function unitOf({ units }: Pick<ScanResult, 'units'>, id: SessionId = ID): Unit {
+function unitOf({ units }: Pick<Scanned, 'units'>, id: SessionId = ID): Unit {
   const unit = units.find(({ sessionId }) => sessionId === id);
   if (unit === undefined) throw new Error(`no unit ${id} among ${units.length}`);
   return unit;
@@ -186,7 +187,11 @@ describe('what is no session’s', () => {
       writeAged(join(at, `file-history/${sessionIdOf(3)}.txt`), '', 0);
       writeAged(join(at, `debug/${sessionIdOf(4)}/a`), '', 0);
     });
-    expect(scan(path).units.map(({ sessionId }) => sessionId)).toEqual([ID, OTHER]);
+    expect(
+      scan(path)
+        .units.map(({ sessionId }) => sessionId)
+        .sort(),
+    ).toEqual([ID, OTHER]);
   });
 });
 
@@ -296,7 +301,7 @@ describe('a unit in doubt', () => {
     }
     directory.close();
     const before = readdirSync('/proc/self/fd').length;
-    const result = scanClaudeDir(openClaudeDir(path));
+    const result = scanned(openClaudeDir(path));
     expect(unitOf(result).doubt).toBe('unrecognised');
     expect(unitOf(result, OTHER).doubt).toBeUndefined();
     // The Claude directory and its projects are still open.
@@ -407,7 +412,7 @@ describe('a scan', () => {
   describe.skipIf(!canMount)('enters no mount', () => {
     const scanMounted = (mount: string, add?: (path: string) => void) => {
       const path = madeWith(add);
-      return JSON.parse(inMountNamespace(`${mount}; "$NODE" "$PROGRAM" "$1"`, 'scan', path)) as ScanResult;
+      return JSON.parse(inMountNamespace(`${mount}; "$NODE" "$PROGRAM" "$1"`, 'scan', path)) as Scanned;
     };
 
     it.each([

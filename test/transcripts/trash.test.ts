@@ -22,13 +22,13 @@ import type { SessionId } from '../../src/sessions/session-id.ts';
 import { AnchoredDir } from '../../src/transcripts/anchored-dir.ts';
 import { ownName } from '../../src/transcripts/byte-name.ts';
 import type { ClaudeDir } from '../../src/transcripts/claude-dir.ts';
-import { scanClaudeDir } from '../../src/transcripts/scan.ts';
 import { foldManifest, type ManifestEvent } from '../../src/transcripts/trash/manifest.ts';
 import { Trash, type TrashedSession } from '../../src/transcripts/trash/trash.ts';
 import type { TakeOutcome } from '../../src/transcripts/trash/trash-run.ts';
 import { type Part, partPath, type Unit } from '../../src/transcripts/unit.ts';
 import { canFreeze, freeze } from '../support/freeze.ts';
 import { openClaudeDir, openTrash } from '../support/opened.ts';
+import { scanned } from '../support/scanned.ts';
 import { type FileState, outsideSweeper, snapshot, trashedIn } from '../support/snapshot.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { DAY_MS, makeClaudeDir, makeSession, sessionIdOf, writeAged } from '../support/tree.ts';
@@ -62,7 +62,7 @@ class Place {
   }
 
   unit(id: SessionId = ID): Unit {
-    const unit = scanClaudeDir(this.claudeDir).units.find(({ sessionId }) => sessionId === id);
+    const unit = scanned(this.claudeDir).units.find(({ sessionId }) => sessionId === id);
     if (unit === undefined) throw new Error(`no unit ${id}`);
     return unit;
   }

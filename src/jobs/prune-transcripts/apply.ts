@@ -14,12 +14,14 @@ import type { Trash } from '../../transcripts/trash/trash.ts';
 import type { TakeOutcome, TrashRun } from '../../transcripts/trash/trash-run.ts';
 import type { Unit } from '../../transcripts/unit.ts';
 import type { JobContext, JobFault } from '../job.ts';
-import type { Decision } from './plan.ts';
+import type { LateKeepReason } from './applied-plan.ts';
+import type { RemoveReason } from './plan.ts';
 
-export type Removal = Extract<Decision, { readonly remove: true }>;
-
-/** Why a unit that was to go stayed after all. */
-export type LateKeepReason = 'live' | 'changed' | 'vanished' | 'unmovable' | 'recreated' | 'busy';
+/** A unit that is to go. */
+export interface Removal {
+  readonly unit: Unit;
+  readonly reason: RemoveReason;
+}
 
 export interface ApplyResult {
   readonly removed: readonly Removal[];

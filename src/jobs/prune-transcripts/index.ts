@@ -3,19 +3,22 @@
 import { formatBytes } from '../../byte-size.ts';
 import type { Clock } from '../../clock.ts';
 import { OperatingError, systemError } from '../../errors.ts';
-import type { LiveSource } from '../../sessions/live-sources/live-source.ts';
+import type { LiveIdsByProtection, LiveSource } from '../../sessions/live-sources/live-source.ts';
+import type { SessionId } from '../../sessions/session-id.ts';
 import { displayName } from '../../transcripts/byte-name.ts';
 import type { ClaudeDir } from '../../transcripts/claude-dir.ts';
 import type { StoredSessions } from '../../transcripts/entry-store/stored-sessions.ts';
 import { readKnownMaps, recordKnownMap } from '../../transcripts/known-maps.ts';
+import type { UnitTable } from '../../transcripts/scan/unit-table.ts';
 import { Trash } from '../../transcripts/trash/trash.ts';
-import type { Unit } from '../../transcripts/unit.ts';
+import type { UnitRows } from '../../transcripts/unit.ts';
 import { emptiedSource, massRemoval, type PruneMemory, strangeMap } from '../guards.ts';
 import type { Job, JobContext } from '../job.ts';
-import { type ApplyResult, applyPrune, type Removal, type RemovalRecorder, removalRecord } from './apply.ts';
-import { observeMark } from './marks.ts';
+import { AppliedPlan } from './applied-plan.ts';
+import { applyPrune, type Removal, type RemovalRecorder, removalRecord } from './apply.ts';
+import { MarkObserver } from './marks.ts';
 import { type LiveObservation, observeLive, observeTranscripts, scanFaults } from './observe.ts';
-import type { Decision, PrunePolicy } from './plan.ts';
+import type { Plan, Protections, PrunePolicy, RemoveReason } from './plan.ts';
 import { planWithMarks } from './plan-with-marks.ts';
 import { type ShieldedTimes, type ShieldMemory, shield, trulyAged } from './shield.ts';
 import { pruneStore } from './store.ts';
@@ -88,27 +91,30 @@ async function pruneOne(
     const strange = dependencies.memory && strangeMap(path, dependencies.mapIdentity, readKnownMaps(claudeDir));
     if (strange !== undefined) tally.refuse(strange, context);
     if (trash !== undefined && !context.dryRun) reconcile(claudeDir, trash, dependencies, tally);
-    const scan = observeTranscripts(claudeDir, context);
+    const scan = await observeTranscripts(claudeDir, context);
     tally.addFaults(scanFaults(scan.faults));
     // Half a scan is no ground for any decision.
     if (scan.stopped) {
       tally.stop();
       return;
     }
+    const { units } = scan;
     const shielded = dependencies.shieldMemory?.shieldedTimes(path) ?? new Map();
-    const aged = trulyAged(scan.units, shielded);
-    const observe = (unit: Unit) => observeMark(claudeDir, unit, dependencies.keepNamed);
-    const planned = planWithMarks(aged, observe, live, dependencies, context, tally);
-    if (tally.isOver) return;
     // What is moved is held against what its files were, not against how old it is in truth.
-    const decisions = planned.map((decision, index) => ({ ...decision, unit: scan.units[index] ?? decision.unit }));
-    const plan = { sessions: decisions.length, removals: decisions.filter(({ remove }) => remove).length };
-    const mass = dependencies.memory && massRemoval(path, plan, dependencies.memory);
+    const plan = planDirectory(claudeDir, units, trulyAged(units, shielded), live, dependencies, context, tally);
+    if (tally.isOver) return;
+    const removals = removalRows(units, plan);
+    const mass =
+      dependencies.memory &&
+      massRemoval(path, { sessions: plan.length, removals: removals.length }, dependencies.memory);
     if (mass !== undefined) tally.refuse(mass, context);
-    const applied = await applyUnlessDry(claudeDir, decisions, trash, dependencies, context);
-    tally.addDecisions(path, decisions, applied);
+    const applied =
+      context.dryRun || trash === undefined
+        ? AppliedPlan.wholly(plan.length)
+        : await applyToTrash(claudeDir, units, plan, removals, trash, dependencies, context);
+    tally.addPlan(path, units, plan, applied);
     if (!context.dryRun) {
-      tally.addShielded(shieldLive(claudeDir, decisions, shielded, dependencies));
+      tally.addShielded(shieldLive(claudeDir, units, plan, shielded, dependencies));
       if (dependencies.mapIdentity !== undefined) {
         recordKnownMap(claudeDir, dependencies.mapIdentity, live.counts['resume-map'] ?? 0);
       }
@@ -119,32 +125,98 @@ async function pruneOne(
   }
 }
 
-async function applyUnlessDry(
+function planDirectory(
   claudeDir: ClaudeDir,
-  decisions: readonly Decision[],
-  trash: Trash | undefined,
-  dependencies: PruneDependencies,
+  units: UnitTable,
+  aged: UnitRows,
+  live: LiveObservation,
+  { keepNamed, policy, clock }: PruneDependencies,
   context: JobContext,
-): Promise<ApplyResult> {
-  const removals = decisions.filter((decision): decision is Removal => decision.remove);
-  if (context.dryRun || trash === undefined) {
-    return { removed: removals, kept: new Map<Unit, never>(), faults: [], failure: undefined, stopped: false };
+  tally: PruneTally,
+): Plan {
+  const protection = protectionOf(units, live.ids);
+  const marks = new MarkObserver(claudeDir, keepNamed);
+  const observe = (row: number) => {
+    const project = units.projects[units.projectIndex(row) ?? -1];
+    if (project === undefined || !units.hasTranscript(row)) return { mark: undefined };
+    return marks.observe(project, units.sessionId(row));
+  };
+  try {
+    return planWithMarks(aged, { protection, observe, policy, clock, context, tally });
+  } finally {
+    marks.close();
   }
-  const { sources, recorder, clock } = dependencies;
-  refuseFullDisk(claudeDir, removals.length);
-  return applyPrune(removals, { claudeDir: displayName(claudeDir.path), trash, sources, recorder, clock, context });
+}
+
+const PROTECTIONS = ['live', 'running', 'pinned'] as const;
+
+/** By what each row is protected; of several, the first counts. */
+function protectionOf(units: UnitTable, ids: LiveIdsByProtection): Protections['protection'] {
+  const codes = new Uint8Array(units.length);
+  for (const [index, protection] of PROTECTIONS.entries()) {
+    for (const id of ids[protection]) {
+      const row = units.find(id);
+      if (row !== undefined && codes[row] === 0) codes[row] = index + 1;
+    }
+  }
+  return (row) => {
+    const code = codes[row] ?? 0;
+    return code === 0 ? undefined : PROTECTIONS[code - 1];
+  };
+}
+
+/** By project, and of each the oldest first: a run that ends early has removed what a person doubts least. */
+function removalRows(units: UnitTable, plan: Plan): Uint32Array {
+  let count = 0;
+  for (let row = 0; row < plan.length; row += 1) if (plan.isRemoval(row)) count += 1;
+  const rows = new Uint32Array(count);
+  for (let row = 0, next = 0; next < count; row += 1) {
+    if (!plan.isRemoval(row)) continue;
+    rows[next] = row;
+    next += 1;
+  }
+  const projectOf = (row: number) => units.projectIndex(row) ?? -1;
+  return rows.sort((left, right) => {
+    return projectOf(left) - projectOf(right) || units.newestMtimeMs(left) - units.newestMtimeMs(right);
+  });
+}
+
+async function applyToTrash(
+  claudeDir: ClaudeDir,
+  units: UnitTable,
+  plan: Plan,
+  rows: Uint32Array,
+  trash: Trash,
+  { sources, recorder, clock }: PruneDependencies,
+  context: JobContext,
+): Promise<AppliedPlan> {
+  refuseFullDisk(claudeDir, rows.length);
+  const applied = new AppliedPlan(plan.length);
+  const removals = Array.from(rows, (row): Removal => {
+    return { unit: units.unit(row), reason: plan.reason(row) as RemoveReason };
+  });
+  const options = { claudeDir: displayName(claudeDir.path), trash, sources, recorder, clock, context };
+  const result = await applyPrune(removals, options);
+  const rowOf = (sessionId: SessionId) => units.find(sessionId) ?? -1;
+  for (const { unit } of result.removed) applied.removed(rowOf(unit.sessionId));
+  for (const [unit, reason] of result.kept) applied.kept(rowOf(unit.sessionId), reason);
+  applied.faults.push(...result.faults);
+  applied.failure = result.failure;
+  applied.stopped = result.stopped;
+  return applied;
 }
 
 /** @returns how many sessions were made younger */
 function shieldLive(
   claudeDir: ClaudeDir,
-  decisions: readonly Decision[],
+  units: UnitTable,
+  plan: Plan,
   before: ShieldedTimes,
   { shieldPeriodMs, shieldMemory, clock }: PruneDependencies,
 ): number {
   const periodMs = shieldPeriodMs?.(claudeDir.path);
   if (periodMs === undefined || shieldMemory === undefined) return 0;
-  const { times, shielded } = shield(claudeDir, decisions, before, periodMs, clock.now());
+  const { times, shielded } = shield(claudeDir, units, plan, before, periodMs, clock.now());
   shieldMemory.recordShieldedTimes(displayName(claudeDir.path), times);
   return shielded;
 }

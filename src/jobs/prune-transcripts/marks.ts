@@ -2,10 +2,12 @@
 
 import { errorCode, errorMessage } from '../../errors.ts';
 import type { SessionId } from '../../sessions/session-id.ts';
+import type { AnchoredDir } from '../../transcripts/anchored-dir.ts';
+import type { ByteName } from '../../transcripts/byte-name.ts';
 import type { ClaudeDir } from '../../transcripts/claude-dir.ts';
+import { PROJECTS, transcriptName } from '../../transcripts/layout.ts';
 import { isExhaustion, type ReadFault } from '../../transcripts/measure.ts';
 import { readSessionMarks, type SessionMarks } from '../../transcripts/session-marks.ts';
-import { isTranscript, partPath, type Unit } from '../../transcripts/unit.ts';
 import type { Mark } from './plan.ts';
 
 /** The tag that keeps a session. */
@@ -16,53 +18,48 @@ export interface MarkObservation {
   readonly fault?: ReadFault;
 }
 
-/** @throws the system's error where we ran out of something ourselves */
-export function observeMark(claudeDir: ClaudeDir, unit: Unit, keepNamed: boolean): MarkObservation {
-  const transcript = unit.parts.find(isTranscript);
-  const project = transcript?.directory[1];
-  if (transcript === undefined || project === undefined) return { mark: undefined };
-  try {
-    const directory = claudeDir.projects.openChild(project);
+/** Looks into transcripts one after the other; holds on to the project of the last one, since those of a project come together. */
+export class MarkObserver {
+  readonly #claudeDir: ClaudeDir;
+  readonly #keepNamed: boolean;
+  #held: { readonly project: ByteName; readonly directory: AnchoredDir } | undefined;
+
+  constructor(claudeDir: ClaudeDir, keepNamed: boolean) {
+    this.#claudeDir = claudeDir;
+    this.#keepNamed = keepNamed;
+  }
+
+  /** @throws the system's error where we ran out of something ourselves */
+  observe(project: ByteName, sessionId: SessionId): MarkObservation {
+    const name = transcriptName(sessionId);
     try {
-      return { mark: markOf(readSessionMarks(directory, transcript.name), keepNamed) };
-    } finally {
-      directory.close();
+      return { mark: markOf(readSessionMarks(this.#directory(project), name), this.#keepNamed) };
+    } catch (error) {
+      const code = errorCode(error);
+      if (code !== undefined && isExhaustion(code)) throw error;
+      // Gone meanwhile: the act will see it.
+      if (code === 'ENOENT') return { mark: undefined };
+      return {
+        mark: 'unreadable',
+        fault: { path: `${PROJECTS}/${project}/${name}`, code: code ?? errorMessage(error) },
+      };
     }
-  } catch (error) {
-    const code = errorCode(error);
-    if (code !== undefined && isExhaustion(code)) throw error;
-    // Gone meanwhile: the act will see it.
-    if (code === 'ENOENT') return { mark: undefined };
-    return { mark: 'unreadable', fault: { path: partPath(transcript), code: code ?? errorMessage(error) } };
+  }
+
+  close(): void {
+    this.#held?.directory.close();
+    this.#held = undefined;
+  }
+
+  #directory(project: ByteName): AnchoredDir {
+    if (this.#held?.project === project) return this.#held.directory;
+    this.close();
+    this.#held = { project, directory: this.#claudeDir.projects.openChild(project) };
+    return this.#held.directory;
   }
 }
 
 export function markOf({ tag, title }: SessionMarks, keepNamed: boolean): Mark | undefined {
   if (tag === KEEP_TAG) return 'tagged';
   return keepNamed && title !== undefined ? 'named' : undefined;
-}
-
-/** The marks of a plan's removals, each looked at once however often it is planned. */
-export class ObservedMarks {
-  readonly marks = new Map<SessionId, Mark>();
-  readonly #seen = new Set<Unit>();
-  readonly #observe: (unit: Unit) => Mark | undefined;
-
-  constructor(observe: (unit: Unit) => Mark | undefined) {
-    this.#observe = observe;
-  }
-
-  /** @returns whether anything new was found that keeps a unit */
-  look(units: readonly Unit[]): boolean {
-    let isNew = false;
-    for (const unit of units) {
-      if (this.#seen.has(unit)) continue;
-      this.#seen.add(unit);
-      const mark = this.#observe(unit);
-      if (mark === undefined) continue;
-      this.marks.set(unit.sessionId, mark);
-      isNew = true;
-    }
-    return isNew;
-  }
 }

@@ -4,7 +4,7 @@ import { type LiveIdsByProtection, type LiveSource, readAllSources } from '../..
 import { displayName } from '../../transcripts/byte-name.ts';
 import type { ClaudeDir } from '../../transcripts/claude-dir.ts';
 import type { ReadFault } from '../../transcripts/measure.ts';
-import { type ScanResult, scanClaudeDir } from '../../transcripts/scan.ts';
+import { type ScanResult, scanClaudeDir } from '../../transcripts/scan/scan.ts';
 import type { JobContext, JobFault } from '../job.ts';
 
 export interface LiveObservation {
@@ -25,7 +25,7 @@ export async function observeLive(sources: readonly LiveSource[]): Promise<LiveO
   };
 }
 
-export function observeTranscripts(claudeDir: ClaudeDir, context: JobContext): ScanResult {
+export function observeTranscripts(claudeDir: ClaudeDir, context: JobContext): Promise<ScanResult> {
   return scanClaudeDir(claudeDir, {
     shouldStop: () => context.shouldStop(),
     onProgress: (done) => context.onProgress({ phase: 'scan', done }),

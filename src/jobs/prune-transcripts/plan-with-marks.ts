@@ -2,36 +2,48 @@
 
 import type { Clock } from '../../clock.ts';
 import type { ReadFault } from '../../transcripts/measure.ts';
-import type { Unit } from '../../transcripts/unit.ts';
+import type { UnitRows } from '../../transcripts/unit.ts';
 import type { JobContext } from '../job.ts';
-import { type MarkObservation, ObservedMarks } from './marks.ts';
-import { type LiveObservation, scanFaults } from './observe.ts';
-import { type Decision, type PrunePolicy, planPrune } from './plan.ts';
+import type { MarkObservation } from './marks.ts';
+import { scanFaults } from './observe.ts';
+import { type Mark, type Plan, type Protections, type PrunePolicy, planPrune } from './plan.ts';
 import type { PruneTally } from './tally.ts';
 
-/** One decision a unit, in the order of the input. Where the run was asked to stop, the tally says so, and they are no ground to act on. */
+export interface MarkedPlanOptions {
+  readonly protection: Protections['protection'];
+  /** Looks into the transcript of one unit. */
+  observe(row: number): MarkObservation;
+  readonly policy: PrunePolicy;
+  readonly clock: Clock;
+  readonly context: Pick<JobContext, 'shouldStop'>;
+  /** Where the run was asked to stop, it says so, and the plan is no ground to act on. */
+  readonly tally: PruneTally;
+}
+
 export function planWithMarks(
-  units: readonly Unit[],
-  observe: (unit: Unit) => MarkObservation,
-  live: LiveObservation,
-  { policy, clock }: { readonly policy: PrunePolicy; readonly clock: Clock },
-  context: JobContext,
-  tally: PruneTally,
-): readonly Decision[] {
+  units: UnitRows,
+  { protection, observe, policy, clock, context, tally }: MarkedPlanOptions,
+): Plan {
   const nowMs = clock.now();
   const faults: ReadFault[] = [];
-  const observed = new ObservedMarks((unit) => {
-    if (context.shouldStop()) tally.stop();
-    if (tally.isOver) return undefined;
-    const { mark, fault } = observe(unit);
-    if (fault !== undefined) faults.push(fault);
-    return mark;
-  });
+  const marks = new Map<number, Mark>();
+  const seen = new Uint8Array(units.length);
+  const look = (plan: Plan) => {
+    const before = marks.size;
+    for (let row = 0; row < plan.length && !tally.isOver; row += 1) {
+      if (!plan.isRemoval(row) || seen[row] === 1) continue;
+      if (context.shouldStop()) tally.stop();
+      seen[row] = 1;
+      const { mark, fault } = observe(row);
+      if (fault !== undefined) faults.push(fault);
+      if (mark !== undefined) marks.set(row, mark);
+    }
+    return marks.size > before;
+  };
   for (;;) {
-    const decisions = planPrune(units, { ...live.ids, marks: observed.marks }, policy, nowMs);
-    const removals = decisions.filter(({ remove }) => remove).map(({ unit }) => unit);
-    if (observed.look(removals) && !tally.isOver) continue;
+    const plan = planPrune(units, { protection, mark: (row) => marks.get(row) }, policy, nowMs);
+    if (look(plan) && !tally.isOver) continue;
     tally.addFaults(scanFaults(faults));
-    return decisions;
+    return plan;
   }
 }

@@ -1,7 +1,6 @@
 /** Decides, for every unit, whether it stays and why. Pure: no clock, no disk, and the order of its input does not matter. */
 
-import type { SessionId } from '../../sessions/session-id.ts';
-import type { Doubt, Unit } from '../../transcripts/unit.ts';
+import type { Doubt, UnitRows } from '../../transcripts/unit.ts';
 
 /** What a transcript says of itself, or that it cannot be asked. */
 export type Mark = 'tagged' | 'named' | 'unreadable';
@@ -20,17 +19,19 @@ export type KeepReason =
 
 export type RemoveReason = 'expired' | 'over-size' | 'orphan';
 
-export type Decision =
-  | { readonly unit: Unit; readonly remove: false; readonly reason: KeepReason }
-  | { readonly unit: Unit; readonly remove: true; readonly reason: RemoveReason };
-
-/** The ids that each kind of live source protects. */
-export interface LiveIds {
-  readonly live: ReadonlySet<SessionId>;
-  readonly running: ReadonlySet<SessionId>;
-  readonly pinned: ReadonlySet<SessionId>;
+/** What protects each unit beside its own state; by the rows of the units. */
+export interface Protections {
+  /** Of the live sources. */
+  protection(row: number): 'live' | 'running' | 'pinned' | undefined;
   /** Of those whose transcripts were looked into. */
-  readonly marks: ReadonlyMap<SessionId, Mark>;
+  mark(row: number): Mark | undefined;
+}
+
+/** One verdict a unit. */
+export interface Plan {
+  readonly length: number;
+  reason(row: number): KeepReason | RemoveReason;
+  isRemoval(row: number): boolean;
 }
 
 /** The retention of one project. */
@@ -56,96 +57,172 @@ export interface PrunePolicy {
 /** Below the cap by so much, so that the next session does not bring the next removal. */
 const SIZE_CAP_TARGET = 0.8;
 
-/** One decision a unit, in the order of the input. */
-export function planPrune(
-  units: readonly Unit[],
-  live: LiveIds,
-  policy: PrunePolicy,
-  nowMs: number,
-): readonly Decision[] {
-  const policyOf = rememberPolicies(policy);
-  const lastOfProjects = newestOfEachProject(units, policyOf);
-  const decisions = units.map((unit): Decision => {
-    const protection = protectionOf(unit, live, policy, nowMs);
-    if (protection !== undefined) return { unit, remove: false, reason: protection };
-    if (lastOfProjects.has(unit)) return { unit, remove: false, reason: 'keep-last' };
-    const { maxAgeMs } = policyOf(unit.project);
-    if (maxAgeMs === 'never' || nowMs - unit.newestMtimeMs <= maxAgeMs) {
-      return { unit, remove: false, reason: 'within-retention' };
-    }
-    return { unit, remove: true, reason: unit.hasTranscript ? 'expired' : 'orphan' };
-  });
-  return overSize(decisions, policy, policyOf);
+/** By the order of their ids where nothing else decides, so that the order of the rows never does. */
+export function planPrune(units: UnitRows, protections: Protections, policy: PrunePolicy, nowMs: number): Plan {
+  const verdicts = new Verdicts(units.length);
+  const policyOf = rememberPolicies(units, policy);
+  for (let row = 0; row < units.length; row += 1) {
+    verdicts.set(row, protectionOf(units, row, protections, policy, nowMs) ?? ageVerdict(units, row, policyOf, nowMs));
+  }
+  keepNewestOfEachProject(units, verdicts, policyOf);
+  removeOverSize(units, verdicts, policy, policyOf);
+  return verdicts;
+}
+
+const REASONS: readonly (KeepReason | RemoveReason)[] = [
+  'live',
+  'running',
+  'pinned',
+  'tagged',
+  'named',
+  'unreadable',
+  'unrecognised',
+  'hard-linked',
+  'foreign-owner',
+  'other-filesystem',
+  'duplicate-id',
+  'projects-unreadable',
+  'future-mtime',
+  'senseless-mtime',
+  'too-young',
+  'keep-last',
+  'within-retention',
+  'expired',
+  'over-size',
+  'orphan',
+];
+const FIRST_REMOVAL = REASONS.indexOf('expired');
+const CODES: ReadonlyMap<string, number> = new Map(REASONS.map((reason, code) => [reason, code]));
+
+/** A byte a unit. */
+class Verdicts implements Plan {
+  readonly #reasons: Uint8Array;
+
+  constructor(length: number) {
+    this.#reasons = new Uint8Array(length);
+  }
+
+  get length(): number {
+    return this.#reasons.length;
+  }
+
+  set(row: number, reason: KeepReason | RemoveReason): void {
+    this.#reasons[row] = CODES.get(reason) ?? 0;
+  }
+
+  reason(row: number): KeepReason | RemoveReason {
+    const reason = REASONS[this.#reasons[row] ?? -1];
+    if (reason === undefined) throw new Error(`no verdict on row ${row}`);
+    return reason;
+  }
+
+  isRemoval(row: number): boolean {
+    return (this.#reasons[row] ?? 0) >= FIRST_REMOVAL;
+  }
 }
 
 /** What no retention can overrule. The order is that of what an operator most wants to know. */
-function protectionOf(unit: Unit, live: LiveIds, policy: PrunePolicy, nowMs: number): KeepReason | undefined {
-  if (live.live.has(unit.sessionId)) return 'live';
-  if (live.running.has(unit.sessionId)) return 'running';
-  if (live.pinned.has(unit.sessionId)) return 'pinned';
-  if (unit.doubt !== undefined) return unit.doubt;
-  const mark = live.marks.get(unit.sessionId);
-  if (mark !== undefined) return mark;
-  if (unit.newestMtimeMs > nowMs) return 'future-mtime';
+function protectionOf(
+  units: UnitRows,
+  row: number,
+  protections: Protections,
+  policy: PrunePolicy,
+  nowMs: number,
+): KeepReason | undefined {
+  const protection = protections.protection(row) ?? units.doubt(row) ?? protections.mark(row);
+  if (protection !== undefined) return protection;
+  const newestMtimeMs = units.newestMtimeMs(row);
+  if (newestMtimeMs > nowMs) return 'future-mtime';
   // Written so that a time which is no number at all is senseless too.
-  if (!(unit.newestMtimeMs >= policy.earliestMtimeMs)) return 'senseless-mtime';
-  if (nowMs - unit.newestMtimeMs < policy.minAgeMs) return 'too-young';
+  if (!(newestMtimeMs >= policy.earliestMtimeMs)) return 'senseless-mtime';
+  if (nowMs - newestMtimeMs < policy.minAgeMs) return 'too-young';
   return undefined;
 }
 
-type PolicyOf = (project: string | undefined) => ProjectPolicy;
+function ageVerdict(units: UnitRows, row: number, policyOf: PolicyOf, nowMs: number): KeepReason | RemoveReason {
+  const { maxAgeMs } = policyOf(units.projectIndex(row));
+  if (maxAgeMs === 'never' || nowMs - units.newestMtimeMs(row) <= maxAgeMs) return 'within-retention';
+  return units.hasTranscript(row) ? 'expired' : 'orphan';
+}
+
+type PolicyOf = (projectIndex: number | undefined) => ProjectPolicy;
 
 /** Globs are matched once a project, not once a session. */
-function rememberPolicies(policy: PrunePolicy): PolicyOf {
-  const known = new Map<string | undefined, ProjectPolicy>();
-  return (project) => {
-    const policyOfProject = known.get(project) ?? policy.forProject(project);
-    known.set(project, policyOfProject);
+function rememberPolicies({ projects }: UnitRows, policy: PrunePolicy): PolicyOf {
+  const known: ProjectPolicy[] = [];
+  let ofUnknown: ProjectPolicy | undefined;
+  return (index) => {
+    if (index === undefined) {
+      ofUnknown ??= policy.forProject(undefined);
+      return ofUnknown;
+    }
+    const policyOfProject = known[index] ?? policy.forProject(projects[index]);
+    known[index] = policyOfProject;
     return policyOfProject;
   };
 }
 
-/** The units that `keepLast` keeps: of each project, the newest with a transcript. */
-function newestOfEachProject(units: readonly Unit[], policyOf: PolicyOf): ReadonlySet<Unit> {
-  const unitsByProject = new Map<string, Unit[]>();
-  for (const unit of units) {
-    if (unit.project === undefined || !unit.hasTranscript || policyOf(unit.project).keepLast === 0) continue;
-    const ofProject = unitsByProject.get(unit.project);
-    if (ofProject === undefined) unitsByProject.set(unit.project, [unit]);
-    else ofProject.push(unit);
+/** Of each project, the newest with a transcript; they count whatever else keeps them. */
+function keepNewestOfEachProject(units: UnitRows, verdicts: Verdicts, policyOf: PolicyOf): void {
+  const keepLastOf = (row: number) => policyOf(units.projectIndex(row)).keepLast;
+  const rows = rowsWhere(units, (row) => {
+    return units.projectIndex(row) !== undefined && units.hasTranscript(row) && keepLastOf(row) > 0;
+  });
+  const projectOf = (row: number) => units.projectIndex(row) ?? -1;
+  rows.sort((left, right) => projectOf(left) - projectOf(right) || byAge(units, right, left));
+  let project = -1;
+  let place = 0;
+  for (const row of rows) {
+    place = projectOf(row) === project ? place + 1 : 0;
+    project = projectOf(row);
+    if (place < keepLastOf(row) && isByAge(verdicts.reason(row))) verdicts.set(row, 'keep-last');
   }
-  const kept = new Set<Unit>();
-  for (const [project, ofProject] of unitsByProject) {
-    const newestFirst = ofProject.sort((left, right) => byAge(right, left));
-    for (const unit of newestFirst.slice(0, policyOf(project).keepLast)) kept.add(unit);
-  }
-  return kept;
+}
+
+function isByAge(reason: KeepReason | RemoveReason): boolean {
+  return reason === 'within-retention' || reason === 'expired' || reason === 'orphan';
 }
 
 /**
  * Over the size cap, the oldest of what is within its retention goes too. What expires counts towards the target, but not
  * towards the trigger: otherwise a shorter `maxAge` could end up removing less than a longer one.
  */
-function overSize(decisions: readonly Decision[], policy: PrunePolicy, policyOf: PolicyOf): readonly Decision[] {
-  const totalBytes = decisions.reduce((total, { unit }) => total + unit.bytes, 0);
-  if (policy.maxTotalBytes === 'off' || totalBytes <= policy.maxTotalBytes) return decisions;
-  const targetBytes = policy.maxTotalBytes * SIZE_CAP_TARGET;
-  const candidates = decisions
-    .filter(({ unit, reason }) => reason === 'within-retention' && !policyOf(unit.project).isSparedBySizeCap)
-    .sort((left, right) => byAge(left.unit, right.unit));
-  let remainingBytes = decisions.reduce((rest, { unit, remove }) => (remove ? rest - unit.bytes : rest), totalBytes);
-  const removed = new Set<Unit>();
-  for (const { unit } of candidates) {
-    if (remainingBytes <= targetBytes) break;
-    removed.add(unit);
-    remainingBytes -= unit.bytes;
+function removeOverSize(units: UnitRows, verdicts: Verdicts, policy: PrunePolicy, policyOf: PolicyOf): void {
+  if (policy.maxTotalBytes === 'off') return;
+  let totalBytes = 0;
+  let remainingBytes = 0;
+  for (let row = 0; row < units.length; row += 1) {
+    const bytes = units.bytes(row);
+    totalBytes += bytes;
+    if (!verdicts.isRemoval(row)) remainingBytes += bytes;
   }
-  return decisions.map((decision) =>
-    removed.has(decision.unit) ? { unit: decision.unit, remove: true, reason: 'over-size' } : decision,
-  );
+  if (totalBytes <= policy.maxTotalBytes) return;
+  const targetBytes = policy.maxTotalBytes * SIZE_CAP_TARGET;
+  const candidates = rowsWhere(units, (row) => {
+    return verdicts.reason(row) === 'within-retention' && !policyOf(units.projectIndex(row)).isSparedBySizeCap;
+  });
+  candidates.sort((left, right) => byAge(units, left, right));
+  for (const row of candidates) {
+    if (remainingBytes <= targetBytes) break;
+    verdicts.set(row, 'over-size');
+    remainingBytes -= units.bytes(row);
+  }
 }
 
-/** Oldest first; equal ages in the order of their ids, so that the outcome never depends on the order of a directory. */
-function byAge(left: Unit, right: Unit): number {
-  return left.newestMtimeMs - right.newestMtimeMs || (left.sessionId < right.sessionId ? -1 : 1);
+function rowsWhere({ length }: UnitRows, isWanted: (row: number) => boolean): Uint32Array {
+  let count = 0;
+  for (let row = 0; row < length; row += 1) if (isWanted(row)) count += 1;
+  const rows = new Uint32Array(count);
+  let next = 0;
+  for (let row = 0; row < length && next < count; row += 1) {
+    if (!isWanted(row)) continue;
+    rows[next] = row;
+    next += 1;
+  }
+  return rows;
+}
+
+/** Oldest first. */
+function byAge(units: UnitRows, left: number, right: number): number {
+  return units.newestMtimeMs(left) - units.newestMtimeMs(right) || units.compareIds(left, right);
 }

@@ -7,8 +7,9 @@
 import type { SessionId } from '../../sessions/session-id.ts';
 import type { ClaudeDir } from '../../transcripts/claude-dir.ts';
 import { refreshUnit } from '../../transcripts/refresh.ts';
-import type { Unit } from '../../transcripts/unit.ts';
-import type { Decision, KeepReason } from './plan.ts';
+import type { UnitTable } from '../../transcripts/scan/unit-table.ts';
+import type { UnitRows } from '../../transcripts/unit.ts';
+import type { Plan } from './plan.ts';
 
 export interface ShieldedTime {
   /** When the session was last used in truth, Unix epoch ms. */
@@ -33,37 +34,48 @@ const SHIELDED_SHARE = 0.8;
 /** Times go through seconds as floating point. */
 const TOLERANCE_MS = 1;
 
-const PROTECTED: ReadonlySet<KeepReason> = new Set(['live', 'running', 'pinned', 'tagged', 'named']);
+const PROTECTED: ReadonlySet<string> = new Set(['live', 'running', 'pinned', 'tagged', 'named']);
 
 /** The units as old as they are in truth. */
-export function trulyAged(units: readonly Unit[], times: ShieldedTimes): readonly Unit[] {
-  if (times.size === 0) return units;
-  return units.map((unit) => {
-    const time = times.get(unit.sessionId);
-    return time === undefined || isUsedSince(unit, time) ? unit : { ...unit, newestMtimeMs: time.usedAtMs };
-  });
+export function trulyAged(units: UnitTable, times: ShieldedTimes): UnitRows {
+  const usedAtMs = new Map<number, number>();
+  for (const [sessionId, time] of times) {
+    const row = units.find(sessionId);
+    if (row !== undefined && !isUsedSince(units.newestMtimeMs(row), time)) usedAtMs.set(row, time.usedAtMs);
+  }
+  if (usedAtMs.size === 0) return units;
+  return {
+    length: units.length,
+    projects: units.projects,
+    sessionId: (row) => units.sessionId(row),
+    projectIndex: (row) => units.projectIndex(row),
+    hasTranscript: (row) => units.hasTranscript(row),
+    doubt: (row) => units.doubt(row),
+    files: (row) => units.files(row),
+    bytes: (row) => units.bytes(row),
+    newestMtimeMs: (row) => usedAtMs.get(row) ?? units.newestMtimeMs(row),
+    compareIds: (left, right) => units.compareIds(left, right),
+  };
 }
 
 /** @returns the true times that are to be remembered from now on, and how many sessions were made younger */
 export function shield(
   claudeDir: ClaudeDir,
-  decisions: readonly Decision[],
+  units: UnitTable,
+  plan: Plan,
   times: ShieldedTimes,
   periodMs: number,
   nowMs: number,
 ): { readonly times: ShieldedTimes; readonly shielded: number } {
-  const kept = decisions.filter((decision) => !decision.remove).map(({ unit }) => unit);
   const remembered = new Map<SessionId, ShieldedTime>();
-  for (const unit of kept) {
-    const time = times.get(unit.sessionId);
-    if (time !== undefined && !isUsedSince(unit, time)) remembered.set(unit.sessionId, time);
+  for (const [sessionId, time] of times) {
+    const row = units.find(sessionId);
+    if (row === undefined || plan.isRemoval(row) || isUsedSince(units.newestMtimeMs(row), time)) continue;
+    remembered.set(sessionId, time);
   }
   let shielded = 0;
-  const oldestFirst = decisions
-    .filter((decision) => !decision.remove && PROTECTED.has(decision.reason))
-    .map(({ unit }) => unit)
-    .sort((left, right) => left.newestMtimeMs - right.newestMtimeMs);
-  for (const [rank, unit] of oldestFirst.entries()) {
+  for (const [rank, row] of oldestProtected(units, plan).entries()) {
+    const unit = units.unit(row);
     // A millisecond apart, so that their order stays.
     const toMs = Math.floor(nowMs - periodMs * SHIELDED_SHARE) + Math.min(rank, 60_000);
     if (refreshUnit(claudeDir, unit, { toMs, nowMs }) === 0) continue;
@@ -75,6 +87,12 @@ export function shield(
   return { times: remembered, shielded };
 }
 
-function isUsedSince(unit: Unit, time: ShieldedTime): boolean {
-  return unit.newestMtimeMs > time.setToMs + TOLERANCE_MS;
+function oldestProtected(units: UnitTable, plan: Plan): number[] {
+  const rows: number[] = [];
+  for (let row = 0; row < plan.length; row += 1) if (PROTECTED.has(plan.reason(row))) rows.push(row);
+  return rows.sort((left, right) => units.newestMtimeMs(left) - units.newestMtimeMs(right));
+}
+
+function isUsedSince(newestMtimeMs: number, time: ShieldedTime): boolean {
+  return newestMtimeMs > time.setToMs + TOLERANCE_MS;
 }

@@ -1,17 +1,20 @@
 /** Prunes a session store as a directory is pruned: same policy, same live sources, same reasons; what goes is hidden, not deleted. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BusyError, OperatingError } from '../../errors.ts';
-import { withLiveOfAll } from '../../sessions/live-sources/live-source.ts';
-import { displayName, ownName, parseByteName } from '../../transcripts/byte-name.ts';
+import { OperatingError } from '../../errors.ts';
+import { type LiveIdsByProtection, withLiveOfAll } from '../../sessions/live-sources/live-source.ts';
+import type { SessionId } from '../../sessions/session-id.ts';
+import { type ByteName, displayName, ownName, parseByteName } from '../../transcripts/byte-name.ts';
 import type { StoredSession, StoredSessions } from '../../transcripts/entry-store/stored-sessions.ts';
-import type { Unit } from '../../transcripts/unit.ts';
+import type { UnitRows } from '../../transcripts/unit.ts';
 import { massRemoval } from '../guards.ts';
 import type { JobContext } from '../job.ts';
-import { type ApplyResult, type LateKeepReason, type Removal, removalRecord } from './apply.ts';
+import { AppliedPlan } from './applied-plan.ts';
+import { removalRecord } from './apply.ts';
 import type { PruneDependencies } from './index.ts';
 import { markOf } from './marks.ts';
 import type { LiveObservation } from './observe.ts';
+import type { Plan } from './plan.ts';
 import { planWithMarks } from './plan-with-marks.ts';
 import type { PruneTally } from './tally.ts';
 
@@ -28,79 +31,124 @@ export async function pruneStore(
   context: JobContext,
   tally: PruneTally,
 ): Promise<void> {
-  const sessionOf = new Map<Unit, StoredSession>(store.sessions().map((session) => [toUnit(session), session]));
-  const observe = (unit: Unit) => {
-    const session = sessionOf.get(unit);
-    return { mark: session && markOf(store.marks(session), dependencies.keepNamed) };
-  };
-  const decisions = planWithMarks([...sessionOf.keys()], observe, live, dependencies, context, tally);
+  const sessions = store.sessions();
+  const units = unitsOf(sessions);
+  const plan = planWithMarks(units, {
+    protection: (row) => protectionOf(units.sessionId(row), live.ids),
+    observe: (row) => {
+      const session = sessions[row];
+      return { mark: session && markOf(store.marks(session), dependencies.keepNamed) };
+    },
+    policy: dependencies.policy,
+    clock: dependencies.clock,
+    context,
+    tally,
+  });
   if (tally.isOver) return;
   const path = displayName(store.path);
-  const removals = decisions.filter((decision): decision is Removal => decision.remove);
-  const plan = { sessions: decisions.length, removals: removals.length };
-  const mass = dependencies.memory && massRemoval(path, plan, dependencies.memory);
+  const rows = [...sessions.keys()].filter((row) => plan.isRemoval(row));
+  const mass =
+    dependencies.memory && massRemoval(path, { sessions: sessions.length, removals: rows.length }, dependencies.memory);
   if (mass !== undefined) tally.refuse(mass, context);
   const applied = context.dryRun
-    ? { removed: removals, kept: new Map(), faults: [], failure: undefined, stopped: false }
-    : await hide(store, removals, sessionOf, dependencies, context);
-  tally.addDecisions(path, decisions, applied);
+    ? AppliedPlan.wholly(plan.length)
+    : await hide(store, sessions, plan, rows, dependencies, context);
+  tally.addPlan(path, units, plan, applied);
   tally.addTrash(store.trashed());
+}
+
+function protectionOf(id: SessionId, { live, running, pinned }: LiveIdsByProtection) {
+  if (live.has(id)) return 'live';
+  if (running.has(id)) return 'running';
+  return pinned.has(id) ? 'pinned' : undefined;
 }
 
 async function hide(
   store: StoredSessions,
-  removals: readonly Removal[],
-  sessionOf: ReadonlyMap<Unit, StoredSession>,
+  sessions: readonly StoredSession[],
+  plan: Plan,
+  rows: readonly number[],
   { sources, clock, recorder }: PruneDependencies,
   context: JobContext,
-): Promise<ApplyResult> {
-  const removed: Removal[] = [];
-  const kept = new Map<Unit, LateKeepReason>();
+): Promise<AppliedPlan> {
+  const applied = new AppliedPlan(plan.length);
+  const hidden: number[] = [];
   const startedAtMs = clock.now();
   const run = new Date(startedAtMs).toISOString().replace(/[-:]|\.\d+/g, '');
-  let failure: OperatingError | undefined;
-  let stopped = false;
-  const hideOne = (removal: Removal, live: ReadonlySet<string>) => {
-    const { unit, reason } = removal;
-    const session = sessionOf.get(unit);
-    if (live.has(unit.sessionId)) kept.set(unit, 'live');
-    else if (session !== undefined && store.trash(session, reason, clock.now())) removed.push(removal);
-    else kept.set(unit, 'changed');
+  const hideOne = (row: number, live: ReadonlySet<string>) => {
+    const session = sessions[row];
+    if (session === undefined) return;
+    if (live.has(session.sessionId)) applied.kept(row, 'live');
+    else if (store.trash(session, plan.reason(row), clock.now())) {
+      applied.removed(row);
+      hidden.push(row);
+    } else applied.kept(row, 'changed');
   };
   try {
-    for (let start = 0; start < removals.length && !stopped; start += HOLD_BATCH_SESSIONS) {
-      stopped = context.shouldStop();
-      if (stopped) break;
-      const batch = removals.slice(start, start + HOLD_BATCH_SESSIONS);
-      const ids = batch.map(({ unit }) => unit.sessionId);
+    for (let start = 0; start < rows.length; start += HOLD_BATCH_SESSIONS) {
+      applied.stopped = context.shouldStop();
+      if (applied.stopped) break;
+      const batch = rows.slice(start, start + HOLD_BATCH_SESSIONS);
+      const ids = batch.flatMap((row) => sessions[row]?.sessionId ?? []);
       const heldSince = performance.now();
       await withLiveOfAll(sources, ids, (live) => {
-        for (const removal of batch) hideOne(removal, live);
+        for (const row of batch) hideOne(row, live);
       });
-      context.onProgress({ phase: 'remove', done: removed.length, total: removals.length });
+      context.onProgress({ phase: 'remove', done: hidden.length, total: rows.length });
       await sleep(Math.max(PAUSE_MIN_MS, performance.now() - heldSince));
     }
     recorder.recordRemovals(
-      removed.map(({ unit, reason }) => removalRecord({ ...unit, reason }, displayName(store.path), run, startedAtMs)),
+      hidden.flatMap((row) => {
+        const session = sessions[row];
+        if (session === undefined) return [];
+        const { sessionId, bytes, lastUsedAtMs: newestMtimeMs } = session;
+        const what = {
+          sessionId,
+          project: projectOf(session),
+          reason: plan.reason(row),
+          files: 0,
+          bytes,
+          newestMtimeMs,
+        };
+        return [removalRecord(what, displayName(store.path), run, startedAtMs)];
+      }),
     );
   } catch (error) {
     if (!(error instanceof OperatingError)) throw error;
-    failure = error;
-    for (const { unit } of removals) if (error instanceof BusyError && !kept.has(unit)) kept.set(unit, 'busy');
+    // What was not come to counts as busy.
+    applied.failure = error;
   }
-  return { removed, kept, faults: [], failure, stopped };
+  return applied;
 }
 
-function toUnit({ sessionId, projectKey, lastUsedAtMs, bytes, hasMain }: StoredSession): Unit {
+function projectOf({ projectKey }: StoredSession): ByteName {
+  return parseByteName(projectKey) ?? NO_PROJECT;
+}
+
+function unitsOf(sessions: readonly StoredSession[]): UnitRows {
+  const projects: ByteName[] = [];
+  const indexes = new Map<ByteName, number>();
+  const projectIndexes = sessions.map((session) => {
+    const project = projectOf(session);
+    const known = indexes.get(project) ?? projects.push(project) - 1;
+    indexes.set(project, known);
+    return known;
+  });
+  const at = (row: number): StoredSession => {
+    const session = sessions[row];
+    if (session === undefined) throw new Error(`no session in row ${row}`);
+    return session;
+  };
   return {
-    sessionId,
-    project: parseByteName(projectKey) ?? NO_PROJECT,
-    hasTranscript: hasMain,
-    doubt: undefined,
-    parts: [],
-    files: 0,
-    bytes,
-    newestMtimeMs: lastUsedAtMs,
-    digest: 0,
+    length: sessions.length,
+    projects,
+    sessionId: (row) => at(row).sessionId,
+    projectIndex: (row) => projectIndexes[row],
+    hasTranscript: (row) => at(row).hasMain,
+    doubt: () => undefined,
+    files: () => 0,
+    bytes: (row) => at(row).bytes,
+    newestMtimeMs: (row) => at(row).lastUsedAtMs,
+    compareIds: (left, right) => (at(left).sessionId < at(right).sessionId ? -1 : 1),
   };
 }

@@ -3,11 +3,11 @@
 import type { OperatingError } from '../../errors.ts';
 import { displayName } from '../../transcripts/byte-name.ts';
 import type { Reconciled } from '../../transcripts/trash/trash.ts';
-import type { Unit } from '../../transcripts/unit.ts';
+import type { UnitRows } from '../../transcripts/unit.ts';
 import type { JobContext, JobFault, JobReport, ProjectUse, RemovedSession, SessionUse } from '../job.ts';
-import type { ApplyResult, LateKeepReason, Removal } from './apply.ts';
+import type { AppliedPlan, LateKeepReason } from './applied-plan.ts';
 import type { LiveObservation } from './observe.ts';
-import type { Decision, KeepReason, RemoveReason } from './plan.ts';
+import type { KeepReason, Plan, RemoveReason } from './plan.ts';
 
 /** The states that the metrics know; every kept reason is one of them. */
 export type TranscriptState = 'live' | 'retained' | 'doubtful';
@@ -42,8 +42,8 @@ const TOP_SESSIONS = 5;
 
 export class PruneTally {
   readonly #projects = new Map<string | undefined, { sessions: number; bytes: number; newestMtimeMs: number }>();
-  readonly #largest = new TopSessions((left, right) => right.bytes - left.bytes);
-  readonly #oldest = new TopSessions((left, right) => left.newestMtimeMs - right.newestMtimeMs);
+  readonly #largest = new TopSessions();
+  readonly #oldest = new TopSessions();
   readonly #observed = { sessions: 0, files: 0, bytes: 0, orphans: 0 };
   readonly #kept: Record<string, number> = {};
   readonly #removed = { sessions: 0, files: 0, bytes: 0 };
@@ -85,16 +85,21 @@ export class PruneTally {
     this.#faults.push(...faults);
   }
 
-  addDecisions(path: string, decisions: readonly Decision[], applied: ApplyResult): void {
-    const removed: ReadonlySet<Unit> = new Set(applied.removed.map(({ unit }) => unit));
-    for (const decision of decisions) {
-      this.#observe(decision.unit);
-      if (!decision.remove) this.#keep(decision.unit, decision.reason);
-      else if (removed.has(decision.unit)) this.#remove(path, decision);
+  /** @param units whose plan it was, as they are on disk */
+  addPlan(path: string, units: UnitRows, plan: Plan, applied: AppliedPlan): void {
+    let left = 0;
+    for (let row = 0; row < plan.length; row += 1) {
+      this.#observe(units, row);
+      if (plan.isRemoval(row) && applied.isRemoved(row)) {
+        this.#remove(path, units, row, plan.reason(row) as RemoveReason);
+        continue;
+      }
+      left += 1;
       // What a stopped run did not come to is within reach of the next one.
-      else this.#keep(decision.unit, applied.kept.get(decision.unit) ?? 'busy');
+      const reason = plan.isRemoval(row) ? (applied.lateReason(row) ?? 'busy') : (plan.reason(row) as KeepReason);
+      this.#keep(units.bytes(row), reason);
     }
-    this.#leftSessions[path] = decisions.length - applied.removed.length;
+    this.#leftSessions[path] = left;
     this.addFaults(applied.faults);
     this.#failure ??= applied.failure;
     this.#stopped ||= applied.stopped;
@@ -143,66 +148,76 @@ export class PruneTally {
     };
   }
 
-  #observe(unit: Unit): void {
-    add(this.#observed, unit);
-    if (!unit.hasTranscript) this.#observed.orphans += 1;
-    const use = this.#projects.get(unit.project) ?? { sessions: 0, bytes: 0, newestMtimeMs: 0 };
+  #observe(units: UnitRows, row: number): void {
+    const bytes = units.bytes(row);
+    const newestMtimeMs = units.newestMtimeMs(row);
+    add(this.#observed, units.files(row), bytes);
+    if (!units.hasTranscript(row)) this.#observed.orphans += 1;
+    const index = units.projectIndex(row);
+    const project = index === undefined ? undefined : units.projects[index];
+    let use = this.#projects.get(project);
+    if (use === undefined) {
+      use = { sessions: 0, bytes: 0, newestMtimeMs: 0 };
+      this.#projects.set(project, use);
+    }
     use.sessions += 1;
-    use.bytes += unit.bytes;
-    use.newestMtimeMs = Math.max(use.newestMtimeMs, unit.newestMtimeMs);
-    this.#projects.set(unit.project, use);
-    this.#largest.add(unit);
-    this.#oldest.add(unit);
+    use.bytes += bytes;
+    use.newestMtimeMs = Math.max(use.newestMtimeMs, newestMtimeMs);
+    const show = () => ({
+      sessionId: units.sessionId(row),
+      project: project && displayName(project),
+      bytes,
+      newestMtimeMs,
+    });
+    this.#largest.add(-bytes, show);
+    this.#oldest.add(newestMtimeMs, show);
   }
 
-  #keep(unit: Unit, reason: KeepReason | LateKeepReason): void {
+  #keep(bytes: number, reason: KeepReason | LateKeepReason): void {
     this.#kept[reason] = (this.#kept[reason] ?? 0) + 1;
     const state = this.#states[STATE_BY_REASON[reason]];
     state.sessions += 1;
-    state.bytes += unit.bytes;
+    state.bytes += bytes;
   }
 
-  #remove(claudeDir: string, { unit, reason }: Removal): void {
-    add(this.#removed, unit);
+  #remove(claudeDir: string, units: UnitRows, row: number, reason: RemoveReason): void {
+    const [files, bytes] = [units.files(row), units.bytes(row)];
+    add(this.#removed, files, bytes);
     this.#removedByReason[reason] += 1;
-    this.#bytesByReason[reason] += unit.bytes;
-    const { sessionId, project, files, bytes, newestMtimeMs } = unit;
+    this.#bytesByReason[reason] += bytes;
+    const index = units.projectIndex(row);
+    const project = index === undefined ? undefined : units.projects[index];
     this.#removedSessions.push({
-      sessionId,
+      sessionId: units.sessionId(row),
       claudeDir,
       project: project && displayName(project),
       reason,
       files,
       bytes,
-      newestMtimeMs,
+      newestMtimeMs: units.newestMtimeMs(row),
     });
   }
 }
 
-function add(sum: { sessions: number; files: number; bytes: number }, unit: Unit): void {
+function add(sum: { sessions: number; files: number; bytes: number }, files: number, bytes: number): void {
   sum.sessions += 1;
-  sum.files += unit.files;
-  sum.bytes += unit.bytes;
+  sum.files += files;
+  sum.bytes += bytes;
 }
 
 /** The first few of an order, of any number. */
 class TopSessions {
-  readonly #compare: (left: Unit, right: Unit) => number;
-  #top: Unit[] = [];
+  #top: { readonly rank: number; readonly session: SessionUse }[] = [];
 
-  constructor(compare: (left: Unit, right: Unit) => number) {
-    this.#compare = compare;
-  }
-
-  add(unit: Unit): void {
+  /** @param rank lowest first; of equal ones, the first that came */
+  add(rank: number, show: () => SessionUse): void {
     const last = this.#top[TOP_SESSIONS - 1];
-    if (last !== undefined && this.#compare(unit, last) >= 0) return;
-    this.#top = [...this.#top, unit].sort(this.#compare).slice(0, TOP_SESSIONS);
+    if (last !== undefined && !(rank < last.rank)) return;
+    const top = [...this.#top, { rank, session: show() }];
+    this.#top = top.sort((left, right) => left.rank - right.rank).slice(0, TOP_SESSIONS);
   }
 
   list(): SessionUse[] {
-    return this.#top.map(({ sessionId, project, bytes, newestMtimeMs }) => {
-      return { sessionId, project: project && displayName(project), bytes, newestMtimeMs };
-    });
+    return this.#top.map(({ session }) => session);
   }
 }

@@ -2,34 +2,30 @@ import { describe, expect, it } from 'vitest';
 import { planWithMarks } from '../../../src/jobs/prune-transcripts/plan-with-marks.ts';
 import { prunePolicy } from '../../../src/jobs/prune-transcripts/policy.ts';
 import { PruneTally } from '../../../src/jobs/prune-transcripts/tally.ts';
-import type { SessionId } from '../../../src/sessions/session-id.ts';
 import type { Unit } from '../../../src/transcripts/unit.ts';
 import { contextOf } from '../../support/job-context.ts';
 import { runProgram } from '../../support/program.ts';
 import { SetClock } from '../../support/set-clock.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 import { DAY_MS, makeClaudeDir, makeSession, sessionIdOf } from '../../support/tree.ts';
-import { makeUnit, NOW } from '../../support/units.ts';
-
-const NOBODY = { live: new Set<SessionId>(), running: new Set<SessionId>(), pinned: new Set<SessionId>() };
-const LIVE = { ids: NOBODY, counts: {}, malformed: {} };
+import { makeUnit, NOW, rowsOf } from '../../support/units.ts';
 
 function planned(units: readonly Unit[], tagged: readonly Unit[], maxTotalBytes: number | 'off' = 'off') {
   const asked: string[] = [];
   const policy = prunePolicy({ maxAge: 30 * DAY_MS, minAge: DAY_MS, maxTotalBytes, keepLast: 0, projects: [] });
-  const observe = (unit: Unit) => {
-    asked.push(unit.sessionId);
-    return { mark: tagged.includes(unit) ? ('tagged' as const) : undefined };
-  };
-  const decisions = planWithMarks(
-    units,
-    observe,
-    LIVE,
-    { policy, clock: new SetClock(NOW) },
-    contextOf(),
-    new PruneTally(),
-  );
-  return { asked, reasons: decisions.map(({ remove, reason }) => `${remove ? 'remove' : 'keep'} ${reason}`) };
+  const plan = planWithMarks(rowsOf(units), {
+    protection: () => undefined,
+    observe: (row) => {
+      const unit = units[row] as Unit;
+      asked.push(unit.sessionId);
+      return { mark: tagged.includes(unit) ? ('tagged' as const) : undefined };
+    },
+    policy,
+    clock: new SetClock(NOW),
+    context: contextOf(),
+    tally: new PruneTally(),
+  });
+  return { asked, reasons: units.map((_, row) => `${plan.isRemoval(row) ? 'remove' : 'keep'} ${plan.reason(row)}`) };
 }
 
 const aged = (number: number, days: number, bytes = 100) =>

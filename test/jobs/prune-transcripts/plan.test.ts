@@ -2,17 +2,18 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EARLIEST_SENSIBLE_TIME_MS } from '../../../src/clock.ts';
 import {
-  type Decision,
-  type LiveIds,
+  type KeepReason,
+  type Mark,
   type ProjectPolicy,
   type PrunePolicy,
   planPrune,
+  type RemoveReason,
 } from '../../../src/jobs/prune-transcripts/plan.ts';
 import type { SessionId } from '../../../src/sessions/session-id.ts';
 import { ownName } from '../../../src/transcripts/byte-name.ts';
 import type { Doubt, Unit } from '../../../src/transcripts/unit.ts';
 import { DAY_MS, sessionIdOf } from '../../support/tree.ts';
-import { makeUnit, NOW } from '../../support/units.ts';
+import { makeUnit, NOW, rowsOf } from '../../support/units.ts';
 
 const HOUR_MS = 3_600_000;
 const MIN_AGE_MS = DAY_MS;
@@ -41,6 +42,35 @@ function policyOf(
   };
 }
 
+interface LiveIds {
+  readonly live: ReadonlySet<SessionId>;
+  readonly running: ReadonlySet<SessionId>;
+  readonly pinned: ReadonlySet<SessionId>;
+  readonly marks: ReadonlyMap<SessionId, Mark>;
+}
+
+interface Decision {
+  readonly unit: Unit;
+  readonly remove: boolean;
+  readonly reason: KeepReason | RemoveReason;
+}
+
+function decide(units: readonly Unit[], live: LiveIds, policy: PrunePolicy, nowMs: number): Decision[] {
+  const idOf = (row: number) => units[row]?.sessionId ?? sessionIdOf(0);
+  const plan = planPrune(
+    rowsOf(units),
+    {
+      protection: (row) =>
+        (['live', 'running', 'pinned'] as const).find((protection) => live[protection].has(idOf(row))),
+      mark: (row) => live.marks.get(idOf(row)),
+    },
+    policy,
+    nowMs,
+  );
+  expect(plan).toHaveLength(units.length);
+  return units.map((unit, row) => ({ unit, remove: plan.isRemoval(row), reason: plan.reason(row) }));
+}
+
 function liveOf(
   ids: Partial<Record<'live' | 'running' | 'pinned', readonly SessionId[]>> = {},
   marks: LiveIds['marks'] = new Map(),
@@ -60,7 +90,7 @@ function unitsOf(...overrides: readonly Partial<Unit>[]): Unit[] {
 }
 
 function reasons(units: readonly Unit[], policy: PrunePolicy, live: LiveIds = liveOf()): string[] {
-  return planPrune(units, live, policy, NOW).map(({ remove, reason }) => `${remove ? 'remove' : 'keep'} ${reason}`);
+  return decide(units, live, policy, NOW).map(({ remove, reason }) => `${remove ? 'remove' : 'keep'} ${reason}`);
 }
 
 const ID = sessionIdOf(1);
@@ -343,8 +373,8 @@ function expectStricterRemovesMore(anyPair: fc.Arbitrary<readonly [laxer: Unifor
   let removals = 0;
   fc.assert(
     fc.property(anyUnits, anyLive, anyPair, (units, live, [laxer, stricter]) => {
-      const byLaxer = removed(planPrune(units, liveOf(live), uniformPolicy(laxer), NOW));
-      const byStricter = removed(planPrune(units, liveOf(live), uniformPolicy(stricter), NOW));
+      const byLaxer = removed(decide(units, liveOf(live), uniformPolicy(laxer), NOW));
+      const byStricter = removed(decide(units, liveOf(live), uniformPolicy(stricter), NOW));
       removals += byLaxer.size;
       for (const id of byLaxer) expect(byStricter).toContain(id);
     }),
@@ -357,7 +387,7 @@ describe('every plan', () => {
   it('decides on each unit once, in the order that they came in', () => {
     fc.assert(
       fc.property(anyUnits, anyLive, anyPolicy, (units, live, policy) => {
-        expect(planPrune(units, liveOf(live), policy, NOW).map(({ unit }) => unit)).toEqual(units);
+        expect(decide(units, liveOf(live), policy, NOW).map(({ unit }) => unit)).toEqual(units);
       }),
       RUNS,
     );
@@ -367,7 +397,7 @@ describe('every plan', () => {
     fc.assert(
       fc.property(anyUnits, anyLive, anyPolicy, (units, live, policy) => {
         const protectedIds = new Set([...live.live, ...live.running, ...live.pinned]);
-        for (const { unit, remove } of planPrune(units, liveOf(live), policy, NOW)) {
+        for (const { unit, remove } of decide(units, liveOf(live), policy, NOW)) {
           if (!remove) continue;
           expect(protectedIds).not.toContain(unit.sessionId);
           expect(unit.doubt).toBeUndefined();
@@ -382,7 +412,7 @@ describe('every plan', () => {
   it('gives each removal a reason that is true', () => {
     fc.assert(
       fc.property(anyUnits, anyPolicy, (units, policy) => {
-        for (const { unit, remove, reason } of planPrune(units, liveOf(), policy, NOW)) {
+        for (const { unit, remove, reason } of decide(units, liveOf(), policy, NOW)) {
           if (!remove) continue;
           const { maxAgeMs, isSparedBySizeCap } = policy.forProject(unit.project);
           const isExpired = NOW - unit.newestMtimeMs > finite(maxAgeMs);
@@ -401,7 +431,7 @@ describe('every plan', () => {
     fc.assert(
       fc.property(anyShuffled, anyLive, anyPolicy, ([units, shuffled], live, policy) => {
         const reasonById = (input: readonly Unit[]) =>
-          new Map(planPrune(input, liveOf(live), policy, NOW).map(({ unit, reason }) => [unit.sessionId, reason]));
+          new Map(decide(input, liveOf(live), policy, NOW).map(({ unit, reason }) => [unit.sessionId, reason]));
         expect(reasonById(shuffled)).toEqual(reasonById(units));
       }),
       RUNS,
@@ -412,7 +442,7 @@ describe('every plan', () => {
     fc.assert(
       fc.property(anyUnits, anyPolicy, (units, policy) => {
         const before = structuredClone(units);
-        planPrune(Object.freeze(units), liveOf(), policy, NOW);
+        decide(Object.freeze(units), liveOf(), policy, NOW);
         expect(units).toEqual(before);
       }),
     );
@@ -473,8 +503,8 @@ describe('every plan', () => {
           running: [...live.running, ...more.running],
           pinned: [...live.pinned, ...more.pinned],
         });
-        const withFewer = removed(planPrune(units, liveOf(live), uncapped, NOW));
-        for (const id of removed(planPrune(units, both, uncapped, NOW))) expect(withFewer).toContain(id);
+        const withFewer = removed(decide(units, liveOf(live), uncapped, NOW));
+        for (const id of removed(decide(units, both, uncapped, NOW))) expect(withFewer).toContain(id);
       }),
       RUNS,
     );
@@ -484,7 +514,7 @@ describe('every plan', () => {
     let overCap = 0;
     fc.assert(
       fc.property(anyUnits, anyLive, anyPolicy, fc.nat(12_000), (units, live, policy, cap) => {
-        const decisions = planPrune(units, liveOf(live), { ...policy, maxTotalBytes: cap }, NOW);
+        const decisions = decide(units, liveOf(live), { ...policy, maxTotalBytes: cap }, NOW);
         const bytes = (of: readonly Decision[]) => of.reduce((sum, { unit }) => sum + unit.bytes, 0);
         if (bytes(decisions) <= cap) return;
         overCap += 1;
@@ -502,7 +532,7 @@ describe('every plan', () => {
   it('takes nothing for its size while something older may still go', () => {
     fc.assert(
       fc.property(anyUnits, anyLive, anyPolicy, (units, live, policy) => {
-        const decisions = planPrune(units, liveOf(live), policy, NOW);
+        const decisions = decide(units, liveOf(live), policy, NOW);
         const taken = decisions.filter(({ reason }) => reason === 'over-size').map(({ unit }) => unit.newestMtimeMs);
         const left = decisions.filter(({ unit, reason }) => {
           return reason === 'within-retention' && !policy.forProject(unit.project).isSparedBySizeCap;

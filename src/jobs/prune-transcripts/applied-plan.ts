@@ -1,0 +1,47 @@
+/** What became of a plan's removals, a byte each. */
+
+import type { OperatingError } from '../../errors.ts';
+import type { JobFault } from '../job.ts';
+
+/** Why a unit that was to go stayed after all. */
+export type LateKeepReason = 'live' | 'changed' | 'vanished' | 'unmovable' | 'recreated' | 'busy';
+
+const LATE_REASONS: readonly LateKeepReason[] = ['live', 'changed', 'vanished', 'unmovable', 'recreated', 'busy'];
+const REMOVED = LATE_REASONS.length + 1;
+
+export class AppliedPlan {
+  readonly #outcomes: Uint8Array;
+  readonly faults: JobFault[] = [];
+  /** What ended the run before it was through; what was removed until then is in the trash. */
+  failure: OperatingError | undefined;
+  stopped = false;
+
+  constructor(length: number) {
+    this.#outcomes = new Uint8Array(length);
+  }
+
+  /** Of a dry run: everything would go. */
+  static wholly(length: number): AppliedPlan {
+    const applied = new AppliedPlan(length);
+    applied.#outcomes.fill(REMOVED);
+    return applied;
+  }
+
+  removed(row: number): void {
+    this.#outcomes[row] = REMOVED;
+  }
+
+  kept(row: number, reason: LateKeepReason): void {
+    this.#outcomes[row] = LATE_REASONS.indexOf(reason) + 1;
+  }
+
+  isRemoved(row: number): boolean {
+    return this.#outcomes[row] === REMOVED;
+  }
+
+  /** Undefined for what was removed, or was not come to. */
+  lateReason(row: number): LateKeepReason | undefined {
+    const outcome = this.#outcomes[row] ?? 0;
+    return outcome === 0 ? undefined : LATE_REASONS[outcome - 1];
+  }
+}

@@ -1,0 +1,187 @@
+/** Reads a whole Claude directory into a table of its units, in several threads where there is much to read. */
+
+import { errorCode } from '../../errors.ts';
+import type { SessionId } from '../../sessions/session-id.ts';
+import type { AnchoredDir } from '../anchored-dir.ts';
+import type { ByteName } from '../byte-name.ts';
+import type { ClaudeDir } from '../claude-dir.ts';
+import { COMPANION_PLACES, PROJECTS, TO_DO_LISTS } from '../layout.ts';
+import { isExhaustion, type ReadFault } from '../measure.ts';
+import type { Part } from '../unit.ts';
+import { type DirectoryRows, DirectoryScanner, type DirectoryTask } from './directory-scan.ts';
+import { rowsIn } from './rows.ts';
+import { ScanHelpers } from './scan-helpers.ts';
+import { TaskQueue } from './task-queue.ts';
+import { UnitTable } from './unit-table.ts';
+
+export interface ScanOptions {
+  /** Asked between directories; the scan then ends with `stopped`. */
+  readonly shouldStop?: () => boolean;
+  /** Called now and then with the number of sessions seen so far. */
+  readonly onProgress?: (sessions: number) => void;
+}
+
+export interface ScanResult {
+  readonly units: UnitTable;
+  /** Whether every project directory could be read: if not, a missing transcript may be where we could not look. */
+  readonly complete: boolean;
+  readonly stopped: boolean;
+  readonly faults: readonly ReadFault[];
+}
+
+/** @throws the system's error where the process itself ran out of descriptors or memory */
+export async function scanClaudeDir(claudeDir: ClaudeDir, options: ScanOptions = {}): Promise<ScanResult> {
+  const scan = new Scan(claudeDir, options);
+  await scan.runWithHelpers();
+  return scan.result();
+}
+
+/** The same in this thread alone. */
+export function scanHere(claudeDir: ClaudeDir, options: ScanOptions = {}): ScanResult {
+  const scan = new Scan(claudeDir, options);
+  scan.run();
+  return scan.result();
+}
+
+/** Other threads take some 50 ms to start: for less than this they would come too late. */
+const HELP_FROM_ROWS = 2_000;
+/** A directory of this size, which is some thousand entries, is shared between threads. */
+const SHARED_FROM_BYTES = 1 << 18;
+const SHARES = 4;
+
+class Scan {
+  readonly #claudeDir: ClaudeDir;
+  readonly #options: ScanOptions;
+  readonly #faults: ReadFault[] = [];
+  readonly #projects: ByteName[] = [];
+  readonly #units: UnitTable;
+  readonly #queue: TaskQueue;
+  #projectsComplete = true;
+  #companionsComplete = true;
+  #stopped = false;
+
+  constructor(claudeDir: ClaudeDir, options: ScanOptions) {
+    this.#claudeDir = claudeDir;
+    this.#options = options;
+    let lists: ReadonlyMap<SessionId, readonly Part[]> | undefined;
+    this.#units = new UnitTable(this.#projects, () => {
+      lists ??= listToDos(claudeDir.root);
+      return lists;
+    });
+    this.#queue = TaskQueue.of(this.#tasks());
+  }
+
+  async runWithHelpers(): Promise<void> {
+    let helpers: ScanHelpers | undefined;
+    try {
+      this.run(() => {
+        if (helpers === undefined && this.#units.length >= HELP_FROM_ROWS) {
+          helpers = ScanHelpers.start(this.#queue, this.#claudeDir);
+        }
+        helpers?.drain((found) => this.#take(found));
+      });
+    } finally {
+      await helpers?.end(
+        (found) => this.#take(found),
+        () => this.#shouldStop(),
+      );
+    }
+  }
+
+  /** @param between called after each directory */
+  run(between: () => void = () => undefined): void {
+    const { root, projects, surroundings } = this.#claudeDir;
+    const scanner = new DirectoryScanner(root, projects, surroundings);
+    try {
+      for (let task = this.#queue.next(); task !== undefined; task = this.#queue.next()) {
+        if (this.#shouldStop()) return;
+        this.#take(scanner.scan(task));
+        between();
+      }
+    } catch (error) {
+      this.#queue.stop();
+      throw error;
+    }
+  }
+
+  result(): ScanResult {
+    const complete = this.#projectsComplete && !this.#stopped;
+    this.#units.setCompleteness({ projects: complete, companions: this.#companionsComplete });
+    return { units: this.#units, complete, stopped: this.#stopped, faults: this.#faults };
+  }
+
+  /** The largest first, so that at the end no thread is left with one while the others idle. */
+  #tasks(): DirectoryTask[] {
+    const tasks: { readonly task: DirectoryTask; readonly bytes: number }[] = [];
+    const add = (one: (share: { readonly share: number; readonly shares: number }) => DirectoryTask, bytes: number) => {
+      const shares = bytes >= SHARED_FROM_BYTES ? SHARES : 1;
+      for (let share = 0; share < shares; share += 1) tasks.push({ task: one({ share, shares }), bytes });
+    };
+    for (const { name, kind } of this.#listProjects()) {
+      // A symlink here may lead to transcripts that we do not see: then no companion counts as an orphan.
+      if (kind === 'other') this.#projectsComplete = false;
+      if (kind !== 'directory') continue;
+      const project = this.#projects.push(name) - 1;
+      add((share) => ({ kind: 'project', name, project, ...share }), sizeOf(this.#claudeDir.projects, name));
+    }
+    for (const [place, { directory }] of COMPANION_PLACES.entries()) {
+      add((share) => ({ kind: 'companions', place, ...share }), sizeOf(this.#claudeDir.root, directory));
+    }
+    return tasks.sort((left, right) => right.bytes - left.bytes).map(({ task }) => task);
+  }
+
+  #listProjects() {
+    try {
+      return this.#claudeDir.projects.entries();
+    } catch (error) {
+      const code = errorCode(error);
+      if (code === undefined || isExhaustion(code)) throw error;
+      if (code !== 'ENOENT') this.#faults.push({ path: PROJECTS, code });
+      this.#projectsComplete = false;
+      return [];
+    }
+  }
+
+  #take({ project, buffer, count, isRead, faults }: DirectoryRows): void {
+    this.#units.addRows(rowsIn(buffer, count), project);
+    for (const fault of faults) this.#faults.push(fault);
+    if (!isRead && project === undefined) this.#companionsComplete = false;
+    if (!isRead && project !== undefined) this.#projectsComplete = false;
+    if (project !== undefined) this.#options.onProgress?.(this.#units.length);
+  }
+
+  #shouldStop(): boolean {
+    this.#stopped ||= this.#options.shouldStop?.() ?? false;
+    if (this.#stopped) this.#queue.stop();
+    return this.#stopped;
+  }
+}
+
+/** A guess of how much there is to do; what cannot be told is told when it is looked at. */
+function sizeOf(parent: AnchoredDir, name: ByteName): number {
+  try {
+    return parent.lstat(name)?.size ?? 0;
+  } catch {
+    return 0;
+  }
+}
+
+/** What is not there any more at this moment, the act will find changed. */
+function listToDos(root: AnchoredDir): ReadonlyMap<SessionId, readonly Part[]> {
+  const { directory, kind, sessionOf } = TO_DO_LISTS;
+  const lists = new Map<SessionId, Part[]>();
+  const held = root.openChild(directory);
+  try {
+    const path = [directory];
+    for (const { name } of held.entries()) {
+      const sessionId = sessionOf(name);
+      if (sessionId === undefined) continue;
+      const ofSession = lists.get(sessionId);
+      if (ofSession === undefined) lists.set(sessionId, [{ directory: path, name, kind }]);
+      else ofSession.push({ directory: path, name, kind });
+    }
+    return lists;
+  } finally {
+    held.close();
+  }
+}
