@@ -18,6 +18,7 @@ import {
   openSync,
   readdirSync,
   readlinkSync,
+  readSync,
   renameSync,
   rmdirSync,
   statfsSync,
@@ -29,6 +30,9 @@ import { type DirEntry, type EntryKind, type FileFacts, nativeCalls } from './na
 
 const DIRECTORY_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 const OWN_DIRECTORY_MODE = 0o700;
+
+/** Shared by all: what is read is looked at before anything else is. */
+const PIECE = Buffer.allocUnsafeSlow(1 << 18);
 
 export class AnchoredDir {
   readonly fd: number;
@@ -184,6 +188,50 @@ export class AnchoredDir {
   /** Opens a file in it, never through a symlink, never blocking on a FIFO. The caller closes the descriptor. */
   openFile(name: ByteName, flags: number, mode?: number): number {
     return openSync(this.#path(name), flags | constants.O_NOFOLLOW | constants.O_NONBLOCK, mode);
+  }
+
+  /**
+   * Hands out a file's bytes, piece by piece; a piece is good until the next. Leaves the time of its last reading as it is, as far as
+   * that is the reader's to say.
+   * @throws the system's error, or where it is no regular file
+   */
+  readPieces(name: ByteName, take: (piece: Buffer) => void): void {
+    const native = nativeCalls();
+    const fd = native?.openFile(this.#openFd(), name, constants.O_NOATIME);
+    if (native === undefined || fd === undefined) {
+      this.#readPiecesByNode(name, take);
+      return;
+    }
+    try {
+      if (!(native.fstat(fd) ?? fstatSync(fd)).isFile()) throw new Error('not a regular file');
+      for (;;) {
+        const length = native.read(fd, PIECE) ?? readSync(fd, PIECE);
+        if (length === 0) return;
+        take(PIECE.subarray(0, length));
+      }
+    } finally {
+      native.close(fd);
+    }
+  }
+
+  #readPiecesByNode(name: ByteName, take: (piece: Buffer) => void): void {
+    const fd = this.#openUntouched(name);
+    try {
+      if (!fstatSync(fd).isFile()) throw new Error('not a regular file');
+      for (let length = readSync(fd, PIECE); length > 0; length = readSync(fd, PIECE)) take(PIECE.subarray(0, length));
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  #openUntouched(name: ByteName): number {
+    try {
+      return this.openFile(name, constants.O_RDONLY | constants.O_NOATIME);
+    } catch (error) {
+      // Another user's file: a dry run may still read it.
+      if (errorCode(error) !== 'EPERM') throw error;
+      return this.openFile(name, constants.O_RDONLY);
+    }
   }
 
   /** Makes the directory's own entries durable. */

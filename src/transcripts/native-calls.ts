@@ -36,7 +36,11 @@ export interface DirEntry {
 export interface NativeCalls {
   /** A new descriptor of a directory in the held one; never through a symlink. */
   openDirectory(directory: number, name: ByteName): number | undefined;
-  /** Of a descriptor that `openDirectory` gave: Node keeps a list of its own, and warns of others. */
+  /** A new descriptor of a file in the held directory, for reading; never through a symlink, never waiting for a FIFO's writer. */
+  openFile(directory: number, name: ByteName, flags: number): number | undefined;
+  /** How many bytes came, from the descriptor's position on; 0 at the end. */
+  read(fd: number, into: Buffer): number | undefined;
+  /** Of a descriptor that came from here: Node keeps a list of its own, and warns of others. */
   close(fd: number): void;
   /** Null where there is no such entry. */
   lstat(directory: number, name: ByteName): FileFacts | null | undefined;
@@ -76,6 +80,7 @@ export function loadNativeCalls(): NativeCalls | undefined {
       errno: () => koffi.errno(),
       openat: c.func('int openat(int directory, const void *name, int flags)'),
       statx: c.func('int statx(int directory, const void *name, int flags, unsigned int mask, void *facts)'),
+      read: c.func('long read(int file, void *bytes, size_t size)'),
       close: c.func('int close(int directory)'),
       getdents: c.func('long getdents64(int directory, void *entries, size_t size)'),
       lseek: c.func('long lseek(int directory, long offset, int whence)'),
@@ -90,6 +95,7 @@ interface LibraryCalls {
   errno(): number;
   openat(directory: number, name: Buffer, flags: number): number;
   statx(directory: number, name: Buffer, flags: number, mask: number, facts: Buffer): number;
+  read(file: number, bytes: Buffer, size: number): number | bigint;
   close(directory: number): number;
   getdents(directory: number, entries: Buffer, size: number): number | bigint;
   lseek(directory: number, offset: number, whence: number): number | bigint;
@@ -100,8 +106,9 @@ const ENTRIES_BYTES = 1 << 16;
 const ENOENT = 2;
 const O_CLOEXEC = 0o2000000;
 const DIRECTORY_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW | O_CLOEXEC;
+const FILE_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | O_CLOEXEC;
 
-function systemCalls({ errno, openat, close, statx, getdents, lseek }: LibraryCalls): NativeCalls {
+function systemCalls({ errno, openat, read, close, statx, getdents, lseek }: LibraryCalls): NativeCalls {
   const nameBytes = Buffer.alloc(NAME_BYTES_MAX + 1);
   const statxBytes = Buffer.alloc(STATX.bytes);
   const statxView = new DataView(statxBytes.buffer, statxBytes.byteOffset, STATX.bytes);
@@ -116,6 +123,15 @@ function systemCalls({ errno, openat, close, statx, getdents, lseek }: LibraryCa
       const bytes = terminated(name);
       const fd = bytes === undefined ? -1 : openat(directory, bytes, DIRECTORY_FLAGS);
       return fd < 0 ? undefined : fd;
+    },
+    openFile(directory, name, flags) {
+      const bytes = terminated(name);
+      const fd = bytes === undefined ? -1 : openat(directory, bytes, flags | FILE_FLAGS);
+      return fd < 0 ? undefined : fd;
+    },
+    read(fd, into) {
+      const length = Number(read(fd, into, into.length));
+      return length < 0 ? undefined : length;
     },
     close(fd) {
       close(fd);

@@ -3,8 +3,6 @@
  * so all of it is looked at, a piece at a time. Observed with Claude Code 2.1; whatever does not parse says nothing.
  */
 
-import { closeSync, constants, fstatSync, readSync } from 'node:fs';
-import { errorCode } from '../errors.ts';
 import type { AnchoredDir } from './anchored-dir.ts';
 import type { ByteName } from './byte-name.ts';
 
@@ -15,40 +13,18 @@ export interface SessionMarks {
   readonly title: string | undefined;
 }
 
-const CHUNK_BYTES = 1 << 20;
 /** An entry that marks a session has some hundred bytes: a longer line is a message. */
 const LINE_BYTES_MAX = 64 * 1024;
 const NEWLINE = 0x0a;
+const EMPTY = Buffer.alloc(0);
 /** What lines are looked into at all. */
 const NEEDLES = [Buffer.from('"tag"'), Buffer.from('"custom-title"')];
 
 /** @throws the system's error, or where it is no regular file */
 export function readSessionMarks(directory: AnchoredDir, name: ByteName): SessionMarks {
-  const fd = openUntouched(directory, name);
-  try {
-    if (!fstatSync(fd).isFile()) throw new Error('not a regular file');
-    const reader = new MarkReader();
-    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-    for (let position = 0; ; ) {
-      const read = readSync(fd, chunk, 0, chunk.length, position);
-      if (read === 0) return reader.end();
-      reader.add(chunk.subarray(0, read));
-      position += read;
-    }
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/** To read is not to use: the access time stays, as far as that is the reader's to say. */
-function openUntouched(directory: AnchoredDir, name: ByteName): number {
-  try {
-    return directory.openFile(name, constants.O_RDONLY | constants.O_NOATIME);
-  } catch (error) {
-    // Another user's file: a dry run may still read it.
-    if (errorCode(error) !== 'EPERM') throw error;
-    return directory.openFile(name, constants.O_RDONLY);
-  }
+  const reader = new MarkReader();
+  directory.readPieces(name, (piece) => reader.add(piece));
+  return reader.end();
 }
 
 /** Takes a transcript piece by piece; exported for tests. */
@@ -56,7 +32,7 @@ export class MarkReader {
   #tag: string | undefined;
   #title: string | undefined;
   /** The beginning of a line whose end has not come yet. */
-  #carry: Buffer = Buffer.alloc(0);
+  #carry: Buffer = EMPTY;
   /** The line at hand is too long to be looked at, and its beginning is thrown away. */
   #isSkipping = false;
 
@@ -69,21 +45,22 @@ export class MarkReader {
     // What is left of a line that is too long ends here.
     const start = this.#isSkipping ? chunk.indexOf(NEWLINE) + 1 : 0;
     this.#isSkipping = false;
-    this.#look(Buffer.concat([this.#carry, chunk.subarray(start, end + 1)]));
-    this.#carry = Buffer.alloc(0);
-    this.#carryOver(chunk.subarray(end + 1));
+    const lines = chunk.subarray(start, end + 1);
+    this.#look(this.#carry.length === 0 ? lines : Buffer.concat([this.#carry, lines]));
+    this.#carry = EMPTY;
+    if (end + 1 < chunk.length) this.#carryOver(chunk.subarray(end + 1));
   }
 
   end(): SessionMarks {
     this.#look(this.#carry);
-    this.#carry = Buffer.alloc(0);
+    this.#carry = EMPTY;
     return { tag: this.#tag, title: this.#title };
   }
 
   #carryOver(rest: Buffer): void {
     if (this.#isSkipping) return;
     this.#isSkipping = this.#carry.length + rest.length > LINE_BYTES_MAX;
-    this.#carry = this.#isSkipping ? Buffer.alloc(0) : Buffer.concat([this.#carry, rest]);
+    this.#carry = this.#isSkipping ? EMPTY : Buffer.concat([this.#carry, rest]);
   }
 
   #look(lines: Buffer): void {
