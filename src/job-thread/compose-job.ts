@@ -72,6 +72,7 @@ export async function runConfiguredJob(
           mapIdentity,
           shieldPeriodMs: config.shield ? shieldPeriodMs : undefined,
           shieldMemory: ledger,
+          scanMemory: ledger?.scanMemory,
           clock,
         }),
       'purge-trash': () =>

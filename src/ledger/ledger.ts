@@ -20,7 +20,9 @@ import {
   withFileLock,
 } from '../sqlite/open.ts';
 import { Statements } from '../sqlite/statements.ts';
+import type { ScanMemory } from '../transcripts/scan/scan-memory.ts';
 import { FIGURES } from './figure-names.ts';
+import { ScannedDirectories } from './scanned-directories.ts';
 import { LEDGER_MIGRATIONS, LEDGER_TABLES, LEDGER_VERSION_TABLE } from './schema.ts';
 
 export interface FinishedRun {
@@ -55,9 +57,13 @@ export class Ledger implements RemovalRecorder, PruneMemory, ShieldMemory, Clock
   readonly #database: SqliteDatabase;
   readonly #statements: Statements;
 
+  /** What scans have found. */
+  readonly scanMemory: ScanMemory;
+
   private constructor(database: SqliteDatabase) {
     this.#database = database;
     this.#statements = new Statements(database);
+    this.scanMemory = new ScannedDirectories(database, this.#statements);
   }
 
   /** @throws OperatingError `bad-data`, `unavailable`, `io` */

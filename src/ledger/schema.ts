@@ -45,4 +45,12 @@ export const LEDGER_MIGRATIONS: readonly string[] = [
      set_to REAL NOT NULL,
      PRIMARY KEY (claude_dir, session_id)
    ) WITHOUT ROWID;`,
+  `CREATE TABLE scanned (
+     claude_dir TEXT NOT NULL,
+     directory TEXT NOT NULL,
+     identity TEXT,
+     looked_at INTEGER NOT NULL,
+     rows BLOB NOT NULL,
+     PRIMARY KEY (claude_dir, directory)
+   );`,
 ];

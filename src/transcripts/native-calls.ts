@@ -20,6 +20,7 @@ export interface FileFacts {
   readonly size: number;
   /** Unix epoch ms, with fractions. */
   readonly mtimeMs: number;
+  readonly ctimeMs: number;
   isFile(): boolean;
   isDirectory(): boolean;
   isSymbolicLink(): boolean;
@@ -177,14 +178,13 @@ const STATX = {
   mode: 28,
   ino: 32,
   size: 40,
-  mtimeSeconds: 112,
-  mtimeNanoseconds: 120,
+  ctime: 96,
+  mtime: 112,
   devMajor: 136,
   devMinor: 140,
 } as const;
 
 function factsOf(view: DataView): FileFacts {
-  const seconds = view.getUint32(STATX.mtimeSeconds, true) + view.getInt32(STATX.mtimeSeconds + 4, true) * 2 ** 32;
   return new StatxFacts(
     view.getUint16(STATX.mode, true),
     deviceNumber(view.getUint32(STATX.devMajor, true), view.getUint32(STATX.devMinor, true)),
@@ -193,9 +193,15 @@ function factsOf(view: DataView): FileFacts {
     view.getUint32(STATX.gid, true),
     view.getUint32(STATX.nlink, true),
     uint64(view, STATX.size),
-    // As Node computes it, so that both see the same time.
-    seconds * 1_000 + view.getUint32(STATX.mtimeNanoseconds, true) / 1_000_000,
+    milliseconds(view, STATX.mtime),
+    milliseconds(view, STATX.ctime),
   );
+}
+
+/** Of a `struct statx_timestamp`, as Node computes it, so that both see the same time. */
+function milliseconds(view: DataView, offset: number): number {
+  const seconds = view.getUint32(offset, true) + view.getInt32(offset + 4, true) * 2 ** 32;
+  return seconds * 1_000 + view.getUint32(offset + 8, true) / 1_000_000;
 }
 
 class StatxFacts implements FileFacts {
@@ -207,6 +213,7 @@ class StatxFacts implements FileFacts {
   readonly nlink: number;
   readonly size: number;
   readonly mtimeMs: number;
+  readonly ctimeMs: number;
 
   constructor(
     mode: number,
@@ -217,6 +224,7 @@ class StatxFacts implements FileFacts {
     nlink: number,
     size: number,
     mtimeMs: number,
+    ctimeMs: number,
   ) {
     this.mode = mode;
     this.dev = dev;
@@ -226,6 +234,7 @@ class StatxFacts implements FileFacts {
     this.nlink = nlink;
     this.size = size;
     this.mtimeMs = mtimeMs;
+    this.ctimeMs = ctimeMs;
   }
 
   isFile(): boolean {

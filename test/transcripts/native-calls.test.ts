@@ -50,7 +50,10 @@ function makeOneOfEach(): string {
   return path;
 }
 
-function plain({ dev, ino, uid, gid, mode, nlink, size, mtimeMs, ...methods }: FileFacts, of: FileFacts): object {
+function plain(
+  { dev, ino, uid, gid, mode, nlink, size, mtimeMs, ctimeMs, ...methods }: FileFacts,
+  of: FileFacts,
+): object {
   void methods;
   return {
     dev,
@@ -61,6 +64,7 @@ function plain({ dev, ino, uid, gid, mode, nlink, size, mtimeMs, ...methods }: F
     nlink,
     size,
     mtimeMs,
+    ctimeMs,
     isFile: of.isFile(),
     isDirectory: of.isDirectory(),
     isLink: of.isSymbolicLink(),

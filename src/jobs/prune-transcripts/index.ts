@@ -9,6 +9,8 @@ import { displayName } from '../../transcripts/byte-name.ts';
 import type { ClaudeDir } from '../../transcripts/claude-dir.ts';
 import type { StoredSessions } from '../../transcripts/entry-store/stored-sessions.ts';
 import { readKnownMaps, recordKnownMap } from '../../transcripts/known-maps.ts';
+import type { MemoryUse } from '../../transcripts/scan/recollection.ts';
+import type { ScanMemory } from '../../transcripts/scan/scan-memory.ts';
 import type { UnitTable } from '../../transcripts/scan/unit-table.ts';
 import { Trash } from '../../transcripts/trash/trash.ts';
 import type { UnitRows } from '../../transcripts/unit.ts';
@@ -42,6 +44,8 @@ export interface PruneDependencies {
   readonly shieldPeriodMs: ((claudeDir: string) => number | undefined) | undefined;
   /** Undefined where there is no ledger yet: then nothing was ever shielded. */
   readonly shieldMemory: ShieldMemory | undefined;
+  /** Undefined where there is no ledger yet. */
+  readonly scanMemory: ScanMemory | undefined;
   readonly clock: Clock;
 }
 
@@ -91,7 +95,7 @@ async function pruneOne(
     const strange = dependencies.memory && strangeMap(path, dependencies.mapIdentity, readKnownMaps(claudeDir));
     if (strange !== undefined) tally.refuse(strange, context);
     if (trash !== undefined && !context.dryRun) reconcile(claudeDir, trash, dependencies, tally);
-    const scan = await observeTranscripts(claudeDir, context);
+    const scan = await observeTranscripts(claudeDir, context, memoryUse(dependencies, context));
     tally.addFaults(scanFaults(scan.faults));
     // Half a scan is no ground for any decision.
     if (scan.stopped) {
@@ -146,6 +150,14 @@ function planDirectory(
   } finally {
     marks.close();
   }
+}
+
+/** Undefined where the plan goes by more than each session's own time. */
+function memoryUse({ scanMemory, policy, clock }: PruneDependencies, { dryRun }: JobContext): MemoryUse | undefined {
+  if (scanMemory === undefined || policy.maxTotalBytes !== 'off') return undefined;
+  const nowMs = clock.now();
+  const trust = { fromMtimeMs: nowMs - policy.shortestMaxAgeMs, nowMs };
+  return { memory: scanMemory, trust, isReadOnly: dryRun };
 }
 
 const PROTECTIONS = ['live', 'running', 'pinned'] as const;

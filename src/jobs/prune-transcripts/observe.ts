@@ -4,6 +4,7 @@ import { type LiveIdsByProtection, type LiveSource, readAllSources } from '../..
 import { displayName } from '../../transcripts/byte-name.ts';
 import type { ClaudeDir } from '../../transcripts/claude-dir.ts';
 import type { ReadFault } from '../../transcripts/measure.ts';
+import type { MemoryUse } from '../../transcripts/scan/recollection.ts';
 import { type ScanResult, scanClaudeDir } from '../../transcripts/scan/scan.ts';
 import type { JobContext, JobFault } from '../job.ts';
 
@@ -25,8 +26,13 @@ export async function observeLive(sources: readonly LiveSource[]): Promise<LiveO
   };
 }
 
-export function observeTranscripts(claudeDir: ClaudeDir, context: JobContext): Promise<ScanResult> {
+export function observeTranscripts(
+  claudeDir: ClaudeDir,
+  context: JobContext,
+  memory: MemoryUse | undefined,
+): Promise<ScanResult> {
   return scanClaudeDir(claudeDir, {
+    memory,
     shouldStop: () => context.shouldStop(),
     onProgress: (done) => context.onProgress({ phase: 'scan', done }),
   });

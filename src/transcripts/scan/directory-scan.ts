@@ -3,12 +3,13 @@
 import { errorCode } from '../../errors.ts';
 import type { SessionId } from '../../sessions/session-id.ts';
 import type { AnchoredDir } from '../anchored-dir.ts';
-import type { ByteName } from '../byte-name.ts';
-import { COMPANION_PLACES, PROJECTS, parseProjectEntry } from '../layout.ts';
+import { type ByteName, ownName } from '../byte-name.ts';
+import { COMPANION_PLACES, type CompanionPlace, PROJECTS, parseProjectEntry, transcriptName } from '../layout.ts';
 import { isExhaustion, Measurer, type ReadFault, type Surroundings } from '../measure.ts';
 import type { DirEntry } from '../native-calls.ts';
 import type { Part } from '../unit.ts';
 import { companionFlag, DIRECTORY_FLAG, RowWriter, TRANSCRIPT_FLAG } from './rows.ts';
+import type { KnownRows } from './scan-memory.ts';
 
 /** A directory to look at, or a share of it: a large one is looked at by several threads. */
 export type DirectoryTask = (
@@ -22,6 +23,9 @@ export type DirectoryTask = (
 
 /** What was found; plain data, since it goes from thread to thread. */
 export interface DirectoryRows {
+  /** Its path in the Claude directory, and into how many shares it was divided. */
+  readonly directory: string;
+  readonly shares: number;
   /** Undefined for a place beside `projects/`. */
   readonly project: number | undefined;
   readonly buffer: ArrayBuffer;
@@ -29,6 +33,11 @@ export interface DirectoryRows {
   /** Whether it could be read in full; one that is not there was. */
   readonly isRead: boolean;
   readonly faults: readonly ReadFault[];
+}
+
+/** The path of a task's directory in the Claude directory. */
+export function directoryOf(task: DirectoryTask): string {
+  return task.kind === 'project' ? `${PROJECTS}/${task.name}` : placeOf(task.place).directory;
 }
 
 export class DirectoryScanner {
@@ -43,16 +52,32 @@ export class DirectoryScanner {
   }
 
   /** @throws the system's error where the process itself ran out of descriptors or memory */
-  scan(task: DirectoryTask): DirectoryRows {
-    const found = new Found(task, this.#surroundings);
+  scan(task: DirectoryTask, known?: KnownRows): DirectoryRows {
+    const found = new Found(task, this.#surroundings, known);
     const isRead = task.kind === 'project' ? this.#scanProject(task.name, found) : this.#scanPlace(task.place, found);
-    return {
-      project: task.kind === 'project' ? task.project : undefined,
-      buffer: found.rows.buffer,
-      count: found.rows.count,
-      isRead,
-      faults: found.faults,
-    };
+    return found.result(isRead);
+  }
+
+  /**
+   * What a directory holds in which nothing has come or gone: only what is not to be trusted is looked at.
+   * @throws as `scan`
+   */
+  scanUnchanged(task: DirectoryTask, known: KnownRows): DirectoryRows {
+    const parentName = task.kind === 'project' ? task.name : placeOf(task.place).directory;
+    const [parent, directory] =
+      task.kind === 'project' ? [this.#projects, [PROJECTS, task.name]] : [this.#root, [parentName]];
+    const found = new Found(task, this.#surroundings, known);
+    const isRead = this.#inOpened(parent, parentName, directoryOf(task), found, (held) => {
+      for (let row = 0; row < known.rows.count; row += 1) {
+        if (known.isTrusted(row)) {
+          found.rows.copy(known.rows, row);
+          continue;
+        }
+        const { sessionId, flag } = known.part(row);
+        found.measure(sessionId, held, { directory, ...nameOf(task, sessionId, flag) }, flag);
+      }
+    });
+    return found.result(isRead);
   }
 
   #scanProject(name: ByteName, found: Found): boolean {
@@ -66,8 +91,7 @@ export class DirectoryScanner {
   }
 
   #scanPlace(index: number, found: Found): boolean {
-    const place = COMPANION_PLACES[index];
-    if (place === undefined) throw new Error(`no companion place ${index}`);
+    const place = placeOf(index);
     const directory = [place.directory];
     return this.#inDirectory(this.#root, place.directory, place.directory, found, (held, entry) => {
       const sessionId = place.sessionOf(entry.name);
@@ -76,13 +100,25 @@ export class DirectoryScanner {
     });
   }
 
-  /** @returns whether it could be read; a place that is not there is read in full */
   #inDirectory(
     parent: AnchoredDir,
     name: ByteName,
     path: string,
     found: Found,
     visit: (held: AnchoredDir, entry: DirEntry) => void,
+  ): boolean {
+    return this.#inOpened(parent, name, path, found, (held) => {
+      for (const entry of held.entries()) visit(held, entry);
+    });
+  }
+
+  /** @returns whether it could be read; a place that is not there is read in full */
+  #inOpened(
+    parent: AnchoredDir,
+    name: ByteName,
+    path: string,
+    found: Found,
+    visit: (held: AnchoredDir) => void,
   ): boolean {
     const { dev, mountPoints } = this.#surroundings;
     if (mountPoints.has(path)) return found.fault(path, 'EXDEV');
@@ -94,19 +130,33 @@ export class DirectoryScanner {
     }
     try {
       if (held.dev !== dev) return found.fault(path, 'EXDEV');
-      let entries: readonly DirEntry[];
-      try {
-        entries = held.entries();
-      } catch (error) {
-        found.forgive(path, error);
-        return false;
-      }
-      for (const entry of entries) visit(held, entry);
+      visit(held);
       return true;
+    } catch (error) {
+      // What a part of it throws is seen to where that is measured: this is of the directory itself.
+      found.forgive(path, error);
+      return false;
     } finally {
       held.close();
     }
   }
+}
+
+function placeOf(index: number): CompanionPlace {
+  const place = COMPANION_PLACES[index];
+  if (place === undefined) throw new Error(`no companion place ${index}`);
+  return place;
+}
+
+/** What a part is called; of to-do lists it does not follow from the session. */
+function nameOf(task: DirectoryTask, sessionId: SessionId, flag: number): Pick<Part, 'name' | 'kind'> {
+  if (task.kind === 'companions') {
+    const { nameFor, kind } = placeOf(task.place);
+    return { name: nameFor(sessionId), kind };
+  }
+  return flag === TRANSCRIPT_FLAG
+    ? { name: transcriptName(sessionId), kind: 'file' }
+    : { name: ownName(sessionId), kind: 'directory' };
 }
 
 /** What a task has come upon so far. */
@@ -116,18 +166,44 @@ class Found {
   readonly #task: DirectoryTask;
   readonly #surroundings: Surroundings;
 
-  constructor(task: DirectoryTask, surroundings: Surroundings) {
+  readonly #known: KnownRows | undefined;
+
+  constructor(task: DirectoryTask, surroundings: Surroundings, known: KnownRows | undefined) {
     this.#task = task;
     this.#surroundings = surroundings;
+    this.#known = known;
   }
 
   add(sessionId: SessionId, held: AnchoredDir, part: Part, entry: DirEntry, flag: number): void {
     if (!this.#isOurShare(sessionId)) return;
+    if (entry.kind !== part.kind) {
+      const strange = new Measurer(this.#surroundings);
+      strange.suspect('unrecognised');
+      this.rows.add(sessionId, flag, strange);
+      return;
+    }
+    const known = this.#known?.trusted(sessionId, flag);
+    if (this.#known !== undefined && known !== undefined) this.rows.copy(this.#known.rows, known);
+    else this.measure(sessionId, held, part, flag);
+  }
+
+  measure(sessionId: SessionId, held: AnchoredDir, part: Part, flag: number): void {
     const measurer = new Measurer(this.#surroundings);
-    if (entry.kind === part.kind) measurer.add(held, part);
-    else measurer.suspect('unrecognised');
+    measurer.add(held, part);
     this.rows.add(sessionId, flag, measurer);
-    this.faults.push(...measurer.faults);
+    for (const fault of measurer.faults) this.faults.push(fault);
+  }
+
+  result(isRead: boolean): DirectoryRows {
+    return {
+      directory: directoryOf(this.#task),
+      shares: this.#task.shares,
+      project: this.#task.kind === 'project' ? this.#task.project : undefined,
+      buffer: this.rows.buffer,
+      count: this.rows.count,
+      isRead,
+      faults: this.faults,
+    };
   }
 
   forgive(path: string, error: unknown): boolean {

@@ -64,6 +64,11 @@ export function rowsIn(buffer: ArrayBuffer, count: number): Rows {
   return { count, floats: new Float64Array(buffer), words: new Uint32Array(buffer) };
 }
 
+export function copyRow(from: Rows, fromRow: number, to: Rows, toRow: number): void {
+  const [start, target] = [fromRow * ROW_WORDS, toRow * ROW_WORDS];
+  for (let word = 0; word < ROW_WORDS; word += 1) to.words[target + word] = from.words[start + word] ?? 0;
+}
+
 const FIRST_CAPACITY_ROWS = 64;
 
 /** Collects the rows of one directory. */
@@ -82,6 +87,13 @@ export class RowWriter {
     words[word + WORD.files] = measure.files;
     words[word + WORD.digest] = measure.digest;
     words[word + WORD.flags] = part | doubtFlags(measure.doubt);
+    this.#count += 1;
+  }
+
+  /** A row as it was found before. */
+  copy(rows: Rows, row: number): void {
+    if ((this.#count + 1) * ROW_BYTES > this.#buffer.byteLength) this.#grow();
+    copyRow(rows, row, this.#rows, this.#count);
     this.#count += 1;
   }
 
@@ -120,6 +132,28 @@ export function readId(words: Uint32Array, at: number): SessionId {
   return [digits.slice(0, 8), digits.slice(8, 12), digits.slice(12, 16), digits.slice(16, 20), digits.slice(20)].join(
     '-',
   ) as SessionId;
+}
+
+export function isSameId(left: Uint32Array, leftAt: number, right: Uint32Array, rightAt: number): boolean {
+  return (
+    left[leftAt] === right[rightAt] &&
+    left[leftAt + 1] === right[rightAt + 1] &&
+    left[leftAt + 2] === right[rightAt + 2] &&
+    left[leftAt + 3] === right[rightAt + 3]
+  );
+}
+
+/** So that nobody can choose ids that all hash alike. */
+const SEED = Math.floor(Math.random() * 2 ** 32);
+
+/** 32 bits; the same for the same id in this thread alone. */
+export function hashOfId(words: Uint32Array, at: number): number {
+  let hash = SEED;
+  for (let word = 0; word < ID_WORDS; word += 1) {
+    hash = Math.imul(hash ^ (words[at + word] ?? 0), 0x9e3779b1);
+    hash ^= hash >>> 15;
+  }
+  return hash >>> 0;
 }
 
 /** Four digits at either place. */

@@ -3,12 +3,14 @@
 import { errorCode } from '../../errors.ts';
 import type { SessionId } from '../../sessions/session-id.ts';
 import type { AnchoredDir } from '../anchored-dir.ts';
-import type { ByteName } from '../byte-name.ts';
+import { type ByteName, displayName } from '../byte-name.ts';
 import type { ClaudeDir } from '../claude-dir.ts';
 import { COMPANION_PLACES, PROJECTS, TO_DO_LISTS } from '../layout.ts';
 import { isExhaustion, type ReadFault } from '../measure.ts';
+import type { FileFacts } from '../native-calls.ts';
 import type { Part } from '../unit.ts';
-import { type DirectoryRows, DirectoryScanner, type DirectoryTask } from './directory-scan.ts';
+import { type DirectoryRows, DirectoryScanner, type DirectoryTask, directoryOf } from './directory-scan.ts';
+import { type MemoryUse, Recollection } from './recollection.ts';
 import { rowsIn } from './rows.ts';
 import { ScanHelpers } from './scan-helpers.ts';
 import { TaskQueue } from './task-queue.ts';
@@ -19,6 +21,8 @@ export interface ScanOptions {
   readonly shouldStop?: () => boolean;
   /** Called now and then with the number of sessions seen so far. */
   readonly onProgress?: (sessions: number) => void;
+  /** What earlier scans have found, and how far it is to be believed. */
+  readonly memory?: MemoryUse | undefined;
 }
 
 export interface ScanResult {
@@ -55,6 +59,9 @@ class Scan {
   readonly #faults: ReadFault[] = [];
   readonly #projects: ByteName[] = [];
   readonly #units: UnitTable;
+  readonly #memory: Recollection | undefined;
+  /** Directories of which so much is remembered that other threads would be of no help. */
+  readonly #remembered: DirectoryTask[] = [];
   readonly #queue: TaskQueue;
   #projectsComplete = true;
   #companionsComplete = true;
@@ -68,6 +75,7 @@ class Scan {
       lists ??= listToDos(claudeDir.root);
       return lists;
     });
+    this.#memory = options.memory && new Recollection(options.memory, displayName(claudeDir.path));
     this.#queue = TaskQueue.of(this.#tasks());
   }
 
@@ -75,7 +83,7 @@ class Scan {
     let helpers: ScanHelpers | undefined;
     try {
       this.run(() => {
-        if (helpers === undefined && this.#units.length >= HELP_FROM_ROWS) {
+        if (helpers === undefined && this.#units.length >= HELP_FROM_ROWS && !this.#queue.isEmpty) {
           helpers = ScanHelpers.start(this.#queue, this.#claudeDir);
         }
         helpers?.drain((found) => this.#take(found));
@@ -93,6 +101,11 @@ class Scan {
     const { root, projects, surroundings } = this.#claudeDir;
     const scanner = new DirectoryScanner(root, projects, surroundings);
     try {
+      for (const task of this.#remembered) {
+        if (this.#shouldStop()) return;
+        this.#add(this.#memory?.scan(scanner, task) ?? scanner.scan(task));
+        between();
+      }
       for (let task = this.#queue.next(); task !== undefined; task = this.#queue.next()) {
         if (this.#shouldStop()) return;
         this.#take(scanner.scan(task));
@@ -106,6 +119,7 @@ class Scan {
 
   result(): ScanResult {
     const complete = this.#projectsComplete && !this.#stopped;
+    if (!this.#stopped) this.#memory?.end();
     this.#units.setCompleteness({ projects: complete, companions: this.#companionsComplete });
     return { units: this.#units, complete, stopped: this.#stopped, faults: this.#faults };
   }
@@ -113,19 +127,26 @@ class Scan {
   /** The largest first, so that at the end no thread is left with one while the others idle. */
   #tasks(): DirectoryTask[] {
     const tasks: { readonly task: DirectoryTask; readonly bytes: number }[] = [];
-    const add = (one: (share: { readonly share: number; readonly shares: number }) => DirectoryTask, bytes: number) => {
+    const add = (whole: DirectoryTask, facts: FileFacts | undefined) => {
+      // The names of to-do lists do not follow from their sessions, so rows alone say too little of them.
+      const isToDos = whole.kind === 'companions' && COMPANION_PLACES[whole.place] === TO_DO_LISTS;
+      if (!isToDos && this.#memory?.knows(directoryOf(whole), facts)) {
+        this.#remembered.push(whole);
+        return;
+      }
+      const bytes = facts?.size ?? 0;
       const shares = bytes >= SHARED_FROM_BYTES ? SHARES : 1;
-      for (let share = 0; share < shares; share += 1) tasks.push({ task: one({ share, shares }), bytes });
+      for (let share = 0; share < shares; share += 1) tasks.push({ task: { ...whole, share, shares }, bytes });
     };
     for (const { name, kind } of this.#listProjects()) {
       // A symlink here may lead to transcripts that we do not see: then no companion counts as an orphan.
       if (kind === 'other') this.#projectsComplete = false;
       if (kind !== 'directory') continue;
       const project = this.#projects.push(name) - 1;
-      add((share) => ({ kind: 'project', name, project, ...share }), sizeOf(this.#claudeDir.projects, name));
+      add({ kind: 'project', name, project, share: 0, shares: 1 }, factsOf(this.#claudeDir.projects, name));
     }
     for (const [place, { directory }] of COMPANION_PLACES.entries()) {
-      add((share) => ({ kind: 'companions', place, ...share }), sizeOf(this.#claudeDir.root, directory));
+      add({ kind: 'companions', place, share: 0, shares: 1 }, factsOf(this.#claudeDir.root, directory));
     }
     return tasks.sort((left, right) => right.bytes - left.bytes).map(({ task }) => task);
   }
@@ -142,7 +163,12 @@ class Scan {
     }
   }
 
-  #take({ project, buffer, count, isRead, faults }: DirectoryRows): void {
+  #take(found: DirectoryRows): void {
+    this.#memory?.note(found);
+    this.#add(found);
+  }
+
+  #add({ project, buffer, count, isRead, faults }: DirectoryRows): void {
     this.#units.addRows(rowsIn(buffer, count), project);
     for (const fault of faults) this.#faults.push(fault);
     if (!isRead && project === undefined) this.#companionsComplete = false;
@@ -157,12 +183,12 @@ class Scan {
   }
 }
 
-/** A guess of how much there is to do; what cannot be told is told when it is looked at. */
-function sizeOf(parent: AnchoredDir, name: ByteName): number {
+/** For a guess of how much there is to do; what cannot be told is told when it is looked at. */
+function factsOf(parent: AnchoredDir, name: ByteName): FileFacts | undefined {
   try {
-    return parent.lstat(name)?.size ?? 0;
+    return parent.lstat(name);
   } catch {
-    return 0;
+    return undefined;
   }
 }
 

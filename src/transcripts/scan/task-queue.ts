@@ -26,6 +26,11 @@ export class TaskQueue {
     return tasks[Atomics.add(next, 0, 1)];
   }
 
+  /** Whether all are taken. */
+  get isEmpty(): boolean {
+    return Atomics.load(this.shared.next, 0) >= this.shared.tasks.length;
+  }
+
   /** Lets nobody have another. */
   stop(): void {
     Atomics.store(this.shared.next, 0, this.shared.tasks.length);

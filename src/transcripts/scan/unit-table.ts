@@ -6,10 +6,13 @@ import { COMPANION_PLACES, PROJECTS, projectParts, TO_DO_LISTS } from '../layout
 import { type Doubt, isTranscript, type Part, type Unit, type UnitRows } from '../unit.ts';
 import {
   companionFlag,
+  copyRow,
   DIRECTORY_FLAG,
   doubtFlags,
   doubtOf,
   FLOAT,
+  hashOfId,
+  isSameId,
   joinedFlags,
   PROJECT_FLAGS,
   ROW_BYTES,
@@ -43,8 +46,6 @@ export class UnitTable implements UnitRows {
   readonly #chunks: Rows[] = [];
   /** By the hash of an id: its row, plus 1; 0 where there is none. */
   #slots = new Uint32Array(FIRST_SLOTS);
-  /** So that nobody can choose ids that all hash alike. */
-  readonly #seed = Math.floor(Math.random() * 2 ** 32);
   #length = 0;
   /** Of ids that are there twice: what lies in other projects than the first. */
   readonly #elsewhere = new Map<number, { readonly project: number; readonly flags: number }[]>();
@@ -176,10 +177,9 @@ export class UnitTable implements UnitRows {
     if (row === this.#chunks.length * CHUNK_ROWS) {
       this.#chunks.push(rowsIn(new ArrayBuffer(CHUNK_ROWS * ROW_BYTES), CHUNK_ROWS));
     }
-    const { words } = this.#chunk(row);
-    const [to, from] = [wordAt(row), index * ROW_WORDS];
-    for (let word = 0; word < ROW_WORDS; word += 1) words[to + word] = rows.words[from + word] ?? 0;
-    words[to + WORD.project] = project;
+    const chunk = this.#chunk(row);
+    copyRow(rows, index, chunk, row & (CHUNK_ROWS - 1));
+    chunk.words[wordAt(row) + WORD.project] = project;
     this.#slots[slot] = row + 1;
     this.#length = row + 1;
     if (this.#length > this.#slots.length * LOAD_MAX) this.#growSlots();
@@ -222,32 +222,12 @@ export class UnitTable implements UnitRows {
   /** The slot of an id, or the free one that it would take. */
   #slotOf(words: Uint32Array, at: number): number {
     const mask = this.#slots.length - 1;
-    let slot = this.#hash(words, at) & mask;
+    let slot = hashOfId(words, at) & mask;
     for (;;) {
       const row = this.#slots[slot] ?? 0;
-      if (row === 0 || this.#isAt(row - 1, words, at)) return slot;
+      if (row === 0 || isSameId(this.#chunk(row - 1).words, wordAt(row - 1) + WORD.id, words, at)) return slot;
       slot = (slot + 1) & mask;
     }
-  }
-
-  #isAt(row: number, words: Uint32Array, at: number): boolean {
-    const own = this.#chunk(row).words;
-    const ownAt = wordAt(row) + WORD.id;
-    return (
-      own[ownAt] === words[at] &&
-      own[ownAt + 1] === words[at + 1] &&
-      own[ownAt + 2] === words[at + 2] &&
-      own[ownAt + 3] === words[at + 3]
-    );
-  }
-
-  #hash(words: Uint32Array, at: number): number {
-    let hash = this.#seed;
-    for (let word = 0; word < 4; word += 1) {
-      hash = Math.imul(hash ^ (words[at + word] ?? 0), 0x9e3779b1);
-      hash ^= hash >>> 15;
-    }
-    return hash >>> 0;
   }
 
   #growSlots(): void {

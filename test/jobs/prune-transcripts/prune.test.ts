@@ -72,6 +72,7 @@ function prune(paths: string | readonly string[], options: PruneOptions = {}): P
     mapIdentity: undefined,
     shieldPeriodMs: undefined,
     shieldMemory: undefined,
+    scanMemory: undefined,
     clock: options.clock ?? new SetClock(NOW),
   }).run(contextOf(options.context));
 }

@@ -13,16 +13,16 @@ import {
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { SessionId } from '../../src/sessions/session-id.ts';
-import { AnchoredDir } from '../../src/transcripts/anchored-dir.ts';
-import { ownName } from '../../src/transcripts/byte-name.ts';
-import type { ScanOptions } from '../../src/transcripts/scan/scan.ts';
-import { partPath, type Unit } from '../../src/transcripts/unit.ts';
-import { canMount, inMountNamespace } from '../support/mount-namespace.ts';
-import { openClaudeDir } from '../support/opened.ts';
-import { type Scanned, scanned } from '../support/scanned.ts';
-import { snapshot } from '../support/snapshot.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import type { SessionId } from '../../../src/sessions/session-id.ts';
+import { AnchoredDir } from '../../../src/transcripts/anchored-dir.ts';
+import { ownName } from '../../../src/transcripts/byte-name.ts';
+import type { ScanOptions } from '../../../src/transcripts/scan/scan.ts';
+import { partPath, type Unit } from '../../../src/transcripts/unit.ts';
+import { canMount, inMountNamespace } from '../../support/mount-namespace.ts';
+import { openClaudeDir } from '../../support/opened.ts';
+import { type Scanned, scanned } from '../../support/scanned.ts';
+import { snapshot } from '../../support/snapshot.ts';
+import { tempDir } from '../../support/temp-dir.ts';
 import {
   addWhatIsKept,
   DAY_MS,
@@ -31,8 +31,8 @@ import {
   makeTree,
   sessionIdOf,
   writeAged,
-} from '../support/tree.ts';
-import { NOW } from '../support/units.ts';
+} from '../../support/tree.ts';
+import { NOW } from '../../support/units.ts';
 
 const ID = sessionIdOf(1);
 const OTHER = sessionIdOf(2);
