@@ -161,7 +161,7 @@ function nameOf(task: DirectoryTask, sessionId: SessionId, flag: number): Pick<P
 
 /** What a task has come upon so far. */
 class Found {
-  readonly rows = new RowWriter();
+  readonly rows: RowWriter;
   readonly faults: ReadFault[] = [];
   readonly #task: DirectoryTask;
   readonly #surroundings: Surroundings;
@@ -172,6 +172,7 @@ class Found {
     this.#task = task;
     this.#surroundings = surroundings;
     this.#known = known;
+    this.rows = new RowWriter(known?.rows.count);
   }
 
   add(sessionId: SessionId, held: AnchoredDir, part: Part, entry: DirEntry, flag: number): void {

@@ -73,9 +73,15 @@ const FIRST_CAPACITY_ROWS = 64;
 
 /** Collects the rows of one directory. */
 export class RowWriter {
-  #buffer = new ArrayBuffer(FIRST_CAPACITY_ROWS * ROW_BYTES);
-  #rows = rowsIn(this.#buffer, 0);
+  #buffer: ArrayBuffer;
+  #rows: Rows;
   #count = 0;
+
+  /** @param expected how many rows are likely to come */
+  constructor(expected = FIRST_CAPACITY_ROWS) {
+    this.#buffer = new ArrayBuffer(Math.max(expected, 1) * ROW_BYTES);
+    this.#rows = rowsIn(this.#buffer, 0);
+  }
 
   add(sessionId: SessionId, part: number, measure: Measure & { readonly doubt: Doubt | undefined }): void {
     if ((this.#count + 1) * ROW_BYTES > this.#buffer.byteLength) this.#grow();
