@@ -31,14 +31,17 @@ export class PatientCalls {
    */
   async run<T>(call: () => T): Promise<T> {
     const askedAt = performance.now();
-    const giveUpAt = askedAt + this.#waitMs;
     if (this.#last === undefined && askedAt >= this.#courteousUntil) {
       try {
         return call();
       } catch (error) {
-        if (!this.#isWorthWaiting(error, giveUpAt)) throw error;
+        if (!this.#isWorthWaiting(error, askedAt + this.#waitMs)) throw error;
       }
     }
+    return this.#inTurn(call, askedAt + this.#waitMs);
+  }
+
+  async #inTurn<T>(call: () => T, giveUpAt: number): Promise<T> {
     const turn = this.#untilFree(this.#last, call, giveUpAt);
     const settled = turn.catch(() => undefined);
     this.#last = settled;

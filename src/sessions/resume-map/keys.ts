@@ -49,7 +49,7 @@ export function checkedKey(key: string): string {
     throw new OperatingError('usage', `session key: longer than ${SESSION_KEY_LENGTH_MAX} characters`);
   }
   // SQLite would store all halves of a surrogate pair as one and the same replacement character.
-  if (/\p{Surrogate}/u.test(key)) throw new OperatingError('usage', `session key: ${JSON.stringify(key)} is no text`);
+  if (!key.isWellFormed()) throw new OperatingError('usage', `session key: ${JSON.stringify(key)} is no text`);
   if (CONTROL_CHARACTER.test(key)) {
     throw new OperatingError('usage', `session key: ${JSON.stringify(key)} holds control characters`);
   }

@@ -31,7 +31,7 @@ import {
   VERSION_TABLE,
 } from './schema.ts';
 import { insertOnce, type SessionsJson } from './sessions-json.ts';
-import { deleteOneUnchanged, deleteUnchanged, ROW_COLUMNS, readPages, sweepStale } from './walk.ts';
+import { deleteOneUnchanged, deleteUnchanged, readPages, sweepStale } from './walk.ts';
 
 export interface SqliteResumeMapOptions {
   readonly maxSessionAge?: SessionMaxAge;
@@ -45,7 +45,7 @@ export interface SqliteResumeMapOptions {
 const ATTEMPTS = 'resume_attempts';
 const FAILURES = 'resume_failures';
 
-const GET = `SELECT ${ROW_COLUMNS} FROM ${SESSIONS_TABLE} WHERE key = ?`;
+const GET = `SELECT session_id AS sessionId, last_used_at AS lastUsedAtMs FROM ${SESSIONS_TABLE} WHERE key = ?`;
 const SET = `INSERT INTO ${SESSIONS_TABLE} (key, session_id, last_used_at, created_at) VALUES (@key, @id, @nowMs, @nowMs)
   ON CONFLICT (key) DO UPDATE SET session_id = excluded.session_id, last_used_at = excluded.last_used_at`;
 const TOUCH = `UPDATE ${SESSIONS_TABLE} SET last_used_at = @nowMs WHERE key = @key AND session_id = @id`;
@@ -133,15 +133,17 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   async getSession(key: string, { evenIfGone = false } = {}): Promise<SessionId | null> {
     checkedKey(key);
     return this.#connection.write('get session', () => {
-      const row = this.#connection.statement(GET).get(key) as UncheckedResumeRow | undefined;
+      const row = this.#connection.statement(GET).get(key) as
+        | Pick<UncheckedResumeRow, 'sessionId' | 'lastUsedAtMs'>
+        | undefined;
       if (row === undefined) return null;
       if (isStale(row.lastUsedAtMs, this.#clock.now(), this.#maxSessionAge)) {
-        deleteOneUnchanged(this.#connection, row);
+        deleteOneUnchanged(this.#connection, { key, ...row });
         return null;
       }
       const id = parseSessionId(row.sessionId);
       const place = id === undefined || evenIfGone ? undefined : this.#transcripts?.whereIs(id);
-      if (place === 'gone') deleteOneUnchanged(this.#connection, row);
+      if (place === 'gone') deleteOneUnchanged(this.#connection, { key, ...row });
       return id === undefined || place === 'gone' || place === 'in-trash' ? null : id;
     });
   }

@@ -10,7 +10,7 @@ const READ_PAGE_ROWS = 1_000;
 /** Rows in one transaction of a sweep: some milliseconds, so that a host's `setSession` never waits long. */
 const SWEEP_BATCH_ROWS = 256;
 
-export const ROW_COLUMNS = 'key, session_id AS sessionId, last_used_at AS lastUsedAtMs, created_at AS createdAtMs';
+const ROW_COLUMNS = 'key, session_id AS sessionId, last_used_at AS lastUsedAtMs, created_at AS createdAtMs';
 const PAGE = `SELECT ${ROW_COLUMNS} FROM ${SESSIONS_TABLE} WHERE key > ? ORDER BY key LIMIT ${READ_PAGE_ROWS}`;
 /** The same as `isStale`, in SQL: what is no number is never stale. */
 const STALE = `typeof(last_used_at) IN ('integer', 'real') AND (last_used_at = 0 OR last_used_at >= ${EARLIEST_SENSIBLE_TIME_MS}) AND last_used_at < @cutoffMs`;
@@ -51,10 +51,11 @@ export async function deleteUnchanged(connection: MapConnection, rows: readonly 
   return deleteInTurns(connection, rows, (row) => deleteOneUnchanged(connection, row));
 }
 
-export function deleteOneUnchanged(connection: MapConnection, row: UncheckedResumeRow): number {
-  return connection
-    .statement(DELETE_UNCHANGED)
-    .run({ key: row.key, sessionId: row.sessionId, lastUsedAtMs: row.lastUsedAtMs }).changes;
+export function deleteOneUnchanged(
+  connection: MapConnection,
+  { key, sessionId, lastUsedAtMs }: Omit<UncheckedResumeRow, 'createdAtMs'>,
+): number {
+  return connection.statement(DELETE_UNCHANGED).run({ key, sessionId, lastUsedAtMs }).changes;
 }
 
 async function deleteInTurns<T>(
