@@ -90,18 +90,18 @@ export async function besiege(target: Target, seed: number): Promise<Siege> {
   }
 }
 
-async function killed(child: ChildProcess): Promise<void> {
+export async function killed(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = once(child, 'exit');
   child.kill('SIGKILL');
   await gone;
 }
 
-function forkProgram(name: string, args: readonly string[]): ChildProcess {
+export function forkProgram(name: string, args: readonly string[]): ChildProcess {
   return fork(fileURLToPath(new URL(`./programs/${name}.js`, import.meta.url)), args, { env: CLEAN_ENVIRONMENT });
 }
 
-async function messageOf(child: ChildProcess): Promise<unknown> {
+export async function messageOf(child: ChildProcess): Promise<unknown> {
   const settled = new AbortController();
   const { signal } = settled;
   const ended = once(child, 'exit', { signal }).then(() => {
@@ -116,7 +116,7 @@ async function messageOf(child: ChildProcess): Promise<unknown> {
   }
 }
 
-async function take(scraper: ChildProcess): Promise<Scrapes> {
+export async function take(scraper: ChildProcess): Promise<Scrapes> {
   const taken = messageOf(scraper);
   scraper.send('take');
   return (await taken) as Scrapes;
@@ -126,7 +126,7 @@ async function untilPruning(scraper: ChildProcess): Promise<void> {
   await until('a prune', async () => ((await take(scraper)).scrapes.at(-1)?.isPruning ? true : undefined));
 }
 
-async function portOf(server: ChildProcess, log: () => string): Promise<number> {
+export async function portOf(server: ChildProcess, log: () => string): Promise<number> {
   return until('the server to listen', () => {
     if (server.exitCode !== null) throw new Error(`the server ended with ${server.exitCode}: ${log()}`);
     const listening = /"listen":"127\.0\.0\.1:(\d+)"/.exec(log());

@@ -1,6 +1,6 @@
 /**
- * A good scraper: it asks for /metrics ten times a second, by turns on a connection of its own and on one that it keeps, and
- * answers the message `take` with what it has seen since the last one.
+ * A good scraper: `http-scrape.js PORT [INTERVAL_MS]`. It asks for /metrics, ten times a second if nothing else is said, by turns on
+ * a connection of its own and on one that it keeps, and answers the message `take` with what it has seen since the last one.
  */
 
 import { Agent, get } from 'node:http';
@@ -17,7 +17,7 @@ export interface Scrapes {
   readonly sockets: number;
 }
 
-const INTERVAL_MS = 100;
+const DEFAULT_INTERVAL_MS = 100;
 const TIMEOUT_MS = 5_000;
 
 const port = Number(process.argv[2]);
@@ -32,7 +32,7 @@ process.on('message', () => {
   [scrapes, failures] = [[], []];
   process.send?.(taken);
 });
-setInterval(scrape, INTERVAL_MS);
+setInterval(scrape, Number(process.argv[3] ?? DEFAULT_INTERVAL_MS));
 
 function scrape(): void {
   turn += 1;

@@ -6,4 +6,4 @@ const BUILT = new URL('../../../../dist/index.js', import.meta.url);
 
 export type { ResumeMap } from '../../../src/index.ts';
 
-export const { openResumeMap, sessionKey } = (await import(BUILT.href)) as typeof Library;
+export const { openResumeMap, sessionKey, SqliteSessionStore } = (await import(BUILT.href)) as typeof Library;

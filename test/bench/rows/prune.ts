@@ -1,0 +1,149 @@
+/** A prune of a big tree: planned only, in earnest, and once more when there is nothing left to do. */
+
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { freshDirectory, PROGRAM } from '../../faults/harness.ts';
+import { gccMissing } from '../../faults/swapper.ts';
+import { DAY_MS } from '../../support/tree.ts';
+import { type LiveIds, nameLive } from '../live-ids.ts';
+import { type Contestant, compile, inTurn, median, timeProcess } from '../measure.ts';
+import { type BenchOptions, comparedSeconds, type Measured, type Row, type Skipped, sizesOf } from '../row.ts';
+import { type GrownSession, type GrownTree, removeTree, settle } from '../tree.ts';
+
+const OLD_FILES = ['-type', 'f', '-mtime', '+30'];
+const DRY_RUN_RATIO_MAX = 0.7;
+const PRUNE_RATIO_MAX = { find: 1, expire: 2 };
+const AGAIN_RATIO_MAX = 0.3;
+
+export const dryRun: Row = { name: 'dry-run', run: runDryRun };
+export const prune: Row = { name: 'prune', run: runPrune };
+export const again: Row = { name: 'again', run: runAgain };
+
+async function runDryRun(options: BenchOptions): Promise<readonly Measured[]> {
+  const { repeat, directory, trees, tell } = options;
+  const tree = await trees.withFiles(sizesOf(options).files);
+  const stateDir = freshDirectory(directory, 'state');
+  const times = await inTurn(
+    repeat,
+    {
+      ours: () => timeProcess(directory, process.execPath, [...pruneCommand(tree, stateDir), '--dry-run']),
+      beside: () => timeProcess(directory, 'find', [tree.path, ...OLD_FILES]),
+    },
+    tell,
+  );
+  const compared = comparedSeconds('dry-run', times, 'find', DRY_RUN_RATIO_MAX);
+  return canTmpfilesDryRun() ? [compared, await besideTmpfiles(tree, median(times.ours), options)] : [compared];
+}
+
+/** Since systemd 256. */
+function canTmpfilesDryRun(): boolean {
+  return /--dry-run/.test(spawnSync('systemd-tmpfiles', ['--help'], { encoding: 'utf8' }).stdout ?? '');
+}
+
+async function besideTmpfiles(tree: GrownTree, oursSeconds: number, options: BenchOptions): Promise<Measured> {
+  const rules = join(options.directory, 'old.conf');
+  writeFileSync(rules, `e ${tree.path} - - - 30d\n`);
+  const args = ['--dry-run', '--clean', rules];
+  const times = await inTurn(options.repeat, {
+    beside: () => timeProcess(options.directory, 'systemd-tmpfiles', args),
+  });
+  return comparedSeconds('dry-run', { ours: [oursSeconds], beside: times.beside }, 'systemd-tmpfiles');
+}
+
+async function runPrune(options: BenchOptions): Promise<readonly (Measured | Skipped)[]> {
+  const { repeat, directory, trees, tell } = options;
+  const sizes = sizesOf(options);
+  const tree = await trees.withFiles(sizes.files);
+  const live = await nameLive(tree, sizes.liveIds, options.seed, directory);
+  const expired = tree.sessions.filter(({ isExpired }) => isExpired);
+  const contestants: Record<'ours' | 'find', Contestant> = {
+    ours: () => pruneOnce(tree, live, directory),
+    find: async () => {
+      await tree.regrow();
+      const seconds = await timeProcess(directory, 'find', [tree.path, ...OLD_FILES, '-delete']);
+      expectPruned(tree, expired);
+      return seconds;
+    },
+  };
+  const missing = gccMissing();
+  if (missing !== undefined) {
+    const { ours, find } = await inTurn(repeat, contestants, tell);
+    return [besideFind(ours, find), { name: 'prune beside C', skipped: missing }];
+  }
+  const program = compile('expire', directory);
+  const expire = () => expireOnce(tree, program, directory, expired);
+  const times = await inTurn(repeat, { ...contestants, expire }, tell);
+  return [
+    besideFind(times.ours, times.find),
+    comparedSeconds(
+      'prune beside C',
+      { ours: times.ours, beside: times.expire },
+      'renames in C, one thread',
+      PRUNE_RATIO_MAX.expire,
+    ),
+  ];
+}
+
+function besideFind(ours: readonly number[], beside: readonly number[]): Measured {
+  return comparedSeconds('prune', { ours, beside }, 'find -delete', PRUNE_RATIO_MAX.find);
+}
+
+async function pruneOnce(tree: GrownTree, live: LiveIds, directory: string): Promise<number> {
+  const stateDir = live.freshState();
+  await tree.regrow();
+  const seconds = await timeProcess(directory, process.execPath, pruneCommand(tree, stateDir));
+  expectPruned(tree, live.removable);
+  return seconds;
+}
+
+/** What a row of the resume map protects it takes, too: it knows of none. */
+async function expireOnce(
+  tree: GrownTree,
+  program: string,
+  directory: string,
+  expired: readonly GrownSession[],
+): Promise<number> {
+  const trash = join(tree.path, 'session-sweeper/trash/expired');
+  await tree.regrow();
+  mkdirSync(trash, { recursive: true });
+  tree.makeMirror(trash);
+  await settle(tree.path);
+  const cutoff = Math.floor((Date.now() - 30 * DAY_MS) / 1_000);
+  const seconds = await timeProcess(directory, program, [tree.path, trash, String(cutoff)]);
+  expectPruned(tree, expired);
+  await removeTree(trash);
+  return seconds;
+}
+
+async function runAgain(options: BenchOptions): Promise<readonly Measured[]> {
+  const { repeat, directory, trees, tell } = options;
+  const sizes = sizesOf(options);
+  const tree = await trees.withFiles(sizes.files);
+  const live = await nameLive(tree, sizes.liveIds, options.seed, directory);
+  const command = pruneCommand(tree, live.freshState());
+  await timeProcess(directory, process.execPath, command);
+  await settle(tree.path);
+  const times = await inTurn(
+    repeat,
+    {
+      ours: () => timeProcess(directory, process.execPath, command),
+      // The trash is not among what it looks at.
+      beside: () => timeProcess(directory, 'find', [...tree.places, ...OLD_FILES]),
+    },
+    tell,
+  );
+  expectPruned(tree, live.removable);
+  return [comparedSeconds('again', times, 'find', AGAIN_RATIO_MAX)];
+}
+
+export function pruneCommand(tree: GrownTree, stateDir: string): string[] {
+  const place = ['--claude-dir', tree.path, '--state-dir', stateDir];
+  return [PROGRAM, '--run-now', '--job', 'prune-transcripts', ...place];
+}
+
+/** @throws where not just these have gone */
+export function expectPruned(tree: GrownTree, removed: readonly GrownSession[]): void {
+  const fault = tree.faultAfter(removed);
+  if (fault !== undefined) throw new Error(`after the prune ${fault}`);
+}
