@@ -49,7 +49,7 @@ export function keyOf(number: number): string {
 export async function nameLive(tree: GrownTree, rows: number, seed: number, directory: string): Promise<LiveIds> {
   // Not the tree's own seed, whose ids would come again.
   const random = seededRandom(seed + 1);
-  const expired = tree.sessions.filter(({ isExpired }) => isExpired);
+  const { expired } = tree;
   const named = new Set(expired.filter(() => random() < EXPIRED_NAMED_SHARE));
   const young = tree.sessions.filter(({ isExpired }) => !isExpired);
   const youngNamed = spread(young, Math.round(rows * (1 - ELSEWHERE_SHARE)) - named.size);

@@ -7,7 +7,9 @@ import type { SIZES } from './row.ts';
 /** A file has a block and an inode of its own, and every second one a directory. */
 const BYTES_A_FILE = 8_192;
 const INODES_A_FILE = 2;
-const OTHER_BYTES = 2e9;
+/** Beside the big trees there are spares, copies and smaller trees. */
+const OTHERS_FACTOR = 1.6;
+const DATABASE_BYTES = 1e9;
 const GB = 1e9;
 
 type Sizes = typeof SIZES.full;
@@ -37,8 +39,8 @@ export function spaceFault(place: string, sizes: Sizes): string | undefined {
 }
 
 function neededFor({ files, manyFiles, fewFiles }: Sizes) {
-  const all = files + manyFiles + fewFiles;
-  return { bytes: all * BYTES_A_FILE + OTHER_BYTES * (all > 1e6 ? 1 : 0.1), inodes: all * INODES_A_FILE };
+  const all = (files + manyFiles + fewFiles) * OTHERS_FACTOR;
+  return { bytes: all * BYTES_A_FILE + DATABASE_BYTES, inodes: all * INODES_A_FILE };
 }
 
 function freeIn(place: string) {

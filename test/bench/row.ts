@@ -57,7 +57,7 @@ export class Trees {
   async withFiles(files: number): Promise<GrownTree> {
     const known = this.#trees.get(files);
     if (known !== undefined) {
-      await known.regrow();
+      await known.restore();
       return known;
     }
     const startedAt = performance.now();
@@ -67,7 +67,7 @@ export class Trees {
       `${tree.files} files of ${tree.sessions.length} sessions in ${tree.projects.size} projects, in ${seconds} s`,
     );
     this.#trees.set(files, tree);
-    await tree.regrow();
+    await tree.restore();
     return tree;
   }
 }

@@ -1,6 +1,16 @@
-/** Grows Claude directories of many files, in the shape of real ones, and grows again what a prune has taken from them. */
+/** Grows Claude directories of many files, in the shape of real ones, and puts back what a prune has taken from them. */
 
-import { closeSync, existsSync, futimesSync, mkdirSync, openSync, readdirSync, utimesSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  futimesSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  utimesSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { parseSessionId, type SessionId } from '../../src/sessions/session-id.ts';
 import { run } from '../faults/harness.ts';
@@ -24,6 +34,17 @@ export interface GrownSession {
   readonly tasks: number;
 }
 
+interface GrownFile {
+  readonly path: string;
+  readonly content: string;
+}
+
+/** A file that is to take a deleted one's place. */
+interface Spare {
+  readonly from: string;
+  readonly to: string;
+}
+
 const EXPIRED_SHARE = 0.1;
 /** find's `+30` are 31 whole days. */
 const EXPIRED_DAYS = { from: 31.1, to: 90 };
@@ -41,11 +62,13 @@ export class GrownTree {
   readonly files: number;
   /** Of each project, by its name, when the newest of its sessions was used. */
   readonly projects: ReadonlyMap<string, number>;
+  readonly #spares: Spare[][] = [];
+  #asides = 0;
 
   private constructor(path: string, sessions: readonly GrownSession[]) {
     this.path = path;
     this.sessions = sessions;
-    this.files = sessions.reduce((sum, session) => sum + filesOf(session), 0);
+    this.files = sessions.reduce((sum, session) => sum + fileCount(session), 0);
     const projects = new Map<string, number>();
     for (const { project, mtimeMs } of sessions) {
       projects.set(project, Math.max(mtimeMs, projects.get(project) ?? 0));
@@ -68,10 +91,35 @@ export class GrownTree {
     return TOP_DIRECTORIES.map((name) => join(this.path, name));
   }
 
-  /** Makes it what it was before anything was pruned; a trash in it is gone. */
-  async regrow(): Promise<void> {
-    await removeTree(join(this.path, 'session-sweeper'));
-    for (const session of this.sessions) if (session.isExpired) this.#write(session);
+  get expired(): readonly GrownSession[] {
+    return this.sessions.filter(({ isExpired }) => isExpired);
+  }
+
+  /**
+   * Makes files ready that take the place of deleted ones: ext4 is slow to make new ones for minutes after many were deleted.
+   * @param times how often all that is expired will be deleted
+   */
+  growSpares(times: number): void {
+    for (let made = 0; made < times; made += 1) {
+      const directory = `${this.path}-spares-${this.#spares.length}-${made}`;
+      mkdirSync(directory);
+      const files = this.expired.flatMap((session) => this.#filesOf(session).map((file) => ({ session, file })));
+      this.#spares.push(
+        files.map(({ session, file }, number) => {
+          writeFile(`${directory}/${number}`, file.content, session.mtimeMs / 1_000);
+          return { from: `${directory}/${number}`, to: file.path };
+        }),
+      );
+    }
+  }
+
+  /** Makes it what it was before anything was pruned; nothing is deleted for it, for the same reason. */
+  async restore(): Promise<void> {
+    this.#putBack();
+    const spares = this.#isDeleted() ? this.#spares.pop() : [];
+    if (spares === undefined) throw new Error('no spares are left');
+    for (const { from, to } of spares) renameSync(from, to);
+    for (const session of this.expired) this.#setTimes(session);
     this.#setProjectTimes();
     await settle(this.path);
   }
@@ -91,7 +139,7 @@ export class GrownTree {
       }
     }
     const left = this.places.reduce((sum, place) => sum + countFiles(place), 0);
-    const expected = this.files - removed.reduce((sum, session) => sum + filesOf(session), 0);
+    const expected = this.files - removed.reduce((sum, session) => sum + fileCount(session), 0);
     return left === expected ? undefined : `${left} files are left, not ${expected}`;
   }
 
@@ -99,36 +147,89 @@ export class GrownTree {
     return `${this.path}/projects/${project}/${id}.jsonl`;
   }
 
-  #write(session: GrownSession): void {
+  #filesOf(session: GrownSession): GrownFile[] {
     const { id, project, mtimeMs, agents, checkpoints, tasks } = session;
-    const seconds = mtimeMs / 1_000;
-    writeFile(this.#transcript(session), transcriptText(id, mtimeMs), seconds);
-    if (agents > 0) {
-      const directory = `${this.path}/projects/${project}/${id}`;
-      const files = Array.from({ length: agents }, (_, number) => `agent-a${id.slice(24)}${number}.jsonl`);
-      writeDirectory(`${directory}/subagents`, files, transcriptText(id, mtimeMs), seconds);
-      utimesSync(directory, seconds, seconds);
-    }
-    if (checkpoints > 0) {
-      const files = Array.from({ length: checkpoints }, (_, number) => `${id.slice(0, 8)}${number}@v1`);
-      writeDirectory(`${this.path}/file-history/${id}`, files, `export const before = '${id}';\n`, seconds);
-    }
-    if (tasks > 0) {
-      const files = Array.from({ length: tasks }, (_, number) => `${number + 1}.json`);
-      writeDirectory(`${this.path}/tasks/${id}`, files, '{"id":"1","subject":"Read","status":"pending"}\n', seconds);
-    }
+    const transcript = transcriptText(id, mtimeMs);
+    return [
+      { path: this.#transcript(session), content: transcript },
+      ...numbered(agents, (number) => ({
+        path: `${this.path}/projects/${project}/${id}/subagents/agent-a${id.slice(24)}${number}.jsonl`,
+        content: transcript,
+      })),
+      ...numbered(checkpoints, (number) => ({
+        path: `${this.path}/file-history/${id}/${id.slice(0, 8)}${number}@v1`,
+        content: `export const before = '${id}';\n`,
+      })),
+      ...numbered(tasks, (number) => ({
+        path: `${this.path}/tasks/${id}/${number}.json`,
+        content: `{"id":"${number}","subject":"Read","status":"pending"}\n`,
+      })),
+    ];
+  }
+
+  /** Each after the one that it lies in. */
+  #directoriesOf({ id, project, agents, checkpoints, tasks }: GrownSession): string[] {
+    const home = `${this.path}/projects/${project}/${id}`;
+    return [
+      ...(agents > 0 ? [home, `${home}/subagents`] : []),
+      ...(checkpoints > 0 ? [`${this.path}/file-history/${id}`] : []),
+      ...(tasks > 0 ? [`${this.path}/tasks/${id}`] : []),
+    ];
+  }
+
+  #write(session: GrownSession): void {
+    for (const directory of this.#directoriesOf(session)) mkdirSync(directory);
+    for (const { path, content } of this.#filesOf(session)) writeFile(path, content, session.mtimeMs / 1_000);
+    this.#setTimes(session);
+  }
+
+  #setTimes(session: GrownSession): void {
+    const seconds = session.mtimeMs / 1_000;
+    for (const directory of this.#directoriesOf(session)) utimesSync(directory, seconds, seconds);
   }
 
   #setProjectTimes(): void {
+    let newest = 0;
     for (const [project, mtimeMs] of this.projects) {
       utimesSync(`${this.path}/projects/${project}`, mtimeMs / 1_000, mtimeMs / 1_000);
+      newest = Math.max(newest, mtimeMs);
     }
-    const newest = [...this.projects.values()].reduce((latest, time) => Math.max(latest, time), 0) / 1_000;
-    for (const place of this.places) utimesSync(place, newest, newest);
+    for (const place of this.places) utimesSync(place, newest / 1_000, newest / 1_000);
+  }
+
+  #isDeleted(): boolean {
+    return this.expired.some((session) => !existsSync(this.#transcript(session)));
+  }
+
+  /** Out of every trash run, each of which is a mirror of the tree; then the trash goes out of the way. */
+  #putBack(): void {
+    const sweeper = `${this.path}/session-sweeper`;
+    const trash = `${sweeper}/trash`;
+    if (!existsSync(sweeper)) return;
+    for (const run of existsSync(trash) ? readdirSync(trash) : []) {
+      for (const project of namesIn(`${trash}/${run}/projects`)) {
+        moveAll(`${trash}/${run}/projects/${project}`, `${this.path}/projects/${project}`);
+      }
+      for (const name of ['file-history', 'tasks']) moveAll(`${trash}/${run}/${name}`, `${this.path}/${name}`);
+    }
+    renameSync(sweeper, `${this.path}-aside-${this.#asides}`);
+    this.#asides += 1;
   }
 }
 
-export function filesOf({ agents, checkpoints, tasks }: GrownSession): number {
+function namesIn(directory: string): string[] {
+  return existsSync(directory) ? readdirSync(directory) : [];
+}
+
+function moveAll(from: string, to: string): void {
+  for (const name of namesIn(from)) renameSync(`${from}/${name}`, `${to}/${name}`);
+}
+
+function numbered<T>(count: number, make: (number: number) => T): T[] {
+  return Array.from({ length: count }, (_, index) => make(index + 1));
+}
+
+function fileCount({ agents, checkpoints, tasks }: GrownSession): number {
   return 1 + agents + checkpoints + tasks;
 }
 
@@ -154,7 +255,7 @@ function sessionsOf({ files, seed, expiredShare = EXPIRED_SHARE }: TreeShape): G
         tasks: random() < COMPANION_SHARE ? 1 : 0,
       };
       sessions.push(session);
-      grown += filesOf(session);
+      grown += fileCount(session);
     }
   }
   return sessions;
@@ -187,12 +288,6 @@ function transcriptText(id: string, mtimeMs: number): string {
   const question = `{"type":"user","uuid":"${id}",${common},"message":{"role":"user","content":"Why does this test fail?"}}`;
   const answer = `{"type":"assistant",${common},"message":{"role":"assistant","content":[{"type":"text","text":"It reads the clock."}]}}`;
   return `${question}\n${answer}\n`;
-}
-
-function writeDirectory(path: string, files: readonly string[], content: string, seconds: number): void {
-  mkdirSync(path, { recursive: true });
-  for (const file of files) writeFile(`${path}/${file}`, content, seconds);
-  utimesSync(path, seconds, seconds);
 }
 
 /** With as few calls as can be: there are a million of them. */

@@ -37,7 +37,7 @@ async function peakOf(files: number, name: string, options: BenchOptions): Promi
   const live = await nameLive(tree, sizesOf(options).liveIds, options.seed, directory);
   return async () => {
     const stateDir = live.freshState();
-    await tree.regrow();
+    await tree.restore();
     const [script = '', ...args] = pruneCommand(tree, stateDir);
     const { peakBytes } = await watchScript(directory, script, args);
     expectPruned(tree, live.removable);

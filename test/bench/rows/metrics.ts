@@ -56,7 +56,7 @@ async function runMetrics(options: BenchOptions): Promise<readonly Measured[]> {
 /** First it is idle, then comes the time of its prune. */
 async function scrapeOneDaemon(tree: GrownTree, live: LiveIds, options: BenchOptions): Promise<Scraped> {
   const stateDir = live.freshState();
-  await tree.regrow();
+  await tree.restore();
   const due = new Date(Date.now() + UNTIL_PRUNE_MS[options.isShort ? 'short' : 'full']);
   const daemon = startDaemon(tree, stateDir, due);
   const children = [daemon];

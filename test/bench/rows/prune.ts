@@ -9,7 +9,7 @@ import { DAY_MS } from '../../support/tree.ts';
 import { type LiveIds, nameLive } from '../live-ids.ts';
 import { type Contestant, compile, inTurn, median, timeProcess } from '../measure.ts';
 import { type BenchOptions, comparedSeconds, type Measured, type Row, type Skipped, sizesOf } from '../row.ts';
-import { type GrownSession, type GrownTree, removeTree, settle } from '../tree.ts';
+import { type GrownSession, type GrownTree, settle } from '../tree.ts';
 
 const OLD_FILES = ['-type', 'f', '-mtime', '+30'];
 const DRY_RUN_RATIO_MAX = 0.7;
@@ -56,11 +56,12 @@ async function runPrune(options: BenchOptions): Promise<readonly (Measured | Ski
   const sizes = sizesOf(options);
   const tree = await trees.withFiles(sizes.files);
   const live = await nameLive(tree, sizes.liveIds, options.seed, directory);
-  const expired = tree.sessions.filter(({ isExpired }) => isExpired);
+  const { expired } = tree;
+  tree.growSpares(repeat);
   const contestants: Record<'ours' | 'find', Contestant> = {
     ours: () => pruneOnce(tree, live, directory),
     find: async () => {
-      await tree.regrow();
+      await tree.restore();
       const seconds = await timeProcess(directory, 'find', [tree.path, ...OLD_FILES, '-delete']);
       expectPruned(tree, expired);
       return seconds;
@@ -91,7 +92,7 @@ function besideFind(ours: readonly number[], beside: readonly number[]): Measure
 
 async function pruneOnce(tree: GrownTree, live: LiveIds, directory: string): Promise<number> {
   const stateDir = live.freshState();
-  await tree.regrow();
+  await tree.restore();
   const seconds = await timeProcess(directory, process.execPath, pruneCommand(tree, stateDir));
   expectPruned(tree, live.removable);
   return seconds;
@@ -105,14 +106,13 @@ async function expireOnce(
   expired: readonly GrownSession[],
 ): Promise<number> {
   const trash = join(tree.path, 'session-sweeper/trash/expired');
-  await tree.regrow();
+  await tree.restore();
   mkdirSync(trash, { recursive: true });
   tree.makeMirror(trash);
   await settle(tree.path);
   const cutoff = Math.floor((Date.now() - 30 * DAY_MS) / 1_000);
   const seconds = await timeProcess(directory, program, [tree.path, trash, String(cutoff)]);
   expectPruned(tree, expired);
-  await removeTree(trash);
   return seconds;
 }
 

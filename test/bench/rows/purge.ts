@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { freshDirectory, PROGRAM, run } from '../../faults/harness.ts';
 import { inTurn, timeProcess } from '../measure.ts';
 import { type BenchOptions, comparedSeconds, type Measured, type Row } from '../row.ts';
-import { GrownTree, removeTree, settle } from '../tree.ts';
+import { GrownTree, settle } from '../tree.ts';
 import { expectPruned, pruneCommand } from './prune.ts';
 
 /** Some 22,000 sessions. */
@@ -22,32 +22,43 @@ async function runPurge({ isShort, seed, repeat, directory, tell }: BenchOptions
   expectPruned(tree, tree.sessions);
   tell(`${tree.sessions.length} sessions in the trash`);
 
-  const claudeDir = join(directory, 'claude');
-  const trash = join(claudeDir, 'session-sweeper/trash');
-  const copyTemplate = async () => {
-    await removeTree(claudeDir);
-    const { code, stderr } = await run('cp', ['-a', template, claudeDir]);
-    if (code !== 0) throw new Error(`cp: ${stderr}`);
-    await settle(directory);
-  };
-  const place = ['--claude-dir', claudeDir, '--state-dir', stateDir];
-  const command = [PROGRAM, '--run-now', '--job', 'purge-trash', '--trash-keep', '1ms', ...place];
+  // All of them beforehand: ext4 is slow to make files for minutes after many were deleted.
+  const copies = { ours: await copy(template, 'ours', repeat), beside: await copy(template, 'beside', repeat) };
+  await settle(directory);
   const times = await inTurn(
     repeat,
     {
       ours: async () => {
-        await copyTemplate();
+        const claudeDir = copies.ours.pop() ?? '';
+        const place = ['--claude-dir', claudeDir, '--state-dir', stateDir];
+        const command = [PROGRAM, '--run-now', '--job', 'purge-trash', '--trash-keep', '1ms', ...place];
         const seconds = await timeProcess(directory, process.execPath, command);
-        const left = readdirSync(trash);
+        const left = readdirSync(trashOf(claudeDir));
         if (left.length > 0) throw new Error(`after the purge ${left.length} runs are left in the trash`);
+        await settle(directory);
         return seconds;
       },
       beside: async () => {
-        await copyTemplate();
-        return timeProcess(directory, 'rm', ['-rf', trash]);
+        const seconds = await timeProcess(directory, 'rm', ['-rf', trashOf(copies.beside.pop() ?? '')]);
+        await settle(directory);
+        return seconds;
       },
     },
     tell,
   );
   return [comparedSeconds('purge', times, 'rm -rf', RATIO_MAX)];
+}
+
+const trashOf = (claudeDir: string) => join(claudeDir, 'session-sweeper/trash');
+
+/** @returns where the copies are */
+async function copy(template: string, name: string, times: number): Promise<string[]> {
+  const paths: string[] = [];
+  for (let made = 0; made < times; made += 1) {
+    const path = `${template}-${name}-${made}`;
+    const { code, stderr } = await run('cp', ['-a', template, path]);
+    if (code !== 0) throw new Error(`cp: ${stderr}`);
+    paths.push(path);
+  }
+  return paths;
 }

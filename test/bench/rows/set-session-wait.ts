@@ -35,7 +35,7 @@ async function besidePrune(options: BenchOptions): Promise<Measured> {
   const live = await nameLive(tree, liveIds, options.seed, directory);
   return measure('set-session-wait, prune', options, async () => {
     const stateDir = live.freshState();
-    await tree.regrow();
+    await tree.restore();
     return {
       stateDir,
       work: async () => {
