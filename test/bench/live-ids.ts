@@ -6,7 +6,8 @@ import Database from 'better-sqlite3';
 import { freshDirectory, spread } from '../faults/harness.ts';
 import { openResumeMap, sessionKey } from '../faults/programs/library.ts';
 import { seededRandom } from '../support/tree.ts';
-import { type GrownSession, type GrownTree, randomId } from './tree.ts';
+import { type GrownSession, randomId } from './grown-session.ts';
+import type { GrownTree } from './tree.ts';
 
 /** Of the rows, so many name sessions of other hosts; of the expired sessions, so many are named. */
 const ELSEWHERE_SHARE = 0.1;

@@ -2,7 +2,6 @@
 
 import { readFileSync, statfsSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem } from 'node:os';
-import type { SIZES } from './row.ts';
 
 /** A file has a block and an inode of its own, and every second one a directory. */
 const BYTES_A_FILE = 8_192;
@@ -11,8 +10,6 @@ const INODES_A_FILE = 2;
 const OTHERS_FACTOR = 1.6;
 const DATABASE_BYTES = 1e9;
 const GB = 1e9;
-
-type Sizes = typeof SIZES.full;
 
 export function describeMachine(place: string): string {
   const processors = cpus();
@@ -25,22 +22,20 @@ export function describeMachine(place: string): string {
   return `${model}, ${processors.length} cores, ${memory}, ${kernel}, ${fileSystemOf(place)}, Node ${process.version}, ${load}`;
 }
 
-export function describeSpace(place: string, sizes: Sizes): string {
-  const { freeBytes, freeInodes } = freeIn(place);
-  const { bytes } = neededFor(sizes);
-  return `${(freeBytes / GB).toFixed(1)} GB and ${freeInodes.toLocaleString('en')} inodes are free in ${place}; up to ${(bytes / GB).toFixed(1)} GB are needed`;
+export interface Space {
+  readonly text: string;
+  readonly isEnough: boolean;
 }
 
-export function spaceFault(place: string, sizes: Sizes): string | undefined {
+/** Whether there is room for trees with so many files in all. */
+export function spaceFor(treeFiles: number, place: string): Space {
   const { freeBytes, freeInodes } = freeIn(place);
-  const { bytes, inodes } = neededFor(sizes);
-  if (freeBytes >= bytes && freeInodes >= inodes) return undefined;
-  return `there is too little room in ${place}: set BENCH_DIR to where there is more, or run it with --short`;
-}
-
-function neededFor({ files, manyFiles, fewFiles }: Sizes) {
-  const all = (files + manyFiles + fewFiles) * OTHERS_FACTOR;
-  return { bytes: all * BYTES_A_FILE + DATABASE_BYTES, inodes: all * INODES_A_FILE };
+  const files = treeFiles * OTHERS_FACTOR;
+  const neededBytes = files * BYTES_A_FILE + DATABASE_BYTES;
+  return {
+    text: `${(freeBytes / GB).toFixed(1)} GB and ${freeInodes.toLocaleString('en')} inodes are free in ${place}; up to ${(neededBytes / GB).toFixed(1)} GB are needed`,
+    isEnough: freeBytes >= neededBytes && freeInodes >= files * INODES_A_FILE,
+  };
 }
 
 function freeIn(place: string) {

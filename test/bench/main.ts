@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { errorMessage } from '../../src/errors.ts';
 import { freshDirectory } from '../faults/harness.ts';
-import { describeMachine, describeSpace, spaceFault } from './machine.ts';
+import { describeMachine, spaceFor } from './machine.ts';
 import { type Measured, type Row, type Skipped, sizesOf, Trees } from './row.ts';
 import { map } from './rows/map.ts';
 import { memory } from './rows/memory.ts';
@@ -47,11 +47,14 @@ interface Line {
 const { rows: chosen, isShort, seed, repeat } = parseCommandLine();
 const base = process.env.BENCH_DIR ?? tmpdir();
 const tell = (line: string) => console.error(line);
-const space = describeSpace(base, sizesOf({ isShort }));
-tell(space);
-const tooLittle = spaceFault(base, sizesOf({ isShort }));
-if (tooLittle !== undefined) {
-  console.error(tooLittle);
+const treeSizes = new Set(chosen.flatMap((row) => row.trees ?? []));
+const space = spaceFor(
+  [...treeSizes].reduce((sum, size) => sum + sizesOf({ isShort })[size], 0),
+  base,
+);
+tell(space.text);
+if (!space.isEnough) {
+  console.error(`that is too little: set BENCH_DIR to where there is more, run fewer rows, or --short`);
   process.exit(1);
 }
 const workDirectory = mkdtempSync(join(base, 'sweeper-bench-'));

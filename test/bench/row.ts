@@ -37,6 +37,8 @@ export interface Skipped {
 
 export interface Row {
   readonly name: string;
+  /** The trees that it grows, or that take as much room as what it makes: there must be room for them. */
+  readonly trees?: readonly TreeSize[];
   run(options: BenchOptions): Promise<readonly (Measured | Skipped)[]>;
 }
 
@@ -77,6 +79,8 @@ export const SIZES = {
   full: { files: 220_000, manyFiles: 1_000_000, fewFiles: 100_000, liveIds: 50_000 },
   short: { files: 3_000, manyFiles: 6_000, fewFiles: 1_000, liveIds: 500 },
 };
+
+export type TreeSize = 'files' | 'manyFiles' | 'fewFiles';
 
 export function sizesOf({ isShort }: Pick<BenchOptions, 'isShort'>): typeof SIZES.full {
   return isShort ? SIZES.short : SIZES.full;

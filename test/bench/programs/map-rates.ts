@@ -6,9 +6,9 @@
 import Database from 'better-sqlite3';
 import { openResumeMap } from '../../faults/programs/library.ts';
 import { seededRandom } from '../../support/tree.ts';
+import { randomId } from '../grown-session.ts';
 import { keyOf } from '../live-ids.ts';
 import { inTurn } from '../measure.ts';
-import { randomId } from '../tree.ts';
 
 export interface Rates {
   readonly ours: readonly number[];

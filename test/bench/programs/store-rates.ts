@@ -10,8 +10,9 @@ import type { FoldSummary, SessionStoreEntry } from '../../../src/index.ts';
 import { ENTRIES_TABLE, STORE_MIGRATIONS } from '../../../src/transcripts/entry-store/schema.ts';
 import { SqliteSessionStore } from '../../faults/programs/library.ts';
 import { seededRandom } from '../../support/tree.ts';
+import { randomId } from '../grown-session.ts';
 import { inTurn } from '../measure.ts';
-import { randomId, settle } from '../tree.ts';
+import { settle } from '../tree.ts';
 import type { Rates } from './map-rates.ts';
 
 export interface StoreRates {

@@ -4,11 +4,12 @@ import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freshDirectory, run } from '../../faults/harness.ts';
 import { seededRandom } from '../../support/tree.ts';
+import { randomId } from '../grown-session.ts';
 import { makeMap } from '../live-ids.ts';
 import { programOf } from '../measure.ts';
 import type { MapRates } from '../programs/map-rates.ts';
 import { type BenchOptions, comparedRates, type Measured, type Row } from '../row.ts';
-import { randomId, settle } from '../tree.ts';
+import { settle } from '../tree.ts';
 
 const ROWS = { full: 10_000, short: 1_000 };
 /** Operations of one contestant at a time. */

@@ -9,7 +9,7 @@ import { expectPruned, pruneCommand } from './prune.ts';
 const PEAK_MAX_MB = 150;
 const RATIO_MAX = 1.3;
 
-export const memory: Row = { name: 'memory', run: runMemory };
+export const memory: Row = { name: 'memory', trees: ['manyFiles', 'fewFiles'], run: runMemory };
 
 async function runMemory(options: BenchOptions): Promise<readonly Measured[]> {
   const { manyFiles, fewFiles } = sizesOf(options);

@@ -27,7 +27,7 @@ interface Scraped {
   readonly pruning: readonly number[];
 }
 
-export const metrics: Row = { name: 'metrics', run: runMetrics };
+export const metrics: Row = { name: 'metrics', trees: ['manyFiles'], run: runMetrics };
 
 async function runMetrics(options: BenchOptions): Promise<readonly Measured[]> {
   const sizes = sizesOf(options);

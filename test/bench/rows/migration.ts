@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { freshDirectory } from '../../faults/harness.ts';
 import { DAY_MS, seededRandom } from '../../support/tree.ts';
+import { randomId } from '../grown-session.ts';
 import { keyOf } from '../live-ids.ts';
 import { inTurn, MB, median, programOf, watchScript } from '../measure.ts';
 import { type BenchOptions, comparedSeconds, type Measured, type Row } from '../row.ts';
-import { randomId, settle } from '../tree.ts';
+import { settle } from '../tree.ts';
 
 const ENTRIES = { full: 1_000_000, short: 20_000 };
 const RATIO_MAX = 1.5;

@@ -6,19 +6,20 @@ import { join } from 'node:path';
 import { freshDirectory, PROGRAM } from '../../faults/harness.ts';
 import { gccMissing } from '../../faults/swapper.ts';
 import { DAY_MS } from '../../support/tree.ts';
+import type { GrownSession } from '../grown-session.ts';
 import { type LiveIds, nameLive } from '../live-ids.ts';
 import { type Contestant, compile, inTurn, median, timeProcess } from '../measure.ts';
 import { type BenchOptions, comparedSeconds, type Measured, type Row, type Skipped, sizesOf } from '../row.ts';
-import { type GrownSession, type GrownTree, settle } from '../tree.ts';
+import { type GrownTree, settle } from '../tree.ts';
 
 const OLD_FILES = ['-type', 'f', '-mtime', '+30'];
 const DRY_RUN_RATIO_MAX = 0.7;
 const PRUNE_RATIO_MAX = { find: 1, expire: 2 };
 const AGAIN_RATIO_MAX = 0.3;
 
-export const dryRun: Row = { name: 'dry-run', run: runDryRun };
-export const prune: Row = { name: 'prune', run: runPrune };
-export const again: Row = { name: 'again', run: runAgain };
+export const dryRun: Row = { name: 'dry-run', trees: ['files'], run: runDryRun };
+export const prune: Row = { name: 'prune', trees: ['files'], run: runPrune };
+export const again: Row = { name: 'again', trees: ['files'], run: runAgain };
 
 async function runDryRun(options: BenchOptions): Promise<readonly Measured[]> {
   const { repeat, directory, trees, tell } = options;
@@ -32,6 +33,7 @@ async function runDryRun(options: BenchOptions): Promise<readonly Measured[]> {
     },
     tell,
   );
+  expectPruned(tree, []);
   const compared = comparedSeconds('dry-run', times, 'find', DRY_RUN_RATIO_MAX);
   return canTmpfilesDryRun() ? [compared, await besideTmpfiles(tree, median(times.ours), options)] : [compared];
 }

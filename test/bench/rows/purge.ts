@@ -12,7 +12,7 @@ import { expectPruned, pruneCommand } from './prune.ts';
 const FILES = { full: 38_000, short: 800 };
 const RATIO_MAX = 1.3;
 
-export const purge: Row = { name: 'purge', run: runPurge };
+export const purge: Row = { name: 'purge', trees: ['files'], run: runPurge };
 
 async function runPurge({ isShort, seed, repeat, directory, tell }: BenchOptions): Promise<readonly Measured[]> {
   const template = join(directory, 'template');

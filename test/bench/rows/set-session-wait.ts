@@ -8,10 +8,11 @@ import Database from 'better-sqlite3';
 import { CLEAN_ENVIRONMENT, freshDirectory, PROGRAM } from '../../faults/harness.ts';
 import { killed, messageOf } from '../../faults/http-siege.ts';
 import { DAY_MS, makeClaudeDir, seededRandom } from '../../support/tree.ts';
+import { randomId } from '../grown-session.ts';
 import { makeMap, nameLive } from '../live-ids.ts';
 import { programOf, spreadOf, timeProcess } from '../measure.ts';
 import { type BenchOptions, type Measured, type Row, showSpread } from '../row.ts';
-import { randomId, settle } from '../tree.ts';
+import { settle } from '../tree.ts';
 import { expectPruned, pruneCommand } from './prune.ts';
 
 /** The tree has a few thousand expired sessions. */
@@ -22,7 +23,7 @@ const SIZES = {
 const INTERVAL_MS = 3;
 const LONGEST_MAX_MS = 50;
 
-export const setSessionWait: Row = { name: 'set-session-wait', run: runWaits };
+export const setSessionWait: Row = { name: 'set-session-wait', trees: ['fewFiles'], run: runWaits };
 
 async function runWaits(options: BenchOptions): Promise<readonly Measured[]> {
   return [await besidePrune(options), await besideSweep(options)];
