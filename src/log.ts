@@ -1,6 +1,6 @@
 /** One JSON line an event, on stderr: stdout belongs to results. */
 
-import { pino } from 'pino';
+import { createRequire } from 'node:module';
 import { redacted } from './shown-text.ts';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -18,6 +18,8 @@ const STDERR_FD = 2;
 
 /** Synchronous, so that the last line before an exit is never lost. */
 export function createLogger(level: LogLevel): Logger {
+  if (level === 'silent') return silentLogger;
+  const { pino } = createRequire(import.meta.url)('pino') as typeof import('pino');
   const destination = pino.destination({ fd: STDERR_FD, sync: true });
   // A log that cannot be written, on a full disk for one, must not end the work: the ledger and the exit code tell as well.
   destination.on('error', () => undefined);

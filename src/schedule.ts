@@ -3,6 +3,7 @@
 import { Cron } from 'croner';
 import type { Clock } from './clock.ts';
 import type { Settings } from './config/settings.ts';
+import { timeZoneName } from './config/values.ts';
 import { JOB_NAMES, type JobName } from './jobs/job.ts';
 
 export interface ScheduleOptions {
@@ -117,7 +118,7 @@ export function scheduleSettings(
       'prune-transcripts': config['schedule.prune'],
       'purge-trash': config['schedule.purge'],
     },
-    timeZone: config['schedule.timeZone'],
+    timeZone: timeZoneName(config['schedule.timeZone']),
     jitterMs: config['schedule.jitter'],
   };
 }
@@ -125,7 +126,7 @@ export function scheduleSettings(
 /** Why a pattern is none; undefined where it is one. */
 export function cronFault(pattern: string, timeZone: string): string | undefined {
   try {
-    const cron = new Cron(pattern, { timezone: timeZone, paused: true });
+    const cron = new Cron(pattern, { timezone: timeZoneName(timeZone), paused: true });
     return cron.nextRun() === null ? 'the pattern never comes' : undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

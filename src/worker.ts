@@ -8,7 +8,6 @@ import type { Config } from './config/config.ts';
 import { errorMessage } from './errors.ts';
 import { type HttpServer, type ReadinessCheck, startHttpServer } from './http.ts';
 import { JobQueue } from './job-queue.ts';
-import { lockClaudeDirs, openClaudeDirs } from './job-thread/compose-job.ts';
 import { threadJob } from './job-thread/run-in-thread.ts';
 import { JOB_NAMES, type JobName, type Outcome } from './jobs/job.ts';
 import type { Ledger, RunRecord } from './ledger/ledger.ts';
@@ -21,6 +20,7 @@ import { liveSources, openResumeMap } from './sessions/open-sources.ts';
 import type { SqliteResumeMap } from './sessions/resume-map/sqlite.ts';
 import { Reopened } from './sqlite/reopened.ts';
 import type { ClaudeDir } from './transcripts/claude-dir.ts';
+import { lockClaudeDirs, openClaudeDirs } from './transcripts/claude-dirs.ts';
 import { acquireDirLocks } from './transcripts/dir-lock.ts';
 
 export interface WorkerOptions {

@@ -4,11 +4,11 @@ import { formatBytes } from '../byte-size.ts';
 import { systemClock } from '../clock.ts';
 import { ClockGuard } from '../clock-guard.ts';
 import { EXIT_CODES } from '../errors.ts';
-import { lockClaudeDirs } from '../job-thread/compose-job.ts';
 import { threadJob } from '../job-thread/run-in-thread.ts';
 import { JOB_NAMES, type JobName, type RemovedSession } from '../jobs/job.ts';
 import { openLedger } from '../open-ledger.ts';
 import { type RunResult, runJob, shownFaults } from '../run-job.ts';
+import { lockClaudeDirs } from '../transcripts/claude-dirs.ts';
 import type { CommandContext } from './program.ts';
 import { formatAge, formatAmount, formatCount, formatReasons, progressOn, renderTable } from './terminal.ts';
 

@@ -1,12 +1,15 @@
 /** Tables, colours and a progress bar where a person looks on; plain text where a program does. */
 
-import { Presets, SingleBar } from 'cli-progress';
-import Table from 'cli-table3';
+import { createRequire } from 'node:module';
+import type { SingleBar } from 'cli-progress';
 import pc from 'picocolors';
 import { formatBytes } from '../byte-size.ts';
 import { formatDurationRounded } from '../duration.ts';
 import type { JobProgress } from '../jobs/job.ts';
 import { escapeControls } from '../shown-text.ts';
+
+/** Of what only some output needs. */
+const load = createRequire(import.meta.url);
 
 /** The part of a stream that output needs; `process.stdout` has this shape. */
 export interface OutputStream {
@@ -30,6 +33,7 @@ export function renderTable(
   colors: Colors,
   rightAligned: readonly number[] = [],
 ): string {
+  const Table = load('cli-table3') as typeof import('cli-table3');
   const table = new Table({
     head: heading.map((title) => colors.bold(title)),
     colAligns: heading.map((_, column) => (rightAligned.includes(column) ? 'right' : 'left')),
@@ -116,6 +120,7 @@ export function progressOn(stream: NodeJS.WriteStream): ProgressDisplay {
     clear,
     show: ({ phase, done, total }) => {
       if (bar === undefined) {
+        const { Presets, SingleBar } = load('cli-progress') as typeof import('cli-progress');
         bar = new SingleBar(
           { stream, clearOnComplete: true, hideCursor: true, format: '{phase} {bar} {value}{of}' },
           Presets.shades_classic,

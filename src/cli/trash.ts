@@ -3,13 +3,13 @@
 import { formatBytes } from '../byte-size.ts';
 import { systemClock } from '../clock.ts';
 import { type ErrorKind, EXIT_CODES, errorMessage, OperatingError, systemError } from '../errors.ts';
-import { lockClaudeDirs, openClaudeDirs } from '../job-thread/compose-job.ts';
 import { KeepList } from '../sessions/live-sources/keep-list.ts';
 import { readRunning } from '../sessions/live-sources/running-processes.ts';
 import type { SessionId } from '../sessions/session-id.ts';
 import { shownText } from '../shown-text.ts';
 import { displayName } from '../transcripts/byte-name.ts';
 import type { ClaudeDir } from '../transcripts/claude-dir.ts';
+import { lockClaudeDirs, openClaudeDirs } from '../transcripts/claude-dirs.ts';
 import type { DirLock } from '../transcripts/dir-lock.ts';
 import { StoredSessions } from '../transcripts/entry-store/stored-sessions.ts';
 import { notInTrash, Trash, type TrashedSession } from '../transcripts/trash/trash.ts';

@@ -1,9 +1,8 @@
 /** Raw values from flags, environment, file and defaults to one frozen Config, or a ConfigError that lists every fault. */
 
 import { realpathSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { basename, dirname, isAbsolute, join } from 'node:path';
-import { distance } from 'fastest-levenshtein';
-import { parseDocument } from 'yaml';
 import { ConfigError, errorMessage } from '../errors.ts';
 import { shownValue } from '../shown-text.ts';
 import {
@@ -19,6 +18,9 @@ import {
   variableOf,
 } from './settings.ts';
 import { showAge } from './values.ts';
+
+/** Of what only some configurations need; loading takes most of the time of a start. */
+const load = createRequire(import.meta.url);
 
 /** Plain data, so that it can be handed to a thread. */
 export type Config = Readonly<Settings> & {
@@ -97,11 +99,10 @@ function frozen<T>(value: T): T {
 }
 
 function parse(setting: Setting<unknown>, value: unknown, name: string, faults: string[]): unknown {
-  const result = setting.schema.safeParse(value);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  const where = issue?.path.length ? ` at ${issue.path.join('.')}` : '';
-  faults.push(`${name}: ${shownValue(value)}${where}: ${issue?.message ?? 'not understood'}`);
+  const parsed = setting.parse(value);
+  if ('value' in parsed) return parsed.value;
+  const where = parsed.at === undefined ? '' : ` at ${parsed.at}`;
+  faults.push(`${name}: ${shownValue(value)}${where}: ${parsed.fault}`);
   return undefined;
 }
 
@@ -120,6 +121,7 @@ function environmentLayer(environment: Surroundings['environment'], faults: stri
 function fileLayer(file: ConfigSources['file'], faults: string[]): Map<string, unknown> {
   const layer = new Map<string, unknown>();
   if (file === undefined) return layer;
+  const { parseDocument } = load('yaml') as typeof import('yaml');
   // Every scalar stays the text that it is: what 0x10 or 1e3 mean is not for YAML to say.
   const document = parseDocument(file.text, { uniqueKeys: true, schema: 'failsafe', logLevel: 'error' });
   const [error] = document.errors;
@@ -166,6 +168,7 @@ function unknownKey(key: string, known: readonly string[]): string {
 }
 
 export function nearest(word: string, known: readonly string[]): string {
+  const { distance } = load('fastest-levenshtein') as typeof import('fastest-levenshtein');
   return known.reduce((best, candidate) => (distance(word, candidate) < distance(word, best) ? candidate : best));
 }
 

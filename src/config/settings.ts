@@ -3,10 +3,10 @@
  * its default. Help, `check-config` and the README's table come from here.
  */
 
-import type { z } from 'zod';
 import type { LogLevel } from '../log.ts';
 import { DEFAULT_SESSION_MAX_AGE_MS } from '../sessions/resume-map/row-age.ts';
 import { defaultStateDir } from '../state-dir.ts';
+import { type ProjectOverride, projectOverrides } from './project-overrides.ts';
 import * as values from './values.ts';
 
 const HOUR_MS = 3_600_000;
@@ -29,12 +29,13 @@ export interface Settings {
   keepLast: number;
   keepNamed: boolean;
   shield: boolean;
-  projects: readonly values.ProjectOverride[];
+  projects: readonly ProjectOverride[];
   'trash.keep': number;
   'sweep.dangling': boolean;
   'schedule.prune': string;
   'schedule.sweep': string;
   'schedule.purge': string;
+  /** An IANA name, or `SYSTEM_TIME_ZONE`. */
   'schedule.timeZone': string;
   'schedule.jitter': number;
   runDeadline: number;
@@ -49,7 +50,7 @@ export interface Setting<T> {
   readonly description: string;
   /** What the default is, in words; also shown in help. */
   readonly defaultText: string;
-  readonly schema: z.ZodType<T>;
+  readonly parse: values.Parser<T>;
   defaultValue(surroundings: Surroundings): T;
   show(value: T): string;
 }
@@ -69,7 +70,7 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
       argument: 'DIR',
       description: 'Claude directory to look after; may be given more than once',
       defaultText: '`$CLAUDE_CONFIG_DIR`, else `~/.claude`',
-      schema: values.absolutePaths(home),
+      parse: values.absolutePaths(home),
       defaultValue: ({ environment }) => [environment.CLAUDE_CONFIG_DIR || `${home}/.claude`],
       show: (value) => value.join(':'),
     },
@@ -77,7 +78,7 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
       argument: 'DIR',
       description: 'where the resume map, the ledger and the keep list are',
       defaultText: '`$CLAUDE_HOOKS_STATE_DIR`, else `$XDG_STATE_HOME/claude-hooks`, else `~/.local/state/claude-hooks`',
-      schema: path,
+      parse: path,
       defaultValue: ({ environment }) => defaultStateDir(home, environment),
       show: String,
     },
@@ -85,7 +86,7 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
       argument: 'FILE',
       description: "SQLite database with the resume map; a host's own must exist and hold the table",
       defaultText: '`sessions.db` in the state directory',
-      schema: path,
+      parse: path,
       // Depends on another setting; filled in when all are known.
       defaultValue: () => '',
       show: String,
@@ -94,7 +95,7 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
       argument: 'FILE',
       description: "SQLite database of the Agent SDK's session entries, pruned like a Claude directory; may be several",
       defaultText: 'none',
-      schema: values.absolutePaths(home),
+      parse: values.absolutePaths(home),
       defaultValue: () => [],
       show: (value) => value.join(':'),
     },
@@ -102,7 +103,7 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
       argument: 'AGE',
       description: 'rows of the resume map unused for longer are swept',
       defaultText: '`24h`',
-      schema: values.age,
+      parse: values.age,
       defaultValue: () => DEFAULT_SESSION_MAX_AGE_MS,
       show: values.showAge,
     },
@@ -110,7 +111,7 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
       argument: 'BOOL',
       description: 'declares that every session of the resume map has its transcript in the given Claude directories',
       defaultText: '`false`',
-      schema: values.flag,
+      parse: values.flag,
       defaultValue: () => false,
       show: String,
     },
@@ -118,7 +119,7 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
       argument: 'NAME',
       description: 'forge of old keys without one, when `sessions.json` is imported',
       defaultText: '`forgejo`',
-      schema: values.forgeName,
+      parse: values.forgeName,
       defaultValue: () => 'forgejo',
       show: String,
     },
@@ -126,7 +127,7 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
       argument: 'AGE',
       description: 'transcripts unused for longer are moved to the trash',
       defaultText: '`30d`',
-      schema: values.age,
+      parse: values.age,
       defaultValue: () => 30 * DAY_MS,
       show: values.showAge,
     },
@@ -134,7 +135,7 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
       argument: 'AGE',
       description: 'nothing younger is ever removed, whatever else says so; at least `1h`',
       defaultText: '`24h`',
-      schema: values.duration,
+      parse: values.duration,
       defaultValue: () => DAY_MS,
       show: values.showAge,
     },
@@ -142,7 +143,7 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
       argument: 'SIZE',
       description: 'where a Claude directory holds more, the oldest sessions go until 80 % of it is left',
       defaultText: '`off`',
-      schema: values.byteSizeOrOff,
+      parse: values.byteSizeOrOff,
       defaultValue: () => 'off',
       show: values.showByteSize,
     },
@@ -150,7 +151,7 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
       argument: 'N',
       description: 'the newest N sessions of every project are kept',
       defaultText: '`0`',
-      schema: values.count,
+      parse: values.count,
       defaultValue: () => 0,
       show: String,
     },
@@ -158,7 +159,7 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
       argument: 'BOOL',
       description: 'sessions that a person has given a title are kept too',
       defaultText: '`false`',
-      schema: values.flag,
+      parse: values.flag,
       defaultValue: () => false,
       show: String,
     },
@@ -166,7 +167,7 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
       argument: 'BOOL',
       description: "keeps Claude's own clean-up from deleting live sessions, by making their files younger in time",
       defaultText: '`false`',
-      schema: values.flag,
+      parse: values.flag,
       defaultValue: () => false,
       show: String,
     },
@@ -174,7 +175,7 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
       argument: 'JSON',
       description: 'retention of single projects: a list of `{match, maxAge, keepLast}`; the first match counts',
       defaultText: 'none',
-      schema: values.projectOverrides,
+      parse: projectOverrides,
       defaultValue: () => [],
       show: (value) =>
         JSON.stringify(
@@ -187,7 +188,7 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
       argument: 'AGE',
       description: 'the trash is purged of what has lain in it for longer',
       defaultText: '`7d`',
-      schema: values.duration,
+      parse: values.duration,
       defaultValue: () => 7 * DAY_MS,
       show: values.showAge,
     },
@@ -195,7 +196,7 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
       argument: 'BOOL',
       description: 'also sweep rows whose transcript is gone; takes effect with `sessions.onlyThisHost`',
       defaultText: '`true`',
-      schema: values.flag,
+      parse: values.flag,
       defaultValue: () => true,
       show: String,
     },
@@ -206,15 +207,15 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
       argument: 'ZONE',
       description: 'time zone of the schedule',
       defaultText: "the system's",
-      schema: values.timeZone,
-      defaultValue: () => Intl.DateTimeFormat().resolvedOptions().timeZone,
-      show: String,
+      parse: values.timeZone,
+      defaultValue: () => values.SYSTEM_TIME_ZONE,
+      show: values.timeZoneName,
     },
     'schedule.jitter': {
       argument: 'AGE',
       description: 'each run starts up to this much later, so that many hosts do not start at once',
       defaultText: '`2m`',
-      schema: values.duration,
+      parse: values.duration,
       defaultValue: () => 2 * 60_000,
       show: values.showAge,
     },
@@ -222,7 +223,7 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
       argument: 'AGE',
       description: 'a run that takes longer is ended',
       defaultText: '`2h`',
-      schema: values.duration,
+      parse: values.duration,
       defaultValue: () => 2 * HOUR_MS,
       show: values.showAge,
     },
@@ -230,7 +231,7 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
       argument: 'HOST:PORT',
       description: 'where the daemon serves /metrics, /healthz and /readyz; `off` for nowhere',
       defaultText: '`127.0.0.1:9842`',
-      schema: values.listenAddress,
+      parse: values.listenAddress,
       defaultValue: () => ({ host: '127.0.0.1', port: 9842 }),
       show: values.showListen,
     },
@@ -238,7 +239,7 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
       argument: 'LEVEL',
       description: 'trace, debug, info, warn, error, fatal or silent',
       defaultText: '`info`; `silent` for commands on a terminal',
-      schema: values.logLevel,
+      parse: values.logLevel,
       defaultValue: () => 'info',
       show: String,
     },
@@ -250,7 +251,7 @@ function cronSetting(job: string, pattern: string): Setting<string> {
     argument: 'CRON',
     description: `when ${job} runs`,
     defaultText: `\`${pattern}\``,
-    schema: values.cronPattern,
+    parse: values.cronPattern,
     defaultValue: () => pattern,
     show: String,
   };

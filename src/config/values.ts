@@ -1,8 +1,6 @@
 /** What the text or the file's value of one setting means, or why it means nothing. No value is ever guessed. */
 
 import { isAbsolute, join, normalize } from 'node:path';
-import { parseDocument } from 'yaml';
-import { z } from 'zod';
 import { formatBytes, parseByteSize } from '../byte-size.ts';
 import { formatDurationExact, parseDurationMs } from '../duration.ts';
 import { LOG_LEVELS } from '../log.ts';
@@ -16,23 +14,20 @@ export interface ListenAddress {
   readonly port: number;
 }
 
-/** Retention that differs in the projects whose directory name matches a glob. */
-export interface ProjectOverride {
-  readonly match: string;
-  readonly maxAge?: Age;
-  readonly keepLast?: number;
-}
+/** What a raw value means, or what was expected in its place. */
+export type Parsed<T> =
+  | { readonly value: T }
+  | { readonly fault: string /** Where in the value. */; readonly at?: string };
+export type Parser<T> = (raw: unknown) => Parsed<T>;
 
 const KEEP_LAST_MAX = 1_000_000;
 const PORT_MAX = 65_535;
 
-function text<T>(expectation: string, parse: (value: string) => T | undefined) {
-  return z.string({ error: expectation }).transform((value, context) => {
-    const parsed = parse(value);
-    if (parsed !== undefined) return parsed;
-    context.addIssue({ code: 'custom', message: expectation });
-    return z.NEVER;
-  });
+function text<T>(expectation: string, parse: (value: string) => T | undefined): Parser<T> {
+  return (raw) => {
+    const value = typeof raw === 'string' ? parse(raw) : undefined;
+    return value === undefined ? { fault: expectation } : { value };
+  };
 }
 
 const DURATION_EXPECTED = 'expected a duration such as 30d, 24h or 15m';
@@ -46,27 +41,27 @@ export const byteSizeOrOff = text<number | 'off'>('expected a size such as 50GiB
   value === 'off' ? 'off' : parseByteSize(value),
 );
 
-export const count = z
-  .union(
-    [z.number(), text('expected a whole number', (value) => (/^[0-9]{1,7}$/.test(value) ? Number(value) : undefined))],
-    {
-      error: `expected a whole number from 0 to ${KEEP_LAST_MAX}`,
-    },
-  )
-  .refine((value) => Number.isInteger(value) && value >= 0 && value <= KEEP_LAST_MAX, {
-    error: `expected a whole number from 0 to ${KEEP_LAST_MAX}`,
-  });
+export const count: Parser<number> = (raw) => {
+  const value = typeof raw === 'string' && /^[0-9]{1,7}$/.test(raw) ? Number(raw) : raw;
+  const isCount = typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= KEEP_LAST_MAX;
+  return isCount ? { value } : { fault: `expected a whole number from 0 to ${KEEP_LAST_MAX}` };
+};
 
-export const flag = z.union(
-  [z.boolean(), z.literal('true').transform(() => true), z.literal('false').transform(() => false)],
-  { error: 'expected true or false' },
+export const flag: Parser<boolean> = (raw) => {
+  if (typeof raw === 'boolean') return { value: raw };
+  return raw === 'true' || raw === 'false' ? { value: raw === 'true' } : { fault: 'expected true or false' };
+};
+
+export const logLevel = text(`expected one of ${LOG_LEVELS.join(', ')}`, (value) =>
+  LOG_LEVELS.find((level) => level === value),
 );
-
-export const logLevel = z.enum(LOG_LEVELS, { error: `expected one of ${LOG_LEVELS.join(', ')}` });
 
 export const forgeName = text('expected a name without colons, white space or control characters', (value) =>
   /^[^\s:]{1,100}$/.test(value) && escapeControls(value) === value ? value : undefined,
 );
+
+/** Asking what it is takes longer than many a command. */
+export const SYSTEM_TIME_ZONE = 'system';
 
 export const timeZone = text('expected a time zone such as Europe/Berlin', (value) => {
   try {
@@ -98,16 +93,14 @@ export function absolutePath(home: string) {
 }
 
 /** A list in the file, repeated flags, or one text with colons between, as in PATH. */
-export function absolutePaths(home: string) {
-  const expectation = "expected absolute paths without '..'";
-  return z
-    .union([z.array(z.string()), z.string().transform((value) => value.split(':'))], { error: expectation })
-    .transform((values, context) => {
-      const paths = values.map((value) => parsePath(value, home)).filter((path) => path !== undefined);
-      if (paths.length === values.length && paths.length > 0) return paths;
-      context.addIssue({ code: 'custom', message: expectation });
-      return z.NEVER;
-    });
+export function absolutePaths(home: string): Parser<readonly string[]> {
+  return (raw) => {
+    const values: readonly unknown[] = typeof raw === 'string' ? raw.split(':') : Array.isArray(raw) ? raw : [];
+    const paths = values.map((value) => (typeof value === 'string' ? parsePath(value, home) : undefined));
+    const value = paths.filter((path) => path !== undefined);
+    const isWhole = value.length === values.length && value.length > 0;
+    return isWhole ? { value } : { fault: "expected absolute paths without '..'" };
+  };
 }
 
 function parsePath(value: string, home: string): string | undefined {
@@ -116,42 +109,9 @@ function parsePath(value: string, home: string): string | undefined {
   return normalize(expanded).replace(/(?<=.)\/+$/, '');
 }
 
-const overrideList = z.array(
-  z.strictObject({
-    match: z.string({ error: 'match: expected a glob over project directory names' }).min(1),
-    maxAge: age.optional(),
-    keepLast: count.optional(),
-  }),
-  { error: 'expected a list of {match, maxAge, keepLast}' },
-);
-
-/** A list in the file; JSON text in the environment or a flag. */
-export const projectOverrides = z
-  .union([overrideList, jsonText(overrideList)], { error: 'expected a list of {match, maxAge, keepLast}' })
-  .transform((overrides): readonly ProjectOverride[] =>
-    overrides.map(({ match, maxAge, keepLast }) => ({
-      match,
-      ...(maxAge === undefined ? {} : { maxAge }),
-      ...(keepLast === undefined ? {} : { keepLast }),
-    })),
-  );
-
-function jsonText<T>(schema: z.ZodType<T>) {
-  return z
-    .string()
-    .transform((value, context) => {
-      try {
-        const parsed: unknown = JSON.parse(value);
-        // JSON.parse would let the last of two equal keys win in silence.
-        const [fault] = parseDocument(value, { uniqueKeys: true, schema: 'failsafe' }).errors;
-        if (fault?.code !== 'DUPLICATE_KEY') return parsed;
-        context.addIssue({ code: 'custom', message: 'a key is there twice' });
-      } catch {
-        context.addIssue({ code: 'custom', message: 'expected JSON' });
-      }
-      return z.NEVER;
-    })
-    .pipe(schema);
+/** @returns an IANA name */
+export function timeZoneName(value: string): string {
+  return value === SYSTEM_TIME_ZONE ? Intl.DateTimeFormat().resolvedOptions().timeZone : value;
 }
 
 /** As it would stand in the configuration, for `check-config`. */

@@ -2,7 +2,6 @@
 
 import { type Clock, systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
-import { OperatingError } from '../errors.ts';
 import type { PruneMemory } from '../jobs/guards.ts';
 import type { Job, JobContext, JobName, JobReport } from '../jobs/job.ts';
 import type { RemovalRecorder } from '../jobs/prune-transcripts/apply.ts';
@@ -16,11 +15,9 @@ import type { MaintainableResumeMap } from '../sessions/resume-map/resume-map.ts
 import { SqliteResumeMap } from '../sessions/resume-map/sqlite.ts';
 import { isTaken } from '../sqlite/file-identity.ts';
 import { JOB_BUSY_TIMEOUT_MS } from '../sqlite/open.ts';
-import { requireAnchoring } from '../transcripts/anchored-dir.ts';
-import { displayName } from '../transcripts/byte-name.ts';
-import { ClaudeDir } from '../transcripts/claude-dir.ts';
+import type { ClaudeDir } from '../transcripts/claude-dir.ts';
+import { openClaudeDirs } from '../transcripts/claude-dirs.ts';
 import { shortestCleanupPeriod } from '../transcripts/claude-settings.ts';
-import { acquireDirLocks, type DirLock, type LockedDirs } from '../transcripts/dir-lock.ts';
 import { StoredSessions } from '../transcripts/entry-store/stored-sessions.ts';
 import type { JobTask } from './messages.ts';
 
@@ -124,46 +121,10 @@ async function previewSwept(map: SqliteResumeMap, surroundings: Surroundings): P
   return copy;
 }
 
-/**
- * @param locked the only directories that may be opened, where a lock has been taken
- * @throws OperatingError (`unsafe-root`)
- */
-export function openClaudeDirs(
-  config: Pick<Config, 'claudeDir'>,
-  onOpened: (claudeDir: ClaudeDir) => void,
-  locked?: LockedDirs,
-): ClaudeDir[] {
-  requireAnchoring();
-  // In one order everywhere, so that two workers never wait for each other's locks.
-  return config.claudeDir.toSorted().map((path) => {
-    const claudeDir = ClaudeDir.open(path);
-    onOpened(claudeDir);
-    if (locked !== undefined) refuseUnlocked(claudeDir, locked);
-    return claudeDir;
-  });
-}
-
 /** Undefined where Claude's clean-up is paused. */
 function shieldPeriodMs(claudeDir: string): number | undefined {
   const { days } = shortestCleanupPeriod(claudeDir);
   return days === 'paused' ? undefined : days * DAY_MS;
-}
-
-/** Between the lock and this, another directory may have been put under the name: in that one somebody else may be at work. */
-function refuseUnlocked({ path, root }: ClaudeDir, locked: LockedDirs): void {
-  if (locked.includes(root.identity)) return;
-  throw new OperatingError('unsafe-root', `open Claude directory ${displayName(path)}: it was exchanged meanwhile`);
-}
-
-/** Takes the lock of every Claude directory for one run. Opens them anew: it is on what stands under their names now. */
-export function lockClaudeDirs(config: Pick<Config, 'claudeDir'>): DirLock {
-  const claudeDirs: ClaudeDir[] = [];
-  try {
-    openClaudeDirs(config, (claudeDir) => claudeDirs.push(claudeDir));
-    return acquireDirLocks(claudeDirs, 'run');
-  } finally {
-    for (const claudeDir of claudeDirs) claudeDir.close();
-  }
 }
 
 const DAY_MS = 86_400_000;

@@ -1,8 +1,8 @@
 /** What Claude's own settings say of its clean-up, in every settings file that may apply on this host. Only ever read. */
 
 import { readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { parse } from 'jsonc-parser';
 
 /** Claude's default, where no settings file says otherwise. */
 export const CLEANUP_PERIOD_DEFAULT_DAYS = 30;
@@ -71,7 +71,10 @@ function knownProjects(claudeDir: string): string[] {
 
 function readObject(file: string): Record<string, unknown> | undefined {
   try {
-    return objectOf(parse(readFileSync(file, 'utf8')));
+    const text = readFileSync(file, 'utf8');
+    // Loaded where there is something to read: every job can ask, few do.
+    const { parse } = createRequire(import.meta.url)('jsonc-parser') as typeof import('jsonc-parser');
+    return objectOf(parse(text));
   } catch {
     // Missing or unreadable: it says nothing.
     return undefined;

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { type ConfigSources, type Origin, type ResolvedConfig, resolveConfig } from '../../src/config/config.ts';
 import { flagOf, SETTING_PATHS, type SettingPath, type Settings, variableOf } from '../../src/config/settings.ts';
+import { SYSTEM_TIME_ZONE } from '../../src/config/values.ts';
 import { ConfigError, EXIT_CODES } from '../../src/errors.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
@@ -132,7 +133,7 @@ const SAMPLES: { readonly [P in SettingPath]: Sample<Settings[P]> } = {
     ['Europe/Berlin', 'Europe/Berlin'],
     ['America/New_York', 'America/New_York'],
     ['Asia/Kolkata', 'Asia/Kolkata'],
-    Intl.DateTimeFormat().resolvedOptions().timeZone,
+    SYSTEM_TIME_ZONE,
   ),
   'schedule.jitter': durationSample(2 * MINUTE_MS),
   runDeadline: durationSample(2 * HOUR_MS),

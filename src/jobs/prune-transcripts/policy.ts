@@ -1,6 +1,6 @@
 /** The retention that the configuration asks for, in the form that the plan takes. */
 
-import picomatch from 'picomatch';
+import { createRequire } from 'node:module';
 import { EARLIEST_SENSIBLE_TIME_MS } from '../../clock.ts';
 import type { Settings } from '../../config/settings.ts';
 import { displayName } from '../../transcripts/byte-name.ts';
@@ -10,11 +10,7 @@ export type RetentionSettings = Pick<Settings, 'maxAge' | 'minAge' | 'maxTotalBy
 
 /** Of several overrides that match a project, the first counts. */
 export function prunePolicy(settings: RetentionSettings): PrunePolicy {
-  const overrides = settings.projects.map((override) => ({
-    override,
-    // Project names start with a dash and have no slashes; a leading dot is nothing special in them.
-    matches: picomatch(override.match, { dot: true }),
-  }));
+  const overrides = settings.projects.map((override) => ({ override, matches: matcher(override.match) }));
   return {
     minAgeMs: settings.minAge,
     maxTotalBytes: settings.maxTotalBytes,
@@ -36,4 +32,10 @@ export function prunePolicy(settings: RetentionSettings): PrunePolicy {
 
 function ageInMs(age: number | 'never'): number {
   return age === 'never' ? Number.POSITIVE_INFINITY : age;
+}
+
+function matcher(pattern: string): (name: string) => boolean {
+  const picomatch = createRequire(import.meta.url)('picomatch') as typeof import('picomatch');
+  // Project names start with a dash and have no slashes; a leading dot is nothing special in them.
+  return picomatch(pattern, { dot: true });
 }

@@ -11,7 +11,8 @@ import {
   renameSync,
   unlinkSync,
 } from 'node:fs';
-import { type JSONVisitor, printParseErrorCode, visit } from 'jsonc-parser';
+import { createRequire } from 'node:module';
+import type { JSONVisitor } from 'jsonc-parser';
 import { errorCode, OperatingError, operatingError } from '../../errors.ts';
 import { guarded, openExistingDatabase, type SqliteDatabase } from '../../sqlite/open.ts';
 import { parseSessionId, type SessionId } from '../session-id.ts';
@@ -153,6 +154,7 @@ function decodeUtf8(path: string, bytes: Uint8Array): string {
 export function parseSessionsJson(text: string, path: string, defaultForge: string): ImportedRow[] {
   if (text.startsWith('\uFEFF')) throw malformed(path, 'line 1, column 1: it starts with a byte order mark');
   const entries = new Map<string, RawEntry>();
+  const { visit } = jsonc();
   try {
     visit(text, new EntryCollector(path, entries).visitor, { disallowComments: true, allowTrailingComma: false });
   } catch (error) {
@@ -163,6 +165,9 @@ export function parseSessionsJson(text: string, path: string, defaultForge: stri
   // A conversation that already has its new name comes before one that only gets it by the renaming.
   return [...rows.filter((row) => !row.renamed), ...rows.filter((row) => row.renamed)];
 }
+
+/** Loaded where there is something to read: mostly there is no such file any more. */
+const jsonc = () => createRequire(import.meta.url)('jsonc-parser') as typeof import('jsonc-parser');
 
 interface RawEntry {
   readonly place: string;
@@ -184,7 +189,7 @@ class EntryCollector {
 
   readonly visitor: JSONVisitor = {
     onError: (error, _offset, _length, line, character) => {
-      throw malformed(this.#path, `${place(line, character)}: ${printParseErrorCode(error)}`);
+      throw malformed(this.#path, `${place(line, character)}: ${jsonc().printParseErrorCode(error)}`);
     },
     onObjectBegin: (_offset, _length, line, character) => {
       this.#depth += 1;
