@@ -39,6 +39,9 @@ export function figuresOf(
     add(levels, FIGURES.trashBytes, { [NO_LABEL]: report.trash.bytes });
   }
   const faults = failure === undefined || outcome === 'skipped' ? report.faults : [...report.faults, failure];
-  for (const { kind } of faults) increments.push({ name: FIGURES.errors, label: `${job},${kind}`, value: 1 });
+  const faultsByKind: Record<string, number> = { ...report.moreFaults };
+  for (const { kind } of faults) faultsByKind[kind] = (faultsByKind[kind] ?? 0) + 1;
+  for (const [kind, value] of Object.entries(faultsByKind))
+    increments.push({ name: FIGURES.errors, label: `${job},${kind}`, value });
   return { increments, levels };
 }

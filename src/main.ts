@@ -2,8 +2,8 @@
 /** Process matters alone: arguments, environment, signals, exit code. The only place that reads or ends the process. */
 
 import { homedir } from 'node:os';
-import { runCli } from './cli/program.ts';
 import { EXIT_CODES, errorCode } from './errors.ts';
+import { JobThread } from './job-thread/job-thread.ts';
 
 /** Out within five seconds, whatever hangs. */
 const LEAVE_AFTER_MS = 4_800;
@@ -32,15 +32,22 @@ process.stdout.on('error', (error) => {
   isStdoutBroken ||= errorCode(error) !== undefined;
 });
 
+const argv = process.argv.slice(2);
+const jobThread = new JobThread();
+// While one half of the program loads here, the other does there.
+if (argv.includes('--run-now')) jobThread.start();
+const { runCli } = await import('./cli/program.ts');
 const exitCode = await runCli({
-  argv: process.argv.slice(2),
+  argv,
   environment: process.env,
   home: process.env.HOME || homedir(),
   workingDirectory: process.cwd(),
   stdout: process.stdout,
   stderr: process.stderr,
   shutdown: shutdown.signal,
+  jobThread,
 });
+await jobThread.end();
 // Waits until a pipe has taken everything, which process.exit would cut off. What failed may be told here before it is as an event.
 process.stdout.write('', (error) => {
   isStdoutBroken ||= error instanceof Error;

@@ -4,7 +4,7 @@ import type { Clock } from './clock.ts';
 import type { ClockGuard } from './clock-guard.ts';
 import { type ErrorKind, errorKind, errorMessage, OperatingError } from './errors.ts';
 import { figuresOf } from './figures.ts';
-import type { JobFault, JobName, JobProgress, JobReport, Outcome } from './jobs/job.ts';
+import type { JobFault, JobName, JobProgress, JobReport, Outcome, RemovedListing } from './jobs/job.ts';
 import type { RunRecord } from './ledger/ledger.ts';
 import type { Logger } from './log.ts';
 import { shownText } from './shown-text.ts';
@@ -22,8 +22,7 @@ export interface RunRequest {
   readonly allowMassRemoval: boolean;
   /** The Claude directories whose lock is held: the job is to work in these very ones. Undefined in a dry run. */
   readonly lockedDirs?: LockedDirs | undefined;
-  /** Whether the report is to name each removed session; a million of them take the main thread seconds to receive. */
-  readonly listsRemoved: boolean;
+  readonly listsRemoved: RemovedListing;
   /** Aborted at the deadline and at shutdown: the job ends what it has in hand and returns. */
   readonly signal: AbortSignal;
   onProgress(progress: JobProgress): void;
@@ -151,7 +150,8 @@ export function shownFaults({ report, failure }: Pick<RunResult, 'report' | 'fai
   const shown = faults.slice(0, FAULTS_SHOWN).map(({ kind, message }) => ({ kind, message: shownText(message) }));
   if (faults.length <= FAULTS_SHOWN) return shown;
   const kind: ErrorKind = faults[FAULTS_SHOWN]?.kind ?? 'internal';
-  return [...shown, { kind, message: `and ${faults.length - FAULTS_SHOWN} more` }];
+  const unlisted = Object.values(report.moreFaults ?? {}).reduce((total, count) => total + count, 0);
+  return [...shown, { kind, message: `and ${faults.length - FAULTS_SHOWN + unlisted} more` }];
 }
 
 function logSummary(result: RunResult, log: Logger): void {

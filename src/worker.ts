@@ -8,13 +8,13 @@ import type { Config } from './config/config.ts';
 import { errorMessage } from './errors.ts';
 import { type HttpServer, type ReadinessCheck, startHttpServer } from './http.ts';
 import { JobQueue } from './job-queue.ts';
-import { threadJob } from './job-thread/run-in-thread.ts';
+import { threadJob } from './job-thread/job-thread.ts';
 import { JOB_NAMES, type JobName, type Outcome } from './jobs/job.ts';
 import type { Ledger, RunRecord } from './ledger/ledger.ts';
 import type { Logger } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { openLedger } from './open-ledger.ts';
-import { type RunJobDependencies, runJob, skippedRun } from './run-job.ts';
+import { type RunJobDependencies, type RunRequest, runJob, skippedRun } from './run-job.ts';
 import { Schedule, scheduleSettings } from './schedule.ts';
 import { liveSources, openResumeMap } from './sessions/open-sources.ts';
 import type { SqliteResumeMap } from './sessions/resume-map/sqlite.ts';
@@ -162,11 +162,11 @@ class Worker {
   async #run(job: JobName): Promise<void> {
     const { config, shutdown } = this.#options;
     if (shutdown.aborted) return;
-    const request = {
+    const request: RunRequest = {
       dryRun: false,
       afterSweep: false,
       allowMassRemoval: false,
-      listsRemoved: false,
+      listsRemoved: 'none',
       signal: shutdown,
       onProgress: () => undefined,
     };

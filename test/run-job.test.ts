@@ -72,7 +72,7 @@ function requestOf(overrides: Partial<RunRequest> = {}): RunRequest {
     dryRun: false,
     afterSweep: false,
     allowMassRemoval: false,
-    listsRemoved: false,
+    listsRemoved: 'none',
     signal: new AbortController().signal,
     onProgress: () => undefined,
     ...overrides,

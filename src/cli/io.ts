@@ -1,5 +1,7 @@
 /** What the outside world gives a command, so that commands can be run in tests as in life. */
 
+import type { JobThread } from '../job-thread/job-thread.ts';
+
 export interface CliIo {
   readonly argv: readonly string[];
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -9,4 +11,6 @@ export interface CliIo {
   readonly stderr: NodeJS.WriteStream;
   /** Aborted by the first SIGTERM or SIGINT. */
   readonly shutdown: AbortSignal;
+  /** Where jobs are run by hand. */
+  readonly jobThread: JobThread;
 }

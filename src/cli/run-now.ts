@@ -4,16 +4,12 @@ import { formatBytes } from '../byte-size.ts';
 import { systemClock } from '../clock.ts';
 import { ClockGuard } from '../clock-guard.ts';
 import { EXIT_CODES } from '../errors.ts';
-import { threadJob } from '../job-thread/run-in-thread.ts';
-import { JOB_NAMES, type JobName, type RemovedSession } from '../jobs/job.ts';
+import { JOB_NAMES, type JobName, OLDEST_LISTED, type RemovedSession } from '../jobs/job.ts';
 import { openLedger } from '../open-ledger.ts';
-import { type RunResult, runJob, shownFaults } from '../run-job.ts';
+import { type RunRequest, type RunResult, runJob, shownFaults } from '../run-job.ts';
 import { lockClaudeDirs } from '../transcripts/claude-dirs.ts';
 import type { CommandContext } from './program.ts';
 import { formatAge, formatAmount, formatCount, formatReasons, progressOn, renderTable } from './terminal.ts';
-
-/** More rows than a person reads; `--json` has them all. */
-const SESSIONS_LISTED = 40;
 
 export async function runNow(context: CommandContext, jobs: readonly JobName[]): Promise<number> {
   const results = await runJobs(context, jobs);
@@ -26,7 +22,8 @@ export async function runNow(context: CommandContext, jobs: readonly JobName[]):
 /** Runs jobs in their fixed order: sweep, prune, purge. */
 export async function runJobs(context: CommandContext, jobs: readonly JobName[]): Promise<RunResult[]> {
   const { config } = context.resolved;
-  const { log, dryRun, io } = context;
+  const { log, dryRun, io, json } = context;
+  io.jobThread.start();
   const ledger = dryRun ? undefined : openLedger(config.stateDir, log);
   const clockGuard = ledger && new ClockGuard(systemClock, ledger);
   const progress = progressOn(io.stderr);
@@ -34,11 +31,11 @@ export async function runJobs(context: CommandContext, jobs: readonly JobName[])
   try {
     for (const job of JOB_NAMES.filter((name) => jobs.includes(name))) {
       if (io.shutdown.aborted) break;
-      const request = {
+      const request: RunRequest = {
         dryRun,
         afterSweep: jobs.includes('sweep-sessions'),
         allowMassRemoval: context.allowMassRemoval,
-        listsRemoved: true,
+        listsRemoved: json ? 'all' : 'oldest',
         signal: io.shutdown,
         onProgress: progress.show,
       };
@@ -50,13 +47,14 @@ export async function runJobs(context: CommandContext, jobs: readonly JobName[])
         lock: () => lockClaudeDirs(config),
         deadlineMs: config.runDeadline,
       };
-      results.push(await runJob(threadJob(job, config), request, dependencies));
+      results.push(await runJob(io.jobThread.job(job, config), request, dependencies));
       progress.clear();
     }
     return results;
   } finally {
     progress.clear();
     ledger?.close();
+    await io.jobThread.end();
   }
 }
 
@@ -152,17 +150,17 @@ function renderResult(result: RunResult, before: RunResult | undefined, context:
     lines.push(`  ${colors.red(kind)}: ${isAsBefore ? 'as above' : message}`);
   }
   if (removedSessions !== undefined && removedSessions.length > 0) {
-    lines.push('', renderSessions(removedSessions, context));
+    lines.push('', renderSessions(removedSessions, removed?.sessions ?? 0, context));
   }
   return lines.join('\n');
 }
 
-/** The oldest first: the top of the list is what a person doubts least. */
-function renderSessions(sessions: readonly RemovedSession[], { colors }: CommandContext): string {
+/** The oldest first: the top of the list is what a person doubts least. @param removed how many there are, listed or not */
+function renderSessions(sessions: readonly RemovedSession[], removed: number, { colors }: CommandContext): string {
   const nowMs = systemClock.now();
   const oldestFirst = sessions.toSorted((left, right) => left.newestMtimeMs - right.newestMtimeMs);
   const rows = oldestFirst
-    .slice(0, SESSIONS_LISTED)
+    .slice(0, OLDEST_LISTED)
     .map(({ sessionId, reason, newestMtimeMs, bytes, project }) => [
       sessionId,
       reason,
@@ -171,6 +169,6 @@ function renderSessions(sessions: readonly RemovedSession[], { colors }: Command
       project ?? '-',
     ]);
   const table = renderTable(['SESSION', 'WHY', 'LAST USED', 'SIZE', 'PROJECT'], rows, colors, [3]);
-  const more = sessions.length - rows.length;
+  const more = removed - rows.length;
   return more > 0 ? `${table}\n… and ${formatCount(more, 'more session')} (--json lists them all)` : table;
 }

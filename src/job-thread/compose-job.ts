@@ -113,7 +113,12 @@ async function identityOfOwnMap(config: Config): Promise<string | undefined> {
 
 /** The map as a sweep would leave it, in memory; undefined where it would leave it as it is, which saves the copy. */
 async function previewSwept(map: SqliteResumeMap, surroundings: Surroundings): Promise<SqliteResumeMap | undefined> {
-  const context: JobContext = { dryRun: true, shouldStop: () => false, onProgress: () => undefined };
+  const context: JobContext = {
+    dryRun: true,
+    listsRemoved: 'none',
+    shouldStop: () => false,
+    onProgress: () => undefined,
+  };
   const { swept } = await configuredSweep(map, surroundings).run(context);
   if (swept === undefined || swept.expired + swept.dangling === 0) return undefined;
   const copy = await SqliteResumeMap.preview(map, undefined, { clock: surroundings.clock });

@@ -1,8 +1,8 @@
-/** What a job's thread and the thread that started it say to each other. Plain data only. */
+/** What the jobs' thread and the thread that started it say to each other. Plain data only. */
 
 import type { Config } from '../config/config.ts';
 import type { ErrorKind } from '../errors.ts';
-import type { JobName, JobProgress, JobReport } from '../jobs/job.ts';
+import type { JobName, JobProgress, JobReport, RemovedListing } from '../jobs/job.ts';
 import type { LockedDirs } from '../transcripts/dir-lock.ts';
 
 /** Which job, by which configuration. */
@@ -19,10 +19,16 @@ export interface JobTask {
 
 export interface ThreadTask extends JobTask {
   readonly dryRun: boolean;
-  readonly listsRemoved: boolean;
+  readonly listsRemoved: RemovedListing;
+}
+
+/** What the thread is given when it starts. */
+export interface ThreadSetup {
   /** One shared word: not 0 once the job is to stop. A thread that is busy reads no messages. */
   readonly stopWord: Int32Array;
 }
+
+export type ThreadRequest = { readonly type: 'run'; readonly task: ThreadTask } | { readonly type: 'end' };
 
 export type ThreadMessage =
   | { readonly type: 'progress'; readonly progress: JobProgress }

@@ -49,6 +49,11 @@ export interface ProjectUse {
   readonly newestMtimeMs: number;
 }
 
+/** Which of the removed sessions a report names: a million of them take the memory and the time of a job to hand over. */
+export type RemovedListing = 'all' | 'oldest' | 'none';
+/** How many `oldest` are: more rows than a person reads. */
+export const OLDEST_LISTED = 40;
+
 /** What a job did, or in a dry run would do. Each job fills in the parts that it has. */
 export interface JobReport {
   /** What is there; orphans are sessions of which only companions are left, and are among the sessions. */
@@ -59,6 +64,7 @@ export interface JobReport {
     readonly byReason: Readonly<Record<string, number>>;
     readonly bytesByReason: Readonly<Record<string, number>>;
   };
+  /** As many as were asked for. */
   readonly removedSessions?: readonly RemovedSession[];
   readonly swept?: { readonly expired: number; readonly dangling: number };
   readonly purged?: { readonly sessions: number; readonly bytes: number };
@@ -84,6 +90,8 @@ export interface JobReport {
   readonly largest?: readonly SessionUse[];
   readonly oldest?: readonly SessionUse[];
   readonly faults: readonly JobFault[];
+  /** Faults beyond those, by kind. */
+  readonly moreFaults?: Readonly<Partial<Record<ErrorKind, number>>>;
   /** What ended the run before it was through; the rest of the report says what was done until then. */
   readonly failure?: JobFault;
   /** The run was asked to stop before it was through. */
@@ -92,6 +100,7 @@ export interface JobReport {
 
 export interface JobContext {
   readonly dryRun: boolean;
+  readonly listsRemoved: RemovedListing;
   /** Polled between small steps; the job then ends what it has in hand and returns what it has done. */
   shouldStop(): boolean;
   /** For a progress bar; may be called often. */

@@ -3,7 +3,13 @@
 import type { JobContext } from '../../src/jobs/job.ts';
 
 export function contextOf(overrides: Partial<JobContext> = {}): JobContext {
-  return { dryRun: false, shouldStop: () => false, onProgress: () => undefined, ...overrides };
+  return {
+    dryRun: false,
+    listsRemoved: 'all',
+    shouldStop: () => false,
+    onProgress: () => undefined,
+    ...overrides,
+  };
 }
 
 /** Says no so many times, then yes. */
