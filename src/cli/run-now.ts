@@ -54,7 +54,8 @@ export async function runJobs(context: CommandContext, jobs: readonly JobName[])
   } finally {
     progress.clear();
     ledger?.close();
-    await io.jobThread.end();
+    // What is left to be said is said meanwhile; the process waits for it.
+    void io.jobThread.end();
   }
 }
 

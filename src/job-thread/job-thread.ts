@@ -23,6 +23,7 @@ export class JobThread {
   readonly #script: URL;
   #thread: Thread | undefined;
   #isUsed = false;
+  #ending: Promise<unknown> | undefined;
 
   constructor(script = THREAD_SCRIPT) {
     this.#script = script;
@@ -40,12 +41,14 @@ export class JobThread {
   /** Ends the thread; settles when it is gone, since what it held is free only then. A later job starts another. */
   async end(): Promise<void> {
     const thread = this.#thread;
-    if (thread === undefined) return;
-    this.#thread = undefined;
-    // One that is still loading would hear of it only afterwards.
-    if (this.#isUsed) say(thread, { type: 'end' });
-    else await thread.worker.terminate();
-    await thread.gone;
+    if (thread !== undefined) {
+      this.#thread = undefined;
+      this.#ending = thread.gone;
+      // One that is still loading would hear of it only afterwards.
+      if (this.#isUsed) say(thread, { type: 'end' });
+      else void thread.worker.terminate();
+    }
+    await this.#ending;
   }
 
   #started(): Thread {
