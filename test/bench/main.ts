@@ -54,7 +54,7 @@ const space = spaceFor(
 );
 tell(space.text);
 if (!space.isEnough) {
-  console.error(`that is too little: set BENCH_DIR to where there is more, run fewer rows, or --short`);
+  console.error('that is too little: set BENCH_DIR to where there is more, run fewer rows, or --short');
   process.exit(1);
 }
 const workDirectory = mkdtempSync(join(base, 'sweeper-bench-'));
@@ -69,11 +69,12 @@ const lines: Line[] = [];
 try {
   // Nothing is deleted before the end: ext4 is slow to make files for minutes afterwards.
   for (const row of chosen) lines.push(...(await runOne(row)));
+  console.log(render(lines));
+  console.log(`${describeMachine(base)}; ${new Date().toISOString().slice(0, 10)}, seed ${seed}, repeat ${repeat}`);
 } finally {
+  tell(`removing ${workDirectory}`);
   await removeTree(workDirectory);
 }
-console.log(render(lines));
-console.log(`${describeMachine(base)}; ${new Date().toISOString().slice(0, 10)}, seed ${seed}, repeat ${repeat}`);
 process.exit(lines.every(({ isGood }) => isGood) ? 0 : 1);
 
 function parseCommandLine() {

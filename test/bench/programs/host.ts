@@ -17,6 +17,7 @@ process.on('message', () => {
   process.send?.(waits);
   waits = [];
 });
+process.on('disconnect', () => process.exit());
 for (let number = 0; ; number += 1) {
   const key = sessionKey({ forge: 'forgejo', agent: 'host', repo: 'acme/busy', issue: number % KEYS });
   const startedAt = performance.now();

@@ -83,10 +83,22 @@ async function scrapeOneDaemon(tree: GrownTree, live: LiveIds, options: BenchOpt
 
 function startDaemon(tree: GrownTree, stateDir: string, due: Date): ChildProcess {
   const pattern = `${due.getUTCSeconds()} ${due.getUTCMinutes()} ${due.getUTCHours()} * * *`;
+  // Whatever becomes of this process, the daemon does not outlive it.
   return start(
-    process.execPath,
+    'setpriv',
     [
-      ...[PROGRAM, '--claude-dir', tree.path, '--state-dir', stateDir, '--listen', '127.0.0.1:0'],
+      ...[
+        '--pdeathsig',
+        'KILL',
+        process.execPath,
+        PROGRAM,
+        '--claude-dir',
+        tree.path,
+        '--state-dir',
+        stateDir,
+        '--listen',
+        '127.0.0.1:0',
+      ],
       ...['--schedule-time-zone', 'UTC', '--schedule-jitter', '1ms', '--schedule-prune', pattern],
       ...['--schedule-sweep', NEVER_SOON, '--schedule-purge', NEVER_SOON],
     ],

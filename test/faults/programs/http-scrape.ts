@@ -32,6 +32,7 @@ process.on('message', () => {
   [scrapes, failures] = [[], []];
   process.send?.(taken);
 });
+process.on('disconnect', () => process.exit());
 setInterval(scrape, Number(process.argv[3] ?? DEFAULT_INTERVAL_MS));
 
 function scrape(): void {
