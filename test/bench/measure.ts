@@ -39,7 +39,6 @@ export function median(values: readonly number[]): number {
 
 export interface WholeProcess {
   readonly seconds: number;
-  /** Of programs of Node only; 0 of others. */
   readonly peakBytes: number;
 }
 
