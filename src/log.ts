@@ -16,9 +16,25 @@ export interface Logger {
 
 const STDERR_FD = 2;
 
-/** Synchronous, so that the last line before an exit is never lost. */
+/** The library is loaded with the first line, or before it, once the thread has nothing else to do. */
 export function createLogger(level: LogLevel): Logger {
   if (level === 'silent') return silentLogger;
+  let held: Logger | undefined;
+  const logger = () => {
+    held ??= pinoLogger(level);
+    return held;
+  };
+  setImmediate(logger);
+  return {
+    debug: (fields, message) => logger().debug(fields, message),
+    info: (fields, message) => logger().info(fields, message),
+    warn: (fields, message) => logger().warn(fields, message),
+    error: (fields, message) => logger().error(fields, message),
+  };
+}
+
+/** Synchronous, so that the last line before an exit is never lost. */
+function pinoLogger(level: LogLevel): Logger {
   const { pino } = createRequire(import.meta.url)('pino') as typeof import('pino');
   const destination = pino.destination({ fd: STDERR_FD, sync: true });
   // A log that cannot be written, on a full disk for one, must not end the work: the ledger and the exit code tell as well.

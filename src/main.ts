@@ -34,8 +34,11 @@ process.stdout.on('error', (error) => {
 
 const argv = process.argv.slice(2);
 const jobThread = new JobThread();
-// While one half of the program loads here, the other does there.
-if (argv.includes('--run-now')) jobThread.start();
+if (argv.includes('--run-now')) {
+  // A run by hand takes half of the program here and the other half in the thread: all of it loads side by side.
+  jobThread.start();
+  import('./cli/run-now.ts').catch(() => undefined);
+}
 const { runCli } = await import('./cli/program.ts');
 const exitCode = await runCli({
   argv,
