@@ -9,12 +9,17 @@ export type LateKeepReason = 'live' | 'changed' | 'vanished' | 'unmovable' | 're
 const LATE_REASONS: readonly LateKeepReason[] = ['live', 'changed', 'vanished', 'unmovable', 'recreated', 'busy'];
 const REMOVED = LATE_REASONS.length + 1;
 
+/** How the removing ended. */
+export interface ApplyEnd {
+  readonly faults: readonly JobFault[];
+  /** What ended the run before it was through; what was removed until then is in the trash. */
+  readonly failure: OperatingError | undefined;
+  readonly stopped: boolean;
+}
+
 export class AppliedPlan {
   readonly #outcomes: Uint8Array;
-  readonly faults: JobFault[] = [];
-  /** What ended the run before it was through; what was removed until then is in the trash. */
-  failure: OperatingError | undefined;
-  stopped = false;
+  #end: ApplyEnd = { faults: [], failure: undefined, stopped: false };
 
   constructor(length: number) {
     this.#outcomes = new Uint8Array(length);
@@ -25,6 +30,22 @@ export class AppliedPlan {
     const applied = new AppliedPlan(length);
     applied.#outcomes.fill(REMOVED);
     return applied;
+  }
+
+  end(end: ApplyEnd): void {
+    this.#end = end;
+  }
+
+  get faults(): readonly JobFault[] {
+    return this.#end.faults;
+  }
+
+  get failure(): OperatingError | undefined {
+    return this.#end.failure;
+  }
+
+  get stopped(): boolean {
+    return this.#end.stopped;
   }
 
   removed(row: number): void {

@@ -5,16 +5,17 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../../clock.ts';
-import { BusyError, type ErrorKind, OperatingError, operatingError, systemError } from '../../errors.ts';
+import { BusyError, OperatingError, operatingError, systemError } from '../../errors.ts';
 import { type LiveSource, withLiveOfAll } from '../../sessions/live-sources/live-source.ts';
 import type { SessionId } from '../../sessions/session-id.ts';
 import { displayName } from '../../transcripts/byte-name.ts';
+import type { PlaceTimes } from '../../transcripts/place-times.ts';
 import type { Intent } from '../../transcripts/trash/manifest.ts';
 import type { Trash } from '../../transcripts/trash/trash.ts';
 import type { TakeOutcome, TrashRun } from '../../transcripts/trash/trash-run.ts';
 import type { Unit } from '../../transcripts/unit.ts';
 import type { JobContext, JobFault } from '../job.ts';
-import type { LateKeepReason } from './applied-plan.ts';
+import type { ApplyEnd, LateKeepReason } from './applied-plan.ts';
 import type { RemoveReason } from './plan.ts';
 
 /** A unit that is to go. */
@@ -23,13 +24,10 @@ export interface Removal {
   readonly reason: RemoveReason;
 }
 
-export interface ApplyResult {
-  readonly removed: readonly Removal[];
-  readonly kept: ReadonlyMap<Unit, LateKeepReason>;
-  readonly faults: readonly JobFault[];
-  /** What ended the run before it was through; what was removed until then is in the trash. */
-  readonly failure: OperatingError | undefined;
-  readonly stopped: boolean;
+/** What is to go: grouped by project, oldest first, and made a chunk at a time. A chunk's intents are made durable with one fsync. */
+export interface Removals {
+  readonly total: number;
+  readonly chunks: Iterable<readonly Removal[]>;
 }
 
 /** One session that went to the trash; names as `displayName` gives them, times in Unix epoch ms. */
@@ -58,13 +56,18 @@ export interface ApplyOptions {
   readonly recorder: RemovalRecorder;
   readonly clock: Clock;
   readonly context: Pick<JobContext, 'shouldStop' | 'onProgress'>;
+  /** From before the scan that the decisions were made on: spares looking for what has come since. */
+  readonly placeTimes?: PlaceTimes | undefined;
+  readonly onRemoved: (removal: Removal) => void;
+  readonly onKept: (removal: Removal, reason: LateKeepReason) => void;
 }
 
-/** Units whose intent is made durable with one fsync. */
-const INTENT_BATCH_UNITS = 256;
-/** Units that are moved while the writers of the resume map wait: some milliseconds. */
-const HOLD_BATCH_UNITS = 16;
-/** On a slow disk, or a busy machine, a batch ends with the unit in hand: hosts wait for it. */
+/** Units in one chunk: an fsync may take ten milliseconds, and a kill leaves so many intents to be looked at. */
+export const CHUNK_UNITS = 2_048;
+/** Units of the first batch that is moved while the writers of the resume map wait; later ones are as many as the time allows. */
+const HOLD_FIRST_UNITS = 16;
+const HOLD_UNITS_MAX = 1_024;
+/** A batch ends with the unit in hand: hosts wait for it. */
 const HOLD_MAX_MS = 5;
 const PAUSE_MIN_MS = 2;
 /** A disk that fails this often is not to be worked on. */
@@ -72,36 +75,48 @@ const IO_ERRORS_MAX = 3;
 /** Each one is a full timeout's wait: after as many in a row, whoever holds the map will not let go soon. */
 const BUSY_BATCHES_MAX = 3;
 
-export async function applyPrune(removals: readonly Removal[], options: ApplyOptions): Promise<ApplyResult> {
+export async function applyPrune(removals: Removals, options: ApplyOptions): Promise<ApplyEnd> {
   const apply = new PruneApply(options);
   await apply.run(removals);
-  return apply.result();
+  return apply.end();
+}
+
+/** What was done while the writers were held back. */
+interface HeldBatch {
+  /** By the monotonic clock. */
+  readonly heldAt: number;
+  /** Units that it has come to, from the first one on. */
+  readonly done: number;
+  readonly taken: readonly { readonly removal: Removal; readonly outcome: TakeOutcome }[];
+  readonly live: readonly Removal[];
 }
 
 class PruneApply {
   readonly #options: ApplyOptions;
-  readonly #removed: Removal[] = [];
-  readonly #kept = new Map<Unit, LateKeepReason>();
   readonly #faults: JobFault[] = [];
+  /** In the trash, and not yet in the ledger. */
+  #unrecorded: Removal[] = [];
+  #removed = 0;
   #failure: OperatingError | undefined;
   #stopped = false;
   #ioErrors = 0;
   #busyBatches = 0;
+  #batchUnits = HOLD_FIRST_UNITS;
+  #pauseEndsAt = 0;
 
   constructor(options: ApplyOptions) {
     this.#options = options;
   }
 
-  async run(removals: readonly Removal[]): Promise<void> {
-    if (removals.length === 0) return;
-    const inProjectOrder = removals.toSorted((left, right) => compareProjects(left.unit, right.unit));
+  async run({ chunks, total }: Removals): Promise<void> {
+    if (total === 0) return;
     let trashRun: TrashRun | undefined;
     try {
-      trashRun = this.#options.trash.beginRun(this.#options.clock.now());
-      for (const chunk of chunks(inProjectOrder, INTENT_BATCH_UNITS)) {
+      trashRun = this.#options.trash.beginRun(this.#options.clock.now(), this.#options.placeTimes);
+      for (const chunk of chunks) {
         if (this.#shouldStop()) break;
         await this.#removeChunk(trashRun, chunk);
-        this.#options.context.onProgress({ phase: 'remove', done: this.#removed.length, total: removals.length });
+        this.#options.context.onProgress({ phase: 'remove', done: this.#removed, total });
       }
     } catch (error) {
       const action = 'move sessions to the trash';
@@ -111,110 +126,129 @@ class PruneApply {
     }
   }
 
-  result(): ApplyResult {
-    return {
-      removed: this.#removed,
-      kept: this.#kept,
-      faults: this.#faults,
-      failure: this.#failure,
-      stopped: this.#stopped,
-    };
+  end(): ApplyEnd {
+    return { faults: this.#faults, failure: this.#failure, stopped: this.#stopped };
   }
 
   async #removeChunk(trashRun: TrashRun, chunk: readonly Removal[]): Promise<void> {
-    const firstRemoved = this.#removed.length;
     trashRun.intend(chunk, this.#options.clock.now());
+    let next = 0;
     try {
-      for (let next = 0; next < chunk.length; ) {
-        if (this.#shouldStop()) return;
-        next += await this.#removeBatch(trashRun, chunk.slice(next, next + HOLD_BATCH_UNITS));
+      while (next < chunk.length && !this.#shouldStop()) {
+        const batch = chunk.slice(next, next + this.#batchUnits);
+        trashRun.prepare(batch.map(({ unit }) => unit));
+        next += await this.#removeBatch(trashRun, batch);
         trashRun.throwIfFailed();
       }
+      // So that the next run does not have to find out what has become of them.
+      for (const { unit } of chunk.slice(next)) trashRun.keep(unit.sessionId, this.#options.clock.now());
     } finally {
       trashRun.flush();
-      const removed = this.#removed.slice(firstRemoved);
-      if (removed.length > 0) {
-        this.#options.recorder.recordRemovals(this.#recordsOf(trashRun.name, removed));
-      }
+      this.#recordRemovals(trashRun.name);
     }
-  }
-
-  #recordsOf(trashRun: string, removed: readonly Removal[]): RemovalRecord[] {
-    const { claudeDir, clock } = this.#options;
-    const removedAtMs = clock.now();
-    return removed.map(({ unit, reason }) => removalRecord({ ...unit, reason }, claudeDir, trashRun, removedAtMs));
   }
 
   /** @returns how many units it has come to, from the first one on */
   async #removeBatch(trashRun: TrashRun, batch: readonly Removal[]): Promise<number> {
     const ids = batch.map(({ unit }) => unit.sessionId);
+    await sleep(Math.max(0, this.#pauseEndsAt - performance.now()));
+    let held: HeldBatch;
     try {
-      let heldAt = 0;
-      const done = await withLiveOfAll(this.#options.sources, ids, (live) => {
-        heldAt = performance.now();
-        return this.#removeHeld(trashRun, batch, live);
-      });
-      // SQLite's waiters poll: without a pause as long as the hold, a writer could miss its turn again and again.
-      await sleep(Math.max(PAUSE_MIN_MS, performance.now() - heldAt));
-      this.#busyBatches = 0;
-      return done;
+      held = await withLiveOfAll(this.#options.sources, ids, (live) => this.#removeHeld(trashRun, batch, live));
     } catch (error) {
       if (!(error instanceof BusyError)) throw error;
       this.#busyBatches += 1;
-      for (const { unit } of batch) this.#keep(trashRun, unit, 'busy');
+      this.#batchUnits = HOLD_FIRST_UNITS;
+      for (const removal of batch) this.#keep(trashRun, removal, 'busy');
       if (this.#busyBatches >= BUSY_BATCHES_MAX) throw error;
       return batch.length;
     }
+    // SQLite's waiters poll: without a pause as long as the hold, a writer could miss its turn again and again. Whatever nobody
+    // has to wait for is done in it.
+    const nowAt = performance.now();
+    this.#pauseEndsAt = nowAt + Math.max(PAUSE_MIN_MS, nowAt - held.heldAt);
+    this.#busyBatches = 0;
+    for (const removal of held.live) this.#keep(trashRun, removal, 'live');
+    this.#note(trashRun, held.taken);
+    return held.done;
   }
 
-  /** @returns how many units it has come to */
-  #removeHeld(trashRun: TrashRun, batch: readonly Removal[], live: ReadonlySet<SessionId>): number {
-    const heldAtMs = this.#options.clock.now();
-    for (const [index, removal] of batch.entries()) {
-      this.#remove(trashRun, removal, live);
-      if (this.#options.clock.now() - heldAtMs >= HOLD_MAX_MS) return index + 1;
+  #removeHeld(trashRun: TrashRun, batch: readonly Removal[], live: ReadonlySet<SessionId>): HeldBatch {
+    const heldAt = performance.now();
+    const { clock } = this.#options;
+    const startedAtMs = clock.now();
+    const removals = live.size === 0 ? batch : batch.filter(({ unit }) => !live.has(unit.sessionId));
+    const units = removals.map(({ unit }) => unit);
+    let ioErrors = this.#ioErrors;
+    let heldMs = 0;
+    const outcomes = trashRun.takeBatch(units, startedAtMs, (outcome) => {
+      heldMs = clock.now() - startedAtMs;
+      if (isIoError(outcome)) ioErrors += 1;
+      return heldMs >= HOLD_MAX_MS || ioErrors >= IO_ERRORS_MAX;
+    });
+    this.#batchUnits = nextBatchUnits(outcomes.length, heldMs);
+    const [firstLeft] = removals.slice(outcomes.length);
+    const done = firstLeft === undefined ? batch.length : batch.indexOf(firstLeft);
+    return {
+      heldAt,
+      done,
+      taken: outcomes.flatMap((outcome, index) => {
+        const removal = removals[index];
+        return removal === undefined || outcome === undefined ? [] : [{ removal, outcome }];
+      }),
+      live: batch.slice(0, done).filter(({ unit }) => live.has(unit.sessionId)),
+    };
+  }
+
+  #note(trashRun: TrashRun, taken: HeldBatch['taken']): void {
+    const trashed = taken.filter(({ outcome }) => outcome.kind === 'trashed').map(({ removal }) => removal.unit);
+    const recreated = new Set(trashRun.findRecreated(trashed));
+    for (const { removal, outcome } of taken) {
+      if (recreated.has(removal.unit)) this.#noteKept(removal, { kind: 'recreated' });
+      else if (outcome.kind !== 'trashed') this.#noteKept(removal, outcome);
+      else {
+        this.#removed += 1;
+        this.#unrecorded.push(removal);
+        this.#options.onRemoved(removal);
+      }
     }
-    return batch.length;
+    const last = taken.at(-1)?.outcome;
+    if (this.#ioErrors < IO_ERRORS_MAX || last?.kind !== 'unmovable') return;
+    throw new OperatingError(
+      'io',
+      `move sessions to the trash: ${this.#ioErrors} I/O errors, the last: ${last.message}`,
+    );
   }
 
-  #remove(trashRun: TrashRun, removal: Removal, live: ReadonlySet<SessionId>): void {
-    const { unit } = removal;
-    if (live.has(unit.sessionId)) {
-      this.#keep(trashRun, unit, 'live');
-      return;
-    }
-    const outcome = trashRun.take(unit, this.#options.clock.now());
-    if (outcome.kind === 'trashed') this.#removed.push(removal);
-    else this.#note(unit, outcome);
-  }
-
-  #note(unit: Unit, outcome: Exclude<TakeOutcome, { readonly kind: 'trashed' }>): void {
-    this.#kept.set(unit, outcome.kind);
+  #noteKept(removal: Removal, outcome: Exclude<TakeOutcome, { readonly kind: 'trashed' }>): void {
+    const { sessionId } = removal.unit;
+    this.#options.onKept(removal, outcome.kind);
+    if (isIoError(outcome)) this.#ioErrors += 1;
     if (outcome.kind === 'recreated') {
       this.#fault(
-        'io',
-        `session ${unit.sessionId} was written anew while it was moved: its older part is in the trash, the newer one stays`,
+        `session ${sessionId} was written anew while it was moved: its older part is in the trash, the newer one stays`,
       );
     }
-    if (outcome.kind !== 'unmovable') return;
-    this.#fault('io', `move session ${unit.sessionId} to the trash: ${outcome.message}`);
-    if (outcome.code !== 'EIO') return;
-    this.#ioErrors += 1;
-    if (this.#ioErrors >= IO_ERRORS_MAX) {
-      throw new OperatingError(
-        'io',
-        `move sessions to the trash: ${this.#ioErrors} I/O errors, the last: ${outcome.message}`,
-      );
-    }
+    if (outcome.kind === 'unmovable') this.#fault(`move session ${sessionId} to the trash: ${outcome.message}`);
   }
 
-  #keep(trashRun: TrashRun, unit: Unit, reason: LateKeepReason): void {
-    trashRun.keep(unit.sessionId, this.#options.clock.now());
-    this.#kept.set(unit, reason);
+  #keep(trashRun: TrashRun, removal: Removal, reason: LateKeepReason): void {
+    trashRun.keep(removal.unit.sessionId, this.#options.clock.now());
+    this.#options.onKept(removal, reason);
   }
 
-  #fault(kind: ErrorKind, message: string): void {
-    this.#faults.push({ kind, message });
+  #recordRemovals(trashRun: string): void {
+    const { claudeDir, clock, recorder } = this.#options;
+    if (this.#unrecorded.length === 0) return;
+    const removedAtMs = clock.now();
+    recorder.recordRemovals(
+      this.#unrecorded.map(({ unit, reason }) => removalRecord({ ...unit, reason }, claudeDir, trashRun, removedAtMs)),
+    );
+    this.#unrecorded = [];
+  }
+
+  #fault(message: string): void {
+    this.#faults.push({ kind: 'io', message });
   }
 
   #shouldStop(): boolean {
@@ -242,12 +276,12 @@ export function removalRecord(
   return { sessionId, claudeDir, trashRun, project, reason, files, bytes, newestMtimeMs, removedAtMs };
 }
 
-function compareProjects(left: Unit, right: Unit): number {
-  const [a, b] = [left.project ?? '', right.project ?? ''];
-  if (a !== b) return a < b ? -1 : 1;
-  return left.newestMtimeMs - right.newestMtimeMs;
+function isIoError(outcome: TakeOutcome): boolean {
+  return outcome.kind === 'unmovable' && outcome.code === 'EIO';
 }
 
-function* chunks<T>(items: readonly T[], size: number): Generator<readonly T[]> {
-  for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size);
+/** As many as the time allows at the pace of the last batch, and no more than twice as many as it had. */
+function nextBatchUnits(units: number, heldMs: number): number {
+  const allowed = heldMs === 0 ? Number.POSITIVE_INFINITY : Math.ceil((units * HOLD_MAX_MS) / heldMs);
+  return Math.max(HOLD_FIRST_UNITS, Math.min(allowed, units * 2, HOLD_UNITS_MAX));
 }

@@ -4,11 +4,11 @@ import { formatBytes } from '../../byte-size.ts';
 import type { Clock } from '../../clock.ts';
 import { OperatingError, systemError } from '../../errors.ts';
 import type { LiveIdsByProtection, LiveSource } from '../../sessions/live-sources/live-source.ts';
-import type { SessionId } from '../../sessions/session-id.ts';
 import { displayName } from '../../transcripts/byte-name.ts';
 import type { ClaudeDir } from '../../transcripts/claude-dir.ts';
 import type { StoredSessions } from '../../transcripts/entry-store/stored-sessions.ts';
 import { readKnownMaps, recordKnownMap } from '../../transcripts/known-maps.ts';
+import { PlaceTimes } from '../../transcripts/place-times.ts';
 import type { MemoryUse } from '../../transcripts/scan/recollection.ts';
 import type { ScanMemory } from '../../transcripts/scan/scan-memory.ts';
 import type { UnitTable } from '../../transcripts/scan/unit-table.ts';
@@ -17,7 +17,7 @@ import type { UnitRows } from '../../transcripts/unit.ts';
 import { emptiedSource, massRemoval, type PruneMemory, strangeMap } from '../guards.ts';
 import type { Job, JobContext } from '../job.ts';
 import { AppliedPlan } from './applied-plan.ts';
-import { applyPrune, type Removal, type RemovalRecorder, removalRecord } from './apply.ts';
+import { applyPrune, CHUNK_UNITS, type Removal, type RemovalRecorder, removalRecord } from './apply.ts';
 import { MarkObserver } from './marks.ts';
 import { type LiveObservation, observeLive, observeTranscripts, scanFaults } from './observe.ts';
 import type { Plan, Protections, PrunePolicy, RemoveReason } from './plan.ts';
@@ -95,6 +95,7 @@ async function pruneOne(
     const strange = dependencies.memory && strangeMap(path, dependencies.mapIdentity, readKnownMaps(claudeDir));
     if (strange !== undefined) tally.refuse(strange, context);
     if (trash !== undefined && !context.dryRun) reconcile(claudeDir, trash, dependencies, tally);
+    const placeTimes = context.dryRun ? undefined : PlaceTimes.observe(claudeDir);
     const scan = await observeTranscripts(claudeDir, context, memoryUse(dependencies, context));
     tally.addFaults(scanFaults(scan.faults));
     // Half a scan is no ground for any decision.
@@ -115,7 +116,7 @@ async function pruneOne(
     const applied =
       context.dryRun || trash === undefined
         ? AppliedPlan.wholly(plan.length)
-        : await applyToTrash(claudeDir, units, plan, removals, trash, dependencies, context);
+        : await applyToTrash(claudeDir, units, plan, removals, { trash, placeTimes }, dependencies, context);
     tally.addPlan(path, units, plan, applied);
     if (!context.dryRun) {
       tally.addShielded(shieldLive(claudeDir, units, plan, shielded, dependencies));
@@ -198,24 +199,32 @@ async function applyToTrash(
   units: UnitTable,
   plan: Plan,
   rows: Uint32Array,
-  trash: Trash,
+  { trash, placeTimes }: { readonly trash: Trash; readonly placeTimes: PlaceTimes | undefined },
   { sources, recorder, clock }: PruneDependencies,
   context: JobContext,
 ): Promise<AppliedPlan> {
   refuseFullDisk(claudeDir, rows.length);
   const applied = new AppliedPlan(plan.length);
-  const removals = Array.from(rows, (row): Removal => {
-    return { unit: units.unit(row), reason: plan.reason(row) as RemoveReason };
-  });
-  const options = { claudeDir: displayName(claudeDir.path), trash, sources, recorder, clock, context };
-  const result = await applyPrune(removals, options);
-  const rowOf = (sessionId: SessionId) => units.find(sessionId) ?? -1;
-  for (const { unit } of result.removed) applied.removed(rowOf(unit.sessionId));
-  for (const [unit, reason] of result.kept) applied.kept(rowOf(unit.sessionId), reason);
-  applied.faults.push(...result.faults);
-  applied.failure = result.failure;
-  applied.stopped = result.stopped;
+  const rowOf = ({ unit }: Removal) => units.find(unit.sessionId) ?? -1;
+  const end = await applyPrune(
+    { total: rows.length, chunks: chunksOf(units, plan, rows) },
+    {
+      ...{ claudeDir: displayName(claudeDir.path), trash, sources, recorder, clock, context, placeTimes },
+      onRemoved: (removal) => applied.removed(rowOf(removal)),
+      onKept: (removal, reason) => applied.kept(rowOf(removal), reason),
+    },
+  );
+  applied.end(end);
   return applied;
+}
+
+/** Units become objects only for as long as their chunk is at hand. */
+function* chunksOf(units: UnitTable, plan: Plan, rows: Uint32Array): Generator<readonly Removal[]> {
+  for (let start = 0; start < rows.length; start += CHUNK_UNITS) {
+    yield Array.from(rows.subarray(start, start + CHUNK_UNITS), (row): Removal => {
+      return { unit: units.unit(row), reason: plan.reason(row) as RemoveReason };
+    });
+  }
 }
 
 /** @returns how many sessions were made younger */

@@ -73,6 +73,8 @@ async function hide(
 ): Promise<AppliedPlan> {
   const applied = new AppliedPlan(plan.length);
   const hidden: number[] = [];
+  let stopped = false;
+  let failure: OperatingError | undefined;
   const startedAtMs = clock.now();
   const run = new Date(startedAtMs).toISOString().replace(/[-:]|\.\d+/g, '');
   const hideOne = (row: number, live: ReadonlySet<string>) => {
@@ -86,8 +88,8 @@ async function hide(
   };
   try {
     for (let start = 0; start < rows.length; start += HOLD_BATCH_SESSIONS) {
-      applied.stopped = context.shouldStop();
-      if (applied.stopped) break;
+      stopped = context.shouldStop();
+      if (stopped) break;
       const batch = rows.slice(start, start + HOLD_BATCH_SESSIONS);
       const ids = batch.flatMap((row) => sessions[row]?.sessionId ?? []);
       const heldSince = performance.now();
@@ -116,8 +118,9 @@ async function hide(
   } catch (error) {
     if (!(error instanceof OperatingError)) throw error;
     // What was not come to counts as busy.
-    applied.failure = error;
+    failure = error;
   }
+  applied.end({ faults: [], failure, stopped });
   return applied;
 }
 

@@ -7,14 +7,24 @@ import { errorCode } from '../../errors.ts';
 import type { AnchoredDir } from '../anchored-dir.ts';
 import type { ByteName } from '../byte-name.ts';
 
-/** Enough for one project and all companion places; far below any limit of descriptors. */
+/** Enough for a few projects and all companion places; far below any limit of descriptors. */
 const HELD_MAX = 24;
 
 const ABSENT_CODES: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP']);
 
+interface Held {
+  readonly directory: AnchoredDir;
+  readonly name: ByteName;
+  parent: AnchoredDir;
+  /** The trust during which it was last seen under its name. */
+  seenIn: number;
+}
+
 export class HeldDirs {
   readonly #root: AnchoredDir;
-  readonly #held = new Map<string, AnchoredDir>();
+  readonly #held = new Map<string, Held>();
+  #isTrusting = false;
+  #trusts = 0;
 
   /** @param root stays its owner's to close */
   constructor(root: AnchoredDir) {
@@ -39,8 +49,37 @@ export class HeldDirs {
     return this.#walk(path, (parent, name) => parent.openOrMakeChild(name));
   }
 
+  /**
+   * From here on a directory that was found once is taken to be in its place still, and stays open, until `endTrust`: for a
+   * batch of moves, which is looked over once at its end.
+   */
+  beginTrust(): void {
+    this.#trusts += 1;
+    this.#isTrusting = true;
+  }
+
+  /** Those found since `beginTrust` that are not in their place any more. Trust goes on: they can still be worked in. */
+  displaced(): ReadonlySet<AnchoredDir> {
+    const displaced = new Set<AnchoredDir>();
+    // Parents come before their children.
+    for (const { directory, parent, name, seenIn } of this.#held.values()) {
+      if (seenIn !== this.#trusts) continue;
+      if (displaced.has(parent) || !parent.holds(name, directory)) displaced.add(directory);
+    }
+    return displaced;
+  }
+
+  endTrust(): void {
+    this.#isTrusting = false;
+  }
+
+  /** Whether a unit's directories can all be held without any being closed. */
+  hasRoom(directories: number): boolean {
+    return this.#held.size + directories <= HELD_MAX;
+  }
+
   close(): void {
-    for (const directory of this.#held.values()) directory.close();
+    for (const { directory } of this.#held.values()) directory.close();
     this.#held.clear();
   }
 
@@ -61,17 +100,24 @@ export class HeldDirs {
     open: (parent: AnchoredDir, name: ByteName) => AnchoredDir,
   ): AnchoredDir {
     const held = this.#held.get(key);
-    // Moved away or swapped since we opened it: what lies in it is no longer below the root.
-    if (held !== undefined && parent.holds(name, held)) return held;
-    if (held !== undefined) this.#drop((other) => other === key || other.startsWith(`${key}/`));
+    if (held !== undefined) {
+      if (this.#isTrusting && held.seenIn === this.#trusts) return held.directory;
+      if (parent.holds(name, held.directory)) {
+        held.parent = parent;
+        held.seenIn = this.#trusts;
+        return held.directory;
+      }
+      // Moved away or swapped since we opened it: what lies in it is no longer below the root.
+      this.#drop((other) => other === key || other.startsWith(`${key}/`));
+    }
     if (this.#held.size >= HELD_MAX) this.#drop((_, directory) => directory !== parent);
-    const opened = open(parent, name);
-    this.#held.set(key, opened);
-    return opened;
+    const directory = open(parent, name);
+    this.#held.set(key, { directory, name, parent, seenIn: this.#trusts });
+    return directory;
   }
 
   #drop(isDropped: (key: string, directory: AnchoredDir) => boolean): void {
-    for (const [key, directory] of this.#held) {
+    for (const [key, { directory }] of this.#held) {
       if (!isDropped(key, directory)) continue;
       directory.close();
       this.#held.delete(key);

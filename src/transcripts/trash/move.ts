@@ -69,12 +69,15 @@ const NO_LINKS_CODES: ReadonlySet<string> = new Set([
   'EDQUOT',
 ]);
 
-/** The faster way into a trash run, where nobody but the holder of the lock writes. */
-export function renamePart(part: Part, from: HeldDirs, to: HeldDirs): void {
+/**
+ * The faster way into a trash run, where nobody but the holder of the lock writes.
+ * @param isKnownFree whether the part's new name has been looked for already
+ */
+export function renamePart(part: Part, from: HeldDirs, to: HeldDirs, isKnownFree: boolean): void {
   const target = to.findOrMake(part.directory);
   const source = from.find(part.directory);
   if (source === undefined) throw errno('ENOENT', part);
-  if (target.has(part.name)) throw errno('EEXIST', part);
+  if (!isKnownFree && target.has(part.name)) throw errno('EEXIST', part);
   source.renameTo(part.name, target);
 }
 

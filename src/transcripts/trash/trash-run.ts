@@ -5,13 +5,14 @@ import type { SessionId } from '../../sessions/session-id.ts';
 import type { AnchoredDir } from '../anchored-dir.ts';
 import { type ByteName, displayName } from '../byte-name.ts';
 import type { ClaudeDir } from '../claude-dir.ts';
-import { namedParts, projectParts, TO_DO_LISTS } from '../layout.ts';
 import { Measurer, type ReadFault, sameMeasure } from '../measure.ts';
-import { type Part, partPath, type Unit } from '../unit.ts';
+import type { PlaceTimes } from '../place-times.ts';
+import type { Part, Unit } from '../unit.ts';
 import { HeldDirs } from './held-dirs.ts';
 import type { ManifestEvent, ManifestWriter } from './manifest.ts';
 import { isStopping, isThere, putBack, renamePart, stoppingError } from './move.ts';
-import { makeRunDirectory } from './run-directory.ts';
+import { Newcomers, UNIT_DIRECTORIES_MAX } from './newcomers.ts';
+import { makeRunDirectory, type RunDirectory } from './run-directory.ts';
 
 /** What became of one unit. Everything but `trashed` leaves it where it was. */
 export type TakeOutcome =
@@ -25,6 +26,11 @@ export type TakeOutcome =
   /** It was written anew under its old name in the very instant: the older part is in the trash, the newer one stays. */
   | { readonly kind: 'recreated' };
 
+interface Taken {
+  readonly unit: Unit;
+  outcome: TakeOutcome | undefined;
+}
+
 export class TrashRun {
   readonly name: ByteName;
   readonly #claudeDir: ClaudeDir;
@@ -32,23 +38,28 @@ export class TrashRun {
   readonly #source: HeldDirs;
   readonly #target: HeldDirs;
   readonly #manifest: ManifestWriter;
+  readonly #newcomers: Newcomers;
+  /** Whose places in the trash are made, and known to be free. */
+  #prepared: ReadonlySet<Unit> = new Set();
   #failure: OperatingError | undefined;
-  #toDoListing: { readonly mtimeNs: bigint; readonly parts: ReadonlyMap<SessionId, readonly Part[]> } | undefined;
 
-  private constructor(claudeDir: ClaudeDir, name: ByteName, directory: AnchoredDir, manifest: ManifestWriter) {
+  private constructor(claudeDir: ClaudeDir, { name, directory, manifest }: RunDirectory, placeTimes?: PlaceTimes) {
     this.#claudeDir = claudeDir;
     this.name = name;
     this.#directory = directory;
     this.#source = new HeldDirs(claudeDir.root);
     this.#target = new HeldDirs(directory);
     this.#manifest = manifest;
+    this.#newcomers = new Newcomers(claudeDir, this.#source, placeTimes);
   }
 
-  /** Makes a new run directory; a taken name is never used again. */
-  static begin(claudeDir: ClaudeDir, trash: AnchoredDir, startedAtMs: number): TrashRun {
+  /**
+   * Makes a new run directory; a taken name is never used again.
+   * @param placeTimes from before the decision; without them every unit's companion places are looked into
+   */
+  static begin(claudeDir: ClaudeDir, trash: AnchoredDir, startedAtMs: number, placeTimes?: PlaceTimes): TrashRun {
     try {
-      const { name, directory, manifest } = makeRunDirectory(trash, startedAtMs);
-      return new TrashRun(claudeDir, name, directory, manifest);
+      return new TrashRun(claudeDir, makeRunDirectory(trash, startedAtMs), placeTimes);
     } catch (error) {
       throw stoppingError('begin a trash run', error);
     }
@@ -67,16 +78,103 @@ export class TrashRun {
     }
   }
 
+  /** Does what can be done for the units that are taken next before anybody has to wait for it. What fails is told by `take`. */
+  prepare(units: readonly Unit[]): void {
+    const prepared = new Set<Unit>();
+    try {
+      this.#makeRoom();
+      this.#trust();
+      this.#newcomers.look();
+      for (const unit of units) {
+        if (!this.#hasRoom()) break;
+        // Looked at once more when it is taken, and found sooner then.
+        this.#newcomers.hasAny(unit);
+        if (this.#isPlaceFree(unit)) prepared.add(unit);
+      }
+    } catch (error) {
+      if (errorCode(error) === undefined) throw error;
+    } finally {
+      this.#endTrust();
+    }
+    this.#prepared = prepared;
+  }
+
   /**
    * Moves one unit that was intended, if it still is what it was, and looks once more afterwards.
    * @throws OperatingError where the whole run has to stop; a unit that is then not where it was, the next run puts back
    */
   take(unit: Unit, nowMs: number): TakeOutcome {
+    const [outcome] = this.takeBatch([unit], nowMs, () => true);
     this.throwIfFailed();
-    const outcome = this.#take(unit);
-    const event: ManifestEvent = outcome.kind === 'trashed' || outcome.kind === 'recreated' ? 'trashed' : 'kept';
-    this.#manifest.event(event, unit.sessionId, nowMs);
-    return outcome;
+    if (outcome === undefined) throw new Error('no unit was taken');
+    return this.findRecreated([unit]).length > 0 && outcome.kind === 'trashed' ? { kind: 'recreated' } : outcome;
+  }
+
+  /**
+   * The same for several, one after the other; where they lie is looked over together at the end. What makes the whole run stop
+   * is thrown by `throwIfFailed`, so that what was taken before it is told first.
+   * @param isLast asked after each unit, with what has become of it so far
+   * @returns what has become of each, as far as it has come; undefined for one that could not be brought back whole, which the
+   *   next run sees to
+   */
+  takeBatch(
+    units: readonly Unit[],
+    nowMs: number,
+    isLast: (outcome: TakeOutcome) => boolean,
+  ): (TakeOutcome | undefined)[] {
+    this.throwIfFailed();
+    const batch: Taken[] = [];
+    let settled = 0;
+    try {
+      this.#trust();
+      this.#newcomers.look();
+      for (const unit of units) {
+        if (!this.#hasRoom()) {
+          this.#settle(batch.slice(settled));
+          settled = batch.length;
+          this.#makeRoom();
+          this.#trust();
+          this.#newcomers.look();
+        }
+        const outcome = this.#take(unit);
+        batch.push({ unit, outcome });
+        if (this.#failure !== undefined || isLast(outcome)) break;
+      }
+    } catch (error) {
+      this.#failure = stoppingError('move sessions to the trash', error);
+    }
+    try {
+      this.#settle(batch.slice(settled));
+    } catch (error) {
+      this.#failure ??= stoppingError('move sessions to the trash', error);
+    } finally {
+      this.#endTrust();
+    }
+    for (const { unit, outcome } of batch) {
+      if (outcome !== undefined) this.#manifest.event(eventOf(outcome), unit.sessionId, nowMs);
+    }
+    return batch.map(({ outcome }) => outcome);
+  }
+
+  /** Those of the units, all in the trash by now, that have been written anew under their old names. */
+  findRecreated(units: readonly Unit[]): Unit[] {
+    try {
+      this.#makeRoom();
+      this.#trust();
+      return units.filter((unit) => {
+        if (!this.#hasRoom()) {
+          this.#makeRoom();
+          this.#trust();
+        }
+        return unit.parts.some((part) => isThere(part, this.#source));
+      });
+    } catch (error) {
+      // They lie in the trash whole, and that is to be told before the run stops.
+      this.#failure ??= stoppingError('look at a session', error);
+      return [];
+    } finally {
+      this.#endTrust();
+    }
   }
 
   /** For units that were intended and then found to be live after all. */
@@ -87,6 +185,11 @@ export class TrashRun {
   /** Hands the outcomes so far to the system; a kill loses none of them then. */
   flush(): void {
     this.#manifest.flush();
+  }
+
+  /** @throws OperatingError where the run has to stop after what it took last */
+  throwIfFailed(): void {
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   close(): void {
@@ -102,7 +205,7 @@ export class TrashRun {
   #take(unit: Unit): TakeOutcome {
     let before: Measurer;
     try {
-      if (this.#hasNewParts(unit)) return { kind: 'changed' };
+      if (this.#newcomers.hasAny(unit)) return { kind: 'changed' };
       before = this.#measure(unit, this.#source);
     } catch (error) {
       // One unit that cannot be looked at any more does not stop the others.
@@ -117,17 +220,15 @@ export class TrashRun {
     const moved: Part[] = [];
     try {
       for (const part of unit.parts) {
-        renamePart(part, this.#source, this.#target);
+        renamePart(part, this.#source, this.#target, this.#prepared.has(unit));
         moved.push(part);
       }
     } catch (error) {
       return this.#undo(moved, error);
     }
     let after: Measurer;
-    let isRecreated: boolean;
     try {
       after = this.#measure(unit, this.#target);
-      isRecreated = unit.parts.some((part) => isThere(part, this.#source));
     } catch (error) {
       // It lies in the trash whole, and that is to be told before the run stops.
       this.#failure = stoppingError('look at a session in the trash', error);
@@ -141,55 +242,56 @@ export class TrashRun {
     }
     // Between the last look and the rename a session may have written: then the unit goes straight back.
     if (!sameMeasure(after, before)) return this.#undo(moved, undefined);
-    this.#noteOwnMoves(unit);
-    return isRecreated ? { kind: 'recreated' } : { kind: 'trashed' };
+    this.#newcomers.noteOwnMove(unit);
+    return { kind: 'trashed' };
   }
 
-  /** That a to-do list of the unit has gone is our own doing, and no reason to list them all again. */
-  #noteOwnMoves(unit: Unit): void {
-    if (!unit.parts.some((part) => part.directory[0] === TO_DO_LISTS.directory)) return;
-    const mtimeNs = this.#claudeDir.root.lstatExact(TO_DO_LISTS.directory)?.mtimeNs;
-    if (mtimeNs !== undefined && this.#toDoListing !== undefined) this.#toDoListing = { ...this.#toDoListing, mtimeNs };
-  }
-
-  /** @throws OperatingError where the run has to stop after what it took last */
-  throwIfFailed(): void {
-    if (this.#failure !== undefined) throw this.#failure;
-  }
-
-  /** What was not there when the decision was made: a companion, or the session's own directory, or a transcript. */
-  #hasNewParts(unit: Unit): boolean {
-    const known = new Set(unit.parts.map(partPath));
-    const isNew = (part: Part) => !known.has(partPath(part)) && isThere(part, this.#source);
-    if (namedParts(unit.sessionId, unit.project).some(isNew)) return true;
-    if (this.#toDoLists(unit.sessionId).some(isNew)) return true;
-    // Left-overs whose project is unknown: their transcript may have come back anywhere.
-    return unit.project === undefined && this.#inAnyProject(unit.sessionId).some(isNew);
-  }
-
-  #toDoLists(sessionId: SessionId): readonly Part[] {
-    const mtimeNs = this.#claudeDir.root.lstatExact(TO_DO_LISTS.directory)?.mtimeNs;
-    if (mtimeNs === undefined) return [];
-    // Listed again only when something came or went: there may be many, and the resume map's writers wait.
-    if (this.#toDoListing?.mtimeNs !== mtimeNs) this.#toDoListing = { mtimeNs, parts: this.#listToDos() };
-    return this.#toDoListing.parts.get(sessionId) ?? [];
-  }
-
-  #listToDos(): Map<SessionId, Part[]> {
-    const directory = [TO_DO_LISTS.directory];
-    const partsBySession = new Map<SessionId, Part[]>();
-    for (const { name } of this.#source.find(directory)?.entries() ?? []) {
-      const sessionId = TO_DO_LISTS.sessionOf(name);
-      if (sessionId === undefined) continue;
-      const parts = partsBySession.get(sessionId) ?? [];
-      partsBySession.set(sessionId, [...parts, { directory, name, kind: TO_DO_LISTS.kind }]);
+  /**
+   * Takes back what was taken out of a directory, or into one, that somebody has moved away meanwhile, and what has got a
+   * companion meanwhile.
+   */
+  #settle(batch: readonly Taken[]): void {
+    const taken = batch.filter(({ outcome }) => outcome?.kind === 'trashed');
+    if (taken.length === 0) return;
+    const [fromElsewhere, toElsewhere] = [this.#source.displaced(), this.#target.displaced()];
+    const isDisplaced = ({ directory }: Part) =>
+      isIn(fromElsewhere, this.#source.find(directory)) || isIn(toElsewhere, this.#target.find(directory));
+    const changed = new Set(this.#newcomers.lookAgain(taken.map(({ unit }) => unit)));
+    const isAnyDisplaced = fromElsewhere.size + toElsewhere.size > 0;
+    for (const one of taken) {
+      if (!changed.has(one.unit) && !(isAnyDisplaced && one.unit.parts.some(isDisplaced))) continue;
+      one.outcome = undefined;
+      one.outcome = this.#undo(one.unit.parts, undefined);
     }
-    return partsBySession;
   }
 
-  #inAnyProject(sessionId: SessionId): Part[] {
-    const projects = this.#claudeDir.projects.entries().filter((entry) => entry.kind === 'directory');
-    return projects.flatMap(({ name }) => projectParts(sessionId, name));
+  #isPlaceFree({ parts }: Unit): boolean {
+    return parts.every((part) => {
+      const target = this.#target.findOrMake(part.directory);
+      this.#source.find(part.directory);
+      return !target.has(part.name);
+    });
+  }
+
+  #trust(): void {
+    this.#source.beginTrust();
+    this.#target.beginTrust();
+  }
+
+  #endTrust(): void {
+    this.#source.endTrust();
+    this.#target.endTrust();
+  }
+
+  #hasRoom(): boolean {
+    return this.#source.hasRoom(UNIT_DIRECTORIES_MAX) && this.#target.hasRoom(UNIT_DIRECTORIES_MAX);
+  }
+
+  #makeRoom(): void {
+    if (this.#hasRoom()) return;
+    this.#endTrust();
+    this.#source.close();
+    this.#target.close();
   }
 
   #measure(unit: Unit, tree: HeldDirs): Measurer {
@@ -211,6 +313,14 @@ export class TrashRun {
     const code = errorCode(error) ?? 'unknown';
     return code === 'ENOENT' ? { kind: 'changed' } : { kind: 'unmovable', code, message: errorMessage(error) };
   }
+}
+
+function eventOf({ kind }: TakeOutcome): ManifestEvent {
+  return kind === 'trashed' || kind === 'recreated' ? 'trashed' : 'kept';
+}
+
+function isIn(directories: ReadonlySet<AnchoredDir>, directory: AnchoredDir | undefined): boolean {
+  return directory !== undefined && directories.has(directory);
 }
 
 function unreadMessage({ code, path }: ReadFault): string {

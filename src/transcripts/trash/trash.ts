@@ -6,6 +6,7 @@ import type { AnchoredDir } from '../anchored-dir.ts';
 import { type ByteName, displayName, ownName } from '../byte-name.ts';
 import type { ClaudeDir } from '../claude-dir.ts';
 import { SWEEPER_DIRECTORY } from '../layout.ts';
+import type { PlaceTimes } from '../place-times.ts';
 import { destroyPart, removeEmptyTree, type TrashBounds } from './destroy.ts';
 import { HeldDirs } from './held-dirs.ts';
 import { JOINING_NAME, joinEntry } from './join.ts';
@@ -86,8 +87,9 @@ export class Trash {
     }
   }
 
-  beginRun(startedAtMs: number): TrashRun {
-    return TrashRun.begin(this.#claudeDir, this.#directory, startedAtMs);
+  /** @param placeTimes from before the scan that the decisions are made on */
+  beginRun(startedAtMs: number, placeTimes?: PlaceTimes): TrashRun {
+    return TrashRun.begin(this.#claudeDir, this.#directory, startedAtMs, placeTimes);
   }
 
   /** Every session that any manifest speaks of and that is neither restored nor purged nor was kept. Changes nothing. */

@@ -574,7 +574,7 @@ describe('what goes wrong', () => {
 });
 
 describe('a busy map', () => {
-  /** Batches have 16 sessions; `B` stands for one during which the map is busy. */
+  /** `B` stands for a batch during which the map is busy. The next one has 16 sessions then, and up to twice as many as the last otherwise. */
   const withBatches = (busy: string): Script & { holds(): number } => {
     let batch = 0;
     return {
@@ -588,7 +588,7 @@ describe('a busy map', () => {
   it.each([
     { batches: 'B..', removed: 32, busy: 16, holds: 3, failed: false },
     { batches: 'BB.', removed: 16, busy: 32, holds: 3, failed: false },
-    { batches: 'BB.BB.', removed: 32, busy: 64, holds: 6, failed: false },
+    { batches: 'BB.BB.', removed: 16, busy: 80, holds: 5, failed: false },
     { batches: 'BBB...', removed: 0, busy: 96, holds: 3, failed: true },
     { batches: '.BBB..', removed: 16, busy: 80, holds: 4, failed: true },
   ])('has its batch skipped and counted, and ends the run after three in a row: $batches', async (expected) => {
@@ -611,9 +611,21 @@ describe('a slow disk', () => {
     const clock = { now: () => NOW + 2 * looks++ };
     const source = scriptedSource({ onHold: (ids) => batches.push(ids.length) });
     expect(await prune(path, { sources: [source], clock })).toMatchObject({ removed: { sessions: 20 }, faults: [] });
-    expect(batches.slice(0, 3)).toEqual([16, 16, 16]);
-    expect(batches).toHaveLength(10);
+    expect(batches).toEqual([16, 16, 14, 11, 8, 5, 2]);
     expect(trashedIds(path)).toHaveLength(20);
+  });
+});
+
+describe('a fast disk', () => {
+  it('holds the writers back for as many units as the time allows', async () => {
+    const path = expiredSessions(120);
+    const batches: number[] = [];
+    let looks = 0;
+    const clock = { now: () => NOW + Math.floor(looks++ / 16) };
+    const source = scriptedSource({ onHold: (ids) => batches.push(ids.length) });
+    expect(await prune(path, { sources: [source], clock })).toMatchObject({ removed: { sessions: 120 }, faults: [] });
+    expect(batches.slice(0, 3)).toEqual([16, 32, 64]);
+    expect(trashedIds(path)).toHaveLength(120);
   });
 });
 
@@ -637,7 +649,9 @@ describe('a stop', () => {
     const stopped = await prune(path, { sources: [source], context: { shouldStop: () => stop } });
     expect(stopped).toMatchObject({ stopped: true, removed: { sessions: 16 }, kept: { busy: 34 } });
     expect(trashedIds(path)).toHaveLength(16);
-    expect(await prune(path)).toMatchObject({ removed: { sessions: 34 }, trash: { sessions: 50 }, faults: [] });
+    const next = await prune(path);
+    expect(next).toMatchObject({ removed: { sessions: 34 }, trash: { sessions: 50 }, faults: [] });
+    expect(next.reconciled).toBeUndefined();
   });
 
   it('begins no other Claude directory', async () => {

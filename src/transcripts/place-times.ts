@@ -1,0 +1,55 @@
+/**
+ * What the directories of a Claude directory looked like before they were listed, so that later it can be told with one look
+ * each whether anything has come into them or gone from them since.
+ */
+
+import type { AnchoredDir } from './anchored-dir.ts';
+import type { ByteName } from './byte-name.ts';
+import type { ClaudeDir } from './claude-dir.ts';
+import { COMPANION_PLACES, PROJECTS } from './layout.ts';
+import type { FileFacts } from './native-calls.ts';
+
+/** Times of files are coarse, at worst two seconds: a place that changed so lately may change again and show the same time. */
+const COARSE_MS = 2_000;
+
+/** Undefined stands for a place that was not there. */
+type Look = Pick<FileFacts, 'dev' | 'ino' | 'mtimeMs' | 'ctimeMs'> | undefined;
+
+export class PlaceTimes {
+  readonly #looks = new Map<string, Look>();
+
+  /** Looks at every companion place and project directory. To be called before anything is listed. */
+  static observe(claudeDir: ClaudeDir, nowMs = Date.now()): PlaceTimes {
+    const times = new PlaceTimes();
+    for (const { directory } of COMPANION_PLACES) times.note([directory], claudeDir.root.lstat(directory), nowMs);
+    times.note([PROJECTS], claudeDir.root.lstat(PROJECTS), nowMs);
+    for (const { name, kind } of claudeDir.projects.entries()) {
+      if (kind === 'directory') times.note([PROJECTS, name], claudeDir.projects.lstat(name), nowMs);
+    }
+    return times;
+  }
+
+  /** @param facts of the directory from before it was listed; undefined where there is none */
+  note(path: readonly ByteName[], facts: FileFacts | undefined, nowMs: number): void {
+    const isRecent = facts !== undefined && Math.max(facts.mtimeMs, facts.ctimeMs) > nowMs - COARSE_MS;
+    if (isRecent || facts?.isDirectory() === false) return;
+    const look = facts && { dev: facts.dev, ino: facts.ino, mtimeMs: facts.mtimeMs, ctimeMs: facts.ctimeMs };
+    this.#looks.set(path.join('/'), look);
+  }
+
+  /** Whether nothing can have come into it or gone from it since. A place that was never noted counts as changed. */
+  isUnchanged(path: readonly ByteName[], parent: AnchoredDir): boolean {
+    const name = path.at(-1);
+    const key = path.join('/');
+    if (name === undefined || !this.#looks.has(key)) return false;
+    const before = this.#looks.get(key);
+    const now = parent.lstat(name);
+    if (before === undefined || now === undefined) return before === now;
+    return (
+      now.ino === before.ino &&
+      now.dev === before.dev &&
+      now.mtimeMs === before.mtimeMs &&
+      now.ctimeMs === before.ctimeMs
+    );
+  }
+}
