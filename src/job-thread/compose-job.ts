@@ -65,6 +65,7 @@ export async function runConfiguredJob(
           policy: prunePolicy(config),
           keepNamed: config.keepNamed,
           recorder,
+          trashMemory: ledger,
           memory,
           mapIdentity,
           shieldPeriodMs: config.shield ? shieldPeriodMs : undefined,

@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import type { ClockMemory, ClockMemoryStore } from '../clock-guard.ts';
 import type { PruneMemory } from '../jobs/guards.ts';
 import type { JobName, JobReport, Outcome } from '../jobs/job.ts';
-import type { RemovalRecord, RemovalRecorder } from '../jobs/prune-transcripts/apply.ts';
+import type { RemovalRecord, RemovalRecorder, TrashMemory } from '../jobs/prune-transcripts/apply.ts';
 import type { ShieldedTime, ShieldedTimes, ShieldMemory } from '../jobs/prune-transcripts/shield.ts';
 import type { SessionId } from '../sessions/session-id.ts';
 import { isTaken } from '../sqlite/file-identity.ts';
@@ -21,6 +21,7 @@ import {
 } from '../sqlite/open.ts';
 import { Statements } from '../sqlite/statements.ts';
 import type { ScanMemory } from '../transcripts/scan/scan-memory.ts';
+import type { KnownRun, KnownRuns } from '../transcripts/trash/known-runs.ts';
 import { FIGURES } from './figure-names.ts';
 import { ScannedDirectories } from './scanned-directories.ts';
 import { LEDGER_MIGRATIONS, LEDGER_TABLES, LEDGER_VERSION_TABLE } from './schema.ts';
@@ -53,7 +54,7 @@ const RUNS_KEPT = 2_000;
 /** How long removals are kept: long after their trash is purged. */
 const REMOVALS_KEPT_MS = 400 * 86_400_000;
 
-export class Ledger implements RemovalRecorder, PruneMemory, ShieldMemory, ClockMemoryStore {
+export class Ledger implements RemovalRecorder, TrashMemory, PruneMemory, ShieldMemory, ClockMemoryStore {
   readonly #database: SqliteDatabase;
   readonly #statements: Statements;
 
@@ -168,15 +169,48 @@ export class Ledger implements RemovalRecorder, PruneMemory, ShieldMemory, Clock
       const insert = this.#statements.get(
         `INSERT OR IGNORE INTO removals
          (session_id, claude_dir, trash_run, project, reason, files, bytes, newest_mtime, removed_at)
-         VALUES (@sessionId, @claudeDir, @trashRun, @project, @reason, @files, @bytes, @newestMtimeMs, @removedAtMs)`,
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       );
-      for (const removal of removals) {
-        insert.run({
-          ...removal,
-          project: removal.project ?? null,
-          newestMtimeMs: Math.floor(removal.newestMtimeMs),
-        });
-      }
+      for (const {
+        sessionId,
+        claudeDir,
+        trashRun,
+        project,
+        reason,
+        files,
+        bytes,
+        newestMtimeMs,
+        removedAtMs,
+      } of removals)
+        insert.run(
+          sessionId,
+          claudeDir,
+          trashRun,
+          project ?? null,
+          reason,
+          files,
+          bytes,
+          Math.floor(newestMtimeMs),
+          removedAtMs,
+        );
+    });
+  }
+
+  knownRuns(claudeDir: string): KnownRuns {
+    if (!this.#hasTable('trash_runs')) return new Map();
+    const rows = guarded(this.#database.name, 'read', () => {
+      return this.#statements
+        .get('SELECT run, manifest, sessions, bytes FROM trash_runs WHERE claude_dir = ?')
+        .all(claudeDir) as (KnownRun & { readonly run: string })[];
+    });
+    return new Map(rows.map(({ run, ...known }) => [run, known]));
+  }
+
+  recordKnownRuns(claudeDir: string, runs: KnownRuns): void {
+    this.#write('record what the trash holds in', () => {
+      this.#statements.get('DELETE FROM trash_runs WHERE claude_dir = ?').run(claudeDir);
+      const insert = this.#statements.get('INSERT INTO trash_runs VALUES (?, ?, ?, ?, ?)');
+      for (const [run, { manifest, sessions, bytes }] of runs) insert.run(claudeDir, run, manifest, sessions, bytes);
     });
   }
 

@@ -53,4 +53,12 @@ export const LEDGER_MIGRATIONS: readonly string[] = [
      rows BLOB NOT NULL,
      PRIMARY KEY (claude_dir, directory)
    );`,
+  `CREATE TABLE trash_runs (
+     claude_dir TEXT NOT NULL,
+     run TEXT NOT NULL,
+     manifest TEXT NOT NULL,
+     sessions INTEGER NOT NULL,
+     bytes INTEGER NOT NULL,
+     PRIMARY KEY (claude_dir, run)
+   ) WITHOUT ROWID;`,
 ];

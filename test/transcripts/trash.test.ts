@@ -23,7 +23,8 @@ import { AnchoredDir } from '../../src/transcripts/anchored-dir.ts';
 import { ownName } from '../../src/transcripts/byte-name.ts';
 import type { ClaudeDir } from '../../src/transcripts/claude-dir.ts';
 import { PlaceTimes } from '../../src/transcripts/place-times.ts';
-import { foldManifest, type ManifestEvent } from '../../src/transcripts/trash/manifest.ts';
+import type { ManifestEvent } from '../../src/transcripts/trash/manifest.ts';
+import { foldManifest } from '../../src/transcripts/trash/read-manifest.ts';
 import { Trash, type TrashedSession } from '../../src/transcripts/trash/trash.ts';
 import type { TakeOutcome } from '../../src/transcripts/trash/trash-run.ts';
 import { type Part, partPath, type Unit } from '../../src/transcripts/unit.ts';
@@ -872,6 +873,26 @@ describe('what a killed run leaves behind', () => {
       const hostile = { ...JSON.parse(intent ?? ''), parts: [part] };
       expect(foldManifest(JSON.stringify(hostile))).toEqual(new Map());
     }
+  });
+});
+
+describe('a manifest', () => {
+  it('is read whatever its length, and whichever characters its chunks end in', () => {
+    const place = new Place();
+    const manifest = place.manifest(place.intend());
+    const [, intent = ''] = readFileSync(manifest, 'utf8').split('\n');
+    const lines = Array.from({ length: 3_000 }, (_, number) => {
+      return JSON.stringify({
+        ...JSON.parse(intent),
+        sessionId: sessionIdOf(number),
+        reason: 'é€𝄞'.repeat(number % 50),
+      });
+    });
+    appendFileSync(manifest, `${lines.join('\n')}\n`);
+    for (let number = 0; number < 3_000; number += 1) place.addEvent(place.onlyRun(), 'trashed', sessionIdOf(number));
+    const { sessions } = place.trash.contents();
+    expect(sessions).toHaveLength(3_000);
+    expect(sessions.every(({ reason }) => /^(é€𝄞)*$/u.test(reason))).toBe(true);
   });
 });
 

@@ -1,6 +1,7 @@
 /** What became of a plan's removals, a byte each. */
 
 import type { OperatingError } from '../../errors.ts';
+import type { KnownRun } from '../../transcripts/trash/known-runs.ts';
 import type { JobFault } from '../job.ts';
 
 /** Why a unit that was to go stayed after all. */
@@ -15,6 +16,8 @@ export interface ApplyEnd {
   /** What ended the run before it was through; what was removed until then is in the trash. */
   readonly failure: OperatingError | undefined;
   readonly stopped: boolean;
+  /** The run in the trash, where all of it is done and recorded. */
+  readonly trashRun?: { readonly name: string; readonly known: KnownRun } | undefined;
 }
 
 export class AppliedPlan {
@@ -42,6 +45,10 @@ export class AppliedPlan {
 
   get failure(): OperatingError | undefined {
     return this.#end.failure;
+  }
+
+  get trashRun(): ApplyEnd['trashRun'] {
+    return this.#end.trashRun;
   }
 
   get stopped(): boolean {

@@ -10,6 +10,7 @@ import { type LiveSource, withLiveOfAll } from '../../sessions/live-sources/live
 import type { SessionId } from '../../sessions/session-id.ts';
 import { displayName } from '../../transcripts/byte-name.ts';
 import type { PlaceTimes } from '../../transcripts/place-times.ts';
+import type { KnownRuns } from '../../transcripts/trash/known-runs.ts';
 import type { Intent } from '../../transcripts/trash/manifest.ts';
 import type { Trash } from '../../transcripts/trash/trash.ts';
 import type { TakeOutcome, TrashRun } from '../../transcripts/trash/trash-run.ts';
@@ -46,6 +47,13 @@ export interface RemovalRecord {
 /** Takes note of what went; a part of the ledger. What it has noted already stays as it is. */
 export interface RemovalRecorder {
   recordRemovals(removals: readonly RemovalRecord[]): void;
+}
+
+/** Remembers what was found in the trash; a part of the ledger. */
+export interface TrashMemory {
+  knownRuns(claudeDir: string): KnownRuns;
+  /** Forgets all others of the Claude directory. */
+  recordKnownRuns(claudeDir: string, runs: KnownRuns): void;
 }
 
 export interface ApplyOptions {
@@ -97,6 +105,8 @@ class PruneApply {
   /** In the trash, and not yet in the ledger. */
   #unrecorded: Removal[] = [];
   #removed = 0;
+  #recorded = 0;
+  #trashRun: ApplyEnd['trashRun'];
   #failure: OperatingError | undefined;
   #stopped = false;
   #ioErrors = 0;
@@ -118,6 +128,9 @@ class PruneApply {
         await this.#removeChunk(trashRun, chunk);
         this.#options.context.onProgress({ phase: 'remove', done: this.#removed, total });
       }
+      const known = trashRun.summary();
+      // What was written anew meanwhile lies in the trash too, and is for the next run to record.
+      if (known?.sessions === this.#recorded) this.#trashRun = { name: trashRun.name, known };
     } catch (error) {
       const action = 'move sessions to the trash';
       this.#failure = operatingError('internal', action, systemError(action, error));
@@ -127,7 +140,7 @@ class PruneApply {
   }
 
   end(): ApplyEnd {
-    return { faults: this.#faults, failure: this.#failure, stopped: this.#stopped };
+    return { faults: this.#faults, failure: this.#failure, stopped: this.#stopped, trashRun: this.#trashRun };
   }
 
   async #removeChunk(trashRun: TrashRun, chunk: readonly Removal[]): Promise<void> {
@@ -244,6 +257,7 @@ class PruneApply {
     recorder.recordRemovals(
       this.#unrecorded.map(({ unit, reason }) => removalRecord({ ...unit, reason }, claudeDir, trashRun, removedAtMs)),
     );
+    this.#recorded += this.#unrecorded.length;
     this.#unrecorded = [];
   }
 

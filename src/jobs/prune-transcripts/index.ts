@@ -12,12 +12,20 @@ import { PlaceTimes } from '../../transcripts/place-times.ts';
 import type { MemoryUse } from '../../transcripts/scan/recollection.ts';
 import type { ScanMemory } from '../../transcripts/scan/scan-memory.ts';
 import type { UnitTable } from '../../transcripts/scan/unit-table.ts';
+import type { KnownRun } from '../../transcripts/trash/known-runs.ts';
 import { Trash } from '../../transcripts/trash/trash.ts';
 import type { UnitRows } from '../../transcripts/unit.ts';
 import { emptiedSource, massRemoval, type PruneMemory, strangeMap } from '../guards.ts';
 import type { Job, JobContext } from '../job.ts';
 import { AppliedPlan } from './applied-plan.ts';
-import { applyPrune, CHUNK_UNITS, type Removal, type RemovalRecorder, removalRecord } from './apply.ts';
+import {
+  applyPrune,
+  CHUNK_UNITS,
+  type Removal,
+  type RemovalRecorder,
+  removalRecord,
+  type TrashMemory,
+} from './apply.ts';
 import { MarkObserver } from './marks.ts';
 import { type LiveObservation, observeLive, observeTranscripts, scanFaults } from './observe.ts';
 import type { Plan, Protections, PrunePolicy, RemoveReason } from './plan.ts';
@@ -36,6 +44,8 @@ export interface PruneDependencies {
   /** Whether a title keeps a session, as the tag `keep` always does. */
   readonly keepNamed: boolean;
   readonly recorder: RemovalRecorder;
+  /** Undefined where there is no ledger yet. */
+  readonly trashMemory?: TrashMemory | undefined;
   /** Undefined where an operator has said that a mass removal is right. */
   readonly memory: PruneMemory | undefined;
   /** Of the resume map, where it is one of our own making. */
@@ -94,7 +104,8 @@ async function pruneOne(
   try {
     const strange = dependencies.memory && strangeMap(path, dependencies.mapIdentity, readKnownMaps(claudeDir));
     if (strange !== undefined) tally.refuse(strange, context);
-    if (trash !== undefined && !context.dryRun) reconcile(claudeDir, trash, dependencies, tally);
+    const known = new Map(dependencies.trashMemory?.knownRuns(path));
+    if (trash !== undefined && !context.dryRun) reconcile(path, trash, known, dependencies, tally);
     const placeTimes = context.dryRun ? undefined : PlaceTimes.observe(claudeDir);
     const scan = await observeTranscripts(claudeDir, context, memoryUse(dependencies, context));
     tally.addFaults(scanFaults(scan.faults));
@@ -124,7 +135,11 @@ async function pruneOne(
         recordKnownMap(claudeDir, dependencies.mapIdentity, live.counts['resume-map'] ?? 0);
       }
     }
-    if (trash !== undefined) tally.addTrash(trash.contents().sessions);
+    if (applied.trashRun !== undefined) {
+      known.set(applied.trashRun.name, applied.trashRun.known);
+      dependencies.trashMemory?.recordKnownRuns(path, known);
+    }
+    if (trash !== undefined) tally.addTrash(trash.amount(known));
   } finally {
     trash?.close();
   }
@@ -242,13 +257,31 @@ function shieldLive(
   return shielded;
 }
 
-/** First of all, what a killed run had begun is ended, and what no ledger knows of is written down. */
-function reconcile(claudeDir: ClaudeDir, trash: Trash, dependencies: PruneDependencies, tally: PruneTally): void {
-  const { clock, recorder } = dependencies;
-  tally.addReconciled(trash.reconcile(clock.now()));
-  const lying = trash.contents().sessions.filter(({ state }) => state !== 'joined');
-  const path = displayName(claudeDir.path);
-  recorder.recordRemovals(lying.map((session) => removalRecord(session, path, session.run, session.trashedAtMs)));
+/**
+ * First of all, what a killed run had begun is ended, and what no ledger knows of is written down.
+ * @param known runs of the trash that need not be read; afterwards, all that are there
+ */
+function reconcile(
+  path: string,
+  trash: Trash,
+  known: Map<string, KnownRun>,
+  { clock, recorder, trashMemory }: PruneDependencies,
+  tally: PruneTally,
+): void {
+  const before = new Map(known);
+  const reconciled = trash.reconcile(clock.now(), {
+    known: before,
+    onRead: (run, lying, found) => {
+      const removed = lying.filter(({ state }) => state !== 'joined');
+      recorder.recordRemovals(removed.map((session) => removalRecord(session, path, run, session.trashedAtMs)));
+      known.set(run, found);
+    },
+  });
+  tally.addReconciled(reconciled);
+  const runs = new Set<string>(trash.runs());
+  for (const run of before.keys()) if (!runs.has(run)) known.delete(run);
+  const isSame = known.size === before.size && [...known].every(([run, one]) => before.get(run) === one);
+  if (!isSame) trashMemory?.recordKnownRuns(path, known);
 }
 
 /** What a session may need for its lines in the manifest and the ledger, and for directories in the trash. */

@@ -54,7 +54,8 @@ export async function pruneStore(
     ? AppliedPlan.wholly(plan.length)
     : await hide(store, sessions, plan, rows, dependencies, context);
   tally.addPlan(path, units, plan, applied);
-  tally.addTrash(store.trashed());
+  const trashed = store.trashed();
+  tally.addTrash({ sessions: trashed.length, bytes: trashed.reduce((total, { bytes }) => total + bytes, 0) });
 }
 
 function protectionOf(id: SessionId, { live, running, pinned }: LiveIdsByProtection) {

@@ -116,9 +116,9 @@ export class PruneTally {
     this.#shielded += sessions;
   }
 
-  addTrash(sessions: readonly { readonly bytes: number }[]): void {
-    this.#trash.sessions += sessions.length;
-    this.#trash.bytes += sessions.reduce((total, session) => total + session.bytes, 0);
+  addTrash({ sessions, bytes }: { readonly sessions: number; readonly bytes: number }): void {
+    this.#trash.sessions += sessions;
+    this.#trash.bytes += bytes;
   }
 
   report({ counts: liveIds, malformed }: Pick<LiveObservation, 'counts' | 'malformed'>): JobReport {

@@ -3,11 +3,10 @@
  * so that whatever a kill leaves behind can be told from it, with no ledger at hand.
  */
 
-import { closeSync, constants, fsyncSync, readFileSync, writeSync } from 'node:fs';
-import { parseSessionId, type SessionId } from '../../sessions/session-id.ts';
+import { closeSync, constants, fstatSync, fsyncSync, writeSync } from 'node:fs';
+import type { SessionId } from '../../sessions/session-id.ts';
 import type { AnchoredDir } from '../anchored-dir.ts';
-import { type ByteName, ownName, parseByteName } from '../byte-name.ts';
-import { isKnownPlace } from '../layout.ts';
+import { ownName } from '../byte-name.ts';
 import type { Part } from '../unit.ts';
 
 export const MANIFEST_NAME = ownName('manifest.jsonl');
@@ -107,6 +106,12 @@ export class ManifestWriter {
     fsyncSync(this.#fd);
   }
 
+  /** Of the manifest as it is with every line so far. */
+  identity(): string {
+    this.flush();
+    return manifestIdentity(this.#fd);
+  }
+
   close(): void {
     try {
       this.flush();
@@ -120,105 +125,8 @@ export class ManifestWriter {
   }
 }
 
-/**
- * Reads the manifest of a run directory.
- * @throws the system's error where it cannot be read. Lines that do not parse are left out: an intent that was not
- * written in full was never acted on.
- */
-export function readManifest(runDirectory: AnchoredDir): Map<SessionId, ManifestEntry> {
-  const fd = runDirectory.openFile(MANIFEST_NAME, constants.O_RDONLY);
-  try {
-    return foldManifest(readFileSync(fd, 'utf8'));
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/** The state of every session that the manifest's text speaks of. */
-export function foldManifest(text: string): Map<SessionId, ManifestEntry> {
-  const entries = new Map<SessionId, ManifestEntry>();
-  for (const line of text.split('\n')) {
-    const parsed = parseLine(line);
-    if (parsed === undefined) continue;
-    if (parsed.intent !== undefined) {
-      entries.set(parsed.sessionId, { ...parsed.intent, state: 'intended', trashedAtMs: parsed.atMs });
-      continue;
-    }
-    const entry = entries.get(parsed.sessionId);
-    if (entry === undefined) continue;
-    const trashedAtMs = parsed.event === 'trashed' || parsed.event === 'joined' ? parsed.atMs : entry.trashedAtMs;
-    const { present } = parsed;
-    const purgedParts = present && entry.parts.filter((_, index) => present.has(index));
-    entries.set(parsed.sessionId, { ...entry, state: parsed.event, trashedAtMs, ...(purgedParts && { purgedParts }) });
-  }
-  return entries;
-}
-
-type ParsedLine =
-  | { readonly sessionId: SessionId; readonly atMs: number; readonly intent: Intent }
-  | {
-      readonly sessionId: SessionId;
-      readonly atMs: number;
-      readonly intent: undefined;
-      readonly event: ManifestEvent;
-      readonly present: ReadonlySet<unknown> | undefined;
-    };
-
-const EVENTS: ReadonlySet<string> = new Set<ManifestEvent>([
-  'trashed',
-  'kept',
-  'restoring',
-  'restored',
-  'joined',
-  'purging',
-  'purged',
-]);
-
-function parseLine(line: string): ParsedLine | undefined {
-  if (line === '') return undefined;
-  let value: Record<string, unknown>;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    // Half a line, left by a kill.
-    return undefined;
-  }
-  if (typeof value !== 'object' || value === null) return undefined;
-  const sessionId = parseSessionId(value.sessionId);
-  const atMs = Date.parse(String(value.at));
-  if (sessionId === undefined || Number.isNaN(atMs)) return undefined;
-  if (value.type === 'intent') {
-    const intent = parseIntent(value, sessionId);
-    return intent && { sessionId, atMs, intent };
-  }
-  if (!EVENTS.has(String(value.type))) return undefined;
-  const present = Array.isArray(value.present) ? new Set<unknown>(value.present) : undefined;
-  return { sessionId, atMs, intent: undefined, event: value.type as ManifestEvent, present };
-}
-
-function parseIntent(value: Record<string, unknown>, sessionId: SessionId): Intent | undefined {
-  if (!Array.isArray(value.parts)) return undefined;
-  const parts = value.parts.map(parsePart).filter((part) => part !== undefined);
-  if (parts.length !== value.parts.length) return undefined;
-  return {
-    sessionId,
-    reason: String(value.reason),
-    project: typeof value.project === 'string' ? value.project : undefined,
-    files: Number(value.files),
-    bytes: Number(value.bytes),
-    newestMtimeMs: Number(value.newestMtimeMs),
-    parts,
-  };
-}
-
-/** No path is ever built from a manifest without its components being checked: it is a file like any other. */
-function parsePart(value: unknown): Part | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { directory, name, kind } = value as Record<string, unknown>;
-  if (!Array.isArray(directory) || (kind !== 'file' && kind !== 'directory')) return undefined;
-  const components = directory.map((component) => parseByteName(String(component)));
-  const checked = components.filter((component): component is ByteName => component !== undefined);
-  const checkedName = parseByteName(String(name));
-  if (checkedName === undefined || checked.length !== components.length || !isKnownPlace(checked)) return undefined;
-  return { directory: checked, name: checkedName, kind };
+/** The same for as long as nobody has written to the manifest, or put another in its place. */
+export function manifestIdentity(fd: number): string {
+  const { dev, ino, size, mtimeNs, ctimeNs } = fstatSync(fd, { bigint: true });
+  return [dev, ino, size, mtimeNs, ctimeNs].join(':');
 }

@@ -9,7 +9,8 @@ import { Measurer, type ReadFault, sameMeasure } from '../measure.ts';
 import type { PlaceTimes } from '../place-times.ts';
 import type { Part, Unit } from '../unit.ts';
 import { HeldDirs } from './held-dirs.ts';
-import type { ManifestEvent, ManifestWriter } from './manifest.ts';
+import type { KnownRun } from './known-runs.ts';
+import type { ManifestWriter } from './manifest.ts';
 import { isStopping, isThere, putBack, renamePart, stoppingError } from './move.ts';
 import { Newcomers, UNIT_DIRECTORIES_MAX } from './newcomers.ts';
 import { makeRunDirectory, type RunDirectory } from './run-directory.ts';
@@ -42,6 +43,8 @@ export class TrashRun {
   /** Whose places in the trash are made, and known to be free. */
   #prepared: ReadonlySet<Unit> = new Set();
   #failure: OperatingError | undefined;
+  #intended = 0;
+  readonly #ended = { sessions: 0, bytes: 0, kept: 0 };
 
   private constructor(claudeDir: ClaudeDir, { name, directory, manifest }: RunDirectory, placeTimes?: PlaceTimes) {
     this.#claudeDir = claudeDir;
@@ -72,6 +75,7 @@ export class TrashRun {
         const { sessionId, project, files, bytes, newestMtimeMs, parts } = unit;
         this.#manifest.intent({ sessionId, reason, project, files, bytes, newestMtimeMs, parts }, nowMs);
       }
+      this.#intended += units.length;
       this.#manifest.sync();
     } catch (error) {
       throw stoppingError('write the trash manifest', error);
@@ -150,9 +154,7 @@ export class TrashRun {
     } finally {
       this.#endTrust();
     }
-    for (const { unit, outcome } of batch) {
-      if (outcome !== undefined) this.#manifest.event(eventOf(outcome), unit.sessionId, nowMs);
-    }
+    for (const { unit, outcome } of batch) if (outcome !== undefined) this.#end(unit, outcome, nowMs);
     return batch.map(({ outcome }) => outcome);
   }
 
@@ -180,6 +182,17 @@ export class TrashRun {
   /** For units that were intended and then found to be live after all. */
   keep(sessionId: SessionId, nowMs: number): void {
     this.#manifest.event('kept', sessionId, nowMs);
+    this.#ended.kept += 1;
+  }
+
+  #end({ sessionId, bytes }: Unit, { kind }: TakeOutcome, nowMs: number): void {
+    if (kind !== 'trashed' && kind !== 'recreated') {
+      this.keep(sessionId, nowMs);
+      return;
+    }
+    this.#manifest.event('trashed', sessionId, nowMs);
+    this.#ended.sessions += 1;
+    this.#ended.bytes += bytes;
   }
 
   /** Hands the outcomes so far to the system; a kill loses none of them then. */
@@ -190,6 +203,13 @@ export class TrashRun {
   /** @throws OperatingError where the run has to stop after what it took last */
   throwIfFailed(): void {
     if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** What it holds, to be asked for when all of it is done; undefined where something is unfinished. */
+  summary(): KnownRun | undefined {
+    const { sessions, bytes, kept } = this.#ended;
+    if (sessions + kept !== this.#intended) return undefined;
+    return { sessions, bytes, manifest: this.#manifest.identity() };
   }
 
   close(): void {
@@ -313,10 +333,6 @@ export class TrashRun {
     const code = errorCode(error) ?? 'unknown';
     return code === 'ENOENT' ? { kind: 'changed' } : { kind: 'unmovable', code, message: errorMessage(error) };
   }
-}
-
-function eventOf({ kind }: TakeOutcome): ManifestEvent {
-  return kind === 'trashed' || kind === 'recreated' ? 'trashed' : 'kept';
 }
 
 function isIn(directories: ReadonlySet<AnchoredDir>, directory: AnchoredDir | undefined): boolean {

@@ -10,9 +10,11 @@ import type { PlaceTimes } from '../place-times.ts';
 import { destroyPart, removeEmptyTree, type TrashBounds } from './destroy.ts';
 import { HeldDirs } from './held-dirs.ts';
 import { JOINING_NAME, joinEntry } from './join.ts';
-import { MANIFEST_NAME, type ManifestEntry, type ManifestEvent, ManifestWriter, readManifest } from './manifest.ts';
+import { type Amount, amountOf, isLying, type KnownRun, type KnownRuns } from './known-runs.ts';
+import { MANIFEST_NAME, type ManifestEntry, type ManifestEvent, ManifestWriter } from './manifest.ts';
 import { isThere } from './move.ts';
 import { type Destroyed, destroyEntries, markEntries } from './purge.ts';
+import { identifyManifest, readManifest } from './read-manifest.ts';
 import { type OpenRun, refuseElsewhere, restoreEntry, settleEntry } from './restore.ts';
 import { isRunName, makeRunDirectory } from './run-directory.ts';
 import { TrashRun } from './trash-run.ts';
@@ -20,7 +22,7 @@ import { TrashRun } from './trash-run.ts';
 const TRASH_DIRECTORY = ownName('trash');
 /** Nothing of the session is left in the trash. */
 const OVER_STATES: ReadonlySet<string> = new Set<ManifestEvent>(['kept', 'restored', 'purged']);
-const LYING_STATES: ReadonlySet<string> = new Set<ManifestEvent>(['trashed', 'purging', 'joined']);
+const NONE_KNOWN: KnownRuns = new Map();
 
 /** A session in the trash. */
 export interface TrashedSession extends ManifestEntry {
@@ -43,6 +45,13 @@ export interface Reconciled {
   readonly restored: readonly SessionId[];
   /** Runs whose manifest could not be read: nothing of them was touched. */
   readonly unreadableRuns: readonly UnreadableRun[];
+}
+
+export interface ReconcileOptions {
+  /** Are not read again where their manifest is the same. */
+  readonly known?: KnownRuns | undefined;
+  /** Is told what lies in a run that was not known, and what to know it by. */
+  readonly onRead?: (run: ByteName, lying: readonly ManifestEntry[], known: KnownRun) => void;
 }
 
 export interface UnreadableRun {
@@ -97,7 +106,7 @@ export class Trash {
     const sessions: TrashedSession[] = [];
     const unreadableRuns = this.#inEachRun((directory, run) => {
       for (const entry of readManifest(directory).values()) {
-        if (LYING_STATES.has(entry.state)) sessions.push({ ...entry, run });
+        if (isLying(entry)) sessions.push({ ...entry, run });
       }
     });
     return { sessions, unreadableRuns };
@@ -107,7 +116,7 @@ export class Trash {
    * Ends what a killed run or restore had begun: a unit that is partly moved goes back; one that cannot, since its name is
    * taken by now, stays in the trash whole or in part, and is listed. The caller holds the lock of the Claude directory.
    */
-  reconcile(nowMs: number): Reconciled {
+  reconcile(nowMs: number, { known = NONE_KNOWN, onRead }: ReconcileOptions = {}): Reconciled {
     let undone = 0;
     let completed = 0;
     const restored: SessionId[] = [];
@@ -117,21 +126,52 @@ export class Trash {
         this.#directory.removeDirectory(run);
         return;
       }
-      const entries = [...readManifest(directory).values()];
-      const unfinished = entries.filter((entry) => entry.state === 'intended' || entry.state === 'restoring');
-      if (unfinished.length === 0) return;
-      if (directory.has(JOINING_NAME)) directory.unlink(JOINING_NAME);
-      this.#withManifest(directory, ({ manifest, claudeDir, trash }) => {
-        for (const entry of unfinished) {
-          const event = settleEntry(entry, { claudeDir, trash });
-          manifest.event(event, entry.sessionId, nowMs);
-          if (event === 'kept') undone += 1;
-          else completed += 1;
-          if (event === 'restored') restored.push(entry.sessionId);
-        }
-      });
+      if (known.has(run) && known.get(run)?.manifest === identifyManifest(directory)) return;
+      let entries = readManifest(directory);
+      const settled = this.#settle(directory, entries, nowMs);
+      for (const { event, sessionId } of settled) {
+        if (event === 'kept') undone += 1;
+        else completed += 1;
+        if (event === 'restored') restored.push(sessionId);
+      }
+      if (settled.length > 0) entries = readManifest(directory);
+      const lying = [...entries.values()].filter(isLying);
+      onRead?.(run, lying, { ...amountOf(lying), manifest: identifyManifest(directory) });
     });
     return { undone, completed, restored, unreadableRuns };
+  }
+
+  /** @returns what has become of each that was unfinished */
+  #settle(
+    directory: AnchoredDir,
+    entries: ReadonlyMap<SessionId, ManifestEntry>,
+    nowMs: number,
+  ): { readonly sessionId: SessionId; readonly event: ManifestEvent }[] {
+    const unfinished = [...entries.values()].filter(({ state }) => state === 'intended' || state === 'restoring');
+    const settled: { readonly sessionId: SessionId; readonly event: ManifestEvent }[] = [];
+    if (unfinished.length === 0) return settled;
+    if (directory.has(JOINING_NAME)) directory.unlink(JOINING_NAME);
+    this.#withManifest(directory, ({ manifest, claudeDir, trash }) => {
+      for (const entry of unfinished) {
+        const event = settleEntry(entry, { claudeDir, trash });
+        manifest.event(event, entry.sessionId, nowMs);
+        settled.push({ sessionId: entry.sessionId, event });
+      }
+    });
+    return settled;
+  }
+
+  /** What lies in all runs that can be read. @param known are not read where their manifest is the same */
+  amount(known: KnownRuns = NONE_KNOWN): Amount {
+    let [sessions, bytes] = [0, 0];
+    this.#inEachRun((directory, run) => {
+      const before = known.get(run);
+      const isKnown = before !== undefined && before.manifest === identifyManifest(directory);
+      const amount = isKnown ? before : amountOf(readManifest(directory).values());
+      sessions += amount.sessions;
+      bytes += amount.bytes;
+    });
+    return { sessions, bytes };
   }
 
   /**

@@ -17,7 +17,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Clock } from '../../../src/clock.ts';
 import { BusyError, OperatingError } from '../../../src/errors.ts';
 import type { JobContext, JobReport } from '../../../src/jobs/job.ts';
-import type { RemovalRecorder } from '../../../src/jobs/prune-transcripts/apply.ts';
+import type { RemovalRecord, RemovalRecorder } from '../../../src/jobs/prune-transcripts/apply.ts';
 import { pruneTranscriptsJob } from '../../../src/jobs/prune-transcripts/index.ts';
 import { prunePolicy, type RetentionSettings } from '../../../src/jobs/prune-transcripts/policy.ts';
 import { Ledger } from '../../../src/ledger/ledger.ts';
@@ -31,7 +31,7 @@ import { acquireDirLock } from '../../../src/transcripts/dir-lock.ts';
 import { canFreeze, freeze } from '../../support/freeze.ts';
 import { contextOf, stopAfter } from '../../support/job-context.ts';
 import { canMount, inMountNamespace, programPath } from '../../support/mount-namespace.ts';
-import { openClaudeDir } from '../../support/opened.ts';
+import { openClaudeDir, openTrash } from '../../support/opened.ts';
 import { type Script, scriptedSource } from '../../support/scripted-source.ts';
 import { SetClock } from '../../support/set-clock.ts';
 import { outsideSweeper, snapshot, trashedIn } from '../../support/snapshot.ts';
@@ -55,6 +55,7 @@ interface PruneOptions {
   readonly sources?: readonly LiveSource[];
   readonly settings?: Partial<RetentionSettings>;
   readonly recorder?: RemovalRecorder;
+  readonly trashMemory?: Ledger;
   readonly keepNamed?: boolean;
   readonly context?: Partial<JobContext>;
   readonly clock?: Clock;
@@ -68,6 +69,7 @@ function prune(paths: string | readonly string[], options: PruneOptions = {}): P
     policy: prunePolicy({ ...SETTINGS, ...options.settings }),
     keepNamed: options.keepNamed ?? false,
     recorder: options.recorder ?? NO_RECORDER,
+    trashMemory: options.trashMemory,
     memory: undefined,
     mapIdentity: undefined,
     shieldPeriodMs: undefined,
@@ -613,6 +615,73 @@ describe('a slow disk', () => {
     expect(await prune(path, { sources: [source], clock })).toMatchObject({ removed: { sessions: 20 }, faults: [] });
     expect(batches).toEqual([16, 16, 14, 11, 8, 5, 2]);
     expect(trashedIds(path)).toHaveLength(20);
+  });
+});
+
+describe('what lies in the trash already', () => {
+  const withMemory = () => {
+    const ledger = Ledger.open(tempDir());
+    onTestFinished(() => ledger.close());
+    const recorded: string[] = [];
+    const recorder: RemovalRecorder = {
+      recordRemovals: (removals: readonly RemovalRecord[]) => {
+        recorded.push(...removals.map(({ sessionId }) => sessionId));
+        ledger.recordRemovals(removals);
+      },
+    };
+    return { ledger, options: { recorder, trashMemory: ledger }, recorded };
+  };
+  const IN_TRASH = { sessions: 3, bytes: 720 };
+
+  it('is not read and recorded once more by the next prune', async () => {
+    const path = expiredSessions();
+    const { options, recorded } = withMemory();
+    expect((await prune(path, options)).trash).toEqual(IN_TRASH);
+    expect(recorded.splice(0).toSorted()).toEqual([A, B, C]);
+    expect((await prune(path, options)).trash).toEqual(IN_TRASH);
+    expect(recorded).toEqual([]);
+  });
+
+  it('is read where the ledger was lost, and not again then', async () => {
+    const path = expiredSessions();
+    await prune(path);
+    const { options, recorded } = withMemory();
+    for (let run = 0; run < 2; run += 1) expect((await prune(path, options)).trash).toEqual(IN_TRASH);
+    expect(recorded.toSorted()).toEqual([A, B, C]);
+  });
+
+  it('is read again where a manifest has changed', async () => {
+    const path = expiredSessions();
+    const { options, recorded } = withMemory();
+    await prune(path, options);
+    recorded.splice(0);
+    openTrash(openClaudeDir(path)).restore(B, NOW);
+    const settings = { maxAge: 'never' } as const;
+    expect((await prune(path, { ...options, settings })).trash).toEqual({ sessions: 2, bytes: 480 });
+    expect(recorded.toSorted()).toEqual([A, C]);
+  });
+
+  it('is forgotten where its run is gone', async () => {
+    const path = expiredSessions();
+    const { options, ledger } = withMemory();
+    await prune(path, options);
+    expect(ledger.knownRuns(path).size).toBe(1);
+    rmSync(join(path, 'session-sweeper/trash'), { recursive: true });
+    expect((await prune(path, options)).trash).toEqual({ sessions: 0, bytes: 0 });
+    expect(ledger.knownRuns(path).size).toBe(0);
+  });
+
+  it('is not called known where a run was not all recorded', async () => {
+    const path = expiredSessions();
+    const { ledger, options } = withMemory();
+    const recorder: RemovalRecorder = {
+      recordRemovals: () => {
+        throw new OperatingError('io', 'record removals: the disk is full');
+      },
+    };
+    await prune(path, { ...options, recorder });
+    expect(ledger.knownRuns(path)).toEqual(new Map());
+    expect((await prune(path, options)).trash).toEqual(IN_TRASH);
   });
 });
 

@@ -1,0 +1,33 @@
+/** What earlier runs found in the trash: a hint that saves reading, and that nothing is ever destroyed or restored by. */
+
+import type { ManifestEntry, ManifestEvent } from './manifest.ts';
+
+export interface Amount {
+  readonly sessions: number;
+  readonly bytes: number;
+}
+
+/** A run of which nothing is unfinished, and of which all that lies in the trash is in the ledger. */
+export interface KnownRun extends Amount {
+  /** The identity of its manifest: with any other one it is not known. */
+  readonly manifest: string;
+}
+
+/** By the name of the run. */
+export type KnownRuns = ReadonlyMap<string, KnownRun>;
+
+const LYING_STATES: ReadonlySet<string> = new Set<ManifestEvent>(['trashed', 'purging', 'joined']);
+
+export function isLying({ state }: ManifestEntry): boolean {
+  return LYING_STATES.has(state);
+}
+
+export function amountOf(entries: Iterable<ManifestEntry>): Amount {
+  let [sessions, bytes] = [0, 0];
+  for (const entry of entries) {
+    if (!isLying(entry)) continue;
+    sessions += 1;
+    bytes += entry.bytes;
+  }
+  return { sessions, bytes };
+}
