@@ -1,25 +1,15 @@
 /** What the main thread is told of a run: as much of the report as it shows or records, however large the tree. */
 
 import type { ErrorKind } from '../errors.ts';
-import { type JobReport, OLDEST_LISTED, type RemovedListing, type RemovedSession } from '../jobs/job.ts';
+import type { JobReport, RemovedListing } from '../jobs/job.ts';
 
 /** More than is ever shown. */
 const FAULTS_LISTED = 100;
 
 export function handedOver(report: JobReport, listing: RemovedListing): JobReport {
-  const { removedSessions, projects, ...rest } = withFewFaults(report);
+  const { projects, ...rest } = withFewFaults(report);
   // Who lists nothing is the daemon, which shows no projects either.
-  if (listing === 'none') return rest;
-  const sessions = removedSessions && (listing === 'all' ? removedSessions : oldestOf(removedSessions));
-  return {
-    ...rest,
-    ...(sessions === undefined ? {} : { removedSessions: sessions }),
-    ...(projects === undefined ? {} : { projects }),
-  };
-}
-
-function oldestOf(sessions: readonly RemovedSession[]): readonly RemovedSession[] {
-  return sessions.toSorted((left, right) => left.newestMtimeMs - right.newestMtimeMs).slice(0, OLDEST_LISTED);
+  return listing === 'none' || projects === undefined ? rest : { ...rest, projects };
 }
 
 function withFewFaults(report: JobReport): JobReport {

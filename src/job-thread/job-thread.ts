@@ -10,6 +10,8 @@ import type { ThreadMessage, ThreadRequest, ThreadSetup } from './messages.ts';
 
 /** A batch in hand takes milliseconds; what has not ended by then hangs. Leaves time for an exit within five seconds. */
 const STOP_GRACE_MS = 3_500;
+/** Most of what a job makes is garbage at once: a small nursery is as fast, and does not grow with the tree. */
+const LIMITS = { maxYoungGenerationSizeMb: 2 };
 const THREAD_SCRIPT = new URL('./thread.js', import.meta.url);
 
 interface Thread {
@@ -110,7 +112,7 @@ export function threadJob(name: JobName, config: Config): RunnableJob {
 function startThread(script: URL): Thread {
   const stopWord = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   const setup: ThreadSetup = { stopWord };
-  const worker = new Worker(script, { workerData: setup });
+  const worker = new Worker(script, { workerData: setup, resourceLimits: LIMITS });
   let fault: unknown;
   worker.on('error', (error) => {
     fault = error;

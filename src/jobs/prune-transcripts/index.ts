@@ -63,7 +63,7 @@ export function pruneTranscriptsJob(dependencies: PruneDependencies): Job {
   return {
     name: 'prune-transcripts',
     run: async (context) => {
-      const tally = new PruneTally();
+      const tally = new PruneTally(context.listsRemoved);
       const live = await observeLive(dependencies.sources);
       const emptied = dependencies.memory && emptiedSource(live.counts, dependencies.memory);
       if (emptied !== undefined) tally.refuse(emptied, context);

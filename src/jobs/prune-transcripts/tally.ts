@@ -4,7 +4,16 @@ import type { OperatingError } from '../../errors.ts';
 import { displayName } from '../../transcripts/byte-name.ts';
 import type { Reconciled } from '../../transcripts/trash/trash.ts';
 import type { UnitRows } from '../../transcripts/unit.ts';
-import type { JobContext, JobFault, JobReport, ProjectUse, RemovedSession, SessionUse } from '../job.ts';
+import {
+  type JobContext,
+  type JobFault,
+  type JobReport,
+  OLDEST_LISTED,
+  type ProjectUse,
+  type RemovedListing,
+  type RemovedSession,
+  type SessionUse,
+} from '../job.ts';
 import type { AppliedPlan, LateKeepReason } from './applied-plan.ts';
 import type { LiveObservation } from './observe.ts';
 import type { KeepReason, Plan, RemoveReason } from './plan.ts';
@@ -39,6 +48,8 @@ const STATE_BY_REASON: Readonly<Record<KeepReason | LateKeepReason, TranscriptSt
 };
 
 const TOP_SESSIONS = 5;
+/** How many are gathered before only the oldest of them are kept. */
+const UNLISTED_MAX = 1_000;
 
 export class PruneTally {
   readonly #projects = new Map<string | undefined, { sessions: number; bytes: number; newestMtimeMs: number }>();
@@ -49,7 +60,8 @@ export class PruneTally {
   readonly #removed = { sessions: 0, files: 0, bytes: 0 };
   readonly #removedByReason: Record<RemoveReason, number> = { expired: 0, 'over-size': 0, orphan: 0 };
   readonly #bytesByReason: Record<RemoveReason, number> = { expired: 0, 'over-size': 0, orphan: 0 };
-  readonly #removedSessions: RemovedSession[] = [];
+  readonly #listing: RemovedListing;
+  #removedSessions: RemovedSession[] = [];
   readonly #states = Object.fromEntries(TRANSCRIPT_STATES.map((state) => [state, { sessions: 0, bytes: 0 }])) as Record<
     TranscriptState,
     { sessions: number; bytes: number }
@@ -61,6 +73,10 @@ export class PruneTally {
   #shielded = 0;
   #failure: OperatingError | undefined;
   #stopped = false;
+
+  constructor(listing: RemovedListing) {
+    this.#listing = listing;
+  }
 
   /** Nothing more is to be begun. */
   get isOver(): boolean {
@@ -127,7 +143,7 @@ export class PruneTally {
       observed: this.#observed,
       kept: this.#kept,
       removed: { ...this.#removed, byReason: this.#removedByReason, bytesByReason: this.#bytesByReason },
-      removedSessions: this.#removedSessions,
+      ...(this.#listing === 'none' ? {} : { removedSessions: this.#listed() }),
       trash: this.#trash,
       liveIds,
       knownIds: liveIds,
@@ -185,6 +201,7 @@ export class PruneTally {
     add(this.#removed, files, bytes);
     this.#removedByReason[reason] += 1;
     this.#bytesByReason[reason] += bytes;
+    if (this.#listing === 'none') return;
     const index = units.projectIndex(row);
     const project = index === undefined ? undefined : units.projects[index];
     this.#removedSessions.push({
@@ -196,6 +213,16 @@ export class PruneTally {
       bytes,
       newestMtimeMs: units.newestMtimeMs(row),
     });
+    if (this.#listing === 'oldest' && this.#removedSessions.length > UNLISTED_MAX) {
+      this.#removedSessions = this.#listed();
+    }
+  }
+
+  #listed(): RemovedSession[] {
+    if (this.#listing === 'all') return this.#removedSessions;
+    return this.#removedSessions
+      .toSorted((left, right) => left.newestMtimeMs - right.newestMtimeMs)
+      .slice(0, OLDEST_LISTED);
   }
 }
 

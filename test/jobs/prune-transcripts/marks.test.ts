@@ -23,7 +23,7 @@ function planned(units: readonly Unit[], tagged: readonly Unit[], maxTotalBytes:
     policy,
     clock: new SetClock(NOW),
     context: contextOf(),
-    tally: new PruneTally(),
+    tally: new PruneTally('all'),
   });
   return { asked, reasons: units.map((_, row) => `${plan.isRemoval(row) ? 'remove' : 'keep'} ${plan.reason(row)}`) };
 }
