@@ -38,6 +38,8 @@ const REMOVE_REASONS: readonly RemoveReason[] = ['expired', 'over-size', 'orphan
 const SWEEP_REASONS = ['expired', 'dangling'];
 const LIVE_SOURCES = ['resume-map', 'keep-list', 'running-processes'];
 const ERROR_KINDS = Object.keys(EXIT_CODES).filter((kind) => kind !== 'ok' && kind !== 'problems');
+/** No scraper asks so often. It bounds what scrapes take from the thread that has to answer them, beside a job on every core. */
+const RENDERED_KEPT_MS = 100;
 /** Where a scrape itself fails; beside the jobs. */
 const SCRAPE = 'scrape';
 /** From an empty tree to the default deadline. */
@@ -102,7 +104,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
   const durations = registerRunMetrics(registry, sources);
   return {
     contentType: registry.contentType,
-    render: () => registry.metrics(),
+    render: keptFor(RENDERED_KEPT_MS, () => registry.metrics()),
     observeRun: ({ job, durationMs, outcome }) => {
       if (outcome !== 'skipped') durations.observe({ job }, durationMs / 1000);
     },
@@ -205,6 +207,18 @@ function oncePerScrape<T>(read: () => T): () => T {
       });
     }
     return held.value;
+  };
+}
+
+/** @returns reads once, and answers by that for so long; a failed read is not kept */
+export function keptFor<T>(keptMs: number, read: () => Promise<T>, now = () => performance.now()): () => Promise<T> {
+  let kept: { readonly value: T; readonly readAtMs: number } | undefined;
+  return async () => {
+    if (kept !== undefined && now() - kept.readAtMs < keptMs) return kept.value;
+    const readAtMs = now();
+    const value = await read();
+    kept = { value, readAtMs };
+    return value;
   };
 }
 
