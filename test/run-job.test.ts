@@ -386,14 +386,14 @@ describe('the figures of a run', () => {
     const errorsOf = (result: RunResult) =>
       figuresOf(result, NOW)
         .increments.filter(({ name }) => name === FIGURES.errors)
-        .map(({ label }) => label);
-    const report = { ...REPORT, faults: [FAULT, FAULT] };
+        .map(({ label, value }) => [label, value]);
+    const report: JobReport = { ...REPORT, faults: [FAULT, FAULT], moreFaults: { io: 5, 'bad-data': 1 } };
     expect(errorsOf(resultOf({ outcome: 'partial', report }))).toEqual([
-      'prune-transcripts,io',
-      'prune-transcripts,io',
+      ['prune-transcripts,io', 7],
+      ['prune-transcripts,bad-data', 1],
     ]);
     const failure: JobFault = { kind: 'unavailable', message: 'no answer' };
-    expect(errorsOf(resultOf({ outcome: 'failed', failure }))).toEqual(['prune-transcripts,unavailable']);
+    expect(errorsOf(resultOf({ outcome: 'failed', failure }))).toEqual([['prune-transcripts,unavailable', 1]]);
     const locked: JobFault = { kind: 'locked', message: 'another' };
     expect(errorsOf(resultOf({ outcome: 'skipped', failure: locked }))).toEqual([]);
   });
@@ -467,6 +467,7 @@ describe('the log line of a run', () => {
     expect(shown).toHaveLength(21);
     expect(shown[0]).toEqual(failure);
     expect(shown.at(-1)).toEqual({ kind: 'io', message: 'and 981 more' });
+    expect(shownFaults({ ...result, report: { faults, moreFaults: { io: 9 } } }).at(-1)?.message).toBe('and 990 more');
     expect(shownFaults({ ...result, report: { faults: faults.slice(0, 19) } })).toHaveLength(20);
   });
 });

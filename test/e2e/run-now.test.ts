@@ -137,6 +137,21 @@ describe('--run-now on a tree of 2,000 sessions, 300 of them live', () => {
   });
 });
 
+describe('the log of a run', () => {
+  it('has one line a job and nothing else, however many directories were opened', async () => {
+    const root = tempDir();
+    const claudeDir = join(root, 'claude');
+    makeTree(claudeDir, { sessions: 500, seed: SEED });
+    const { stderr } = await runProgram(['--claude-dir', claudeDir, '--state-dir', join(root, 'state'), '--run-now']);
+    const lines = stderr.trimEnd().split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as { job: string }).job)).toEqual([
+      'sweep-sessions',
+      'prune-transcripts',
+      'purge-trash',
+    ]);
+  });
+});
+
 describe('output that cannot be written', () => {
   it.each([
     { stream: 'stdout', redirection: '>/dev/full 2>/dev/null', code: 74 },

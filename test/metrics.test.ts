@@ -1,0 +1,33 @@
+import { describe, expect, it } from 'vitest';
+import { keptFor } from '../src/metrics.ts';
+
+describe('a page that is kept', () => {
+  it('is read once for all who ask in that time, and anew after it', async () => {
+    let nowMs = 0;
+    let reads = 0;
+    const page = keptFor(
+      100,
+      async () => {
+        reads += 1;
+        return reads;
+      },
+      () => nowMs,
+    );
+    expect(await page()).toBe(1);
+    nowMs = 99;
+    expect(await page()).toBe(1);
+    nowMs = 100;
+    expect(await page()).toBe(2);
+  });
+
+  it('is not kept where it could not be read', async () => {
+    let reads = 0;
+    const page = keptFor(100, async () => {
+      reads += 1;
+      if (reads === 1) throw new Error('not now');
+      return reads;
+    });
+    await expect(page()).rejects.toThrow('not now');
+    expect(await page()).toBe(2);
+  });
+});
