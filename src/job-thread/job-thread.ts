@@ -112,8 +112,7 @@ export function threadJob(name: JobName, config: Config): RunnableJob {
 function startThread(script: URL): Thread {
   const stopWord = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   const setup: ThreadSetup = { stopWord };
-  // What the system's own calls open, Node does not know, and would complain on stderr of each one that is closed.
-  const worker = new Worker(script, { workerData: setup, resourceLimits: LIMITS, trackUnmanagedFds: false });
+  const worker = new Worker(script, { workerData: setup, resourceLimits: LIMITS });
   let fault: unknown;
   worker.on('error', (error) => {
     fault = error;
