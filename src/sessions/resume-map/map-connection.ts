@@ -1,14 +1,10 @@
 /** A resume map's connection to its SQLite file: calls in turn, writers that can be held back, a file that may be replaced. */
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import { BusyError, OperatingError } from '../../errors.ts';
 import { fileIdentity } from '../../sqlite/file-identity.ts';
 import { BUSY_TIMEOUT_MS, databaseError, type SqliteDatabase, type SqliteStatement } from '../../sqlite/open.ts';
 import { BLOCKING_WAIT_MS, PatientCalls } from '../../sqlite/patient-calls.ts';
 import { Statements } from '../../sqlite/statements.ts';
-
-/** A sweep sleeps at least this long between transactions: SQLite's waiters poll, and would starve otherwise. */
-const PAUSE_MIN_MS = 2;
 
 export class MapConnection {
   readonly database: SqliteDatabase;
@@ -50,15 +46,6 @@ export class MapConnection {
       this.#refuseHeld(action);
       return call();
     });
-  }
-
-  /** Of a sweep, which lets others write for as long as it has itself. */
-  async writeAndPause(action: string, change: () => number): Promise<number> {
-    const startedAt = performance.now();
-    const changed = await this.write(action, () => this.database.transaction(change).immediate());
-    // Nobody waits for a copy in memory.
-    if (!this.database.memory) await sleep(Math.max(PAUSE_MIN_MS, performance.now() - startedAt));
-    return changed;
   }
 
   /** Holds every writer of the map back while `act` runs. */

@@ -31,7 +31,8 @@ import {
   VERSION_TABLE,
 } from './schema.ts';
 import { insertOnce, type SessionsJson } from './sessions-json.ts';
-import { deleteOneUnchanged, deleteUnchanged, readPages, sweepStale } from './walk.ts';
+import { ShortDeletions } from './short-deletions.ts';
+import { deleteUnchanged, readPages, sweepStale } from './walk.ts';
 
 export interface SqliteResumeMapOptions {
   readonly maxSessionAge?: SessionMaxAge;
@@ -57,12 +58,14 @@ const COUNTER = `SELECT value FROM ${COUNTERS_TABLE} WHERE name = ?`;
 
 export class SqliteResumeMap implements MaintainableResumeMap {
   readonly #connection: MapConnection;
+  readonly #deletions: ShortDeletions;
   readonly #clock: Clock;
   readonly #transcripts: SqliteResumeMapOptions['transcripts'];
   #maxSessionAge: SessionMaxAge;
 
   private constructor(database: SqliteDatabase, options: SqliteResumeMapOptions) {
     this.#connection = new MapConnection(database, options.busyTimeoutMs);
+    this.#deletions = new ShortDeletions(this.#connection);
     this.#clock = options.clock ?? systemClock;
     this.#transcripts = options.transcripts;
     this.#maxSessionAge = checkedMaxAge(options.maxSessionAge ?? DEFAULT_SESSION_MAX_AGE_MS);
@@ -138,12 +141,12 @@ export class SqliteResumeMap implements MaintainableResumeMap {
         | undefined;
       if (row === undefined) return null;
       if (isStale(row.lastUsedAtMs, this.#clock.now(), this.#maxSessionAge)) {
-        deleteOneUnchanged(this.#connection, { key, ...row });
+        deleteUnchanged(this.#connection, { key, ...row });
         return null;
       }
       const id = parseSessionId(row.sessionId);
       const place = id === undefined || evenIfGone ? undefined : this.#transcripts?.whereIs(id);
-      if (place === 'gone') deleteOneUnchanged(this.#connection, { key, ...row });
+      if (place === 'gone') deleteUnchanged(this.#connection, { key, ...row });
       return id === undefined || place === 'gone' || place === 'in-trash' ? null : id;
     });
   }
@@ -216,11 +219,11 @@ export class SqliteResumeMap implements MaintainableResumeMap {
 
   async sweepStaleSessions(): Promise<number> {
     if (this.#maxSessionAge === 'never') return 0;
-    return sweepStale(this.#connection, this.#clock.now() - this.#maxSessionAge);
+    return sweepStale(this.#connection, this.#deletions, this.#clock.now() - this.#maxSessionAge);
   }
 
   async deleteUnchanged(rows: readonly UncheckedResumeRow[]): Promise<number> {
-    return deleteUnchanged(this.#connection, rows);
+    return this.#deletions.deleteEach(rows, (row) => deleteUnchanged(this.#connection, row));
   }
 
   async withWritersHeld<T>(

@@ -4,17 +4,18 @@ import { EARLIEST_SENSIBLE_TIME_MS } from '../../clock.ts';
 import type { MapConnection } from './map-connection.ts';
 import type { UncheckedResumeRow } from './resume-map.ts';
 import { SESSIONS_TABLE } from './schema.ts';
+import type { ShortDeletions } from './short-deletions.ts';
 
 /** Rows read at a time. */
 const READ_PAGE_ROWS = 1_000;
-/** Rows in one transaction of a sweep: some milliseconds, so that a host's `setSession` never waits long. */
-const SWEEP_BATCH_ROWS = 256;
+/** Rows found at a time, to be deleted. */
+const STALE_PAGE_ROWS = 256;
 
 const ROW_COLUMNS = 'key, session_id AS sessionId, last_used_at AS lastUsedAtMs, created_at AS createdAtMs';
 const PAGE = `SELECT ${ROW_COLUMNS} FROM ${SESSIONS_TABLE} WHERE key > ? ORDER BY key LIMIT ${READ_PAGE_ROWS}`;
 /** The same as `isStale`, in SQL: what is no number is never stale. */
 const STALE = `typeof(last_used_at) IN ('integer', 'real') AND (last_used_at = 0 OR last_used_at >= ${EARLIEST_SENSIBLE_TIME_MS}) AND last_used_at < @cutoffMs`;
-const STALE_PAGE = `SELECT key FROM ${SESSIONS_TABLE} WHERE key > @after AND ${STALE} ORDER BY key LIMIT ${SWEEP_BATCH_ROWS}`;
+const STALE_PAGE = `SELECT key FROM ${SESSIONS_TABLE} WHERE key > @after AND ${STALE} ORDER BY key LIMIT ${STALE_PAGE_ROWS}`;
 const DELETE_STALE = `DELETE FROM ${SESSIONS_TABLE} WHERE key = @key AND ${STALE}`;
 const DELETE_UNCHANGED = `DELETE FROM ${SESSIONS_TABLE} WHERE key = @key AND session_id IS @sessionId AND last_used_at IS @lastUsedAtMs`;
 
@@ -30,7 +31,11 @@ export async function* readPages(connection: MapConnection): AsyncGenerator<read
 }
 
 /** @returns how many were deleted */
-export async function sweepStale(connection: MapConnection, cutoffMs: number): Promise<number> {
+export async function sweepStale(
+  connection: MapConnection,
+  deletions: ShortDeletions,
+  cutoffMs: number,
+): Promise<number> {
   let swept = 0;
   let after = '';
   for (;;) {
@@ -40,35 +45,16 @@ export async function sweepStale(connection: MapConnection, cutoffMs: number): P
     const last = keys.at(-1);
     if (last === undefined) return swept;
     after = last;
-    swept += await deleteInTurns(connection, keys, (key) => {
+    swept += await deletions.deleteEach(keys, (key) => {
       return connection.statement(DELETE_STALE).run({ key, cutoffMs }).changes;
     });
   }
 }
 
-/** Deletes those rows that still are as they were read. @returns how many */
-export async function deleteUnchanged(connection: MapConnection, rows: readonly UncheckedResumeRow[]): Promise<number> {
-  return deleteInTurns(connection, rows, (row) => deleteOneUnchanged(connection, row));
-}
-
-export function deleteOneUnchanged(
+/** Deletes a row that still is as it was read. @returns how many rows that were */
+export function deleteUnchanged(
   connection: MapConnection,
   { key, sessionId, lastUsedAtMs }: Omit<UncheckedResumeRow, 'createdAtMs'>,
 ): number {
   return connection.statement(DELETE_UNCHANGED).run({ key, sessionId, lastUsedAtMs }).changes;
-}
-
-async function deleteInTurns<T>(
-  connection: MapConnection,
-  items: readonly T[],
-  deleteOne: (item: T) => number,
-): Promise<number> {
-  let deleted = 0;
-  for (let start = 0; start < items.length; start += SWEEP_BATCH_ROWS) {
-    const batch = items.slice(start, start + SWEEP_BATCH_ROWS);
-    deleted += await connection.writeAndPause('sweep', () => {
-      return batch.reduce((removed, item) => removed + deleteOne(item), 0);
-    });
-  }
-  return deleted;
 }
