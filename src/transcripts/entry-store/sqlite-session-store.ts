@@ -145,15 +145,15 @@ export class SqliteSessionStore {
     const nowMs = Math.floor(this.#clock.now());
     const insert = this.#statements.get(
       `INSERT OR IGNORE INTO ${ENTRIES_TABLE} (project_key, session_id, subpath, uuid, entry, created_at)
-       VALUES (@projectKey, @sessionId, @subpath, @uuid, @entry, @nowMs)`,
+       VALUES (?, ?, ?, ?, ?, ?)`,
     );
-    const bound = boundKey(key);
+    const { projectKey, sessionId, subpath } = boundKey(key);
     const added: SessionStoreEntry[] = [];
     let addedBytes = 0;
     for (const entry of entries) {
       const text = JSON.stringify(entry);
       const uuid = typeof entry.uuid === 'string' ? entry.uuid : null;
-      if (insert.run({ ...bound, uuid, entry: text, nowMs }).changes === 0) continue;
+      if (insert.run(projectKey, sessionId, subpath, uuid, text, nowMs).changes === 0) continue;
       added.push(entry);
       addedBytes += Buffer.byteLength(text);
     }
