@@ -24,6 +24,7 @@ import { ownName } from '../../src/transcripts/byte-name.ts';
 import type { ClaudeDir } from '../../src/transcripts/claude-dir.ts';
 import { PlaceTimes } from '../../src/transcripts/place-times.ts';
 import type { ManifestEvent } from '../../src/transcripts/trash/manifest.ts';
+import type { RunPurge } from '../../src/transcripts/trash/purge.ts';
 import { foldManifest } from '../../src/transcripts/trash/read-manifest.ts';
 import { Trash, type TrashedSession } from '../../src/transcripts/trash/trash.ts';
 import type { TakeOutcome } from '../../src/transcripts/trash/trash-run.ts';
@@ -120,6 +121,14 @@ class Place {
   entries(...ids: readonly SessionId[]): TrashedSession[] {
     const { sessions } = this.trash.contents();
     return ids.flatMap((id) => sessions.filter(({ sessionId }) => sessionId === id));
+  }
+
+  /** The only run, as it is; nothing in it is settled. */
+  openForPurge(): RunPurge {
+    const run = this.trash.openForPurge(ownName(this.onlyRun()), LATER, { dryRun: true });
+    if (run === undefined) throw new Error('no run');
+    onTestFinished(() => run.close());
+    return run;
   }
 
   onlyRun(): string {
@@ -819,7 +828,8 @@ describe('what a killed run leaves behind', () => {
     const run = ownName(place.onlyRun());
     const manifest = place.manifest(run);
     appendFileSync(manifest, '{"type":"inten');
-    place.trash.markForPurge(run, place.entries(ID), LATER);
+    const purge = place.openForPurge();
+    purge.mark(purge.find(place.entries(ID)), [], LATER);
     expect(place.listed()).toEqual([{ sessionId: ID, state: 'purging' }]);
   });
 
@@ -898,9 +908,11 @@ describe('a manifest', () => {
 
 describe('a purge', () => {
   function purge(place: Place, ...ids: readonly SessionId[]) {
-    const run = ownName(place.onlyRun());
-    place.trash.markForPurge(run, place.entries(...ids), LATER);
-    return place.trash.destroyMarked(run, LATER);
+    const run = place.openForPurge();
+    run.mark(run.find(place.entries(...ids)), [], LATER);
+    const destroyed = run.destroy(LATER);
+    run.close();
+    return destroyed;
   }
 
   /** Both sessions of the place in one run. */
@@ -929,9 +941,9 @@ describe('a purge', () => {
 
   it('destroys nothing that is not marked', () => {
     const place = new Place();
-    const run = ownName(takeBoth(place));
+    takeBoth(place);
     const before = place.files();
-    expect(place.trash.destroyMarked(run, LATER)).toEqual({ sessions: [], faults: [] });
+    expect(place.openForPurge().destroy(LATER)).toEqual({ sessions: [], faults: [] });
     expect(place.files()).toEqual(before);
   });
 
@@ -949,7 +961,12 @@ describe('a purge', () => {
     place.addEvent(run, 'purging');
     rmSync(place.inRun(run, TRANSCRIPT));
     rmSync(place.inRun(run, `${PROJECT}/${ID}/subagents`), { recursive: true });
-    expect(place.trash.destroyMarked(ownName(run), LATER).sessions.map(({ sessionId }) => sessionId)).toEqual([ID]);
+    expect(
+      place
+        .openForPurge()
+        .destroy(LATER)
+        .sessions.map(({ sessionId }) => sessionId),
+    ).toEqual([ID]);
     expect(ofSession(place.files().inTrash)).toEqual(new Map());
     expect(ofSession(place.files().inTrash, OTHER).size).toBe(1);
   });
@@ -1002,7 +1019,7 @@ describe('a purge', () => {
     const run = place.intend(unit);
     for (const part of unit.parts.slice(0, 2)) place.moveByHand(run, part);
     const before = place.files();
-    expect(place.trash.destroyMarked(ownName(run), LATER)).toEqual({ sessions: [], faults: [] });
+    expect(place.openForPurge().destroy(LATER)).toEqual({ sessions: [], faults: [] });
     expect(place.files()).toEqual(before);
   });
 });

@@ -1,5 +1,6 @@
 /** purge-trash: destroys what has lain in the trash for longer than its time; the only job that destroys bytes. */
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../../clock.ts';
 import { errorCode, errorMessage, OperatingError, systemError } from '../../errors.ts';
 import { type LiveSource, readAllSources, withLiveOfAll } from '../../sessions/live-sources/live-source.ts';
@@ -8,7 +9,10 @@ import { type ByteName, displayName } from '../../transcripts/byte-name.ts';
 import type { ClaudeDir } from '../../transcripts/claude-dir.ts';
 import type { StoredSessions, TrashedStoredSession } from '../../transcripts/entry-store/stored-sessions.ts';
 import { readKnownMaps } from '../../transcripts/known-maps.ts';
-import { Trash, type TrashedSession } from '../../transcripts/trash/trash.ts';
+import type { KnownRun } from '../../transcripts/trash/known-runs.ts';
+import type { ManifestEntry } from '../../transcripts/trash/manifest.ts';
+import type { Found, RunPurge } from '../../transcripts/trash/purge.ts';
+import { Trash } from '../../transcripts/trash/trash.ts';
 import { emptiedSource, type PruneMemory, strangeMap } from '../guards.ts';
 import type { Job, JobContext, JobFault, JobReport } from '../job.ts';
 import { planPurge } from './plan.ts';
@@ -25,8 +29,8 @@ export interface PurgeDependencies {
   readonly clock: Clock;
 }
 
-/** Sessions that are marked while the writers of the resume map wait: one small append and its fsync. */
-const MARK_BATCH_SESSIONS = 256;
+/** Sessions that are marked while the writers of the resume map wait: one append and its fsync. */
+const MARK_BATCH_SESSIONS = 2_048;
 const NONE_LIVE: ReadonlySet<SessionId> = new Set();
 
 export function purgeTrashJob(dependencies: PurgeDependencies): Job {
@@ -50,6 +54,7 @@ class Purge {
   readonly #purged = { sessions: 0, bytes: 0 };
   readonly #trash = { sessions: 0, bytes: 0 };
   readonly #kept: Record<string, number> = {};
+  readonly #progress = { done: 0, total: 0 };
   readonly #faults: JobFault[] = [];
   #failure: OperatingError | undefined;
   #stopped = false;
@@ -115,22 +120,18 @@ class Purge {
   }
 
   async #purge(trash: Trash): Promise<void> {
+    const known = new Map<string, KnownRun>();
     try {
-      if (!this.#context.dryRun) trash.reconcile(this.#dependencies.clock.now());
-      const { due, runs } = await this.#dueSessions(trash);
-      const dueByRun = groupByRun(due);
-      let done = 0;
-      for (const run of runs) {
+      const live = await this.#readLive();
+      for (const run of trash.runs()) {
         this.#stopped ||= this.#context.shouldStop();
         if (this.#stopped) break;
-        done += await this.#purgeRun(trash, run, dueByRun.get(run) ?? []);
-        this.#context.onProgress({ phase: 'purge', done, total: due.length });
+        await this.#purgeRun(trash, run, live, known);
       }
     } finally {
-      for (const session of trash.contents().sessions) {
-        this.#trash.sessions += 1;
-        this.#trash.bytes += session.bytes;
-      }
+      const { sessions, bytes } = trash.amount(known);
+      this.#trash.sessions += sessions;
+      this.#trash.bytes += bytes;
     }
   }
 
@@ -145,15 +146,10 @@ class Purge {
     };
   }
 
-  /** What has had its time, and the runs that can be read. */
-  async #dueSessions(trash: Trash): Promise<{ readonly due: TrashedSession[]; readonly runs: readonly ByteName[] }> {
+  /** What has had its time, or was begun to be destroyed. */
+  #dueOf(sessions: readonly ManifestEntry[], live: ReadonlySet<SessionId>): ManifestEntry[] {
     const { keepMs, clock } = this.#dependencies;
-    const live = await this.#readLive();
-    const { sessions, unreadableRuns } = trash.contents();
-    for (const { run, code } of unreadableRuns) {
-      this.#faults.push({ kind: 'io', message: `read the trash run ${run}: ${code}; nothing of it is purged` });
-    }
-    const due: TrashedSession[] = [];
+    const due: ManifestEntry[] = [];
     // The originals of a joined session are not the session: whether it is live says nothing of them.
     const nowMs = clock.now();
     const joined = sessions.filter(({ state }) => state === 'joined');
@@ -165,8 +161,7 @@ class Purge {
       if (decision.purge || decision.session.state === 'purging') due.push(decision.session);
       else this.#keep(decision.reason);
     }
-    const unreadable = new Set(unreadableRuns.map(({ run }) => run));
-    return { due, runs: trash.runs().filter((run) => !unreadable.has(run)) };
+    return due;
   }
 
   async #readLive(): Promise<ReadonlySet<SessionId>> {
@@ -191,18 +186,55 @@ class Purge {
     this.#faults.push({ kind: refusal.kind, message: refusal.message });
   }
 
-  async #purgeRun(trash: Trash, run: ByteName, due: readonly TrashedSession[]): Promise<number> {
-    if (this.#context.dryRun) {
-      const kept = due.filter((session) => purgeObstacle(trash, session, NONE_LIVE) !== undefined);
-      if (kept.length > 0) this.#kept.recreated = (this.#kept.recreated ?? 0) + kept.length;
-      for (const session of due) if (!kept.includes(session)) this.#count(session);
-      return due.length;
-    }
-    for (let start = 0; start < due.length; start += MARK_BATCH_SESSIONS) {
-      await this.#mark(trash, run, due.slice(start, start + MARK_BATCH_SESSIONS));
-    }
+  /** @param known is told what is left in the run */
+  async #purgeRun(
+    trash: Trash,
+    run: ByteName,
+    live: ReadonlySet<SessionId>,
+    known: Map<string, KnownRun>,
+  ): Promise<void> {
+    const purge = this.#open(trash, run);
+    if (purge === undefined) return;
     try {
-      const { sessions, faults, leftOver } = trash.destroyMarked(run, this.#dependencies.clock.now(), () => {
+      const due = this.#dueOf(purge.sessions(), live);
+      this.#progress.total += due.length;
+      if (this.#context.dryRun) this.#countDue(purge, due);
+      else {
+        await this.#markAll(purge, run, due);
+        this.#progress.done += this.#destroy(purge, run);
+      }
+      const left = purge.summary();
+      if (left !== undefined) known.set(run, left);
+    } finally {
+      purge.close();
+    }
+    this.#context.onProgress({ phase: 'purge', ...this.#progress });
+  }
+
+  #open(trash: Trash, run: ByteName): RunPurge | undefined {
+    try {
+      return trash.openForPurge(run, this.#dependencies.clock.now(), this.#context);
+    } catch (error) {
+      const code = errorCode(error);
+      if (code === undefined) throw error;
+      this.#faults.push({ kind: 'io', message: `read the trash run ${run}: ${code}; nothing of it is purged` });
+      return undefined;
+    }
+  }
+
+  #countDue(purge: RunPurge, due: readonly ManifestEntry[]): void {
+    for (const found of purge.find(due)) {
+      const obstacle = purgeObstacle(found, NONE_LIVE);
+      if (obstacle === undefined) this.#count(found.session);
+      else this.#keep(obstacle);
+    }
+    this.#progress.done += due.length;
+  }
+
+  /** @returns how many it has destroyed */
+  #destroy(purge: RunPurge, run: ByteName): number {
+    try {
+      const { sessions, faults, leftOver } = purge.destroy(this.#dependencies.clock.now(), () => {
         this.#stopped ||= this.#context.shouldStop();
         return this.#stopped;
       });
@@ -224,26 +256,39 @@ class Purge {
     this.#faults.push({ kind: 'io', message: `purge the trash run ${run}: ${fault}` });
   }
 
-  async #mark(trash: Trash, run: ByteName, batch: readonly TrashedSession[]): Promise<void> {
-    const ids = batch.map((session) => session.sessionId);
-    await withLiveOfAll(this.#dependencies.sources, ids, (live) => {
-      const marked: TrashedSession[] = [];
-      const unmarked: TrashedSession[] = [];
-      for (const session of batch) {
-        const reason = purgeObstacle(trash, session, live);
-        // What a killed purge has begun to destroy can only be ended.
-        const isLost = session.state === 'purging' && !trash.isWhole(session);
-        if (reason === undefined || isLost) {
-          if (session.state !== 'purging') marked.push(session);
-          continue;
-        }
-        this.#keep(reason);
-        if (session.state === 'purging') unmarked.push(session);
+  async #markAll(purge: RunPurge, run: ByteName, due: readonly ManifestEntry[]): Promise<void> {
+    let pauseEndsAt = 0;
+    for (let start = 0; start < due.length; start += MARK_BATCH_SESSIONS) {
+      const batch = purge.find(due.slice(start, start + MARK_BATCH_SESSIONS));
+      const ids = batch.map(({ session }) => session.sessionId);
+      await sleep(Math.max(0, pauseEndsAt - performance.now()));
+      await withLiveOfAll(this.#dependencies.sources, ids, (live) => {
+        const heldAt = performance.now();
+        this.#mark(purge, run, batch, live);
+        // The writers get as long as they had to wait.
+        pauseEndsAt = 2 * performance.now() - heldAt;
+      });
+    }
+  }
+
+  #mark(purge: RunPurge, run: ByteName, batch: readonly Found[], live: ReadonlySet<SessionId>): void {
+    const marked: Found[] = [];
+    const unmarked: ManifestEntry[] = [];
+    for (const found of batch) {
+      const { session } = found;
+      const reason = purgeObstacle(found, live);
+      // What a killed purge has begun to destroy can only be ended.
+      const isLost = session.state === 'purging' && !found.isWhole;
+      if (reason === undefined || isLost) {
+        if (session.state !== 'purging') marked.push(found);
+        continue;
       }
-      if (marked.length + unmarked.length > 0) {
-        markOrFail(trash, run, marked, this.#dependencies.clock.now(), unmarked);
-      }
-    });
+      this.#keep(reason);
+      if (session.state === 'purging') unmarked.push(session);
+    }
+    if (marked.length + unmarked.length > 0) {
+      markOrFail(purge, run, marked, this.#dependencies.clock.now(), unmarked);
+    }
   }
 
   #count(session: { readonly bytes: number }): void {
@@ -254,44 +299,33 @@ class Purge {
 
 /** Why a session that has had its time is not to be destroyed after all. */
 function purgeObstacle(
-  trash: Trash,
-  session: TrashedSession,
+  { session, isRecreated }: Found,
   live: ReadonlySet<SessionId>,
 ): 'live' | 'recreated' | undefined {
   if (session.state === 'joined') return undefined;
   if (live.has(session.sessionId)) return 'live';
-  return trash.isRecreated(session) ? 'recreated' : undefined;
+  return isRecreated ? 'recreated' : undefined;
 }
 
 const NO_ROOM_CODES: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
 
 /** On a disk that is full to the last byte there is no room for a mark: sessions whose time is over make it, one by one. */
 function markOrFail(
-  trash: Trash,
+  purge: RunPurge,
   run: ByteName,
-  marked: readonly TrashedSession[],
+  marked: readonly Found[],
   nowMs: number,
-  unmarked: readonly TrashedSession[],
+  unmarked: readonly ManifestEntry[],
 ): void {
   const roomMakers = [...marked];
   for (;;) {
     try {
-      trash.markForPurge(run, marked, nowMs, unmarked);
+      purge.mark(marked, unmarked, nowMs);
       return;
     } catch (error) {
       const roomMaker = NO_ROOM_CODES.has(errorCode(error) ?? '') ? roomMakers.shift() : undefined;
       if (roomMaker === undefined) throw systemError(`mark the trash run ${run}`, error);
-      trash.destroyUnmarked(roomMaker);
+      purge.destroyUnmarked(roomMaker.session);
     }
   }
-}
-
-function groupByRun(sessions: readonly TrashedSession[]): Map<ByteName, TrashedSession[]> {
-  const sessionsByRun = new Map<ByteName, TrashedSession[]>();
-  for (const session of sessions) {
-    const ofRun = sessionsByRun.get(session.run);
-    if (ofRun === undefined) sessionsByRun.set(session.run, [session]);
-    else ofRun.push(session);
-  }
-  return sessionsByRun;
 }

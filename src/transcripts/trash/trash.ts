@@ -1,27 +1,25 @@
 /** The trash of one Claude directory: what lies in it, and how it comes back or ends. Works from the manifests alone. */
 
-import { errorCode, errorMessage, OperatingError, operatingError, systemError } from '../../errors.ts';
+import { errorCode, OperatingError, operatingError, systemError } from '../../errors.ts';
 import type { SessionId } from '../../sessions/session-id.ts';
 import type { AnchoredDir } from '../anchored-dir.ts';
 import { type ByteName, displayName, ownName } from '../byte-name.ts';
 import type { ClaudeDir } from '../claude-dir.ts';
 import { SWEEPER_DIRECTORY } from '../layout.ts';
 import type { PlaceTimes } from '../place-times.ts';
-import { destroyPart, removeEmptyTree, type TrashBounds } from './destroy.ts';
+import { removeEmptyTree, type TrashBounds } from './destroy.ts';
 import { HeldDirs } from './held-dirs.ts';
 import { JOINING_NAME, joinEntry } from './join.ts';
 import { type Amount, amountOf, isLying, type KnownRun, type KnownRuns } from './known-runs.ts';
 import { MANIFEST_NAME, type ManifestEntry, type ManifestEvent, ManifestWriter } from './manifest.ts';
 import { isThere } from './move.ts';
-import { type Destroyed, destroyEntries, markEntries } from './purge.ts';
+import { OVER_STATES, RunPurge } from './purge.ts';
 import { identifyManifest, readManifest } from './read-manifest.ts';
 import { type OpenRun, refuseElsewhere, restoreEntry, settleEntry } from './restore.ts';
 import { isRunName, makeRunDirectory } from './run-directory.ts';
 import { TrashRun } from './trash-run.ts';
 
 const TRASH_DIRECTORY = ownName('trash');
-/** Nothing of the session is left in the trash. */
-const OVER_STATES: ReadonlySet<string> = new Set<ManifestEvent>(['kept', 'restored', 'purged']);
 const NONE_KNOWN: KnownRuns = new Map();
 
 /** A session in the trash. */
@@ -121,11 +119,7 @@ export class Trash {
     let completed = 0;
     const restored: SessionId[] = [];
     const unreadableRuns = this.#inEachRun((directory, run) => {
-      // A run that died before its manifest was there has moved nothing.
-      if (!directory.has(MANIFEST_NAME) && removeEmptyTree(directory)) {
-        this.#directory.removeDirectory(run);
-        return;
-      }
+      if (this.#removeUnborn(directory, run)) return;
       if (known.has(run) && known.get(run)?.manifest === identifyManifest(directory)) return;
       let entries = readManifest(directory);
       const settled = this.#settle(directory, entries, nowMs);
@@ -228,83 +222,34 @@ export class Trash {
     }
   }
 
-  /** Whether nothing of it has been destroyed yet. */
-  isWhole(session: TrashedSession): boolean {
-    let isWhole = false;
-    this.#inRun(session.run, (directory) => {
-      const trash = new HeldDirs(directory);
-      try {
-        const parts = session.purgedParts ?? session.parts;
-        isWhole = parts.length > 0 && parts.every((part) => isThere(part, trash));
-      } finally {
-        trash.close();
-      }
-    });
-    return isWhole;
-  }
-
   /**
-   * Marks sessions whose time is over, and takes the mark off others that a killed purge had left with it. Short, since the
-   * resume map's writers may be held back meanwhile; the bytes go in `destroyMarked`.
+   * Opens a run to end what has had its time in it. What a killed run had left half-done is ended first, unless nothing is to be
+   * changed. The caller holds the lock.
+   * @returns undefined for a run that had died before it did anything: it is gone then
+   * @throws the system's error where its manifest cannot be read: then nothing of it is known, and nothing is to be destroyed
    */
-  markForPurge(
-    run: ByteName,
-    sessions: readonly ManifestEntry[],
-    nowMs: number,
-    unmarked: readonly ManifestEntry[] = [],
-  ): void {
-    this.#inRun(run, (directory) => {
-      this.#withManifest(directory, (open) => markEntries(sessions, unmarked, open, nowMs));
-    });
-  }
-
-  /** Destroys what is marked in a run, and the run's directory where nothing is left in it. */
-  destroyMarked(run: ByteName, nowMs: number, shouldStop: () => boolean = () => false): Destroyed {
-    let result: Destroyed = { sessions: [], faults: [], leftOver: undefined };
-    this.#inRun(run, (directory) => {
-      const entries = [...readManifest(directory).values()];
-      const marked = entries.filter((entry) => entry.state === 'purging');
-      if (marked.length > 0) {
-        this.#withManifest(directory, (open) => {
-          result = destroyEntries(marked, this.#boundsOf(run), open, nowMs, shouldStop);
-        });
-      }
-      const isOver = entries.every(({ state }) => state === 'purging' || OVER_STATES.has(state));
-      const isThrough = result.sessions.length === marked.length;
-      if (isOver && isThrough) result = { ...result, leftOver: this.#removeRun(run, directory) };
-    });
-    return result;
-  }
-
-  /** @returns why it could not be removed */
-  #removeRun(run: ByteName, directory: AnchoredDir): string | undefined {
+  openForPurge(run: ByteName, nowMs: number, { dryRun }: { readonly dryRun: boolean }): RunPurge | undefined {
+    const directory = this.#directory.openChild(run);
     try {
-      if (!removeEmptyTree(directory, [MANIFEST_NAME])) return undefined;
-      directory.unlink(MANIFEST_NAME);
-      this.#directory.removeDirectory(run);
-      return undefined;
+      if (!dryRun && this.#removeUnborn(directory, run)) {
+        directory.close();
+        return undefined;
+      }
+      let entries = readManifest(directory);
+      if (!dryRun && this.#settle(directory, entries, nowMs).length > 0) entries = readManifest(directory);
+      const [trash, claudeRoot, bounds] = [this.#directory, this.#claudeDir.root, this.#boundsOf(run)];
+      return new RunPurge({ trash, run, directory, claudeRoot, bounds }, entries);
     } catch (error) {
-      if (errorCode(error) === undefined) throw error;
-      return errorMessage(error);
+      directory.close();
+      throw error;
     }
   }
 
-  /**
-   * Destroys one session whose time is over before it is marked, for the room that it takes. A kill leaves it listed as it was,
-   * and the next purge ends it. What cannot be destroyed makes no room.
-   */
-  destroyUnmarked(session: TrashedSession): void {
-    this.#inRun(session.run, (directory) => {
-      const trash = new HeldDirs(directory);
-      try {
-        for (const part of session.parts) destroyPart(part, trash, this.#boundsOf(session.run));
-      } catch (error) {
-        // The purge comes to it again, and tells.
-        if (errorCode(error) === undefined) throw error;
-      } finally {
-        trash.close();
-      }
-    });
+  /** A run that died before its manifest was there has moved nothing. @returns whether it was one, and is gone */
+  #removeUnborn(directory: AnchoredDir, run: ByteName): boolean {
+    if (directory.has(MANIFEST_NAME) || !removeEmptyTree(directory)) return false;
+    this.#directory.removeDirectory(run);
+    return true;
   }
 
   #boundsOf(run: ByteName): TrashBounds {

@@ -358,7 +358,9 @@ describe('a session of which only a part lay in the trash when a killed purge ha
     const inRun = (relative: string) => join(path, 'session-sweeper/trash', session.run, relative);
     // Its companions had to stay where they were.
     renameSync(inRun(`projects/-srv-app/${A}`), join(path, `projects/-srv-app/${A}`));
-    trash.markForPurge(session.run, [session], NOW);
+    const run = trash.openForPurge(session.run, NOW, { dryRun: false });
+    run?.mark(run.find([session]), [], NOW);
+    run?.close();
     const report = await purge(path, { sources: [scriptedSource({ planned: [A] })] });
     expect(report.kept).toMatchObject({ live: 1 });
     expect(readFileSync(inRun(`projects/-srv-app/${A}.jsonl`), 'utf8')).toBe('x'.repeat(50));
