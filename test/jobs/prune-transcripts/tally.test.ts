@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest';
+import { OLDEST_LISTED, type RemovedListing } from '../../../src/jobs/job.ts';
+import { AppliedPlan } from '../../../src/jobs/prune-transcripts/applied-plan.ts';
+import type { Plan } from '../../../src/jobs/prune-transcripts/plan.ts';
+import { PruneTally } from '../../../src/jobs/prune-transcripts/tally.ts';
+import { DAY_MS, sessionIdOf } from '../../support/tree.ts';
+import { makeUnit, NOW, rowsOf } from '../../support/units.ts';
+
+const COUNT = 2_500;
+
+/** Sessions of all ages in no order, all of which are removed. */
+function removedIn(listing: RemovedListing): readonly { readonly newestMtimeMs: number }[] | undefined {
+  const units = Array.from({ length: COUNT }, (_, index) => {
+    const days = 40 + ((index * 7) % COUNT);
+    return makeUnit({ sessionId: sessionIdOf(index + 1), newestMtimeMs: NOW - days * DAY_MS });
+  });
+  const plan: Plan = { length: COUNT, reason: () => 'expired', isRemoval: () => true };
+  const tally = new PruneTally(listing);
+  tally.addPlan('/c', rowsOf(units), plan, AppliedPlan.wholly(COUNT));
+  const report = tally.report({ counts: {}, malformed: {} });
+  expect(report.removed?.sessions).toBe(COUNT);
+  return report.removedSessions;
+}
+
+describe('a tally', () => {
+  it('names every removed session where all are asked for', () => {
+    expect(removedIn('all')).toHaveLength(COUNT);
+  });
+
+  it('names the oldest, oldest first, where no more are shown', () => {
+    const times = removedIn('oldest')?.map(({ newestMtimeMs }) => newestMtimeMs);
+    const oldest = Array.from({ length: OLDEST_LISTED }, (_, index) => NOW - (40 + COUNT - 1 - index) * DAY_MS);
+    expect(times).toEqual(oldest);
+  });
+
+  it('names none where none is listed', () => {
+    expect(removedIn('none')).toBeUndefined();
+  });
+});
