@@ -49,8 +49,8 @@ export class ImportedRows {
   }
 
   /**
-   * The same, each part ordered by key; undefined where one holds a key twice, which may have been there twice from the beginning.
-   * Nothing is held for it beside the rows themselves.
+   * The same; undefined where two keys have become one, which may have been there twice from the beginning. Sorting tells that without
+   * a set of all keys, which would take half as much memory as the rows.
    */
   allIfUnique(): ImportedRow[] | undefined {
     return [this.#named, this.#renamed].every(hasUniqueKeys) ? this.all() : undefined;
@@ -77,9 +77,9 @@ function currentKey(oldKey: string, defaultForge: string): string {
   return parts.join(':');
 }
 
-function hasUniqueKeys(rows: ImportedRow[]): boolean {
-  rows.sort(byKey);
-  return rows.every((row, index) => row.key !== rows[index + 1]?.key);
+function hasUniqueKeys(rows: readonly ImportedRow[]): boolean {
+  const sorted = rows.toSorted(byKey);
+  return sorted.every((row, index) => row.key !== sorted[index + 1]?.key);
 }
 
 export function byKey(one: ImportedRow, other: ImportedRow): number {
