@@ -164,7 +164,8 @@ class PruneApply {
   /** @returns how many units it has come to, from the first one on */
   async #removeBatch(trashRun: TrashRun, batch: readonly Removal[]): Promise<number> {
     const ids = batch.map(({ unit }) => unit.sessionId);
-    await sleep(Math.max(0, this.#pauseEndsAt - performance.now()));
+    const pauseLeftMs = this.#pauseEndsAt - performance.now();
+    if (pauseLeftMs > 0) await sleep(pauseLeftMs);
     let held: HeldBatch;
     try {
       held = await withLiveOfAll(this.#options.sources, ids, (live) => this.#removeHeld(trashRun, batch, live));

@@ -53,6 +53,8 @@ export interface ManifestEntry extends Intent {
 export class ManifestWriter {
   readonly #fd: number;
   #pending = '';
+  /** Lines of one batch have one time. */
+  #lastTime = { ms: Number.NaN, text: '' };
 
   private constructor(fd: number) {
     this.#fd = fd;
@@ -81,16 +83,16 @@ export class ManifestWriter {
 
   intent(intent: Intent, atMs: number): void {
     const parts = intent.parts.map(({ directory, name, kind }) => ({ directory, name, kind }));
-    this.#line({ type: 'intent', at: new Date(atMs).toISOString(), ...intent, parts });
+    this.#line({ type: 'intent', at: this.#time(atMs), ...intent, parts });
   }
 
   event(event: ManifestEvent, sessionId: SessionId, atMs: number): void {
-    this.#line({ type: event, at: new Date(atMs).toISOString(), sessionId });
+    this.#line({ type: event, at: this.#time(atMs), sessionId });
   }
 
   /** @param present indexes of the intent's parts that lie in the trash */
   purging(sessionId: SessionId, present: readonly number[], atMs: number): void {
-    this.#line({ type: 'purging', at: new Date(atMs).toISOString(), sessionId, present });
+    this.#line({ type: 'purging', at: this.#time(atMs), sessionId, present });
   }
 
   flush(): void {
@@ -118,6 +120,11 @@ export class ManifestWriter {
     } finally {
       closeSync(this.#fd);
     }
+  }
+
+  #time(ms: number): string {
+    if (this.#lastTime.ms !== ms) this.#lastTime = { ms, text: new Date(ms).toISOString() };
+    return this.#lastTime.text;
   }
 
   #line(line: object): void {
