@@ -7,6 +7,7 @@ import {
   existsSync,
   mkdirSync,
   openSync,
+  readdirSync,
   rmSync,
   symlinkSync,
   truncateSync,
@@ -16,7 +17,7 @@ import {
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { runSweeper } from '../harness.ts';
-import { ID, type InputCase, RECORDED } from './case.ts';
+import { ID, type InputCase, type Place, RECORDED } from './case.ts';
 
 export const TABLE = 'claude_sdk_sessions';
 const COLUMNS =
@@ -193,41 +194,52 @@ function breakPages(path: string): void {
   for (let page = 8; page < pages; page += 1) overwrite(path, page * PAGE_BYTES, Buffer.alloc(64, 0xa5));
 }
 
-/** The record of the worker itself: without it nothing is removed. */
+/** The record of the worker itself: what cannot be one ends the run; what was one and is damaged is set aside, and one is begun anew. */
 function ledgers(): InputCase[] {
-  const names = ['of 0 bytes', 'that is a text', 'of zeros', 'that is a directory', 'that is a symlink to nothing'];
-  const damages: Record<string, Damage> = {
-    ...Object.fromEntries(names.map((name) => [name, DAMAGES[name] as Damage])),
-    'from the future': { codes: [65], apply: (path) => altered(path, 'INSERT INTO versions VALUES (99, 0)') },
-    'whose tables are gone': {
-      codes: [65, 69, 74],
-      apply: (path) => altered(path, 'DROP TABLE metrics; DROP TABLE runs'),
-    },
+  const some = (names: readonly string[]) => names.map((name) => [name, DAMAGES[name] as Damage] as const);
+  const impossible: readonly (readonly [string, Damage])[] = [
+    ...some(['that is a directory', 'that is a symlink to nothing']),
+    ['from the future', { codes: [65], apply: (path) => altered(path, 'INSERT INTO versions VALUES (99, 0)') }],
+  ];
+  const tablesGone = (path: string) => altered(path, 'DROP TABLE metrics; DROP TABLE runs');
+  const damaged: readonly (readonly [string, Damage])[] = [
+    ...some(['of 0 bytes', 'that is a text', 'of zeros']),
+    ['whose tables are gone', { codes: [0], apply: tablesGone }],
+  ];
+  const prepared = (apply: Damage['apply']) => async (place: Place) => {
+    const places = ['--state-dir', place.state, '--claude-dir', place.claude];
+    await runSweeper(['--run-now', '--job', 'purge-trash', ...places]);
+    apply(join(place.state, 'ledger.db'));
   };
-  return Object.entries(damages).flatMap(([name, { codes, apply }]) =>
-    (['run', 'daemon'] as const).map(
-      (command): InputCase => ({
-        name: `ledger ${name}: ${command}`,
-        args: COMMANDS[command] ?? [],
-        prepare: async (place) => {
-          await runSweeper([
-            '--run-now',
-            '--job',
-            'purge-trash',
-            '--state-dir',
-            place.state,
-            '--claude-dir',
-            place.claude,
-          ]);
-          apply(join(place.state, 'ledger.db'));
+  return [
+    ...impossible.flatMap(([name, { codes, apply }]) =>
+      (['run', 'daemon'] as const).map(
+        (command): InputCase => ({
+          name: `ledger ${name}: ${command}`,
+          args: COMMANDS[command] ?? [],
+          prepare: prepared(apply),
+          codes,
+          names: ['{state}/ledger.db'],
+          isRun: command === 'run',
+          mayChange: /^claude\/session-sweeper(\/|$)/,
+        }),
+      ),
+    ),
+    ...damaged.map(
+      ([name, { apply }]): InputCase => ({
+        name: `ledger ${name}: run`,
+        args: [...(COMMANDS.run ?? []), '--max-age', 'never'],
+        prepare: prepared(apply),
+        codes: [0],
+        isRun: true,
+        mayChange: /^(state\/(ledger|sessions)\.|claude\/session-sweeper(\/|$))/,
+        judge: ({ state }) => {
+          const isKept = readdirSync(state).some((file) => file.startsWith('ledger.db.damaged-'));
+          return isKept ? [] : ['the damaged ledger was not kept'];
         },
-        codes,
-        names: ['{state}/ledger.db'],
-        isRun: command === 'run',
-        mayChange: /^claude\/session-sweeper(\/|$)/,
       }),
     ),
-  );
+  ];
 }
 
 /** For root nothing is unreadable: it gives that up where it runs these. */
