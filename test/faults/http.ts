@@ -20,8 +20,8 @@ const ATTACK_MS = 90_000;
 /** Longer than a connection may be held. */
 const ATTACK_SHORT_MS = 9_000;
 const ATTACK_CONTROL_MS = 4_000;
-const SESSIONS = 40_000;
-const SESSIONS_SHORT = 6_000;
+const SESSIONS = 240_000;
+const SESSIONS_SHORT = 40_000;
 const SESSIONS_A_PROJECT = 400;
 
 const SCRAPE_MAX_MS = 50;
