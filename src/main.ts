@@ -3,6 +3,7 @@
 
 import { homedir } from 'node:os';
 import { EXIT_CODES, errorCode } from './errors.ts';
+import { exitAtOnce } from './exit-at-once.ts';
 import { JobThread } from './job-thread/job-thread.ts';
 
 /** Out within five seconds, whatever hangs. */
@@ -22,7 +23,7 @@ for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   process.on(event, (error: unknown) => {
     const stack = error instanceof Error ? error.stack : String(error);
     process.stderr.write(`${JSON.stringify({ level: 'fatal', event, stack })}\n`);
-    process.exit(EXIT_CODES.internal);
+    exitAtOnce(EXIT_CODES.internal);
   });
 }
 
@@ -64,5 +65,5 @@ process.stdout.write('', (error) => {
 function leave(code: number): void {
   const isThreadLeft = process.getActiveResourcesInfo().includes('MessagePort');
   if (isThreadLeft) process.kill(process.pid, 'SIGKILL');
-  process.exit(code);
+  exitAtOnce(code);
 }

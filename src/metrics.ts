@@ -102,10 +102,12 @@ export function createMetrics(sources: MetricsSources): Metrics {
   for (const metric of LEDGER_METRICS) registerLedgerMetric(registry, metric, figures);
   registerResumeTotals(registry, sources, noteScrapeError);
   const durations = registerRunMetrics(registry, sources);
+  const page = keptFor(RENDERED_KEPT_MS, () => registry.metrics());
   return {
     contentType: registry.contentType,
-    render: keptFor(RENDERED_KEPT_MS, () => registry.metrics()),
+    render: page.read,
     observeRun: ({ job, durationMs, outcome }) => {
+      page.forget();
       if (outcome !== 'skipped') durations.observe({ job }, durationMs / 1000);
     },
   };
@@ -210,15 +212,28 @@ function oncePerScrape<T>(read: () => T): () => T {
   };
 }
 
-/** @returns reads once, and answers by that for so long; a failed read is not kept */
-export function keptFor<T>(keptMs: number, read: () => Promise<T>, now = () => performance.now()): () => Promise<T> {
+/** Reads once, and answers by that for so long, unless it is to be forgotten; a failed read is not kept. */
+export function keptFor<T>(
+  keptMs: number,
+  read: () => Promise<T>,
+  now = () => performance.now(),
+): { read(): Promise<T>; forget(): void } {
   let kept: { readonly value: T; readonly readAtMs: number } | undefined;
-  return async () => {
-    if (kept !== undefined && now() - kept.readAtMs < keptMs) return kept.value;
-    const readAtMs = now();
-    const value = await read();
-    kept = { value, readAtMs };
-    return value;
+  let isCurrent = true;
+  return {
+    read: async () => {
+      if (kept !== undefined && now() - kept.readAtMs < keptMs) return kept.value;
+      isCurrent = true;
+      const readAtMs = now();
+      const value = await read();
+      // What was forgotten while it was read is out of date already.
+      kept = isCurrent ? { value, readAtMs } : undefined;
+      return value;
+    },
+    forget: () => {
+      kept = undefined;
+      isCurrent = false;
+    },
   };
 }
 

@@ -13,11 +13,11 @@ describe('a page that is kept', () => {
       },
       () => nowMs,
     );
-    expect(await page()).toBe(1);
+    expect(await page.read()).toBe(1);
     nowMs = 99;
-    expect(await page()).toBe(1);
+    expect(await page.read()).toBe(1);
     nowMs = 100;
-    expect(await page()).toBe(2);
+    expect(await page.read()).toBe(2);
   });
 
   it('is not kept where it could not be read', async () => {
@@ -27,7 +27,29 @@ describe('a page that is kept', () => {
       if (reads === 1) throw new Error('not now');
       return reads;
     });
-    await expect(page()).rejects.toThrow('not now');
-    expect(await page()).toBe(2);
+    await expect(page.read()).rejects.toThrow('not now');
+    expect(await page.read()).toBe(2);
+  });
+
+  it('is read anew once it is out of date, and not kept where that shows while it is read', async () => {
+    let reads = 0;
+    let end: () => void = () => undefined;
+    const page = keptFor(100, async () => {
+      reads += 1;
+      const read = reads;
+      if (read === 2)
+        await new Promise<void>((resolve) => {
+          end = resolve;
+        });
+      return read;
+    });
+    expect(await page.read()).toBe(1);
+    page.forget();
+    const slow = page.read();
+    page.forget();
+    end();
+    expect(await slow).toBe(2);
+    expect(await page.read()).toBe(3);
+    expect(await page.read()).toBe(3);
   });
 });

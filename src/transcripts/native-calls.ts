@@ -3,7 +3,7 @@
  * and make objects of more than is asked for. Reads alone: whatever changes something goes through Node.
  */
 
-import { constants } from 'node:fs';
+import { constants, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { endianness } from 'node:os';
 import { type ByteName, byteNameFromSystem } from './byte-name.ts';
@@ -77,6 +77,8 @@ export function loadNativeCalls(): NativeCalls | undefined {
   try {
     const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
     const c = koffi.load(null);
+    const dlopen = c.func('void *dlopen(const char *path, int flags)') as (path: string, flags: number) => unknown;
+    if (!stayLoaded(dlopen)) return undefined;
     return systemCalls({
       errno: () => koffi.errno(),
       openat: c.func('int openat(int directory, const void *name, int flags)'),
@@ -91,6 +93,18 @@ export function loadNativeCalls(): NativeCalls | undefined {
     return undefined;
   }
 }
+
+/**
+ * When it is unloaded, with the last thread that uses it, koffi's library syncs stdout and stderr, and hangs for good where that fails.
+ * @returns whether it stays until the process ends
+ */
+function stayLoaded(dlopen: (path: string, flags: number) => unknown): boolean {
+  const [path] = readFileSync('/proc/self/maps', 'utf8').match(/\/.*\/koffi\.node$/m) ?? [];
+  return path !== undefined && dlopen(path, RTLD_NOW | RTLD_NODELETE) !== null;
+}
+
+const RTLD_NOW = 2;
+const RTLD_NODELETE = 0x1000;
 
 interface LibraryCalls {
   errno(): number;

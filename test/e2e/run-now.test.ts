@@ -152,6 +152,23 @@ describe('the log of a run', () => {
   });
 });
 
+const HAS_STRACE = spawnSync('strace', ['-V']).status === 0;
+
+describe('the end of a run', () => {
+  it.skipIf(!HAS_STRACE)('does not wait for what is written to be durable, and hangs nowhere where that fails', () => {
+    const claudeDir = tempDir();
+    // Enough to have the system's own calls loaded.
+    makeTree(claudeDir, { sessions: 400, seed: 3 });
+    const args = ['--run-now', '--dry-run', '--claude-dir', claudeDir, '--state-dir', tempDir()];
+    const injection = ['-f', '-qq', '-o', '/dev/null', '-e', 'trace=fsync', '-e', 'inject=fsync:error=EIO'];
+    const { status } = spawnSync('strace', [...injection, process.execPath, PROGRAM, ...args], {
+      timeout: 20_000,
+      killSignal: 'SIGKILL',
+    });
+    expect(status).toBe(0);
+  });
+});
+
 describe('output that cannot be written', () => {
   it.each([
     { stream: 'stdout', redirection: '>/dev/full 2>/dev/null', code: 74 },
