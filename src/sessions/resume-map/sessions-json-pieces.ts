@@ -78,7 +78,7 @@ function afterSpaces(bytes: Uint8Array, from: number): number {
   return at;
 }
 
-/** @returns how many entries the piece has; undefined where it is no JSON, names a key twice, or holds what cannot be a row */
+/** @returns how many entries the piece has; undefined where it is no JSON, names a key twice, or holds what cannot be told from it */
 function addEntries(bytes: Uint8Array, { start, end, colons }: Piece, rows: ImportedRows): number | undefined {
   const object = parsedObject(bytes.subarray(start, end));
   if (object === undefined) return undefined;
@@ -86,6 +86,8 @@ function addEntries(bytes: Uint8Array, { start, end, colons }: Piece, rows: Impo
   let properties = entries.length;
   for (const key of entries) {
     const value = object[key];
+    // A key that is a number comes before all others in what JSON.parse makes: the file has its own order.
+    if (/^\d+$/.test(key)) return undefined;
     if (key === '__proto__' || rows.add(key, value) !== undefined) return undefined;
     if (typeof value === 'string') continue;
     const fields = flatFields(value);

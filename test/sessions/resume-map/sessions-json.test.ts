@@ -17,7 +17,6 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { OperatingError } from '../../../src/errors.ts';
 import { openResumeMap } from '../../../src/index.ts';
-import { byKey } from '../../../src/sessions/resume-map/imported-rows.ts';
 import { importSessionsJson } from '../../../src/sessions/resume-map/sessions-json.ts';
 import { faultlessRows } from '../../../src/sessions/resume-map/sessions-json-pieces.ts';
 import { parseInFull, parseSessionsJson } from '../../../src/sessions/resume-map/sessions-json-text.ts';
@@ -503,6 +502,7 @@ describe('reading in pieces', () => {
     ['nothing between two commas', [...LONG, '', ...LONG.map((entry) => entry.replace('app', 'other'))]],
     ['much space between two commas', [...LONG, ' '.repeat(200_000), '"a":1']],
     ['a bracket too many', [...LONG, `"a":"${ID}"}`]],
+    ['a key that is a number, out of its place', [...LONG, `"1":"${ID}"`]],
     ['an escape at the very end', [...LONG, '"a\\']],
   ])('leaves it to reading in full: %s', (_name, entries) => {
     expect(inPieces(`{${entries.join(',')}}`)).toBeUndefined();
@@ -527,7 +527,7 @@ describe('reading in pieces', () => {
         const rows = inPieces(text);
         if (rows === undefined) return;
         told += 1;
-        expect(rows.toSorted(byKey)).toEqual(parseInFull(text, '/x', 'forgejo').sort(byKey));
+        expect(rows).toEqual(parseInFull(text, '/x', 'forgejo'));
       }),
       { numRuns: 5_000 },
     );
