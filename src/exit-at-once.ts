@@ -10,9 +10,10 @@ import { createRequire } from 'node:module';
 export function exitAtOnce(code: number): never {
   if (isKoffiLoaded()) {
     try {
-      process.emit('exit', code);
       const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-      koffi.load(null).func('void _exit(int code)')(code);
+      const end = koffi.load(null).func('void _exit(int code)');
+      process.emit('exit', code);
+      end(code);
     } catch {
       // Then as ever.
     }

@@ -12,11 +12,20 @@ import type { FileFacts } from './native-calls.ts';
 /** Times of files are coarse, at worst two seconds: a place that changed so lately may change again and show the same time. */
 const COARSE_MS = 2_000;
 
-/** Undefined stands for a place that was not there. */
-type Look = Pick<FileFacts, 'dev' | 'ino' | 'mtimeMs' | 'ctimeMs'> | undefined;
+/** Stands for a place that was not there. */
+const ABSENT = 'absent';
+
+/** Another one after every change of what is in the directory; undefined where one at this very moment might leave it the same. */
+export function settledIdentity(facts: FileFacts, nowMs: number): string | undefined {
+  return Math.max(facts.mtimeMs, facts.ctimeMs) > nowMs - COARSE_MS ? undefined : identityOf(facts);
+}
+
+function identityOf({ dev, ino, mtimeMs, ctimeMs }: FileFacts): string {
+  return `${dev}:${ino}:${mtimeMs}:${ctimeMs}`;
+}
 
 export class PlaceTimes {
-  readonly #looks = new Map<string, Look>();
+  readonly #identities = new Map<string, string>();
 
   /** Looks at every companion place and project directory. To be called before anything is listed. */
   static observe(claudeDir: ClaudeDir, nowMs = Date.now()): PlaceTimes {
@@ -31,25 +40,17 @@ export class PlaceTimes {
 
   /** @param facts of the directory from before it was listed; undefined where there is none */
   note(path: readonly ByteName[], facts: FileFacts | undefined, nowMs: number): void {
-    const isRecent = facts !== undefined && Math.max(facts.mtimeMs, facts.ctimeMs) > nowMs - COARSE_MS;
-    if (isRecent || facts?.isDirectory() === false) return;
-    const look = facts && { dev: facts.dev, ino: facts.ino, mtimeMs: facts.mtimeMs, ctimeMs: facts.ctimeMs };
-    this.#looks.set(path.join('/'), look);
+    if (facts?.isDirectory() === false) return;
+    const identity = facts === undefined ? ABSENT : settledIdentity(facts, nowMs);
+    if (identity !== undefined) this.#identities.set(path.join('/'), identity);
   }
 
   /** Whether nothing can have come into it or gone from it since. A place that was never noted counts as changed. */
   isUnchanged(path: readonly ByteName[], parent: AnchoredDir): boolean {
     const name = path.at(-1);
-    const key = path.join('/');
-    if (name === undefined || !this.#looks.has(key)) return false;
-    const before = this.#looks.get(key);
+    const before = this.#identities.get(path.join('/'));
+    if (name === undefined || before === undefined) return false;
     const now = parent.lstat(name);
-    if (before === undefined || now === undefined) return before === now;
-    return (
-      now.ino === before.ino &&
-      now.dev === before.dev &&
-      now.mtimeMs === before.mtimeMs &&
-      now.ctimeMs === before.ctimeMs
-    );
+    return before === (now === undefined ? ABSENT : identityOf(now));
   }
 }

@@ -106,8 +106,9 @@ async function pruneOne(
     if (strange !== undefined) tally.refuse(strange, context);
     const known = new Map(dependencies.trashMemory?.knownRuns(path));
     if (trash !== undefined && !context.dryRun) reconcile(path, trash, known, dependencies, tally);
+    const shielded = dependencies.shieldMemory?.shieldedTimes(path) ?? new Map();
     const placeTimes = context.dryRun ? undefined : PlaceTimes.observe(claudeDir);
-    const scan = await observeTranscripts(claudeDir, context, memoryUse(dependencies, context));
+    const scan = await observeTranscripts(claudeDir, context, memoryUse(dependencies, shielded, context));
     tally.addFaults(scanFaults(scan.faults));
     // Half a scan is no ground for any decision.
     if (scan.stopped) {
@@ -115,7 +116,6 @@ async function pruneOne(
       return;
     }
     const { units } = scan;
-    const shielded = dependencies.shieldMemory?.shieldedTimes(path) ?? new Map();
     // What is moved is held against what its files were, not against how old it is in truth.
     const plan = planDirectory(claudeDir, units, trulyAged(units, shielded), live, dependencies, context, tally);
     if (tally.isOver) return;
@@ -168,9 +168,13 @@ function planDirectory(
   }
 }
 
-/** Undefined where the plan goes by more than each session's own time. */
-function memoryUse({ scanMemory, policy, clock }: PruneDependencies, { dryRun }: JobContext): MemoryUse | undefined {
-  if (scanMemory === undefined || policy.maxTotalBytes !== 'off') return undefined;
+/** Undefined where the plan goes by more than the times of each session's files: then all of them are looked at. */
+function memoryUse(
+  { scanMemory, policy, clock }: PruneDependencies,
+  shielded: ShieldedTimes,
+  { dryRun }: JobContext,
+): MemoryUse | undefined {
+  if (scanMemory === undefined || policy.maxTotalBytes !== 'off' || shielded.size > 0) return undefined;
   const nowMs = clock.now();
   const trust = { fromMtimeMs: nowMs - policy.shortestMaxAgeMs, nowMs };
   return { memory: scanMemory, trust, isReadOnly: dryRun };

@@ -165,7 +165,6 @@ class Found {
   readonly faults: ReadFault[] = [];
   readonly #task: DirectoryTask;
   readonly #surroundings: Surroundings;
-
   readonly #known: KnownRows | undefined;
 
   constructor(task: DirectoryTask, surroundings: Surroundings, known: KnownRows | undefined) {

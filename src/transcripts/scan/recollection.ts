@@ -2,16 +2,10 @@
 
 import { OperatingError } from '../../errors.ts';
 import type { FileFacts } from '../native-calls.ts';
+import { settledIdentity } from '../place-times.ts';
 import { type DirectoryRows, type DirectoryScanner, type DirectoryTask, directoryOf } from './directory-scan.ts';
 import { ROW_BYTES, rowsIn } from './rows.ts';
-import {
-  directoryIdentity,
-  isStillGood,
-  KnownRows,
-  type RememberedDirectory,
-  type ScanMemory,
-  type Trust,
-} from './scan-memory.ts';
+import { isStillGood, KnownRows, type RememberedDirectory, type ScanMemory, type Trust } from './scan-memory.ts';
 
 /** How far a memory is to be believed, and whether it is to be added to. */
 export interface MemoryUse {
@@ -42,7 +36,7 @@ export class Recollection {
 
   /** To be called before the directory is looked at. @returns whether enough is known of it */
   knows(directory: string, facts: FileFacts | undefined): boolean {
-    if (facts !== undefined) this.#identities.set(directory, directoryIdentity(facts, this.#use.trust.nowMs));
+    if (facts !== undefined) this.#identities.set(directory, settledIdentity(facts, this.#use.trust.nowMs));
     const remembered = this.#remembered.get(directory);
     return remembered !== undefined && isStillGood(remembered, this.#use.trust);
   }
@@ -86,7 +80,10 @@ export class Recollection {
 
   #remember(directory: string, lookedAtMs: number, found: readonly DirectoryRows[]): void {
     if (this.#use.isReadOnly || found.some(({ isRead, faults }) => !isRead || faults.length > 0)) return;
-    const rows = Buffer.concat(found.map(({ buffer, count }) => Buffer.from(buffer, 0, count * ROW_BYTES)));
+    // A place that is not there is no more than that.
+    if (!this.#identities.has(directory)) return;
+    const shares = found.map(({ buffer, count }) => Buffer.from(buffer, 0, count * ROW_BYTES));
+    const rows = shares.length === 1 && shares[0] !== undefined ? shares[0] : Buffer.concat(shares);
     this.#pending.set(directory, { identity: this.#identities.get(directory), lookedAtMs, rows });
     this.#pendingBytes += rows.length;
     if (this.#pendingBytes >= PENDING_BYTES_MAX) this.#flush();

@@ -4,7 +4,6 @@
  */
 
 import type { SessionId } from '../../sessions/session-id.ts';
-import type { FileFacts } from '../native-calls.ts';
 import {
   doubtOf,
   FLOAT,
@@ -49,17 +48,9 @@ const DAY_MS = 86_400_000;
 const ACTIVE_MS = 2 * DAY_MS;
 /** Then everything is looked at again: sizes change, and times may be set back. */
 const MEMORY_MS = 7 * DAY_MS;
-/** Times of files are coarse, on some file systems by as much. */
-const SETTLED_MS = 2_000;
 
 export function isStillGood({ lookedAtMs }: Pick<RememberedDirectory, 'lookedAtMs'>, { nowMs }: Trust): boolean {
   return lookedAtMs <= nowMs && nowMs - lookedAtMs < MEMORY_MS;
-}
-
-/** Another one after every change of what is in it; undefined where a change at this very moment might leave it the same. */
-export function directoryIdentity({ dev, ino, mtimeMs, ctimeMs }: FileFacts, nowMs: number): string | undefined {
-  if (nowMs - Math.max(mtimeMs, ctimeMs) < SETTLED_MS) return undefined;
-  return `${dev}:${ino}:${mtimeMs}:${ctimeMs}`;
 }
 
 /** The remembered rows of one directory, by session and part. */

@@ -126,6 +126,12 @@ describe('a scan that remembers', () => {
     expect(host.scan().units.map(({ sessionId }) => sessionId)).toContain(sessionIdOf(5));
   });
 
+  it('keeps nothing of places that are not there', () => {
+    const host = new Host();
+    host.scan();
+    expect([...host.memory.remembered(host.path).keys()].sort()).toEqual(['file-history', PROJECT]);
+  });
+
   it('writes nothing down where it only looks', () => {
     const host = new Host();
     host.scan({ isReadOnly: true });
@@ -140,7 +146,7 @@ describe('a scan that remembers', () => {
     expect([...host.memory.remembered(host.path).keys()]).not.toContain(PROJECT);
   });
 
-  it('remembers no directory that could not be read in full', () => {
+  it('looks again at whatever it doubts', () => {
     const host = new Host();
     host.scan();
     symlinkSync('loop', host.at(`${PROJECT}/${sessionIdOf(6)}`));
