@@ -26,10 +26,10 @@ const RSS_GROWTH_MAX_MB = 128;
 export interface Target {
   readonly command: readonly string[];
   readonly attackMs: number;
-  /** Whether it says by its metrics that it prunes; the attack waits for that. */
-  readonly tellsPruning: boolean;
-  /** The share of the scrapes that must be fast. */
-  readonly judgedShare: number;
+  /** In how much of the attack it has to be at a prune, by what its metrics say; undefined where they say nothing of it. */
+  readonly pruningShareMin: number | undefined;
+  /** How long one scrape in a hundred may take. */
+  readonly p99MaxMs: number;
 }
 
 export interface ProcessState {
@@ -67,7 +67,7 @@ export async function besiege(target: Target, seed: number): Promise<Siege> {
     const port = await portOf(server, () => log);
     const scraper = forkProgram('http-scrape', [String(port)]);
     children.push(scraper);
-    if (target.tellsPruning) await untilPruning(scraper);
+    if (target.pruningShareMin !== undefined) await untilPruning(scraper);
     await take(scraper);
     await sleep(QUIET_MS);
     const quiet = await take(scraper);
