@@ -15,7 +15,7 @@ export interface MemoryUse {
 }
 
 /** What waits to be remembered, before it is written down in one go. */
-const PENDING_BYTES_MAX = 4 * 2 ** 20;
+const PENDING_BYTES_MAX = 2 ** 20;
 
 export class Recollection {
   readonly #use: MemoryUse;

@@ -1,6 +1,7 @@
 /** Reads a whole Claude directory into a table of its units, in several threads where there is much to read. */
 
 import { errorCode } from '../../errors.ts';
+import { growHeapsSlowly } from '../../heap.ts';
 import type { SessionId } from '../../sessions/session-id.ts';
 import type { AnchoredDir } from '../anchored-dir.ts';
 import { type ByteName, displayName } from '../byte-name.ts';
@@ -52,6 +53,8 @@ const HELP_FROM_ROWS = 2_000;
 /** A directory of this size, which is some thousand entries, is shared between threads. */
 const SHARED_FROM_BYTES = 1 << 18;
 const SHARES = 4;
+/** Directories of this size together, some 400,000 entries, make so large a table that the heaps beside it are to stay small. */
+const SPARING_FROM_BYTES = 1 << 25;
 
 class Scan {
   readonly #claudeDir: ClaudeDir;
@@ -127,14 +130,16 @@ class Scan {
   /** The largest first, so that at the end no thread is left with one while the others idle. */
   #tasks(): DirectoryTask[] {
     const tasks: { readonly task: DirectoryTask; readonly bytes: number }[] = [];
+    let bytesOfAll = 0;
     const add = (whole: DirectoryTask, facts: FileFacts | undefined) => {
+      const bytes = facts?.size ?? 0;
+      bytesOfAll += bytes;
       // The names of to-do lists do not follow from their sessions, so rows alone say too little of them.
       const isToDos = whole.kind === 'companions' && COMPANION_PLACES[whole.place] === TO_DO_LISTS;
       if (!isToDos && this.#memory?.knows(directoryOf(whole), facts)) {
         this.#remembered.push(whole);
         return;
       }
-      const bytes = facts?.size ?? 0;
       const shares = bytes >= SHARED_FROM_BYTES ? SHARES : 1;
       for (let share = 0; share < shares; share += 1) tasks.push({ task: { ...whole, share, shares }, bytes });
     };
@@ -148,6 +153,7 @@ class Scan {
     for (const [place, { directory }] of COMPANION_PLACES.entries()) {
       add({ kind: 'companions', place, share: 0, shares: 1 }, factsOf(this.#claudeDir.root, directory));
     }
+    if (bytesOfAll >= SPARING_FROM_BYTES) growHeapsSlowly();
     return tasks.sort((left, right) => right.bytes - left.bytes).map(({ task }) => task);
   }
 
