@@ -1,6 +1,7 @@
 /** Deletes many rows in transactions so short that no host's `setSession` waits long for one of them. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { OperatingError } from '../../errors.ts';
 import type { MapConnection } from './map-connection.ts';
 
 /** How long one transaction is to hold writers back. */
@@ -8,12 +9,15 @@ const HOLD_MS = 6;
 /** Its rows: as many as the disk and its other users leave time for. */
 const ROWS_MIN = 16;
 const ROWS_MAX = 256;
+/** Transactions between two checkpoints. */
+const CHECKPOINT_EVERY = 16;
 /** At least so long is slept between two: SQLite's waiters poll, and would starve otherwise. */
 const PAUSE_MIN_MS = 2;
 
 export class ShortDeletions {
   readonly #connection: MapConnection;
   #rows = ROWS_MIN;
+  #uncheckpointed = 0;
 
   constructor(connection: MapConnection) {
     this.#connection = connection;
@@ -45,8 +49,24 @@ export class ShortDeletions {
     if (heldMs > HOLD_MS) this.#rows = Math.max(ROWS_MIN, this.#rows / 2);
     else if (heldMs < HOLD_MS / 2) this.#rows = Math.min(ROWS_MAX, this.#rows * 2);
     // Nobody waits for a copy in memory.
-    if (!database.memory) await sleep(Math.max(PAUSE_MIN_MS, heldMs));
+    if (database.memory) return result;
+    const pauseEndsAt = performance.now() + Math.max(PAUSE_MIN_MS, heldMs);
+    await this.#checkpointNowAndThen();
+    await sleep(Math.max(1, pauseEndsAt - performance.now()));
     return result;
+  }
+
+  /** While nobody waits: else it would fall to the host whose commit makes the log full. */
+  async #checkpointNowAndThen(): Promise<void> {
+    this.#uncheckpointed += 1;
+    if (this.#uncheckpointed < CHECKPOINT_EVERY) return;
+    this.#uncheckpointed = 0;
+    try {
+      await this.#connection.read('write back', () => this.#connection.database.pragma('wal_checkpoint(PASSIVE)'));
+    } catch (error) {
+      // As with SQLite's own checkpoints: what could not be written back is in the log, and is read from there.
+      if (!(error instanceof OperatingError)) throw error;
+    }
   }
 }
 
