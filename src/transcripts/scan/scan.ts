@@ -1,7 +1,6 @@
 /** Reads a whole Claude directory into a table of its units, in several threads where there is much to read. */
 
 import { errorCode } from '../../errors.ts';
-import { growHeapsSlowly } from '../../heap.ts';
 import type { SessionId } from '../../sessions/session-id.ts';
 import type { AnchoredDir } from '../anchored-dir.ts';
 import { type ByteName, displayName } from '../byte-name.ts';
@@ -11,6 +10,7 @@ import { isExhaustion, type ReadFault } from '../measure.ts';
 import type { FileFacts } from '../native-calls.ts';
 import type { Part } from '../unit.ts';
 import { type DirectoryRows, DirectoryScanner, type DirectoryTask, directoryOf } from './directory-scan.ts';
+import { growHeapsSlowly } from './heap-growth.ts';
 import { type MemoryUse, Recollection } from './recollection.ts';
 import { rowsIn } from './rows.ts';
 import { ScanHelpers } from './scan-helpers.ts';
