@@ -1,9 +1,10 @@
 /** Opens SQLite files the one safe way: full synchronous writes, a bounded wait, and errors that an operator can read. */
 
-import { chmodSync, linkSync, lstatSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, linkSync, lstatSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { BusyError, type ErrorKind, errorCode, errorMessage, OperatingError } from '../errors.ts';
+import { makeOwnDirectory } from '../own-directory.ts';
 import { isProcessAlive } from '../process-alive.ts';
 
 export type SqliteDatabase = Database.Database;
@@ -84,7 +85,7 @@ const CREATE_ATTEMPTS_MAX = 3;
 export const SIDE_FILES = ['', '-wal', '-shm', '-journal'];
 
 function createOwnDatabase(path: string, initialise: (database: SqliteDatabase) => void, attempt: number): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeOwnDirectory(dirname(path));
   const unfinished = `${path}.new-${process.pid}-${process.hrtime.bigint()}`;
   try {
     const database = new Database(unfinished, { timeout: BUSY_TIMEOUT_MS });

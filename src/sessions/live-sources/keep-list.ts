@@ -1,8 +1,9 @@
 /** The keep list: sessions that a person pinned. One small file an id, so that two commands at once lose nothing. */
 
-import { lstatSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { lstatSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode, operatingError } from '../../errors.ts';
+import { makeOwnDirectory } from '../../own-directory.ts';
 import { parseProtectedId, type SessionId } from '../session-id.ts';
 import { type LiveSource, withFreshReading } from './live-source.ts';
 
@@ -23,7 +24,7 @@ export class KeepList {
   /** @returns whether it was not pinned before */
   pin(sessionId: SessionId): boolean {
     try {
-      mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+      makeOwnDirectory(this.#directory);
       writeFileSync(join(this.#directory, sessionId), '', { flag: 'wx', mode: 0o600, flush: true });
       return true;
     } catch (error) {

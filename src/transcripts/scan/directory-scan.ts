@@ -32,6 +32,8 @@ export interface DirectoryRows {
   readonly count: number;
   /** Whether it could be read in full; one that is not there was. */
   readonly isRead: boolean;
+  /** Whether it was there when it was opened. */
+  readonly isThere: boolean;
   readonly faults: readonly ReadFault[];
 }
 
@@ -126,6 +128,7 @@ export class DirectoryScanner {
     try {
       held = parent.openChild(name);
     } catch (error) {
+      found.isThere = false;
       return found.forgive(path, error);
     }
     try {
@@ -163,6 +166,7 @@ function nameOf(task: DirectoryTask, sessionId: SessionId, flag: number): Pick<P
 class Found {
   readonly rows: RowWriter;
   readonly faults: ReadFault[] = [];
+  isThere = true;
   readonly #task: DirectoryTask;
   readonly #surroundings: Surroundings;
   readonly #known: KnownRows | undefined;
@@ -202,6 +206,7 @@ class Found {
       buffer: this.rows.buffer,
       count: this.rows.count,
       isRead,
+      isThere: this.isThere,
       faults: this.faults,
     };
   }

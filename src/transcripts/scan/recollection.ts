@@ -79,9 +79,9 @@ export class Recollection {
   }
 
   #remember(directory: string, lookedAtMs: number, found: readonly DirectoryRows[]): void {
-    if (this.#use.isReadOnly || found.some(({ isRead, faults }) => !isRead || faults.length > 0)) return;
-    // A place that is not there is no more than that.
-    if (!this.#identities.has(directory)) return;
+    if (this.#use.isReadOnly) return;
+    // What was not there when it was opened may be back, and look as it did when it was looked at before.
+    if (found.some(({ isRead, isThere, faults }) => !isRead || !isThere || faults.length > 0)) return;
     const shares = found.map(({ buffer, count }) => Buffer.from(buffer, 0, count * ROW_BYTES));
     const rows = shares.length === 1 && shares[0] !== undefined ? shares[0] : Buffer.concat(shares);
     this.#pending.set(directory, { identity: this.#identities.get(directory), lookedAtMs, rows });

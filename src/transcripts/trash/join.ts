@@ -22,7 +22,7 @@ import { isTranscript, type Part, partPath } from '../unit.ts';
 import { HeldDirs } from './held-dirs.ts';
 import type { ManifestEntry } from './manifest.ts';
 import { isThere, putBack } from './move.ts';
-import { type OpenRun, refuseUnreachable, restorableParts } from './restore.ts';
+import { type OpenRun, refuseLeft, refuseUnreachable, restorableParts } from './restore.ts';
 import type { RunDirectory } from './run-directory.ts';
 
 /** The transcript while it is put together, in the run directory that takes the newer part: only ever a copy. */
@@ -46,6 +46,8 @@ export function joinEntry(entry: ManifestEntry, run: OpenRun, beginRun: () => Ru
   left.push(...putBack(free, run.claudeDir, run.trash).map(partPath));
   const transcript = taken.find(isTranscript);
   if (transcript !== undefined) joinTranscript(entry, transcript, run, beginRun, nowMs);
+  const unseen = entry.parts.filter((part) => !parts.includes(part));
+  refuseLeft(entry.sessionId, unseen, run.trash);
   run.manifest.event(transcript === undefined && left.length === 0 ? 'restored' : 'joined', entry.sessionId, nowMs);
   return left.map(displayName);
 }

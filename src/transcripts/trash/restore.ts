@@ -29,6 +29,7 @@ export function restoreEntry(entry: ManifestEntry, { manifest, claudeDir, trash 
   const stuck = putBack(parts, claudeDir, trash);
   if (stuck.length === 0) {
     refuseAbsent(sessionId, parts, claudeDir);
+    refuseLeft(sessionId, entry.parts, trash);
     manifest.event('restored', sessionId, nowMs);
     return;
   }
@@ -74,6 +75,16 @@ function refuseAbsent(sessionId: SessionId, parts: readonly Part[], claudeDir: H
   const absent = parts.filter((part) => !isThere(part, claudeDir)).map((part) => displayName(partPath(part)));
   if (absent.length === 0) return;
   throw new OperatingError('io', `restore ${sessionId}: ${absent.join(', ')} did not come back`);
+}
+
+/** Parts that could not be seen at first, and can now. @throws OperatingError `io`: what has come back was not all */
+export function refuseLeft(sessionId: SessionId, parts: readonly Part[], trash: HeldDirs): void {
+  const left = parts.filter((part) => isThere(part, trash)).map((part) => displayName(partPath(part)));
+  if (left.length === 0) return;
+  throw new OperatingError(
+    'io',
+    `restore ${sessionId}: ${left.join(', ')} is still in the trash; restore it once more`,
+  );
 }
 
 /** Claude refuses an id that has transcripts in two projects. @throws OperatingError `bad-data` */

@@ -82,7 +82,10 @@ export class TrashRun {
     }
   }
 
-  /** Does what can be done for the units that are taken next before anybody has to wait for it. What fails is told by `take`. */
+  /**
+   * Does what can be done for the units that are taken next before anybody has to wait for it. What fails for one of them, `take` tells.
+   * @throws OperatingError where the whole run has to stop
+   */
   prepare(units: readonly Unit[]): void {
     const prepared = new Set<Unit>();
     try {
@@ -96,7 +99,7 @@ export class TrashRun {
         if (this.#isPlaceFree(unit)) prepared.add(unit);
       }
     } catch (error) {
-      if (errorCode(error) === undefined) throw error;
+      if (isStopping(error) || errorCode(error) === undefined) throw stoppingError('move sessions to the trash', error);
     } finally {
       this.#endTrust();
     }

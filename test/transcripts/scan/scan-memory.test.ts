@@ -2,6 +2,8 @@ import { mkdirSync, rmSync, symlinkSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Ledger } from '../../../src/ledger/ledger.ts';
+import { ownName } from '../../../src/transcripts/byte-name.ts';
+import { Recollection } from '../../../src/transcripts/scan/recollection.ts';
 import type { ScanMemory } from '../../../src/transcripts/scan/scan-memory.ts';
 import { openClaudeDir } from '../../support/opened.ts';
 import { type Scanned, scanned } from '../../support/scanned.ts';
@@ -124,6 +126,22 @@ describe('a scan that remembers', () => {
     makeSession(host.path, { id: sessionIdOf(5), ageMs: 40 * DAY_MS }, host.nowMs);
     utimesSync(host.at(PROJECT), stamp, stamp);
     expect(host.scan().units.map(({ sessionId }) => sessionId)).toContain(sessionIdOf(5));
+  });
+
+  it('keeps nothing of a directory that was not there at that moment: it may be back, and look as before', () => {
+    const host = new Host();
+    const trust = { fromMtimeMs: host.nowMs - RETENTION_MS, nowMs: host.nowMs };
+    const claudeDir = openClaudeDir(host.path);
+    const noted = (isThere: boolean) => {
+      const recollection = new Recollection({ memory: host.memory, trust, isReadOnly: false }, host.path);
+      recollection.knows(PROJECT, claudeDir.projects.lstat(ownName('-srv-app')));
+      const found = { directory: PROJECT, shares: 1, project: 0, buffer: new ArrayBuffer(0), count: 0, faults: [] };
+      recollection.note({ ...found, isRead: true, isThere });
+      recollection.end();
+      return [...host.memory.remembered(host.path).keys()];
+    };
+    expect(noted(false)).toEqual([]);
+    expect(noted(true)).toEqual([PROJECT]);
   });
 
   it('keeps nothing of places that are not there', () => {
