@@ -23,10 +23,10 @@ export class ScannedDirectories implements ScanMemory {
         .get();
       if (isThere === undefined) return new Map();
       const rows = this.#statements
-        .get('SELECT directory, identity, looked_at AS lookedAtMs FROM scanned WHERE claude_dir = ?')
-        .all(claudeDir) as { directory: string; identity: string | null; lookedAtMs: number }[];
+        .get('SELECT directory, identity, looked_at AS lookedAtMs, checksum FROM scanned WHERE claude_dir = ?')
+        .all(claudeDir) as { directory: string; identity: string | null; lookedAtMs: number; checksum: number }[];
       return new Map(
-        rows.map(({ directory, identity, lookedAtMs }) => [directory, { identity: identity ?? undefined, lookedAtMs }]),
+        rows.map(({ directory, identity, ...facts }) => [directory, { identity: identity ?? undefined, ...facts }]),
       );
     });
   }
@@ -44,10 +44,10 @@ export class ScannedDirectories implements ScanMemory {
   remember(claudeDir: string, directories: ReadonlyMap<string, RememberedDirectory>): void {
     this.#change('remember directories in', () => {
       const insert = this.#statements.get(
-        'INSERT OR REPLACE INTO scanned (claude_dir, directory, identity, looked_at, rows) VALUES (?, ?, ?, ?, ?)',
+        'INSERT OR REPLACE INTO scanned (claude_dir, directory, identity, looked_at, rows, checksum) VALUES (?, ?, ?, ?, ?, ?)',
       );
-      for (const [directory, { identity, lookedAtMs, rows }] of directories) {
-        insert.run(claudeDir, directory, identity ?? null, Math.floor(lookedAtMs), rows);
+      for (const [directory, { identity, lookedAtMs, rows, checksum }] of directories) {
+        insert.run(claudeDir, directory, identity ?? null, lookedAtMs, rows, checksum);
       }
     });
   }

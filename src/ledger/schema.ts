@@ -51,6 +51,7 @@ export const LEDGER_MIGRATIONS: readonly string[] = [
      identity TEXT,
      looked_at INTEGER NOT NULL,
      rows BLOB NOT NULL,
+     checksum INTEGER NOT NULL,
      PRIMARY KEY (claude_dir, directory)
    );`,
   `CREATE TABLE trash_runs (

@@ -138,8 +138,22 @@ export class AnchoredDir {
       this.#isAtStart = false;
       if (entries !== undefined) return entries;
     }
-    return readdirSync(this.#prefix, { encoding: 'latin1', withFileTypes: true }).map((entry) => {
-      return { name: byteNameFromSystem(entry.name), kind: kindOf(entry) };
+    return this.#entriesByNode();
+  }
+
+  #entriesByNode(): DirEntry[] {
+    try {
+      return readdirSync(this.#prefix, { encoding: 'latin1', withFileTypes: true }).map((entry) => {
+        return { name: byteNameFromSystem(entry.name), kind: kindOf(entry) };
+      });
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') throw error;
+    }
+    // Where the file system tells no kinds, Node looks at each entry by its own idea of the name, and fails where that is not UTF-8.
+    return readdirSync(this.#prefix, 'latin1').flatMap((text) => {
+      const name = byteNameFromSystem(text);
+      const facts = this.lstat(name);
+      return facts === undefined ? [] : [{ name, kind: kindOf(facts) }];
     });
   }
 
@@ -279,7 +293,7 @@ export function requireAnchoring(): void {
   );
 }
 
-function kindOf(entry: Dirent): EntryKind {
+function kindOf(entry: Pick<Dirent, 'isFile' | 'isDirectory'>): EntryKind {
   if (entry.isFile()) return 'file';
   return entry.isDirectory() ? 'directory' : 'other';
 }

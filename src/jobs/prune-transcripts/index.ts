@@ -168,13 +168,17 @@ function planDirectory(
   }
 }
 
-/** Undefined where the plan goes by more than the times of each session's files: then all of them are looked at. */
+/**
+ * Undefined where it takes more than whether a session's files are too young to go: then all of them are looked at. What was
+ * remembered may be younger by now, and a shield would write down the older time for good.
+ */
 function memoryUse(
-  { scanMemory, policy, clock }: PruneDependencies,
+  { scanMemory, policy, clock, shieldPeriodMs }: PruneDependencies,
   shielded: ShieldedTimes,
   { dryRun }: JobContext,
 ): MemoryUse | undefined {
-  if (scanMemory === undefined || policy.maxTotalBytes !== 'off' || shielded.size > 0) return undefined;
+  if (scanMemory === undefined || policy.maxTotalBytes !== 'off') return undefined;
+  if (shieldPeriodMs !== undefined || shielded.size > 0) return undefined;
   const nowMs = clock.now();
   const trust = { fromMtimeMs: nowMs - policy.shortestMaxAgeMs, nowMs };
   return { memory: scanMemory, trust, isReadOnly: dryRun };

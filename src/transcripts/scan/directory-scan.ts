@@ -61,7 +61,8 @@ export class DirectoryScanner {
   }
 
   /**
-   * What a directory holds in which nothing has come or gone: only what is not to be trusted is looked at.
+   * What a directory holds in which nothing has come or gone: only what is not to be trusted is looked at. Where that contradicts
+   * what is known, or was in doubt, all of it is.
    * @throws as `scan`
    */
   scanUnchanged(task: DirectoryTask, known: KnownRows): DirectoryRows {
@@ -69,17 +70,19 @@ export class DirectoryScanner {
     const [parent, directory] =
       task.kind === 'project' ? [this.#projects, [PROJECTS, task.name]] : [this.#root, [parentName]];
     const found = new Found(task, this.#surroundings, known);
+    let isAsKnown = true;
     const isRead = this.#inOpened(parent, parentName, directoryOf(task), found, (held) => {
-      for (let row = 0; row < known.rows.count; row += 1) {
+      for (let row = 0; row < known.rows.count && isAsKnown; row += 1) {
         if (known.isTrusted(row)) {
           found.rows.copy(known.rows, row);
           continue;
         }
         const { sessionId, flag } = known.part(row);
-        found.measure(sessionId, held, { directory, ...nameOf(task, sessionId, flag) }, flag);
+        const part = { directory, ...nameOf(task, sessionId, flag) };
+        isAsKnown = !known.isDoubted(row) && found.measure(sessionId, held, part, flag);
       }
     });
-    return found.result(isRead);
+    return isAsKnown ? found.result(isRead) : this.scan(task);
   }
 
   #scanProject(name: ByteName, found: Found): boolean {
@@ -191,11 +194,13 @@ class Found {
     else this.measure(sessionId, held, part, flag);
   }
 
-  measure(sessionId: SessionId, held: AnchoredDir, part: Part, flag: number): void {
+  /** @returns whether there was anything to see */
+  measure(sessionId: SessionId, held: AnchoredDir, part: Part, flag: number): boolean {
     const measurer = new Measurer(this.#surroundings);
     measurer.add(held, part);
     this.rows.add(sessionId, flag, measurer);
     for (const fault of measurer.faults) this.faults.push(fault);
+    return measurer.files > 0 || measurer.newestMtimeMs > 0 || measurer.doubt !== undefined;
   }
 
   result(isRead: boolean): DirectoryRows {

@@ -5,7 +5,14 @@ import type { FileFacts } from '../native-calls.ts';
 import { settledIdentity } from '../place-times.ts';
 import { type DirectoryRows, type DirectoryScanner, type DirectoryTask, directoryOf } from './directory-scan.ts';
 import { ROW_BYTES, rowsIn } from './rows.ts';
-import { isStillGood, KnownRows, type RememberedDirectory, type ScanMemory, type Trust } from './scan-memory.ts';
+import {
+  checksumOf,
+  isStillGood,
+  KnownRows,
+  type RememberedDirectory,
+  type ScanMemory,
+  type Trust,
+} from './scan-memory.ts';
 
 /** How far a memory is to be believed, and whether it is to be added to. */
 export interface MemoryUse {
@@ -46,7 +53,7 @@ export class Recollection {
     const directory = directoryOf(task);
     const remembered = this.#remembered.get(directory);
     const bytes = this.#use.memory.rows(this.#claudeDir, directory);
-    if (remembered === undefined || bytes === undefined || bytes.length % ROW_BYTES !== 0) {
+    if (remembered === undefined || bytes === undefined || !isIntact(directory, remembered, bytes)) {
       const found = scanner.scan(task);
       this.note(found);
       return found;
@@ -84,7 +91,8 @@ export class Recollection {
     if (found.some(({ isRead, isThere, faults }) => !isRead || !isThere || faults.length > 0)) return;
     const shares = found.map(({ buffer, count }) => Buffer.from(buffer, 0, count * ROW_BYTES));
     const rows = shares.length === 1 && shares[0] !== undefined ? shares[0] : Buffer.concat(shares);
-    this.#pending.set(directory, { identity: this.#identities.get(directory), lookedAtMs, rows });
+    const remembered = { identity: this.#identities.get(directory), lookedAtMs: Math.floor(lookedAtMs), rows };
+    this.#pending.set(directory, { ...remembered, checksum: checksumOf(directory, remembered) });
     this.#pendingBytes += rows.length;
     if (this.#pendingBytes >= PENDING_BYTES_MAX) this.#flush();
   }
@@ -94,6 +102,10 @@ export class Recollection {
     this.#pending.clear();
     this.#pendingBytes = 0;
   }
+}
+
+function isIntact(directory: string, remembered: Omit<RememberedDirectory, 'rows'>, rows: Uint8Array): boolean {
+  return rows.length % ROW_BYTES === 0 && checksumOf(directory, { ...remembered, rows }) === remembered.checksum;
 }
 
 /** What cannot be written down is looked at again the next time. */

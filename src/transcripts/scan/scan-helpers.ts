@@ -30,8 +30,8 @@ type Take = (found: DirectoryRows) => void;
 /** More threads than this wait for the disk, or for each other. */
 const THREADS_MAX = 4;
 const STOP_POLL_MS = 50;
-/** It holds no more than the rows of a few directories. */
-const LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 128 };
+/** Most of what it makes is garbage at once; all the names of a directory are not. */
+const LIMITS = { maxYoungGenerationSizeMb: 4 };
 
 export class ScanHelpers {
   readonly #helpers: readonly Helper[];

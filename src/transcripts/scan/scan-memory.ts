@@ -3,13 +3,16 @@
  * its retention are over: until then it need not be looked at again. Only a hint: what is to go is always looked at.
  */
 
+import { crc32 } from 'node:zlib';
 import type { SessionId } from '../../sessions/session-id.ts';
+import { COMPANION_PLACES } from '../layout.ts';
 import {
   doubtOf,
   FLOAT,
   hashOfId,
   isSameId,
   PART_FLAGS,
+  ROW_BYTES,
   ROW_FLOATS,
   ROW_WORDS,
   type Rows,
@@ -25,6 +28,8 @@ export interface RememberedDirectory {
   /** When all of it was looked at, Unix epoch ms. */
   readonly lookedAtMs: number;
   readonly rows: Uint8Array;
+  /** As `checksumOf` gives it, or these rows are not what was found there then. */
+  readonly checksum: number;
 }
 
 /** Keeps what was found, by Claude directory, and in it by the directory's path; a part of the ledger. */
@@ -53,6 +58,21 @@ export function isStillGood({ lookedAtMs }: Pick<RememberedDirectory, 'lookedAtM
   return lookedAtMs <= nowMs && nowMs - lookedAtMs < MEMORY_MS;
 }
 
+/** Of what else the meaning of a row depends on: rows of another release are none. */
+const LAYOUT = JSON.stringify([
+  ROW_BYTES,
+  FLOAT,
+  WORD,
+  COMPANION_PLACES.map(({ directory, kind }) => [directory, kind]),
+]);
+
+export function checksumOf(
+  directory: string,
+  { identity, lookedAtMs, rows }: Omit<RememberedDirectory, 'checksum'>,
+): number {
+  return crc32(rows, crc32([LAYOUT, directory, identity ?? '', lookedAtMs].join('\n')));
+}
+
 /** The remembered rows of one directory, by session and part. */
 export class KnownRows {
   readonly rows: Rows;
@@ -78,7 +98,13 @@ export class KnownRows {
   isTrusted(row: number): boolean {
     const newestMtimeMs = this.rows.floats[row * ROW_FLOATS + FLOAT.newestMtimeMs] ?? Number.NaN;
     const { fromMtimeMs, nowMs } = this.#trust;
-    return newestMtimeMs >= fromMtimeMs && newestMtimeMs < nowMs - ACTIVE_MS && doubtOf(this.flags(row)) === undefined;
+    // The time of an empty directory does not count once there is a file.
+    const hasFiles = this.rows.words[row * ROW_WORDS + WORD.files] !== 0;
+    return hasFiles && newestMtimeMs >= fromMtimeMs && newestMtimeMs < nowMs - ACTIVE_MS && !this.isDoubted(row);
+  }
+
+  isDoubted(row: number): boolean {
+    return doubtOf(this.flags(row)) !== undefined;
   }
 
   flags(row: number): number {

@@ -63,6 +63,7 @@ interface PruneOptions {
   readonly clock?: Clock;
   readonly scanMemory?: ScanMemory;
   readonly shieldMemory?: ShieldMemory;
+  readonly shieldPeriodMs?: (claudeDir: string) => number | undefined;
 }
 
 function prune(paths: string | readonly string[], options: PruneOptions = {}): Promise<JobReport> {
@@ -76,7 +77,7 @@ function prune(paths: string | readonly string[], options: PruneOptions = {}): P
     trashMemory: options.trashMemory,
     memory: undefined,
     mapIdentity: undefined,
-    shieldPeriodMs: undefined,
+    shieldPeriodMs: options.shieldPeriodMs,
     shieldMemory: options.shieldMemory,
     scanMemory: options.scanMemory,
     clock: options.clock ?? new SetClock(NOW),
@@ -766,7 +767,7 @@ describe('what a killed run left half-moved', () => {
 });
 
 describe('what earlier scans found', () => {
-  it('is asked for, and not where sessions are older in truth than their files', async () => {
+  it('is asked for, and not where sessions are older in truth than their files, or are to be', async () => {
     const path = expiredSessions();
     let asked = 0;
     const scanMemory: ScanMemory = {
@@ -785,6 +786,7 @@ describe('what earlier scans found', () => {
     const shielded = new Map([[A, { usedAtMs: NOW - 50 * DAY_MS, setToMs: NOW - 24 * DAY_MS }]]);
     const context = { dryRun: true };
     await prune(path, { scanMemory, shieldMemory: shieldMemory(shielded), context });
+    await prune(path, { scanMemory, shieldPeriodMs: () => 7 * DAY_MS, context });
     expect(asked).toBe(0);
     await prune(path, { scanMemory, shieldMemory: shieldMemory(new Map()), context });
     expect(asked).toBe(1);

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { Ledger } from '../../../src/ledger/ledger.ts';
 import { ownName } from '../../../src/transcripts/byte-name.ts';
 import { Recollection } from '../../../src/transcripts/scan/recollection.ts';
-import type { ScanMemory } from '../../../src/transcripts/scan/scan-memory.ts';
+import { ROW_BYTES, WORD, writeId } from '../../../src/transcripts/scan/rows.ts';
+import { checksumOf, type RememberedDirectory, type ScanMemory } from '../../../src/transcripts/scan/scan-memory.ts';
 import { openClaudeDir } from '../../support/opened.ts';
 import { type Scanned, scanned } from '../../support/scanned.ts';
 import { tempDir } from '../../support/temp-dir.ts';
@@ -47,7 +48,22 @@ class Host {
   }
 }
 
-function inOrder({ units, ...result }: Scanned): object {
+function rememberedIn(host: Host, directory: string) {
+  const known = host.memory.remembered(host.path).get(directory);
+  if (known === undefined) throw new Error(`${directory} is not remembered`);
+  return known;
+}
+
+/** A copy. */
+function rowsOf(host: Host, directory: string): Uint8Array {
+  return new Uint8Array(host.memory.rows(host.path, directory) ?? []);
+}
+
+function checked(directory: string, known: Omit<RememberedDirectory, 'checksum'>): RememberedDirectory {
+  return { ...known, checksum: checksumOf(directory, known) };
+}
+
+function inOrder({ units, ...result }: Scanned): Scanned {
   return { ...result, units: units.toSorted((left, right) => (left.sessionId < right.sessionId ? -1 : 1)) };
 }
 
@@ -173,16 +189,65 @@ describe('a scan that remembers', () => {
     expect(host.scan().units.find(({ sessionId }) => sessionId === sessionIdOf(6))?.doubt).toBe('unrecognised');
   });
 
-  it.each([
-    { what: 'cut off', rows: new Uint8Array(47) },
-    { what: 'empty', rows: new Uint8Array(0) },
-    { what: 'made of nothing', rows: new Uint8Array(480) },
-  ])('finds all sessions where the memory is $what', ({ rows }) => {
+  it('finds the same run after run of what is not what its name says', () => {
+    const host = new Host();
+    writeAged(host.at(`${PROJECT}/${sessionIdOf(6)}`), '', host.nowMs - 40 * DAY_MS);
+    mkdirSync(host.at(`${PROJECT}/${sessionIdOf(7)}.jsonl`));
+    const expected = inOrder(scanned(openClaudeDir(host.path)));
+    for (const _ of ['first', 'next', 'third']) expect(inOrder(host.scan())).toEqual(expected);
+  });
+
+  it('looks into a directory that was empty', () => {
+    const host = new Host();
+    mkdirSync(host.at(`session-env/${OLD}`), { recursive: true });
+    const stamp = new Date(host.nowMs - 10 * DAY_MS);
+    utimesSync(host.at(`session-env/${OLD}`), stamp, stamp);
+    host.scan();
+    writeAged(host.at(`session-env/${OLD}/a`), 'x', host.nowMs - 3 * DAY_MS);
+    expect(inOrder(host.scan())).toEqual(inOrder(scanned(openClaudeDir(host.path))));
+  });
+
+  it('looks at all where what is known of a directory is not what is in it', () => {
     const host = new Host();
     host.scan();
-    // As after a change: then names are listed, and the memory is asked of each.
-    host.memory.remember(host.path, new Map([[PROJECT, { identity: undefined, lookedAtMs: host.nowMs, rows }]]));
+    const known = rememberedIn(host, 'file-history');
+    const rows = rowsOf(host, 'file-history');
+    writeId(sessionIdOf(8), new Uint32Array(rows.buffer), WORD.id);
+    host.memory.remember(host.path, new Map([['file-history', checked('file-history', { ...known, rows })]]));
     expect(inOrder(host.scan())).toEqual(inOrder(scanned(openClaudeDir(host.path))));
+  });
+
+  it.each([
+    { what: 'cut off', spoilt: (rows: Uint8Array) => rows.slice(0, 47) },
+    { what: 'a row short', spoilt: (rows: Uint8Array) => rows.slice(ROW_BYTES) },
+    { what: 'empty', spoilt: () => new Uint8Array(0) },
+    { what: 'made of nothing', spoilt: () => new Uint8Array(480) },
+    { what: 'wrong by a bit', spoilt: (rows: Uint8Array) => rows.map((byte, at) => (at === 16 ? byte ^ 1 : byte)) },
+  ])('finds all sessions where the memory is $what', ({ spoilt }) => {
+    const host = new Host();
+    host.scan();
+    const known = rememberedIn(host, PROJECT);
+    const rows = spoilt(rowsOf(host, PROJECT));
+    host.memory.remember(host.path, new Map([[PROJECT, { ...known, rows }]]));
+    expect(inOrder(host.scan())).toEqual(inOrder(scanned(openClaudeDir(host.path))));
+    // As after a change: then names are listed, and the memory is asked of each.
+    const changed = { identity: undefined, lookedAtMs: host.nowMs, rows };
+    if (rows.length % ROW_BYTES > 0) return;
+    host.memory.remember(host.path, new Map([[PROJECT, checked(PROJECT, changed)]]));
+    expect(inOrder(host.scan()).units).toHaveLength(inOrder(scanned(openClaudeDir(host.path))).units.length);
+  });
+
+  it('believes no rows that belong to another look', () => {
+    const host = new Host();
+    host.scan();
+    const known = rememberedIn(host, PROJECT);
+    const rows = rowsOf(host, PROJECT);
+    const checksum = checksumOf(PROJECT, { ...known, rows });
+    expect(checksum).toBe(known.checksum);
+    for (const other of [{ identity: 'another' }, { identity: undefined }, { lookedAtMs: known.lookedAtMs + 1 }]) {
+      expect(checksumOf(PROJECT, { ...known, ...other, rows })).not.toBe(checksum);
+    }
+    expect(checksumOf('file-history', { ...known, rows })).not.toBe(checksum);
   });
 
   it('finds all where the memory cannot be written', () => {
