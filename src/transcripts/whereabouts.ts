@@ -48,7 +48,7 @@ export class HostTranscripts {
     for (const path of this.#paths) {
       if (whereInOne(path, sessionId) !== 'in-trash') continue;
       await this.#restoreIn(path, sessionId);
-      return true;
+      return whereInOne(path, sessionId) === 'here';
     }
     return false;
   }

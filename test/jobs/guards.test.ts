@@ -192,6 +192,15 @@ describe('a state directory that is not there any more', () => {
     expect((await runProgram([...unmounted, '--run-now'])).code).toBe(0);
   });
 
+  it('makes an empty keep list, which is believed no more than the map beside it', async () => {
+    const { root, args, transcripts } = host();
+    await runProgram([...args(), 'pin', sessionIdOf(1)]);
+    expect((await runProgram([...args(), '--run-now'])).code).toBe(0);
+    expect(transcripts()).toBe(1);
+    expect((await runProgram([...args(join(root, 'fresh')), '--run-now'])).code).toBe(65);
+    expect(transcripts()).toBe(1);
+  });
+
   it('is no matter where the resume map named nobody', async () => {
     const { root, args, transcripts } = host();
     expect((await runProgram([...args(), '--run-now', '--max-age', '60d'])).code).toBe(0);

@@ -34,6 +34,7 @@ import { openClaudeDir, openTrash } from '../support/opened.ts';
 import { scanned } from '../support/scanned.ts';
 import { type FileState, outsideSweeper, snapshot, trashedIn } from '../support/snapshot.ts';
 import { tempDir } from '../support/temp-dir.ts';
+import { trashSessions } from '../support/trashed.ts';
 import { DAY_MS, makeClaudeDir, makeSession, sessionIdOf, writeAged } from '../support/tree.ts';
 import { NOW } from '../support/units.ts';
 
@@ -614,6 +615,17 @@ describe('a restore', () => {
     expect(readFileSync(place.at(TRANSCRIPT), 'utf8')).toBe('the newer one');
     expect(() => place.trash.restore(ID, LATER)).toThrow(expect.objectContaining({ kind: 'bad-data' }));
     expect(place.files().inTrash).toHaveProperty('size', 5);
+  });
+
+  it('brings back the session, not what was left over of it later', () => {
+    const path = makeClaudeDir(tempDir());
+    makeSession(path, { id: ID, ageMs: 40 * DAY_MS }, NOW);
+    trashSessions(path, [ID], NOW);
+    writeAged(join(path, `projects/-srv-app/${ID}/tool-results/late.txt`), 'late', NOW);
+    trashSessions(path, [ID], LATER);
+    openTrash(openClaudeDir(path)).restore(ID, LATER);
+    expect(existsSync(join(path, `projects/-srv-app/${ID}.jsonl`))).toBe(true);
+    expect(existsSync(join(path, `projects/-srv-app/${ID}/tool-results/late.txt`))).toBe(false);
   });
 
   it('is refused where a purge that was killed has destroyed the transcript: a fragment is no session', () => {

@@ -13,7 +13,7 @@ import type { MemoryUse } from '../../transcripts/scan/recollection.ts';
 import type { ScanMemory } from '../../transcripts/scan/scan-memory.ts';
 import type { UnitTable } from '../../transcripts/scan/unit-table.ts';
 import type { KnownRun } from '../../transcripts/trash/known-runs.ts';
-import { Trash } from '../../transcripts/trash/trash.ts';
+import { Trash, type UnreadableRun } from '../../transcripts/trash/trash.ts';
 import type { UnitRows } from '../../transcripts/unit.ts';
 import { emptiedSource, massRemoval, type PruneMemory, strangeMap } from '../guards.ts';
 import type { Job, JobContext } from '../job.ts';
@@ -105,7 +105,8 @@ async function pruneOne(
     const strange = dependencies.memory && strangeMap(path, dependencies.mapIdentity, readKnownMaps(claudeDir));
     if (strange !== undefined) tally.refuse(strange, context);
     const known = new Map(dependencies.trashMemory?.knownRuns(path));
-    if (trash !== undefined && !context.dryRun) reconcile(path, trash, known, dependencies, tally);
+    const isTrashRead =
+      trash === undefined || context.dryRun || reconcile(path, trash, known, dependencies, tally).length === 0;
     const shielded = dependencies.shieldMemory?.shieldedTimes(path) ?? new Map();
     const placeTimes = context.dryRun ? undefined : PlaceTimes.observe(claudeDir);
     const scan = await observeTranscripts(claudeDir, context, memoryUse(dependencies, shielded, context));
@@ -116,6 +117,8 @@ async function pruneOne(
       return;
     }
     const { units } = scan;
+    // A killed run may have moved their transcripts, and what it has begun could not be undone.
+    if (!isTrashRead) units.doubtOrphans();
     // What is moved is held against what its files were, not against how old it is in truth.
     const plan = planDirectory(claudeDir, units, trulyAged(units, shielded), live, dependencies, context, tally);
     if (tally.isOver) return;
@@ -132,7 +135,9 @@ async function pruneOne(
     if (!context.dryRun) {
       tally.addShielded(shieldLive(claudeDir, units, plan, shielded, dependencies));
       if (dependencies.mapIdentity !== undefined) {
-        recordKnownMap(claudeDir, dependencies.mapIdentity, live.counts['resume-map'] ?? 0);
+        // The pins stand beside the map, and would be gone with it.
+        const named = (live.counts['resume-map'] ?? 0) + (live.counts['keep-list'] ?? 0);
+        recordKnownMap(claudeDir, dependencies.mapIdentity, named);
       }
     }
     if (applied.trashRun !== undefined) {
@@ -268,6 +273,7 @@ function shieldLive(
 /**
  * First of all, what a killed run had begun is ended, and what no ledger knows of is written down.
  * @param known runs of the trash that need not be read; afterwards, all that are there
+ * @returns runs that could not be read
  */
 function reconcile(
   path: string,
@@ -275,7 +281,7 @@ function reconcile(
   known: Map<string, KnownRun>,
   { clock, recorder, trashMemory }: PruneDependencies,
   tally: PruneTally,
-): void {
+): readonly UnreadableRun[] {
   const before = new Map(known);
   const reconciled = trash.reconcile(clock.now(), {
     known: before,
@@ -290,6 +296,7 @@ function reconcile(
   for (const run of before.keys()) if (!runs.has(run)) known.delete(run);
   const isSame = known.size === before.size && [...known].every(([run, one]) => before.get(run) === one);
   if (!isSame) trashMemory?.recordKnownRuns(path, known);
+  return reconciled.unreadableRuns;
 }
 
 /** What a session may need for its lines in the manifest and the ledger, and for directories in the trash. */

@@ -15,7 +15,7 @@ import type { Found, RunPurge } from '../../transcripts/trash/purge.ts';
 import { Trash } from '../../transcripts/trash/trash.ts';
 import { emptiedSource, type PruneMemory, strangeMap } from '../guards.ts';
 import type { Job, JobContext, JobFault, JobReport } from '../job.ts';
-import { planPurge } from './plan.ts';
+import { type PurgeKeepReason, planPurge } from './plan.ts';
 
 export interface PurgeDependencies {
   readonly claudeDirs: readonly ClaudeDir[];
@@ -54,6 +54,8 @@ class Purge {
   readonly #purged = { sessions: 0, bytes: 0 };
   readonly #trash = { sessions: 0, bytes: 0 };
   readonly #kept: Record<string, number> = {};
+  /** Marked, and not due. */
+  readonly #spared = new Map<ManifestEntry, PurgeKeepReason>();
   readonly #progress = { done: 0, total: 0 };
   readonly #faults: JobFault[] = [];
   #failure: OperatingError | undefined;
@@ -146,7 +148,7 @@ class Purge {
     };
   }
 
-  /** What has had its time, or was begun to be destroyed. */
+  /** What has had its time, or was marked as such by a purge that did not come to its end. */
   #dueOf(sessions: readonly ManifestEntry[], live: ReadonlySet<SessionId>): ManifestEntry[] {
     const { keepMs, clock } = this.#dependencies;
     const due: ManifestEntry[] = [];
@@ -158,8 +160,13 @@ class Purge {
       ...planPurge(others, live, keepMs, nowMs),
       ...planPurge(joined, NONE_LIVE, keepMs, nowMs),
     ]) {
-      if (decision.purge || decision.session.state === 'purging') due.push(decision.session);
-      else this.#keep(decision.reason);
+      if (decision.purge) due.push(decision.session);
+      else if (decision.session.state !== 'purging') this.#keep(decision.reason);
+      else {
+        // Marked by a purge that went by another clock or setting, and then was stopped.
+        this.#spared.set(decision.session, decision.reason);
+        due.push(decision.session);
+      }
     }
     return due;
   }
@@ -224,7 +231,7 @@ class Purge {
 
   #countDue(purge: RunPurge, due: readonly ManifestEntry[]): void {
     for (const found of purge.find(due)) {
-      const obstacle = purgeObstacle(found, NONE_LIVE);
+      const obstacle = this.#obstacle(found, NONE_LIVE);
       if (obstacle === undefined) this.#count(found.session);
       else this.#keep(obstacle);
     }
@@ -259,9 +266,9 @@ class Purge {
   async #markAll(purge: RunPurge, run: ByteName, due: readonly ManifestEntry[]): Promise<void> {
     let pauseEndsAt = 0;
     for (let start = 0; start < due.length; start += MARK_BATCH_SESSIONS) {
+      await sleep(Math.max(0, pauseEndsAt - performance.now()));
       const batch = purge.find(due.slice(start, start + MARK_BATCH_SESSIONS));
       const ids = batch.map(({ session }) => session.sessionId);
-      await sleep(Math.max(0, pauseEndsAt - performance.now()));
       await withLiveOfAll(this.#dependencies.sources, ids, (live) => {
         const heldAt = performance.now();
         this.#mark(purge, run, batch, live);
@@ -276,10 +283,8 @@ class Purge {
     const unmarked: ManifestEntry[] = [];
     for (const found of batch) {
       const { session } = found;
-      const reason = purgeObstacle(found, live);
-      // What a killed purge has begun to destroy can only be ended.
-      const isLost = session.state === 'purging' && !found.isWhole;
-      if (reason === undefined || isLost) {
+      const reason = this.#obstacle(found, live);
+      if (reason === undefined) {
         if (session.state !== 'purging') marked.push(found);
         continue;
       }
@@ -289,6 +294,12 @@ class Purge {
     if (marked.length + unmarked.length > 0) {
       markOrFail(purge, run, marked, this.#dependencies.clock.now(), unmarked);
     }
+  }
+
+  #obstacle(found: Found, live: ReadonlySet<SessionId>): PurgeKeepReason | 'recreated' | undefined {
+    // What a killed purge has begun to destroy can only be ended.
+    if (found.session.state === 'purging' && !found.isWhole) return undefined;
+    return purgeObstacle(found, live) ?? this.#spared.get(found.session);
   }
 
   #count(session: { readonly bytes: number }): void {

@@ -74,6 +74,11 @@ export class UnitTable implements UnitRows {
     this.#completeness = completeness;
   }
 
+  /** For where a transcript may lie that was not seen: then what has none is no left-over. */
+  doubtOrphans(): void {
+    this.#completeness = { ...this.#completeness, projects: false };
+  }
+
   /** The row of a session; undefined where it has nothing here. */
   find(sessionId: SessionId): number | undefined {
     writeId(sessionId, this.#wanted, 0);

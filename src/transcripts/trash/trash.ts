@@ -7,6 +7,7 @@ import { type ByteName, displayName, ownName } from '../byte-name.ts';
 import type { ClaudeDir } from '../claude-dir.ts';
 import { SWEEPER_DIRECTORY } from '../layout.ts';
 import type { PlaceTimes } from '../place-times.ts';
+import { isTranscript } from '../unit.ts';
 import { removeEmptyTree, type TrashBounds } from './destroy.ts';
 import { HeldDirs } from './held-dirs.ts';
 import { JOINING_NAME, joinEntry } from './join.ts';
@@ -199,7 +200,11 @@ export class Trash {
   #newest(sessionId: SessionId): TrashedSession {
     const { sessions, unreadableRuns } = this.contents();
     const held = sessions.filter((one) => one.sessionId === sessionId && one.state !== 'joined');
-    const newest = held.toSorted((left, right) => right.trashedAtMs - left.trashedAtMs)[0];
+    // What was left over of a session is not the session.
+    const transcripts = held.filter(({ parts }) => parts.some(isTranscript));
+    const [newest] = (transcripts.length > 0 ? transcripts : held).toSorted(
+      (left, right) => right.trashedAtMs - left.trashedAtMs,
+    );
     if (newest === undefined) throw notInTrash([sessionId], unreadableRuns);
     return newest;
   }

@@ -465,6 +465,16 @@ describe('what goes wrong', () => {
     expect(readFileSync(join(path, 'session-sweeper/trash/20260101T000000Z/stray'), 'utf8')).toBe('precious');
   });
 
+  it('with a run in the trash, which may hold their transcripts, keeps what looks left over', async () => {
+    const path = expiredSessions();
+    const orphan = sessionIdOf(9);
+    writeAged(join(path, `file-history/${orphan}/a@v1`), 'kept', NOW - 40 * DAY_MS);
+    writeAged(join(path, 'session-sweeper/trash/20260101T000000Z/stray'), 'precious', NOW);
+    expect(await prune(path)).toMatchObject({ removed: { sessions: 3 }, kept: { 'projects-unreadable': 1 } });
+    rmSync(join(path, 'session-sweeper/trash/20260101T000000Z'), { recursive: true });
+    expect(await prune(path)).toMatchObject({ removed: { sessions: 1, byReason: { orphan: 1 } } });
+  });
+
   it.skipIf(spawnSync('prlimit', ['--version']).status !== 0)(
     'with descriptors, which run out at any point, ends the run: each unit is whole, and told if it is gone',
     async () => {

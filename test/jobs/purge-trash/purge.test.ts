@@ -240,6 +240,22 @@ describe('what a killed run left behind', () => {
     expect(await purge(path)).toMatchObject({ purged: { sessions: 1 } });
   });
 
+  it.each([
+    { what: 'its time is not over', nowMs: NOW - 3 * DAY_MS, reason: 'within-keep' },
+    { what: 'it lies there since later', nowMs: NOW - 9 * DAY_MS, reason: 'senseless-time' },
+  ])('is spared where, by clock and settings of today, $what', async ({ nowMs, reason }) => {
+    const path = made();
+    appendFileSync(oldestManifest(path), event('purging', A));
+    const planned = await purge(path, { nowMs, context: { dryRun: true } });
+    expect(planned).toMatchObject({ purged: { sessions: 0 } });
+    const report = await purge(path, { nowMs });
+    expect(report).toMatchObject({ purged: { sessions: 0 } });
+    expect(report.kept).toEqual(planned.kept);
+    expect(report.kept?.[reason]).toBeGreaterThanOrEqual(2);
+    expect(trashedIds(path)).toEqual([A, B, C]);
+    expect(await purge(path)).toMatchObject({ purged: { sessions: 2 } });
+  });
+
   it('is put back, not destroyed, where a prune had moved only a part of it', async () => {
     const path = made();
     const manifest = oldestManifest(path);
