@@ -89,7 +89,9 @@ function pruneFaults(
   const { call, errno, isForEver } = fault;
   const faults: string[] = [];
   // Some of a database's own calls may fail and do no harm, such as the fsync of a checkpoint when it is closed.
-  const isStep = STEPS.includes(call) || (call === 'fsync' && isInTrash) || (call === 'openat' && errno === 'EMFILE');
+  // An opening that fails but once is tried again on the spot.
+  const isOpening = call === 'openat' && errno === 'EMFILE' && isForEver;
+  const isStep = STEPS.includes(call) || (call === 'fsync' && isInTrash) || isOpening;
   const slack = call === 'openat' ? OPENINGS_SLACK : 0;
   if (STOPPING.includes(errno) && isStep && trashed > begunBefore + slack) {
     faults.push(`${trashed} sessions are in the trash, though ${begunBefore} were on their way when it had to stop`);
