@@ -8,6 +8,7 @@ describe('a secret', () => {
     ['postgres://:hunter2@db', 'postgres://:***@db'],
     ['-srv-bot:hunter2@db', '-srv-bot:***@db'],
     ['host=db password=hunter2 user=bot', 'host=db password=*** user=bot'],
+    ['PGPASSWORD=hunter2 DB_SECRET=hunter2', 'PGPASSWORD=*** DB_SECRET=***'],
     ['postgres://db/x?user=bot&password=hunter2&ssl=1', 'postgres://db/x?user=bot&password=***&ssl=1'],
     ['-srv-sk-ant-api03-hunter2x-project', '-srv-sk-ant-***'],
     ['ghp_hunter2hunter2', 'ghp_***'],
