@@ -17,10 +17,8 @@ export class ScannedDirectories implements ScanMemory {
 
   remembered(claudeDir: string): ReadonlyMap<string, RememberedFacts> {
     return this.#guarded('read', () => {
-      // A ledger of an older release that is opened for reading lacks the table.
-      const isThere = this.#statements
-        .get(`SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'scanned'`)
-        .get();
+      // A ledger of an older release that is opened for reading lacks the table, or the checksums.
+      const isThere = this.#statements.get(`SELECT 1 FROM pragma_table_info('scanned') WHERE name = 'checksum'`).get();
       if (isThere === undefined) return new Map();
       const rows = this.#statements
         .get('SELECT directory, identity, looked_at AS lookedAtMs, checksum FROM scanned WHERE claude_dir = ?')

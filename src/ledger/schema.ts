@@ -51,7 +51,6 @@ export const LEDGER_MIGRATIONS: readonly string[] = [
      identity TEXT,
      looked_at INTEGER NOT NULL,
      rows BLOB NOT NULL,
-     checksum INTEGER NOT NULL,
      PRIMARY KEY (claude_dir, directory)
    );`,
   `CREATE TABLE trash_runs (
@@ -62,4 +61,7 @@ export const LEDGER_MIGRATIONS: readonly string[] = [
      bytes INTEGER NOT NULL,
      PRIMARY KEY (claude_dir, run)
    ) WITHOUT ROWID;`,
+  // Only a hint: what was remembered without a checksum is looked at anew.
+  `DELETE FROM scanned;
+   ALTER TABLE scanned ADD COLUMN checksum INTEGER NOT NULL DEFAULT -1;`,
 ];
