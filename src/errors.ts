@@ -1,6 +1,6 @@
 /** The kinds of failure an operator can act on, and the exit code (sysexits) each of them ends the process with. */
 
-import { shownText } from './shown-text.ts';
+import { shownText } from './format/shown-text.ts';
 
 /** Exit codes, as systemd's `RestartPreventExitStatus` and scripts see them. Source: sysexits.h, but for `problems`. */
 export const EXIT_CODES = {

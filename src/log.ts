@@ -1,7 +1,7 @@
 /** One JSON line an event, on stderr: stdout belongs to results. */
 
 import { createRequire } from 'node:module';
-import { redacted } from './shown-text.ts';
+import { redacted } from './format/shown-text.ts';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];

@@ -3,8 +3,8 @@
 
 import { homedir } from 'node:os';
 import { EXIT_CODES, errorCode } from './errors.ts';
-import { exitAtOnce } from './exit-at-once.ts';
-import { JobThread } from './job-thread/job-thread.ts';
+import { exitAtOnce } from './process/exit-at-once.ts';
+import { JobThread } from './runs/job-thread.ts';
 
 /** Out within five seconds, whatever hangs. */
 const LEAVE_AFTER_MS = 4_800;
@@ -38,7 +38,7 @@ const jobThread = new JobThread();
 if (argv.includes('--run-now')) {
   // A run by hand takes half of the program here and the other half in the thread: all of it loads side by side.
   jobThread.start();
-  import('./cli/run-now.ts').catch(() => undefined);
+  import('./cli/run.ts').catch(() => undefined);
 }
 const { runCli } = await import('./cli/program.ts');
 const exitCode = await runCli({

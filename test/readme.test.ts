@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { flagOf, SETTING_PATHS, settingTable, variableOf } from '../src/config/settings.ts';
+import { createMetrics } from '../src/daemon/metrics.ts';
 import { EXIT_CODE_MEANINGS, EXIT_CODES, type ExitKind } from '../src/errors.ts';
 import type { LateKeepReason } from '../src/jobs/prune-transcripts/applied-plan.ts';
 import type { KeepReason } from '../src/jobs/prune-transcripts/plan.ts';
 import { silentLogger } from '../src/log.ts';
-import { createMetrics } from '../src/metrics.ts';
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 const changelog = readFileSync(new URL('../CHANGELOG.md', import.meta.url), 'utf8');

@@ -1,14 +1,14 @@
 /** `doctor`: what endangers sessions, wastes space or keeps the worker from its work, and what to do about it. Looks only. */
 
+import { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import { systemClock } from '../clock.ts';
 import { examineClaudeDir } from '../doctor/claude-dir-findings.ts';
 import type { Finding } from '../doctor/finding.ts';
 import { examineHost } from '../doctor/host-findings.ts';
 import { EXIT_CODES, errorMessage, OperatingError } from '../errors.ts';
-import { requireAnchoring } from '../transcripts/anchored-dir.ts';
-import { displayName } from '../transcripts/byte-name.ts';
-import { ClaudeDir } from '../transcripts/claude-dir.ts';
-import type { CommandContext } from './program.ts';
+import { requireAnchoring } from '../files/anchored-dir.ts';
+import { displayName } from '../files/byte-name.ts';
+import type { CommandContext } from './command.ts';
 import { formatCount } from './terminal.ts';
 
 interface Examined {

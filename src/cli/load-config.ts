@@ -12,8 +12,8 @@ import {
 } from '../config/config.ts';
 import { flagOf, SETTING_PATHS, type SettingPath } from '../config/settings.ts';
 import { ConfigError, errorMessage } from '../errors.ts';
-import { shownValue } from '../shown-text.ts';
-import type { CliIo } from './io.ts';
+import { shownValue } from '../format/shown-text.ts';
+import type { CliIo } from './command.ts';
 
 /** Options as commander gives them: by the camel-cased flag. */
 export type RawOptions = Readonly<Record<string, unknown>>;
@@ -42,7 +42,7 @@ export async function loadConfig(options: RawOptions, io: CliIo): Promise<Resolv
 async function patternFaults({ settings, origins }: CollectedConfig): Promise<string[]> {
   const written = CRON_SETTINGS.filter((path) => origins[path] !== 'default');
   if (written.length === 0) return [];
-  const { cronFault } = await import('../schedule.ts');
+  const { cronFault } = await import('../daemon/schedule.ts');
   return written.flatMap((path) => {
     const pattern = settings[path];
     const fault = pattern === undefined ? undefined : cronFault(pattern, settings['schedule.timeZone'] ?? 'UTC');

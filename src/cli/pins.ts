@@ -2,8 +2,8 @@
 
 import { systemClock } from '../clock.ts';
 import { EXIT_CODES } from '../errors.ts';
-import { KeepList } from '../sessions/live-sources/keep-list.ts';
-import type { CommandContext } from './program.ts';
+import { KeepList } from '../live-sources/keep-list.ts';
+import type { CommandContext } from './command.ts';
 import { parseSessionIds } from './session-ids.ts';
 import { formatAge, renderTable } from './terminal.ts';
 

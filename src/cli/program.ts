@@ -1,27 +1,17 @@
 /** The command line: what there is to call, and its help. Each command is loaded when it is called, so that starting is cheap. */
 
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { nearest, type ResolvedConfig } from '../config/config.ts';
+import { systemClock } from '../clock.ts';
+import { nearest } from '../config/config.ts';
 import { flagOf, SETTING_PATHS, settingTable, variableOf } from '../config/settings.ts';
 import { EXIT_CODE_MEANINGS, EXIT_CODES, type ExitKind, errorKind, errorMessage } from '../errors.ts';
+import { redacted, shownText } from '../format/shown-text.ts';
 import { JOB_NAMES, type JobName } from '../jobs/job.ts';
-import { createLogger, type Logger } from '../log.ts';
-import { redacted, shownText } from '../shown-text.ts';
-import { packageVersion } from '../version.ts';
-import type { CliIo } from './io.ts';
+import { createLogger } from '../log.ts';
+import { packageVersion } from '../process/version.ts';
+import type { CliIo, CommandContext } from './command.ts';
 import { loadConfig, type RawOptions } from './load-config.ts';
-import { type Colors, colorsFor } from './terminal.ts';
-
-/** What every command is given. */
-export interface CommandContext {
-  readonly io: CliIo;
-  readonly resolved: ResolvedConfig;
-  readonly log: Logger;
-  readonly json: boolean;
-  readonly dryRun: boolean;
-  readonly allowMassRemoval: boolean;
-  readonly colors: Colors;
-}
+import { colorsFor } from './terminal.ts';
 
 type Action = (context: CommandContext, args: readonly unknown[], options: RawOptions) => Promise<number>;
 
@@ -212,7 +202,7 @@ async function runDefault(program: Command, context: CommandContext, options: Ra
     program.error(`error: unknown command '${unknown}'\n(Did you mean ${nearest(unknown, names)}?)`);
   }
   if (options.runNow === true) {
-    const { runNow } = await import('./run-now.ts');
+    const { runNow } = await import('./run.ts');
     return runNow(context, (options.job as JobName[] | undefined) ?? [...JOB_NAMES]);
   }
   for (const flag of ['job', 'dry-run', 'json', 'allow-mass-removal']) {
@@ -221,8 +211,16 @@ async function runDefault(program: Command, context: CommandContext, options: Ra
     );
     if (given) program.error(`error: --${flag} goes with --run-now or a command`);
   }
-  const { runDaemon } = await import('./daemon.ts');
-  return runDaemon(context);
+  const { runDaemon } = await import('../daemon/daemon.ts');
+  const { io, resolved, log } = context;
+  await runDaemon({
+    config: resolved.config,
+    version: packageVersion(),
+    log,
+    clock: systemClock,
+    shutdown: io.shutdown,
+  });
+  return EXIT_CODES.ok;
 }
 
 async function contextFor(io: CliIo, options: RawOptions, isCommand: boolean): Promise<CommandContext> {

@@ -1,7 +1,7 @@
 /** Session ids as arguments: all of them right, or none is worked on. */
 
+import { parseSessionId, type SessionId } from '../claude-dir/session-id.ts';
 import { OperatingError } from '../errors.ts';
-import { parseSessionId, type SessionId } from '../sessions/session-id.ts';
 
 /** @throws OperatingError (`usage`) naming every argument that is no session id */
 export function parseSessionIds(args: readonly string[]): SessionId[] {

@@ -2,12 +2,12 @@
 
 import { systemClock } from '../clock.ts';
 import { EXIT_CODES, OperatingError } from '../errors.ts';
-import { openResumeMap, openResumeMapForReading } from '../sessions/open-sources.ts';
-import { checkedKey } from '../sessions/resume-map/keys.ts';
-import type { ResumeMap, ResumeRow } from '../sessions/resume-map/resume-map.ts';
-import { isStale } from '../sessions/resume-map/row-age.ts';
-import { escapeControls, shownValue } from '../shown-text.ts';
-import type { CommandContext } from './program.ts';
+import { escapeControls, shownValue } from '../format/shown-text.ts';
+import { openResumeMap, openResumeMapForReading } from '../live-sources/open-sources.ts';
+import { checkedKey } from '../resume-map/keys.ts';
+import type { ResumeMap, ResumeRow } from '../resume-map/resume-map.ts';
+import { isStale } from '../resume-map/row-age.ts';
+import type { CommandContext } from './command.ts';
 import { parseSessionIds } from './session-ids.ts';
 import { formatAge, formatCount, renderTable } from './terminal.ts';
 

@@ -1,13 +1,14 @@
 /** `status`: how the worker and the disk are doing. Looks only. */
 
-import { formatBytes } from '../byte-size.ts';
 import { systemClock } from '../clock.ts';
+import { Schedule, scheduleSettings } from '../daemon/schedule.ts';
+import { formatBytes } from '../format/byte-size.ts';
 import { JOB_NAMES, type JobName, type ProjectUse, type SessionUse } from '../jobs/job.ts';
 import { type FinishedRun, Ledger } from '../ledger/ledger.ts';
-import { type RunResult, shownFaults } from '../run-job.ts';
-import { Schedule, scheduleSettings } from '../schedule.ts';
-import type { CommandContext } from './program.ts';
-import { exitCodeOf, runJobs, toDocument } from './run-now.ts';
+import { shownFaults } from '../runs/run-job.ts';
+import type { RunResult } from '../runs/run-result.ts';
+import type { CommandContext } from './command.ts';
+import { exitCodeOf, runJobs, toDocument } from './run.ts';
 import { formatAge, formatAmount, formatCount, formatReasons, formatTime, renderTable } from './terminal.ts';
 
 const PROJECTS_LISTED = 15;

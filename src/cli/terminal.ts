@@ -3,10 +3,10 @@
 import { createRequire } from 'node:module';
 import type { SingleBar } from 'cli-progress';
 import pc from 'picocolors';
-import { formatBytes } from '../byte-size.ts';
-import { formatDurationRounded } from '../duration.ts';
+import { formatBytes } from '../format/byte-size.ts';
+import { formatDurationRounded } from '../format/duration.ts';
+import { escapeControls } from '../format/shown-text.ts';
 import type { JobProgress } from '../jobs/job.ts';
-import { escapeControls } from '../shown-text.ts';
 
 /** Of what only some output needs. */
 const load = createRequire(import.meta.url);

@@ -1,20 +1,20 @@
 /** `trash list|restore|purge`. */
 
-import { formatBytes } from '../byte-size.ts';
+import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
+import type { DirLock } from '../claude-dir/dir-lock.ts';
+import { lockClaudeDirs, openClaudeDirs } from '../claude-dir/open-and-lock.ts';
+import type { SessionId } from '../claude-dir/session-id.ts';
 import { systemClock } from '../clock.ts';
 import { type ErrorKind, EXIT_CODES, errorMessage, OperatingError, systemError } from '../errors.ts';
-import { KeepList } from '../sessions/live-sources/keep-list.ts';
-import { readRunning } from '../sessions/live-sources/running-processes.ts';
-import type { SessionId } from '../sessions/session-id.ts';
-import { shownText } from '../shown-text.ts';
-import { displayName } from '../transcripts/byte-name.ts';
-import type { ClaudeDir } from '../transcripts/claude-dir.ts';
-import { lockClaudeDirs, openClaudeDirs } from '../transcripts/claude-dirs.ts';
-import type { DirLock } from '../transcripts/dir-lock.ts';
-import { StoredSessions } from '../transcripts/entry-store/stored-sessions.ts';
-import { notInTrash, Trash, type TrashedSession } from '../transcripts/trash/trash.ts';
-import type { CommandContext } from './program.ts';
-import { exitCodeOf, renderResults, runJobs, toDocument } from './run-now.ts';
+import { displayName } from '../files/byte-name.ts';
+import { formatBytes } from '../format/byte-size.ts';
+import { shownText } from '../format/shown-text.ts';
+import { KeepList } from '../live-sources/keep-list.ts';
+import { readRunning } from '../live-sources/running-processes.ts';
+import { StoredSessions } from '../session-store/stored-sessions.ts';
+import { notInTrash, Trash, type TrashedSession } from '../trash/trash.ts';
+import type { CommandContext } from './command.ts';
+import { exitCodeOf, renderResults, runJobs, toDocument } from './run.ts';
 import { parseSessionIds } from './session-ids.ts';
 import { formatAge, formatAmount, formatTime, renderTable } from './terminal.ts';
 

@@ -4,7 +4,7 @@ import { realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { ConfigError, errorMessage } from '../errors.ts';
-import { shownValue } from '../shown-text.ts';
+import { shownValue } from '../format/shown-text.ts';
 import {
   ENVIRONMENT_PREFIX,
   flagOf,

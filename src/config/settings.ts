@@ -4,10 +4,12 @@
  */
 
 import type { LogLevel } from '../log.ts';
-import { DEFAULT_SESSION_MAX_AGE_MS } from '../sessions/resume-map/row-age.ts';
-import { defaultStateDir } from '../state-dir.ts';
 import { type ProjectOverride, projectOverrides } from './project-overrides.ts';
+import { defaultStateDir } from './state-dir.ts';
 import * as values from './values.ts';
+
+/** How long a row of the resume map may stay unused (24 h): a dispatcher's conversation that slept for a day starts fresh. */
+export const DEFAULT_SESSION_MAX_AGE_MS = 86_400_000;
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;

@@ -1,10 +1,10 @@
 /** What the text or the file's value of one setting means, or why it means nothing. No value is ever guessed. */
 
 import { isAbsolute, join, normalize } from 'node:path';
-import { formatBytes, parseByteSize } from '../byte-size.ts';
-import { formatDurationExact, parseDurationMs } from '../duration.ts';
+import { formatBytes, parseByteSize } from '../format/byte-size.ts';
+import { formatDurationExact, parseDurationMs } from '../format/duration.ts';
+import { escapeControls } from '../format/shown-text.ts';
 import { LOG_LEVELS } from '../log.ts';
-import { escapeControls } from '../shown-text.ts';
 
 /** Milliseconds, or never. */
 export type Age = number | 'never';

@@ -1,16 +1,16 @@
 /** Looks at one Claude directory for what endangers its sessions, wastes its space or keeps the worker from its work. */
 
-import { formatBytes } from '../byte-size.ts';
+import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
+import { type CleanupPeriod, cleanupPeriods } from '../claude-dir/settings.ts';
+import type { Doubt, UnitRows } from '../claude-dir/unit.ts';
 import type { Config } from '../config/config.ts';
-import { formatDurationRounded } from '../duration.ts';
 import { errorMessage } from '../errors.ts';
-import { surveyRecords } from '../sessions/live-sources/running-processes.ts';
-import { displayName } from '../transcripts/byte-name.ts';
-import type { ClaudeDir } from '../transcripts/claude-dir.ts';
-import { type CleanupPeriod, cleanupPeriods } from '../transcripts/claude-settings.ts';
-import { type ScanResult, scanHere } from '../transcripts/scan/scan.ts';
-import { Trash } from '../transcripts/trash/trash.ts';
-import type { Doubt, UnitRows } from '../transcripts/unit.ts';
+import { displayName } from '../files/byte-name.ts';
+import { formatBytes } from '../format/byte-size.ts';
+import { formatDurationRounded } from '../format/duration.ts';
+import { surveyRecords } from '../live-sources/running-processes.ts';
+import { type ScanResult, scanHere } from '../scan/scan.ts';
+import { Trash } from '../trash/trash.ts';
 import type { Finding } from './finding.ts';
 
 type DoctorSettings = Pick<Config, 'maxAge' | 'sessions.maxAge' | 'shield'>;

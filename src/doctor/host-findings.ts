@@ -2,12 +2,12 @@
 
 import { statSync } from 'node:fs';
 import type { Clock } from '../clock.ts';
-import { nextMemory, readClocks } from '../clock-guard.ts';
 import type { Config } from '../config/config.ts';
 import { errorMessage } from '../errors.ts';
+import { nextMemory, readClocks } from '../jobs/guards/clock.ts';
 import { Ledger } from '../ledger/ledger.ts';
-import { KeepList } from '../sessions/live-sources/keep-list.ts';
-import { openResumeMapForReading } from '../sessions/open-sources.ts';
+import { KeepList } from '../live-sources/keep-list.ts';
+import { openResumeMapForReading } from '../live-sources/open-sources.ts';
 import type { Finding } from './finding.ts';
 
 const FOREIGN_BITS = 0o077;

@@ -2,12 +2,13 @@
 
 import { existsSync, renameSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { ClockMemory, ClockMemoryStore } from '../clock-guard.ts';
-import type { PruneMemory } from '../jobs/guards.ts';
+import type { SessionId } from '../claude-dir/session-id.ts';
+import type { ClockMemory, ClockMemoryStore } from '../jobs/guards/clock.ts';
+import type { PruneMemory } from '../jobs/guards/removals.ts';
 import type { JobName, JobReport, Outcome } from '../jobs/job.ts';
 import type { RemovalRecord, RemovalRecorder, TrashMemory } from '../jobs/prune-transcripts/apply.ts';
 import type { ShieldedTime, ShieldedTimes, ShieldMemory } from '../jobs/prune-transcripts/shield.ts';
-import type { SessionId } from '../sessions/session-id.ts';
+import type { ScanMemory } from '../scan/scan-memory.ts';
 import { isTaken } from '../sqlite/file-identity.ts';
 import { checkVersion, migrate } from '../sqlite/migrate.ts';
 import {
@@ -20,8 +21,7 @@ import {
   withFileLock,
 } from '../sqlite/open.ts';
 import { Statements } from '../sqlite/statements.ts';
-import type { ScanMemory } from '../transcripts/scan/scan-memory.ts';
-import type { KnownRun, KnownRuns } from '../transcripts/trash/known-runs.ts';
+import type { KnownRun, KnownRuns } from '../trash/known-folders.ts';
 import { FIGURES } from './figure-names.ts';
 import { ScannedDirectories } from './scanned-directories.ts';
 import { LEDGER_MIGRATIONS, LEDGER_TABLES, LEDGER_VERSION_TABLE } from './schema.ts';

@@ -1,8 +1,8 @@
 /** What scans have found, a row for each directory: only ever a hint, so it may be lost at any time. */
 
+import type { RememberedDirectory, ScanMemory } from '../scan/scan-memory.ts';
 import { guarded, type SqliteDatabase } from '../sqlite/open.ts';
 import type { Statements } from '../sqlite/statements.ts';
-import type { RememberedDirectory, ScanMemory } from '../transcripts/scan/scan-memory.ts';
 
 type RememberedFacts = Omit<RememberedDirectory, 'rows'>;
 

@@ -4,8 +4,8 @@ import { chmodSync, linkSync, lstatSync, readdirSync, rmSync, statSync } from 'n
 import { basename, dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { BusyError, type ErrorKind, errorCode, errorMessage, OperatingError } from '../errors.ts';
-import { makeOwnDirectory } from '../own-directory.ts';
-import { isProcessAlive } from '../process-alive.ts';
+import { makeOwnDirectory } from '../files/private-directory.ts';
+import { isProcessAlive } from '../process/process-alive.ts';
 
 export type SqliteDatabase = Database.Database;
 export type SqliteStatement = Database.Statement<unknown[]>;

@@ -1,6 +1,6 @@
 /** The seeded sessions of a grown tree: where each is, how old, and what files it has. */
 
-import { parseSessionId, type SessionId } from '../../src/sessions/session-id.ts';
+import { parseSessionId, type SessionId } from '../../src/claude-dir/session-id.ts';
 import { DAY_MS, seededRandom } from '../support/tree.ts';
 
 export interface TreeShape {

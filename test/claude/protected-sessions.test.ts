@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { renameSession, tagSession } from '@anthropic-ai/claude-agent-sdk';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { openResumeMap } from '../../src/index.ts';
+import { openResumeMap } from '../../src/library/index.ts';
 import { DAY_MS } from '../support/tree.ts';
 import { ageAtRest, unitOf } from './ages.ts';
 import type { Claude, CliResult } from './client.ts';

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { type Options, query, type SDKMessage, type SDKUserMessage } from '@anthropic-ai/claude-agent-sdk';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { openResumeMap, type ResumeMap, runWithSessionResume } from '../../src/index.ts';
+import { openResumeMap, type ResumeMap, runWithSessionResume } from '../../src/library/index.ts';
 import { addressOf, startProgram } from '../support/program.ts';
 import { DAY_MS } from '../support/tree.ts';
 import { ageAtRest, unitOf } from './ages.ts';

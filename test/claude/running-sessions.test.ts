@@ -4,7 +4,7 @@
  */
 
 import { describe, expect, it } from 'vitest';
-import { parseSessionId, type SessionId } from '../../src/sessions/session-id.ts';
+import { parseSessionId, type SessionId } from '../../src/claude-dir/session-id.ts';
 import { runProgram, until } from '../support/program.ts';
 import { trashSessions } from '../support/trashed.ts';
 import { DAY_MS } from '../support/tree.ts';

@@ -19,7 +19,12 @@ import {
 } from '@anthropic-ai/claude-agent-sdk';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { openResumeMap, runWithSessionResume, type SessionStoreEntry, SqliteSessionStore } from '../../src/index.ts';
+import {
+  openResumeMap,
+  runWithSessionResume,
+  type SessionStoreEntry,
+  SqliteSessionStore,
+} from '../../src/library/index.ts';
 import { DAY_MS } from '../support/tree.ts';
 import { unitOf } from './ages.ts';
 import { type Claude, heard } from './client.ts';

@@ -3,9 +3,10 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Clock } from '../../src/clock.ts';
-import { parseSessionKey, sessionKey } from '../../src/sessions/resume-map/keys.ts';
-import type { MaintainableResumeMap } from '../../src/sessions/resume-map/resume-map.ts';
-import { DEFAULT_SESSION_MAX_AGE_MS, type SessionMaxAge } from '../../src/sessions/resume-map/row-age.ts';
+import { DEFAULT_SESSION_MAX_AGE_MS } from '../../src/config/settings.ts';
+import { parseSessionKey, sessionKey } from '../../src/resume-map/keys.ts';
+import type { MaintainableResumeMap } from '../../src/resume-map/resume-map.ts';
+import type { SessionMaxAge } from '../../src/resume-map/row-age.ts';
 import { SetClock } from '../support/set-clock.ts';
 import { sessionIdOf } from '../support/tree.ts';
 

@@ -217,7 +217,7 @@ describe('the daemon', () => {
       const startedAt = performance.now();
       for (let signal = 0; signal < signals; signal += 1) {
         daemon.kill('SIGTERM');
-        await until('the signal to be heard', () => daemon.log().includes('worker stopping') || undefined);
+        await until('the signal to be heard', () => daemon.log().includes('daemon stopping') || undefined);
       }
       expect(await daemon.finished).toBe(null);
       expect(performance.now() - startedAt).toBeLessThan(signals === 1 ? 5_000 : 2_500);

@@ -117,7 +117,7 @@ export class Host {
     const exit = exitOf(child);
     const deadline = performance.now() + SETTLE_DEADLINE_MS;
     for (;;) {
-      const listen = /"listen":"([^"]+)".*"worker started"/.exec(log)?.[1];
+      const listen = /"listen":"([^"]+)".*"daemon started"/.exec(log)?.[1];
       if (listen !== undefined) {
         this.#daemon = { child, exit, address: `http://${listen}`, log: () => log };
         return this.settle();

@@ -170,7 +170,7 @@ class Daemon {
 
   /** Undefined until it listens. */
   get address(): string | undefined {
-    const listen = /"listen":"([^"]+)".*"worker started"/.exec(this.log)?.[1];
+    const listen = /"listen":"([^"]+)".*"daemon started"/.exec(this.log)?.[1];
     return listen === undefined ? undefined : `http://${listen}`;
   }
 

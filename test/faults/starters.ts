@@ -55,7 +55,7 @@ export function startOne(place: Place, starter: Starter, index: number): Started
     code = ended.code;
     return ended;
   });
-  const isAtWork = () => log.includes('"worker started"');
+  const isAtWork = () => log.includes('"daemon started"');
   return { starter, exit, code: () => code, isAtWork, kill: () => child.kill('SIGKILL') };
 }
 

@@ -1,9 +1,9 @@
 /** Opens what the tests work in, and closes it when the test is over. */
 
 import { onTestFinished } from 'vitest';
-import { AnchoredDir } from '../../src/transcripts/anchored-dir.ts';
-import { ClaudeDir } from '../../src/transcripts/claude-dir.ts';
-import { Trash } from '../../src/transcripts/trash/trash.ts';
+import { ClaudeDir } from '../../src/claude-dir/claude-dir.ts';
+import { AnchoredDir } from '../../src/files/anchored-dir.ts';
+import { Trash } from '../../src/trash/trash.ts';
 
 export function openDir(path: string): AnchoredDir {
   return closedAfterwards(AnchoredDir.open(path));

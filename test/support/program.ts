@@ -78,7 +78,7 @@ export async function addressOf(daemon: RunningProgram): Promise<string> {
     const line = daemon
       .log()
       .split('\n')
-      .find((candidate) => candidate.includes('"worker started"'));
+      .find((candidate) => candidate.includes('"daemon started"'));
     if (line === undefined) return undefined;
     const { listen } = JSON.parse(line) as { listen: string };
     return `http://${listen}`;

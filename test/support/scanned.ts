@@ -1,8 +1,8 @@
 /** What a scan finds, as units. */
 
-import type { ClaudeDir } from '../../src/transcripts/claude-dir.ts';
-import { type ScanOptions, type ScanResult, scanHere } from '../../src/transcripts/scan/scan.ts';
-import type { Unit } from '../../src/transcripts/unit.ts';
+import type { ClaudeDir } from '../../src/claude-dir/claude-dir.ts';
+import type { Unit } from '../../src/claude-dir/unit.ts';
+import { type ScanOptions, type ScanResult, scanHere } from '../../src/scan/scan.ts';
 
 export interface Scanned extends Omit<ScanResult, 'units'> {
   readonly units: readonly Unit[];

@@ -1,7 +1,7 @@
 /** A live source whose answers a test writes down: what it says when it is read, and what at the act. */
 
-import type { LiveSource, Protection } from '../../src/sessions/live-sources/live-source.ts';
-import type { SessionId } from '../../src/sessions/session-id.ts';
+import type { SessionId } from '../../src/claude-dir/session-id.ts';
+import type { LiveSource, Protection } from '../../src/live-sources/live-source.ts';
 
 export interface Script {
   readonly name?: string;

@@ -1,9 +1,9 @@
 /** Puts sessions in the trash as a prune would, at any time. */
 
-import type { SessionId } from '../../src/sessions/session-id.ts';
-import type { ByteName } from '../../src/transcripts/byte-name.ts';
-import { ClaudeDir } from '../../src/transcripts/claude-dir.ts';
-import { Trash } from '../../src/transcripts/trash/trash.ts';
+import { ClaudeDir } from '../../src/claude-dir/claude-dir.ts';
+import type { SessionId } from '../../src/claude-dir/session-id.ts';
+import type { ByteName } from '../../src/files/byte-name.ts';
+import { Trash } from '../../src/trash/trash.ts';
 import { scanned } from './scanned.ts';
 
 /** @returns the run that they lie in */

@@ -2,7 +2,7 @@
 
 import { mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { parseSessionId, type SessionId } from '../../src/sessions/session-id.ts';
+import { parseSessionId, type SessionId } from '../../src/claude-dir/session-id.ts';
 
 export const DAY_MS = 86_400_000;
 

@@ -1,8 +1,8 @@
 /** Units as a scan would find them: old, whole and undoubted unless a test says otherwise. */
 
-import { byteNameFromSystem, ownName } from '../../src/transcripts/byte-name.ts';
-import { PROJECTS } from '../../src/transcripts/layout.ts';
-import type { Unit, UnitRows } from '../../src/transcripts/unit.ts';
+import { PROJECTS } from '../../src/claude-dir/layout.ts';
+import type { Unit, UnitRows } from '../../src/claude-dir/unit.ts';
+import { byteNameFromSystem, ownName } from '../../src/files/byte-name.ts';
 import { DAY_MS, sessionIdOf } from './tree.ts';
 
 /** The present of every test that needs one. */

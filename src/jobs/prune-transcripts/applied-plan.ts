@@ -1,7 +1,7 @@
 /** What became of a plan's removals, a byte each. */
 
 import type { OperatingError } from '../../errors.ts';
-import type { KnownRun } from '../../transcripts/trash/known-runs.ts';
+import type { KnownRun } from '../../trash/known-folders.ts';
 import type { JobFault } from '../job.ts';
 
 /** Why a unit that was to go stayed after all. */

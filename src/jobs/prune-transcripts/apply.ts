@@ -4,17 +4,17 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { PlaceTimes } from '../../claude-dir/directory-fingerprints.ts';
+import type { SessionId } from '../../claude-dir/session-id.ts';
+import type { Unit } from '../../claude-dir/unit.ts';
 import type { Clock } from '../../clock.ts';
 import { BusyError, OperatingError, operatingError, systemError } from '../../errors.ts';
-import { type LiveSource, withLiveOfAll } from '../../sessions/live-sources/live-source.ts';
-import type { SessionId } from '../../sessions/session-id.ts';
-import { displayName } from '../../transcripts/byte-name.ts';
-import type { PlaceTimes } from '../../transcripts/place-times.ts';
-import type { KnownRuns } from '../../transcripts/trash/known-runs.ts';
-import type { Intent } from '../../transcripts/trash/manifest.ts';
-import type { Trash } from '../../transcripts/trash/trash.ts';
-import type { TakeOutcome, TrashRun } from '../../transcripts/trash/trash-run.ts';
-import type { Unit } from '../../transcripts/unit.ts';
+import { displayName } from '../../files/byte-name.ts';
+import { type LiveSource, withLiveOfAll } from '../../live-sources/live-source.ts';
+import type { KnownRuns } from '../../trash/known-folders.ts';
+import type { Intent } from '../../trash/manifest.ts';
+import type { TakeOutcome, TrashRun } from '../../trash/take.ts';
+import type { Trash } from '../../trash/trash.ts';
 import type { JobContext, JobFault } from '../job.ts';
 import type { ApplyEnd, LateKeepReason } from './applied-plan.ts';
 import type { RemoveReason } from './plan.ts';

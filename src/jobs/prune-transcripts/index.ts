@@ -1,63 +1,29 @@
 /** prune-transcripts: moves expired transcripts to the trash; what any live source names stays. */
 
-import { formatBytes } from '../../byte-size.ts';
-import type { Clock } from '../../clock.ts';
+import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
+import { PlaceTimes } from '../../claude-dir/directory-fingerprints.ts';
+import { readKnownMaps, recordKnownMap } from '../../claude-dir/known-maps.ts';
+import type { UnitRows } from '../../claude-dir/unit.ts';
 import { OperatingError, systemError } from '../../errors.ts';
-import type { LiveIdsByProtection, LiveSource } from '../../sessions/live-sources/live-source.ts';
-import { displayName } from '../../transcripts/byte-name.ts';
-import type { ClaudeDir } from '../../transcripts/claude-dir.ts';
-import type { StoredSessions } from '../../transcripts/entry-store/stored-sessions.ts';
-import { readKnownMaps, recordKnownMap } from '../../transcripts/known-maps.ts';
-import { PlaceTimes } from '../../transcripts/place-times.ts';
-import type { MemoryUse } from '../../transcripts/scan/recollection.ts';
-import type { ScanMemory } from '../../transcripts/scan/scan-memory.ts';
-import type { UnitTable } from '../../transcripts/scan/unit-table.ts';
-import type { KnownRun } from '../../transcripts/trash/known-runs.ts';
-import { Trash, type UnreadableRun } from '../../transcripts/trash/trash.ts';
-import type { UnitRows } from '../../transcripts/unit.ts';
-import { emptiedSource, massRemoval, type PruneMemory, strangeMap } from '../guards.ts';
+import { displayName } from '../../files/byte-name.ts';
+import { formatBytes } from '../../format/byte-size.ts';
+import type { LiveIdsByProtection } from '../../live-sources/live-source.ts';
+import type { MemoryUse } from '../../scan/recollection.ts';
+import type { UnitTable } from '../../scan/unit-table.ts';
+import type { KnownRun } from '../../trash/known-folders.ts';
+import { Trash, type UnreadableRun } from '../../trash/trash.ts';
+import { emptiedSource, massRemoval, strangeMap } from '../guards/removals.ts';
 import type { Job, JobContext } from '../job.ts';
 import { AppliedPlan } from './applied-plan.ts';
-import {
-  applyPrune,
-  CHUNK_UNITS,
-  type Removal,
-  type RemovalRecorder,
-  removalRecord,
-  type TrashMemory,
-} from './apply.ts';
+import { applyPrune, CHUNK_UNITS, type Removal, removalRecord } from './apply.ts';
+import type { PruneDependencies } from './dependencies.ts';
 import { MarkObserver } from './marks.ts';
 import { type LiveObservation, observeLive, observeTranscripts, scanFaults } from './observe.ts';
-import type { Plan, Protections, PrunePolicy, RemoveReason } from './plan.ts';
+import type { Plan, Protections, RemoveReason } from './plan.ts';
 import { planWithMarks } from './plan-with-marks.ts';
-import { type ShieldedTimes, type ShieldMemory, shield, trulyAged } from './shield.ts';
+import { type ShieldedTimes, shield, trulyAged } from './shield.ts';
 import { pruneStore } from './store.ts';
 import { PruneTally } from './tally.ts';
-
-export interface PruneDependencies {
-  readonly claudeDirs: readonly ClaudeDir[];
-  /** Session stores, which are pruned like directories. */
-  readonly stores: readonly StoredSessions[];
-  /** Those of all Claude directories together: what is live in one is live in all. */
-  readonly sources: readonly LiveSource[];
-  readonly policy: PrunePolicy;
-  /** Whether a title keeps a session, as the tag `keep` always does. */
-  readonly keepNamed: boolean;
-  readonly recorder: RemovalRecorder;
-  /** Undefined where there is no ledger yet. */
-  readonly trashMemory?: TrashMemory | undefined;
-  /** Undefined where an operator has said that a mass removal is right. */
-  readonly memory: PruneMemory | undefined;
-  /** Of the resume map, where it is one of our own making. */
-  readonly mapIdentity: string | undefined;
-  /** Shielding, where it is asked for, is by this: how long Claude lets a file of a directory be, milliseconds; undefined for ever. */
-  readonly shieldPeriodMs: ((claudeDir: string) => number | undefined) | undefined;
-  /** Undefined where there is no ledger yet: then nothing was ever shielded. */
-  readonly shieldMemory: ShieldMemory | undefined;
-  /** Undefined where there is no ledger yet. */
-  readonly scanMemory: ScanMemory | undefined;
-  readonly clock: Clock;
-}
 
 export function pruneTranscriptsJob(dependencies: PruneDependencies): Job {
   return {

@@ -1,13 +1,13 @@
 /** What the transcripts of units that are about to go say of themselves; only those are looked into. */
 
+import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
+import { PROJECTS, transcriptName } from '../../claude-dir/layout.ts';
+import { isExhaustion, type ReadFault } from '../../claude-dir/measure.ts';
+import type { SessionId } from '../../claude-dir/session-id.ts';
+import { readSessionMarks, type SessionMarks } from '../../claude-dir/session-marks.ts';
 import { errorCode, errorMessage } from '../../errors.ts';
-import type { SessionId } from '../../sessions/session-id.ts';
-import type { AnchoredDir } from '../../transcripts/anchored-dir.ts';
-import type { ByteName } from '../../transcripts/byte-name.ts';
-import type { ClaudeDir } from '../../transcripts/claude-dir.ts';
-import { PROJECTS, transcriptName } from '../../transcripts/layout.ts';
-import { isExhaustion, type ReadFault } from '../../transcripts/measure.ts';
-import { readSessionMarks, type SessionMarks } from '../../transcripts/session-marks.ts';
+import type { AnchoredDir } from '../../files/anchored-dir.ts';
+import type { ByteName } from '../../files/byte-name.ts';
 import type { Mark } from './plan.ts';
 
 /** The tag that keeps a session. */

@@ -1,11 +1,11 @@
 /** Gathers what the plan decides on: who is live, and what is on disk. */
 
-import { type LiveIdsByProtection, type LiveSource, readAllSources } from '../../sessions/live-sources/live-source.ts';
-import { displayName } from '../../transcripts/byte-name.ts';
-import type { ClaudeDir } from '../../transcripts/claude-dir.ts';
-import type { ReadFault } from '../../transcripts/measure.ts';
-import type { MemoryUse } from '../../transcripts/scan/recollection.ts';
-import { type ScanResult, scanClaudeDir } from '../../transcripts/scan/scan.ts';
+import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
+import type { ReadFault } from '../../claude-dir/measure.ts';
+import { displayName } from '../../files/byte-name.ts';
+import { type LiveIdsByProtection, type LiveSource, readAllSources } from '../../live-sources/live-source.ts';
+import type { MemoryUse } from '../../scan/recollection.ts';
+import { type ScanResult, scanClaudeDir } from '../../scan/scan.ts';
 import type { JobContext, JobFault } from '../job.ts';
 
 export interface LiveObservation {

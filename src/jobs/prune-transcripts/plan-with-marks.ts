@@ -1,8 +1,8 @@
 /** Plans until every unit that is to go has been looked into: a mark that keeps one may send another, to come under the size cap. */
 
+import type { ReadFault } from '../../claude-dir/measure.ts';
+import type { UnitRows } from '../../claude-dir/unit.ts';
 import type { Clock } from '../../clock.ts';
-import type { ReadFault } from '../../transcripts/measure.ts';
-import type { UnitRows } from '../../transcripts/unit.ts';
 import type { JobContext } from '../job.ts';
 import type { MarkObservation } from './marks.ts';
 import { scanFaults } from './observe.ts';

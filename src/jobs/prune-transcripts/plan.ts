@@ -1,6 +1,6 @@
 /** Decides, for every unit, whether it stays and why. Pure: no clock, no disk, and the order of its input does not matter. */
 
-import type { Doubt, UnitRows } from '../../transcripts/unit.ts';
+import type { Doubt, UnitRows } from '../../claude-dir/unit.ts';
 
 /** What a transcript says of itself, or that it cannot be asked. */
 export type Mark = 'tagged' | 'named' | 'unreadable';

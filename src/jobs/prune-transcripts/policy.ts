@@ -3,7 +3,7 @@
 import { createRequire } from 'node:module';
 import { EARLIEST_SENSIBLE_TIME_MS } from '../../clock.ts';
 import type { Settings } from '../../config/settings.ts';
-import { displayName } from '../../transcripts/byte-name.ts';
+import { displayName } from '../../files/byte-name.ts';
 import type { PrunePolicy } from './plan.ts';
 
 export type RetentionSettings = Pick<Settings, 'maxAge' | 'minAge' | 'maxTotalBytes' | 'keepLast' | 'projects'>;

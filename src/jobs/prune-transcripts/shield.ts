@@ -4,11 +4,11 @@
  * are remembered, so that our own ages stay right.
  */
 
-import type { SessionId } from '../../sessions/session-id.ts';
-import type { ClaudeDir } from '../../transcripts/claude-dir.ts';
-import { refreshUnit } from '../../transcripts/refresh.ts';
-import type { UnitTable } from '../../transcripts/scan/unit-table.ts';
-import type { UnitRows } from '../../transcripts/unit.ts';
+import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
+import { refreshUnit } from '../../claude-dir/refresh.ts';
+import type { SessionId } from '../../claude-dir/session-id.ts';
+import type { UnitRows } from '../../claude-dir/unit.ts';
+import type { UnitTable } from '../../scan/unit-table.ts';
 import type { Plan } from './plan.ts';
 
 export interface ShieldedTime {

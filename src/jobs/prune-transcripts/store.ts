@@ -1,17 +1,17 @@
 /** Prunes a session store as a directory is pruned: same policy, same live sources, same reasons; what goes is hidden, not deleted. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { SessionId } from '../../claude-dir/session-id.ts';
+import type { UnitRows } from '../../claude-dir/unit.ts';
 import { OperatingError } from '../../errors.ts';
-import { type LiveIdsByProtection, withLiveOfAll } from '../../sessions/live-sources/live-source.ts';
-import type { SessionId } from '../../sessions/session-id.ts';
-import { type ByteName, displayName, ownName, parseByteName } from '../../transcripts/byte-name.ts';
-import type { StoredSession, StoredSessions } from '../../transcripts/entry-store/stored-sessions.ts';
-import type { UnitRows } from '../../transcripts/unit.ts';
-import { massRemoval } from '../guards.ts';
+import { type ByteName, displayName, ownName, parseByteName } from '../../files/byte-name.ts';
+import { type LiveIdsByProtection, withLiveOfAll } from '../../live-sources/live-source.ts';
+import type { StoredSession, StoredSessions } from '../../session-store/stored-sessions.ts';
+import { massRemoval } from '../guards/removals.ts';
 import type { JobContext } from '../job.ts';
 import { AppliedPlan } from './applied-plan.ts';
 import { removalRecord } from './apply.ts';
-import type { PruneDependencies } from './index.ts';
+import type { PruneDependencies } from './dependencies.ts';
 import { markOf } from './marks.ts';
 import type { LiveObservation } from './observe.ts';
 import type { Plan } from './plan.ts';

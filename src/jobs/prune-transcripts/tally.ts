@@ -1,9 +1,9 @@
 /** Adds up what a prune saw and did, over all Claude directories, to its report. */
 
+import type { UnitRows } from '../../claude-dir/unit.ts';
 import type { OperatingError } from '../../errors.ts';
-import { displayName } from '../../transcripts/byte-name.ts';
-import type { Reconciled } from '../../transcripts/trash/trash.ts';
-import type { UnitRows } from '../../transcripts/unit.ts';
+import { displayName } from '../../files/byte-name.ts';
+import type { Reconciled } from '../../trash/trash.ts';
 import {
   type JobContext,
   type JobFault,

@@ -1,19 +1,19 @@
 /** purge-trash: destroys what has lain in the trash for longer than its time; the only job that destroys bytes. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
+import { readKnownMaps } from '../../claude-dir/known-maps.ts';
+import type { SessionId } from '../../claude-dir/session-id.ts';
 import type { Clock } from '../../clock.ts';
 import { errorCode, errorMessage, OperatingError, systemError } from '../../errors.ts';
-import { type LiveSource, readAllSources, withLiveOfAll } from '../../sessions/live-sources/live-source.ts';
-import type { SessionId } from '../../sessions/session-id.ts';
-import { type ByteName, displayName } from '../../transcripts/byte-name.ts';
-import type { ClaudeDir } from '../../transcripts/claude-dir.ts';
-import type { StoredSessions, TrashedStoredSession } from '../../transcripts/entry-store/stored-sessions.ts';
-import { readKnownMaps } from '../../transcripts/known-maps.ts';
-import type { KnownRun } from '../../transcripts/trash/known-runs.ts';
-import type { ManifestEntry } from '../../transcripts/trash/manifest.ts';
-import type { Found, RunPurge } from '../../transcripts/trash/purge.ts';
-import { Trash } from '../../transcripts/trash/trash.ts';
-import { emptiedSource, type PruneMemory, strangeMap } from '../guards.ts';
+import { type ByteName, displayName } from '../../files/byte-name.ts';
+import { type LiveSource, readAllSources, withLiveOfAll } from '../../live-sources/live-source.ts';
+import type { StoredSessions, TrashedStoredSession } from '../../session-store/stored-sessions.ts';
+import type { KnownRun } from '../../trash/known-folders.ts';
+import type { ManifestEntry } from '../../trash/manifest.ts';
+import type { Found, RunPurge } from '../../trash/purge.ts';
+import { Trash } from '../../trash/trash.ts';
+import { emptiedSource, type PruneMemory, strangeMap } from '../guards/removals.ts';
 import type { Job, JobContext, JobFault, JobReport } from '../job.ts';
 import { type PurgeKeepReason, planPurge } from './plan.ts';
 

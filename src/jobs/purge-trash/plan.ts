@@ -1,6 +1,6 @@
 /** Decides which sessions in the trash have had their time. Pure. */
 
-import type { SessionId } from '../../sessions/session-id.ts';
+import type { SessionId } from '../../claude-dir/session-id.ts';
 
 export interface TrashedTime {
   readonly sessionId: SessionId;

@@ -1,12 +1,12 @@
 /** sweep-sessions: deletes stale rows of the resume map, and rows whose transcript is gone for certain. */
 
+import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
+import { parseProtectedId, type SessionId } from '../../claude-dir/session-id.ts';
 import type { Clock } from '../../clock.ts';
 import { OperatingError } from '../../errors.ts';
-import type { MaintainableResumeMap, UncheckedResumeRow } from '../../sessions/resume-map/resume-map.ts';
-import { isSensibleTime, isStale, type SessionMaxAge } from '../../sessions/resume-map/row-age.ts';
-import { parseProtectedId, type SessionId } from '../../sessions/session-id.ts';
-import type { ClaudeDir } from '../../transcripts/claude-dir.ts';
-import { presentSessions } from '../../transcripts/present.ts';
+import type { MaintainableResumeMap, UncheckedResumeRow } from '../../resume-map/resume-map.ts';
+import { isSensibleTime, isStale, type SessionMaxAge } from '../../resume-map/row-age.ts';
+import { presentSessions } from '../../trash/present.ts';
 import type { Job, JobContext, JobFault, JobReport } from '../job.ts';
 import { judgeRow, type PresentSessions, planDangling, type RowKeepReason, type SweepPolicy } from './plan.ts';
 

@@ -1,7 +1,7 @@
 /** Decides which rows of a resume map go and why. Pure; a row that is not understood stays. */
 
-import type { UncheckedResumeRow } from '../../sessions/resume-map/resume-map.ts';
-import type { SessionId } from '../../sessions/session-id.ts';
+import type { SessionId } from '../../claude-dir/session-id.ts';
+import type { UncheckedResumeRow } from '../../resume-map/resume-map.ts';
 
 export type RowKeepReason =
   | 'in-use'

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { RESUME_MAP_MIGRATIONS } from '../../../src/sessions/resume-map/schema.ts';
+import { RESUME_MAP_MIGRATIONS } from '../../../src/resume-map/schema.ts';
 
 type Entry = string | { readonly id: string; readonly last_used_at: number };
 

@@ -6,8 +6,8 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import type { FoldSummary, SessionStoreEntry } from '../../../src/index.ts';
-import { ENTRIES_TABLE, STORE_MIGRATIONS } from '../../../src/transcripts/entry-store/schema.ts';
+import type { FoldSummary, SessionStoreEntry } from '../../../src/library/index.ts';
+import { ENTRIES_TABLE, STORE_MIGRATIONS } from '../../../src/session-store/schema.ts';
 import { SqliteSessionStore } from '../../faults/programs/library.ts';
 import { seededRandom } from '../../support/tree.ts';
 import { randomId } from '../grown-session.ts';

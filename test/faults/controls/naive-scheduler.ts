@@ -60,6 +60,6 @@ if (values['run-now'] === true) {
   const server = createServer((_, response) => response.end());
   server.listen(0, '127.0.0.1', () => {
     const { port } = server.address() as AddressInfo;
-    process.stderr.write(`${JSON.stringify({ listen: `127.0.0.1:${port}`, msg: 'worker started' })}\n`);
+    process.stderr.write(`${JSON.stringify({ listen: `127.0.0.1:${port}`, msg: 'daemon started' })}\n`);
   });
 }

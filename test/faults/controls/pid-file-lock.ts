@@ -16,5 +16,5 @@ const pidFile = join(ours, 'worker.pid');
 mkdirSync(ours, { recursive: true });
 if (existsSync(pidFile)) process.exit(LOCKED);
 writeFileSync(pidFile, String(process.pid));
-process.stderr.write(`${JSON.stringify({ msg: 'worker started' })}\n`);
+process.stderr.write(`${JSON.stringify({ msg: 'daemon started' })}\n`);
 setInterval(() => undefined, 60_000);

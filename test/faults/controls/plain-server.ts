@@ -21,7 +21,7 @@ const server = createServer((request, response) => {
 });
 server.listen(0, '127.0.0.1', () => {
   const { port } = server.address() as AddressInfo;
-  process.stderr.write(`${JSON.stringify({ msg: 'worker started', listen: `127.0.0.1:${port}` })}\n`);
+  process.stderr.write(`${JSON.stringify({ msg: 'daemon started', listen: `127.0.0.1:${port}` })}\n`);
   setTimeout(prune, Number(delayMs));
 });
 

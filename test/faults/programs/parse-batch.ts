@@ -21,9 +21,11 @@ interface ImportModule {
 
 const { resolveConfig } = await module<ConfigModule>('config/config.js');
 const { variableOf } = await module<{ variableOf(path: string): string }>('config/settings.js');
-const { readSessionsJson } = await module<ImportModule>('sessions/resume-map/sessions-json.js');
-const { parseSessionId } = await module<{ parseSessionId(text: string): string | undefined }>('sessions/session-id.js');
-const { checkedKey } = await module<{ checkedKey(key: string): string }>('sessions/resume-map/keys.js');
+const { readSessionsJson } = await module<ImportModule>('resume-map/import/sessions-json.js');
+const { parseSessionId } = await module<{ parseSessionId(text: string): string | undefined }>(
+  'claude-dir/session-id.js',
+);
+const { checkedKey } = await module<{ checkedKey(key: string): string }>('resume-map/keys.js');
 const { OperatingError } = await module<{
   OperatingError: new (...args: never[]) => Error & { readonly exitCode: number; readonly faults?: readonly string[] };
 }>('errors.js');

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { Unit } from '../../../src/claude-dir/unit.ts';
 import { planWithMarks } from '../../../src/jobs/prune-transcripts/plan-with-marks.ts';
 import { prunePolicy } from '../../../src/jobs/prune-transcripts/policy.ts';
 import { PruneTally } from '../../../src/jobs/prune-transcripts/tally.ts';
-import type { Unit } from '../../../src/transcripts/unit.ts';
 import { contextOf } from '../../support/job-context.ts';
 import { runProgram } from '../../support/program.ts';
 import { SetClock } from '../../support/set-clock.ts';

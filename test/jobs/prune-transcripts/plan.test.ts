@@ -1,6 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { SessionId } from '../../../src/claude-dir/session-id.ts';
+import type { Doubt, Unit } from '../../../src/claude-dir/unit.ts';
 import { EARLIEST_SENSIBLE_TIME_MS } from '../../../src/clock.ts';
+import { ownName } from '../../../src/files/byte-name.ts';
 import {
   type KeepReason,
   type Mark,
@@ -9,9 +12,6 @@ import {
   planPrune,
   type RemoveReason,
 } from '../../../src/jobs/prune-transcripts/plan.ts';
-import type { SessionId } from '../../../src/sessions/session-id.ts';
-import { ownName } from '../../../src/transcripts/byte-name.ts';
-import type { Doubt, Unit } from '../../../src/transcripts/unit.ts';
 import { DAY_MS, sessionIdOf } from '../../support/tree.ts';
 import { makeUnit, NOW, rowsOf } from '../../support/units.ts';
 

@@ -1,7 +1,7 @@
 import { readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { cleanupPeriods, shortestCleanupPeriod } from '../../../src/transcripts/claude-settings.ts';
+import { cleanupPeriods, shortestCleanupPeriod } from '../../../src/claude-dir/settings.ts';
 import { runProgram } from '../../support/program.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 import { DAY_MS, makeClaudeDir, makeSession, sessionIdOf, writeAged } from '../../support/tree.ts';

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { parseProtectedId } from '../../../src/claude-dir/session-id.ts';
 import { EARLIEST_SENSIBLE_TIME_MS } from '../../../src/clock.ts';
 import {
   judgeRow,
@@ -8,9 +9,8 @@ import {
   type RowVerdict,
   type SweepPolicy,
 } from '../../../src/jobs/sweep-sessions/plan.ts';
-import type { UncheckedResumeRow } from '../../../src/sessions/resume-map/resume-map.ts';
-import { isSensibleTime, isStale, type SessionMaxAge } from '../../../src/sessions/resume-map/row-age.ts';
-import { parseProtectedId } from '../../../src/sessions/session-id.ts';
+import type { UncheckedResumeRow } from '../../../src/resume-map/resume-map.ts';
+import { isSensibleTime, isStale, type SessionMaxAge } from '../../../src/resume-map/row-age.ts';
 import { DAY_MS, sessionIdOf } from '../../support/tree.ts';
 import { NOW } from '../../support/units.ts';
 

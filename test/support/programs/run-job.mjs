@@ -4,9 +4,9 @@
  */
 
 import { execFileSync } from 'node:child_process';
+import { ClaudeDir } from '../../../dist/claude-dir/claude-dir.js';
 import { pruneTranscriptsJob } from '../../../dist/jobs/prune-transcripts/index.js';
 import { purgeTrashJob } from '../../../dist/jobs/purge-trash/index.js';
-import { ClaudeDir } from '../../../dist/transcripts/claude-dir.js';
 
 const DAY_MS = 86_400_000;
 const [name, path, nowMs, command] = process.argv.slice(2);

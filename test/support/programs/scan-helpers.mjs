@@ -3,10 +3,10 @@
  * With `stop` as a third argument nobody may have a task; without tasks, the whole directory is scanned with and without helpers.
  */
 
-import { ClaudeDir } from '../../../dist/transcripts/claude-dir.js';
-import { scanClaudeDir, scanHere } from '../../../dist/transcripts/scan/scan.js';
-import { ScanHelpers } from '../../../dist/transcripts/scan/scan-helpers.js';
-import { TaskQueue } from '../../../dist/transcripts/scan/task-queue.js';
+import { ClaudeDir } from '../../../dist/claude-dir/claude-dir.js';
+import { scanClaudeDir, scanHere } from '../../../dist/scan/scan.js';
+import { ScanHelpers } from '../../../dist/scan/scan-helpers.js';
+import { TaskQueue } from '../../../dist/scan/task-queue.js';
 
 const [path, tasks, stop] = process.argv.slice(2);
 const claudeDir = ClaudeDir.open(path);

@@ -1,7 +1,7 @@
 /** scan CLAUDE_DIR: writes what a scan finds, one JSON document. */
 
-import { ClaudeDir } from '../../../dist/transcripts/claude-dir.js';
-import { scanHere } from '../../../dist/transcripts/scan/scan.js';
+import { ClaudeDir } from '../../../dist/claude-dir/claude-dir.js';
+import { scanHere } from '../../../dist/scan/scan.js';
 
 try {
   const { units: table, complete, faults } = scanHere(ClaudeDir.open(process.argv[2]));

@@ -1,0 +1,115 @@
+/** A Claude directory, held open: checked once for being one, and never left by what is done in it. */
+
+import { homedir } from 'node:os';
+import { isAbsolute, normalize } from 'node:path';
+import { errorCode, errorMessage, OperatingError } from '../errors.ts';
+import { AnchoredDir } from '../files/anchored-dir.ts';
+import { displayName } from '../files/byte-name.ts';
+import { mountPointsBelow } from '../files/mount-points.ts';
+import { PROJECTS } from './layout.ts';
+import type { Surroundings } from './measure.ts';
+
+/** Group and others. */
+const FOREIGN_WRITE_BITS = 0o022;
+
+export class ClaudeDir {
+  /** As the user named it. */
+  readonly path: string;
+  readonly root: AnchoredDir;
+  readonly projects: AnchoredDir;
+  readonly surroundings: Surroundings;
+
+  private constructor(path: string, root: AnchoredDir, projects: AnchoredDir) {
+    this.path = path;
+    this.root = root;
+    this.projects = projects;
+    this.surroundings = { dev: root.dev, uid: root.uid, mountPoints: mountPointsBelow(root) };
+  }
+
+  /** @throws OperatingError (`unsafe-root`) where the path is not a Claude directory that can be worked in safely */
+  static open(path: string): ClaudeDir {
+    // Without a slash at its end: with one, the system would follow a symlink all the same.
+    const plain = plainPath(path);
+    const root = openDirectory(path, () => AnchoredDir.open(plain), path);
+    try {
+      const projects = openDirectory(`${path}/projects`, () => root.openChild(PROJECTS), path);
+      try {
+        const claudeDir = new ClaudeDir(path, root, projects);
+        claudeDir.#refuseForeignProjects();
+        claudeDir.#refuseForeignWriters();
+        return claudeDir;
+      } catch (error) {
+        projects.close();
+        throw error;
+      }
+    } catch (error) {
+      root.close();
+      throw error;
+    }
+  }
+
+  /** Removing is a rename into the trash beside `projects/`: both must lie in one mount, or it could only copy and unlink. */
+  #refuseForeignProjects(): void {
+    if (this.projects.dev === this.root.dev && !this.surroundings.mountPoints.has(PROJECTS)) return;
+    throw new OperatingError(
+      'unsafe-root',
+      `open Claude directory ${displayName(this.path)}: its projects/ is a mount of its own, so nothing can be renamed from it into the trash; mount the whole directory instead`,
+    );
+  }
+
+  /** As root we would act for whoever may write there. */
+  #refuseForeignWriters(): void {
+    if (process.geteuid?.() !== 0) return;
+    for (const [name, directory] of [
+      ['it', this.root],
+      ['its projects/', this.projects],
+    ] as const) {
+      if ((directory.mode & FOREIGN_WRITE_BITS) === 0) continue;
+      throw new OperatingError(
+        'unsafe-root',
+        `open Claude directory ${displayName(this.path)}: ${name} can be written by others than its owner, and this worker runs as root; chmod go-w it`,
+      );
+    }
+  }
+
+  close(): void {
+    this.projects.close();
+    this.root.close();
+  }
+}
+
+/** @throws OperatingError (`unsafe-root`) where the path alone tells that it is none to work in */
+function plainPath(path: string): string {
+  const refuse = (fault: string) => {
+    throw new OperatingError('unsafe-root', `open Claude directory ${JSON.stringify(path)}: ${fault}`);
+  };
+  if (!isAbsolute(path)) refuse('it must be an absolute path');
+  if (path.split('/').some((component) => component === '.' || component === '..'))
+    refuse("it must not hold '.' or '..'");
+  const plain = normalize(path).replace(/\/+$/, '');
+  if (plain === '') refuse('it is the root of the file system');
+  if (plain === normalize(homedir()).replace(/\/+$/, '')) refuse('it is the home directory');
+  return plain;
+}
+
+function openDirectory(path: string, open: () => AnchoredDir, root: string): AnchoredDir {
+  try {
+    return open();
+  } catch (error) {
+    throw new OperatingError('unsafe-root', `open Claude directory ${displayName(root)}: ${faultOf(error, path)}`, {
+      cause: error,
+    });
+  }
+}
+
+function faultOf(error: unknown, path: string): string {
+  switch (errorCode(error)) {
+    case 'ENOENT':
+      return `there is no ${displayName(path)}; is this a Claude directory, and is its file system mounted?`;
+    case 'ELOOP':
+    case 'ENOTDIR':
+      return `${displayName(path)} is a symlink or not a directory; symlinks are never followed, so name the real path`;
+    default:
+      return errorMessage(error);
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * One lock per Claude directory, over processes and containers, that dies with its holder on whatever death: SQLite's lock
+ * on an empty file in the directory. The kernel gives it back when the process is gone.
+ */
+
+import { accessSync, closeSync, constants, readdirSync, statSync } from 'node:fs';
+import Database from 'better-sqlite3';
+import { errorCode, OperatingError, operatingError } from '../errors.ts';
+import type { AnchoredDir } from '../files/anchored-dir.ts';
+import { type ByteName, displayName, ownName } from '../files/byte-name.ts';
+import { isBusyCode, type SqliteDatabase } from '../sqlite/open.ts';
+import type { ClaudeDir } from './claude-dir.ts';
+import { SWEEPER_DIRECTORY } from './layout.ts';
+
+/** `run`: held while a job works. `worker`: held by a daemon as long as it lives. */
+export type LockName = 'run' | 'worker';
+
+const LOCK_FILES: Readonly<Record<LockName, ByteName>> = {
+  run: ownName('run.lock'),
+  worker: ownName('worker.lock'),
+};
+
+/** Which directories are locked, as `AnchoredDir.identity` tells them, in the order of their names. */
+export type LockedDirs = readonly string[];
+
+export interface DirLock {
+  readonly directories: LockedDirs;
+  release(): void;
+}
+
+/**
+ * Takes the lock at once or not at all.
+ * @throws OperatingError `locked` where another holds it; `io` where the directory cannot be written
+ */
+export function acquireDirLock(claudeDir: ClaudeDir, name: LockName): DirLock {
+  const action = `lock Claude directory ${displayName(claudeDir.path)}`;
+  try {
+    const ours = claudeDir.root.openOrMakeChild(SWEEPER_DIRECTORY);
+    try {
+      return { directories: [claudeDir.root.identity], release: lockFile(ours, LOCK_FILES[name]) };
+    } finally {
+      ours.close();
+    }
+  } catch (error) {
+    if (isBusyCode(error)) {
+      const holder = name === 'worker' ? 'another worker runs on it' : 'another run is at work in it';
+      throw new OperatingError('locked', `${action}: ${holder}`, { cause: error });
+    }
+    throw operatingError('io', action, error);
+  }
+}
+
+/** @returns gives the lock back */
+function lockFile(ours: AnchoredDir, file: ByteName): () => void {
+  makeFile(ours, file);
+  // SQLite takes a path; it may neither make the file nor follow a link at its end, and nothing is ever written to it.
+  const path = Buffer.from(`${ours.currentPath()}/${file}`, 'latin1').toString('utf8');
+  // On a read-only file system SQLite would open it for reading, and its lock would exclude nobody.
+  accessSync(path, constants.W_OK);
+  const database = new Database(path, { fileMustExist: true, timeout: 0 });
+  try {
+    refuseRedirected(ours, file);
+    // Keeps the lock's journal in memory: no second file comes and goes beside it.
+    database.pragma('journal_mode = MEMORY');
+    database.exec('BEGIN EXCLUSIVE');
+    return () => releaseOnce(database);
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/** Never opens a file that is there: closing any descriptor of it would give back a lock this process holds on it. */
+function makeFile(ours: AnchoredDir, file: ByteName): void {
+  const stats = ours.lstat(file);
+  if (stats?.isFile()) return;
+  if (stats !== undefined) throw new OperatingError('unsafe-root', `lock: ${file} is not a regular file`);
+  try {
+    const fd = ours.openFile(file, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600);
+    try {
+      ours.giveTo(ours, fd);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error;
+  }
+}
+
+/**
+ * SQLite went by the path, and what stands on it may have been swapped in that moment. It touches a file with its first
+ * statement only; so this looks before, at the descriptors themselves, since opening any of them could give back a lock.
+ */
+function refuseRedirected(ours: AnchoredDir, file: ByteName): void {
+  const expected = ours.lstat(file);
+  const isOpen = readdirSync('/proc/self/fd').some((fd) => {
+    const opened = statSync(`/proc/self/fd/${fd}`, { throwIfNoEntry: false });
+    return opened !== undefined && opened.ino === expected?.ino && opened.dev === expected.dev;
+  });
+  if (!isOpen) throw new OperatingError('unsafe-root', `lock: ${file} was exchanged while it was opened`);
+}
+
+function releaseOnce(database: SqliteDatabase): void {
+  if (database.open) database.close();
+}
+
+/** All of them or none: what was taken is given back where one of the later ones is held by another. */
+export function acquireDirLocks(claudeDirs: readonly ClaudeDir[], name: LockName): DirLock {
+  const locks: DirLock[] = [];
+  const release = () => {
+    for (const lock of locks.splice(0).reverse()) lock.release();
+  };
+  try {
+    for (const claudeDir of claudeDirs) locks.push(acquireDirLock(claudeDir, name));
+  } catch (error) {
+    release();
+    throw error;
+  }
+  return { directories: locks.flatMap((lock) => lock.directories), release };
+}

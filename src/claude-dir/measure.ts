@@ -1,0 +1,160 @@
+/** Looks at every file of a part, without following, opening or blocking on any. */
+
+import { errorCode } from '../errors.ts';
+import type { AnchoredDir } from '../files/anchored-dir.ts';
+import type { ByteName } from '../files/byte-name.ts';
+import type { FileFacts } from '../files/native-calls.ts';
+import type { Doubt, Measure, Part } from './unit.ts';
+
+/** Claude nests five deep; each level holds a descriptor while it is walked. */
+const DEPTH_MAX = 32;
+
+/** A symlink or a file stands where a directory was. */
+const REPLACED_CODES: ReadonlySet<string> = new Set(['ELOOP', 'ENOTDIR']);
+
+/** The Claude directory's facts that each file in it is held against. */
+export interface Surroundings {
+  readonly dev: number;
+  readonly uid: number;
+  /** Relative paths of the mount points below the Claude directory; mostly none. */
+  readonly mountPoints: ReadonlySet<string>;
+}
+
+/** A call that failed while looking; `path` is relative to the Claude directory. */
+export interface ReadFault {
+  readonly path: string;
+  readonly code: string;
+}
+
+/** Adds up the files of a unit, part by part. */
+export class Measurer implements Measure {
+  files = 0;
+  bytes = 0;
+  digest = 0;
+  doubt: Doubt | undefined;
+  readonly faults: ReadFault[] = [];
+  readonly #surroundings: Surroundings;
+  #newestFileMtimeMs = 0;
+  #newestDirectoryMtimeMs = 0;
+
+  constructor(surroundings: Surroundings) {
+    this.#surroundings = surroundings;
+  }
+
+  get newestMtimeMs(): number {
+    return this.files > 0 ? this.#newestFileMtimeMs : this.#newestDirectoryMtimeMs;
+  }
+
+  /** @param parent the held directory that the part lies in */
+  add(parent: AnchoredDir, part: Part): void {
+    this.#add(parent, part.name, part.kind, part.directory.join('/'), 0);
+  }
+
+  /** What the system would not show; a name that is something else by now is none. */
+  get unreadable(): ReadFault | undefined {
+    return this.faults.find(({ code }) => !REPLACED_CODES.has(code));
+  }
+
+  suspect(doubt: Doubt): void {
+    this.doubt ??= doubt;
+  }
+
+  #add(parent: AnchoredDir, name: ByteName, kind: 'file' | 'directory', parentPath: string, depth: number): void {
+    const path = `${parentPath}/${name}`;
+    try {
+      if (this.#isMountPoint(path)) this.suspect('other-filesystem');
+      else if (kind === 'file') this.#addFile(parent.lstat(name));
+      else this.#addDirectory(parent, name, path, depth);
+    } catch (error) {
+      const code = errorCode(error);
+      if (code === undefined || isExhaustion(code)) throw error;
+      // Gone between listing and looking: Claude removes files too.
+      if (code === 'ENOENT') return;
+      this.suspect(REPLACED_CODES.has(code) ? 'unrecognised' : 'unreadable');
+      this.faults.push({ path, code });
+    }
+  }
+
+  #addFile(stats: FileFacts | undefined): void {
+    if (stats === undefined || !this.#isOfHere(stats)) return;
+    if (!stats.isFile()) {
+      this.suspect('unrecognised');
+      return;
+    }
+    if (stats.nlink > 1) this.suspect('hard-linked');
+    this.files += 1;
+    this.bytes += stats.size;
+    this.digest = (this.digest + digestOf(stats.ino, stats.size, stats.mtimeMs)) >>> 0;
+    this.#newestFileMtimeMs = Math.max(this.#newestFileMtimeMs, stats.mtimeMs);
+  }
+
+  #addDirectory(parent: AnchoredDir, name: ByteName, path: string, depth: number): void {
+    if (depth >= DEPTH_MAX) {
+      this.suspect('unrecognised');
+      return;
+    }
+    const directory = this.#open(parent, name);
+    try {
+      if (!this.#isOfHere(directory)) return;
+      this.#newestDirectoryMtimeMs = Math.max(this.#newestDirectoryMtimeMs, directory.mtimeMs);
+      for (const entry of directory.entries()) {
+        if (entry.kind === 'other') this.suspect('unrecognised');
+        else this.#add(directory, entry.name, entry.kind, path, depth + 1);
+      }
+    } finally {
+      directory.close();
+    }
+  }
+
+  #open(parent: AnchoredDir, name: ByteName): AnchoredDir {
+    try {
+      return parent.openChild(name);
+    } catch (error) {
+      // What is closed to us may tell whose it is.
+      if (errorCode(error) === 'EACCES') this.#isOfHere(parent.lstat(name) ?? this.#surroundings);
+      throw error;
+    }
+  }
+
+  /** @returns whether it lies in the Claude directory's own file system */
+  #isOfHere({ dev, uid }: Pick<FileFacts, 'dev' | 'uid'>): boolean {
+    if (dev !== this.#surroundings.dev) {
+      this.suspect('other-filesystem');
+      return false;
+    }
+    if (uid !== this.#surroundings.uid) this.suspect('foreign-owner');
+    return true;
+  }
+
+  #isMountPoint(path: string): boolean {
+    return this.#surroundings.mountPoints.size > 0 && this.#surroundings.mountPoints.has(path);
+  }
+}
+
+export function sameMeasure(left: Measure, right: Measure): boolean {
+  return (
+    left.files === right.files &&
+    left.bytes === right.bytes &&
+    left.digest === right.digest &&
+    left.newestMtimeMs === right.newestMtimeMs
+  );
+}
+
+/** We ran out of something ourselves: that says nothing about the files, so the whole run has to stop. */
+export function isExhaustion(code: string): boolean {
+  return code === 'EMFILE' || code === 'ENFILE' || code === 'ENOMEM';
+}
+
+const DIGEST_MULTIPLIER = 0x9e3779b1;
+
+/** 32 bits that change when inode, size or mtime does; not against an adversary, who may write the file as he likes anyway. */
+function digestOf(ino: number, size: number, mtimeMs: number): number {
+  const wholeMs = Math.floor(mtimeMs);
+  const words = [ino, ino / 2 ** 32, size, size / 2 ** 32, wholeMs, wholeMs / 2 ** 32, (mtimeMs - wholeMs) * 1e6];
+  let digest = 0;
+  for (const word of words) {
+    digest = Math.imul(digest ^ (word | 0), DIGEST_MULTIPLIER);
+    digest ^= digest >>> 15;
+  }
+  return digest >>> 0;
+}

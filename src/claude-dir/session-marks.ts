@@ -1,0 +1,95 @@
+/**
+ * What a person has said of a session in its transcript: a tag, a title. The last word counts, and may stand anywhere in the file,
+ * so all of it is looked at, a piece at a time. Observed with Claude Code 2.1; whatever does not parse says nothing.
+ */
+
+import type { AnchoredDir } from '../files/anchored-dir.ts';
+import type { ByteName } from '../files/byte-name.ts';
+
+export interface SessionMarks {
+  /** Of the SDK's `tagSession`; undefined where there is none or it was cleared. */
+  readonly tag: string | undefined;
+  /** Of `renameSession` or `/rename`, not the one that Claude makes up itself. */
+  readonly title: string | undefined;
+}
+
+/** An entry that marks a session has some hundred bytes: a longer line is a message. */
+const LINE_BYTES_MAX = 64 * 1024;
+const NEWLINE = 0x0a;
+const EMPTY = Buffer.alloc(0);
+/** What lines are looked into at all. */
+const NEEDLES = [Buffer.from('"tag"'), Buffer.from('"custom-title"')];
+
+/** @throws the system's error, or where it is no regular file */
+export function readSessionMarks(directory: AnchoredDir, name: ByteName): SessionMarks {
+  const reader = new MarkReader();
+  directory.readPieces(name, (piece) => reader.add(piece));
+  return reader.end();
+}
+
+/** Takes a transcript piece by piece; exported for tests. */
+export class MarkReader {
+  #tag: string | undefined;
+  #title: string | undefined;
+  /** The beginning of a line whose end has not come yet. */
+  #carry: Buffer = EMPTY;
+  /** The line at hand is too long to be looked at, and its beginning is thrown away. */
+  #isSkipping = false;
+
+  add(chunk: Buffer): void {
+    const end = chunk.lastIndexOf(NEWLINE);
+    if (end === -1) {
+      this.#carryOver(chunk);
+      return;
+    }
+    // What is left of a line that is too long ends here.
+    const start = this.#isSkipping ? chunk.indexOf(NEWLINE) + 1 : 0;
+    this.#isSkipping = false;
+    const lines = chunk.subarray(start, end + 1);
+    this.#look(this.#carry.length === 0 ? lines : Buffer.concat([this.#carry, lines]));
+    this.#carry = EMPTY;
+    if (end + 1 < chunk.length) this.#carryOver(chunk.subarray(end + 1));
+  }
+
+  end(): SessionMarks {
+    this.#look(this.#carry);
+    this.#carry = EMPTY;
+    return { tag: this.#tag, title: this.#title };
+  }
+
+  #carryOver(rest: Buffer): void {
+    if (this.#isSkipping) return;
+    this.#isSkipping = this.#carry.length + rest.length > LINE_BYTES_MAX;
+    this.#carry = this.#isSkipping ? EMPTY : Buffer.concat([this.#carry, rest]);
+  }
+
+  #look(lines: Buffer): void {
+    const starts = new Set<number>();
+    for (const needle of NEEDLES) {
+      for (let hit = lines.indexOf(needle); hit !== -1; hit = lines.indexOf(needle, hit + needle.length)) {
+        starts.add(hit === 0 ? 0 : lines.lastIndexOf(NEWLINE, hit) + 1);
+      }
+    }
+    for (const start of [...starts].sort((left, right) => left - right)) {
+      const newline = lines.indexOf(NEWLINE, start);
+      const end = newline === -1 ? lines.length : newline;
+      if (end - start <= LINE_BYTES_MAX) this.#read(lines.toString('utf8', start, end));
+    }
+  }
+
+  #read(line: string): void {
+    let entry: { type?: unknown; tag?: unknown; customTitle?: unknown } | null;
+    try {
+      entry = JSON.parse(line);
+    } catch {
+      // Half a line, or none of Claude's.
+      return;
+    }
+    if (entry?.type === 'tag') this.#tag = textOf(entry.tag);
+    if (entry?.type === 'custom-title') this.#title = textOf(entry.customTitle);
+  }
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}

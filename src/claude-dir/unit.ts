@@ -1,0 +1,74 @@
+/** A unit: one session's transcript with all its companions, removed and restored whole. */
+
+import type { ByteName } from '../files/byte-name.ts';
+import type { SessionId } from './session-id.ts';
+
+/** Why a unit is not understood well enough to be touched. */
+export type Doubt =
+  /** A symlink, device, FIFO or socket in it, a directory named like a transcript, or nesting without end. */
+  | 'unrecognised'
+  /** A file of it has a second name, perhaps a backup's. */
+  | 'hard-linked'
+  /** A file of it belongs to another user than the Claude directory does. */
+  | 'foreign-owner'
+  /** A part of it is a mount point or lies on another file system. */
+  | 'other-filesystem'
+  /** A part of it could not be read. */
+  | 'unreadable'
+  /** The same id has transcripts in two projects. */
+  | 'duplicate-id'
+  /** It has no transcript where we could look, and we could not look everywhere. */
+  | 'projects-unreadable';
+
+/** A file or directory that is moved in one rename. */
+export interface Part {
+  /** Its directory below the Claude directory, e.g. `['projects', '-srv-app']`. Shared between the parts in it. */
+  readonly directory: readonly ByteName[];
+  readonly name: ByteName;
+  readonly kind: 'file' | 'directory';
+}
+
+/** What the files of a unit looked like; equal measures mean an untouched unit. */
+export interface Measure {
+  readonly files: number;
+  readonly bytes: number;
+  /** The newest modification of any file in it, Unix epoch ms; of its directories where it has no file. */
+  readonly newestMtimeMs: number;
+  /** Sum over inode, size and mtime of every file, independent of their order. */
+  readonly digest: number;
+}
+
+export interface Unit extends Measure {
+  readonly sessionId: SessionId;
+  /** The project's directory name; undefined where only companions beside `projects/` are left. */
+  readonly project: ByteName | undefined;
+  readonly hasTranscript: boolean;
+  readonly doubt: Doubt | undefined;
+  readonly parts: readonly Part[];
+}
+
+/** Many units, by the numbers of their rows, from 0 on; of each, what a plan and a report want to know. */
+export interface UnitRows {
+  readonly length: number;
+  /** Names by the index of a project. */
+  readonly projects: readonly ByteName[];
+  sessionId(row: number): SessionId;
+  /** Undefined where only companions beside `projects/` are left. */
+  projectIndex(row: number): number | undefined;
+  hasTranscript(row: number): boolean;
+  doubt(row: number): Doubt | undefined;
+  files(row: number): number;
+  bytes(row: number): number;
+  newestMtimeMs(row: number): number;
+  /** Of two rows, by their session ids: negative where the first comes first. */
+  compareIds(left: number, right: number): number;
+}
+
+export function partPath(part: Part): string {
+  return [...part.directory, part.name].join('/');
+}
+
+/** Of a session's parts, only the transcript is a file two directories deep; below the other places there is one. */
+export function isTranscript(part: Part): boolean {
+  return part.directory.length === 2 && part.kind === 'file';
+}

@@ -1,0 +1,237 @@
+/** The daemon: acquires what it needs in order, runs jobs by their schedule, releases in reverse. */
+
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
+import { acquireDirLocks } from '../claude-dir/dir-lock.ts';
+import { lockClaudeDirs, openClaudeDirs } from '../claude-dir/open-and-lock.ts';
+import type { Clock } from '../clock.ts';
+import type { Config } from '../config/config.ts';
+import { errorMessage } from '../errors.ts';
+import { ClockGuard } from '../jobs/guards/clock.ts';
+import { JOB_NAMES, type JobName, type Outcome } from '../jobs/job.ts';
+import type { Ledger, RunRecord } from '../ledger/ledger.ts';
+import { liveSources, openResumeMap } from '../live-sources/open-sources.ts';
+import type { Logger } from '../log.ts';
+import type { SqliteResumeMap } from '../resume-map/sqlite.ts';
+import { threadJob } from '../runs/job-thread.ts';
+import { openLedger } from '../runs/open-ledger.ts';
+import { type RunJobDependencies, type RunRequest, runJob, skippedRun } from '../runs/run-job.ts';
+import { Reopened } from '../sqlite/reopened.ts';
+import { type HttpServer, type ReadinessCheck, startHttpServer } from './http.ts';
+import { JobQueue } from './job-queue.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import { Schedule, scheduleSettings } from './schedule.ts';
+
+export interface DaemonOptions {
+  readonly config: Config;
+  readonly version: string;
+  readonly log: Logger;
+  readonly clock: Clock;
+  /** Aborted when the daemon is to leave. */
+  readonly shutdown: AbortSignal;
+}
+
+/** After this the process leaves even where a job hangs; the kernel gives its lock back. */
+const SHUTDOWN_GRACE_MS = 4_500;
+/** Outcomes that count as a run of the job: a skipped one did not look. */
+const RAN: readonly Outcome[] = ['ok', 'partial', 'failed'];
+
+/**
+ * Runs until `shutdown` is aborted.
+ * @throws OperatingError where it cannot start: a failed start always ends the process
+ */
+export async function runDaemon(options: DaemonOptions): Promise<void> {
+  const releases: (() => unknown)[] = [];
+  const acquire = <T>(resource: T, release: (resource: T) => unknown): T => {
+    releases.push(() => release(resource));
+    return resource;
+  };
+  try {
+    const { config, log } = options;
+    const claudeDirs = openClaudeDirs(config, (claudeDir) => acquire(claudeDir, (opened) => opened.close()));
+    acquire(acquireDirLocks(claudeDirs, 'worker'), (lock) => lock.release());
+    const daemon = new Daemon(options, claudeDirs);
+    acquire(daemon, () => daemon.closeDatabases());
+    daemon.openDatabases();
+    const server = config.listen === 'off' ? undefined : await daemon.serve(config.listen);
+    if (server !== undefined) acquire(server, () => server.close());
+    daemon.start();
+    acquire(daemon, () => daemon.stop());
+    log.info(daemon.startFields(server), 'daemon started');
+    await aborted(options.shutdown);
+    log.info({}, 'daemon stopping');
+  } finally {
+    for (const release of releases.reverse()) await release();
+  }
+}
+
+class Daemon {
+  readonly #options: DaemonOptions;
+  readonly #claudeDirs: readonly ClaudeDir[];
+  readonly #ledger: Reopened<Ledger>;
+  readonly #map: Reopened<SqliteResumeMap>;
+  readonly #metrics: Metrics;
+  readonly #schedule: Schedule;
+  readonly #queue: JobQueue;
+  readonly #startedAtMs: number;
+  readonly #clockGuard: ClockGuard;
+
+  constructor(options: DaemonOptions, claudeDirs: readonly ClaudeDir[]) {
+    const { config, clock, log, version } = options;
+    this.#options = options;
+    this.#claudeDirs = claudeDirs;
+    this.#startedAtMs = clock.now();
+    this.#ledger = new Reopened(join(config.stateDir, 'ledger.db'), () => openLedger(config.stateDir, log));
+    this.#clockGuard = new ClockGuard(clock, {
+      clockMemory: () => this.#ledger.get().clockMemory(),
+      recordClockMemory: (memory) => this.#ledger.get().recordClockMemory(memory),
+    });
+    this.#map = new Reopened(config['sessions.db'], () => openResumeMap(config, clock));
+    this.#schedule = new Schedule({
+      ...scheduleSettings(config),
+      clock,
+      onDue: (job) => this.#queue.add(job),
+    });
+    this.#queue = new JobQueue({
+      run: (job) => this.#run(job),
+      onOverlap: (job) => {
+        skippedRun(job, { kind: 'locked', message: 'its run before is not through' }, this.#runDependencies());
+      },
+      // What went wrong lies outside of the job (the ledger cannot be found, say); the daemon tries again at the next time.
+      onError: (job, error) => log.error({ err: error, job }, 'run could not be begun or written down'),
+    });
+    this.#metrics = createMetrics({
+      version,
+      log,
+      figures: () => this.#ledger.get().figures(),
+      resumeTotals: async () => {
+        const map = this.#map.get();
+        const [attempts, failures] = await Promise.all([
+          map.getSessionResumeAttemptsTotal(),
+          map.getSessionResumeFailuresTotal(),
+        ]);
+        return { attempts, failures };
+      },
+      nextRunMs: (job) => this.#schedule.nextRunMs(job),
+      runningJob: () => this.#queue.running,
+    });
+  }
+
+  /** What cannot be opened now would fail every run: better to say so at the start. */
+  openDatabases(): void {
+    this.#ledger.get();
+    this.#map.get();
+  }
+
+  closeDatabases(): void {
+    this.#map.close();
+    this.#ledger.close();
+  }
+
+  serve(listen: Exclude<Config['listen'], 'off'>): Promise<HttpServer> {
+    return startHttpServer(listen, {
+      log: this.#options.log,
+      contentType: this.#metrics.contentType,
+      metrics: () => this.#metrics.render(),
+      readiness: () => this.#readiness(),
+    });
+  }
+
+  start(): void {
+    this.#schedule.start((job) => this.#lastRunMs(job));
+  }
+
+  async stop(): Promise<void> {
+    this.#schedule.stop();
+    await Promise.race([this.#queue.idle(), sleep(SHUTDOWN_GRACE_MS, undefined, { ref: false })]);
+  }
+
+  startFields(server: HttpServer | undefined): object {
+    const { config, version } = this.#options;
+    const nextRuns = JOB_NAMES.map((job) => [job, new Date(this.#schedule.nextRunMs(job) ?? Number.NaN)] as const);
+    return {
+      version,
+      claudeDirs: config.claudeDir,
+      stateDir: config.stateDir,
+      ...(server === undefined ? {} : { listen: `${server.address.address}:${server.address.port}` }),
+      nextRuns: Object.fromEntries(nextRuns),
+    };
+  }
+
+  async #run(job: JobName): Promise<void> {
+    const { config, shutdown } = this.#options;
+    if (shutdown.aborted) return;
+    const request: RunRequest = {
+      dryRun: false,
+      afterSweep: false,
+      allowMassRemoval: false,
+      listsRemoved: 'none',
+      signal: shutdown,
+      onProgress: () => undefined,
+    };
+    this.#metrics.observeRun(await runJob(threadJob(job, config), request, this.#runDependencies()));
+  }
+
+  #runDependencies(): RunJobDependencies {
+    const { clock, log, config } = this.#options;
+    return {
+      clock,
+      log,
+      ledger: { recordRun: (run) => this.#recordRun(run) },
+      clockGuard: this.#clockGuard,
+      lock: () => lockClaudeDirs(config),
+      deadlineMs: config.runDeadline,
+    };
+  }
+
+  #recordRun(run: RunRecord): void {
+    try {
+      this.#ledger.get().recordRun(run);
+    } catch (error) {
+      // The next use opens it anew, and begins another where it is damaged.
+      this.#ledger.close();
+      throw error;
+    }
+  }
+
+  async #readiness(): Promise<readonly ReadinessCheck[]> {
+    const checks: ReadinessCheck[] = [];
+    const check = async (name: string, verify: () => unknown) => {
+      try {
+        await verify();
+        checks.push({ name, fault: undefined });
+      } catch (error) {
+        checks.push({ name, fault: errorMessage(error) });
+      }
+    };
+    await check('ledger', () => this.#ledger.get().lastRun('prune-transcripts'));
+    await check('live-sources', () => this.#checkSources());
+    for (const job of JOB_NAMES) await check(job, () => this.#refuseOverdue(job));
+    return checks;
+  }
+
+  async #checkSources(): Promise<void> {
+    for (const source of liveSources(this.#map.get(), this.#options.config, this.#claudeDirs)) await source.check();
+  }
+
+  /** Overdue: the time after the last run has passed by more than a run may take. */
+  #refuseOverdue(job: JobName): void {
+    const { clock, config } = this.#options;
+    const sinceMs = Math.max(this.#lastRunMs(job) ?? 0, this.#startedAtMs);
+    const dueMs = this.#schedule.dueAfterMs(job, sinceMs);
+    if (dueMs === undefined || clock.now() <= dueMs + config['schedule.jitter'] + config.runDeadline) return;
+    throw new Error(`overdue since ${new Date(dueMs).toISOString()}`);
+  }
+
+  #lastRunMs(job: JobName): number | undefined {
+    const times = RAN.map((outcome) => this.#ledger.get().lastRun(job, outcome)?.startedAtMs);
+    const known = times.filter((timeMs) => timeMs !== undefined);
+    return known.length === 0 ? undefined : Math.max(...known);
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}

@@ -1,0 +1,20 @@
+/** Makes directories that are ours. */
+
+import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { errnoError, errorCode } from '../errors.ts';
+
+/**
+ * Makes the state directory or one in it, with those above it that are missing, for its owner alone. Not by Node's own recursion, which
+ * never ends where the system goes on saying that there is no such directory.
+ */
+export function makeOwnDirectory(path: string): void {
+  const parent = dirname(path);
+  if (parent !== path && !existsSync(parent)) makeOwnDirectory(parent);
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error;
+    if (!statSync(path).isDirectory()) throw errnoError('ENOTDIR', path);
+  }
+}

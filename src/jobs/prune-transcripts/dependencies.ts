@@ -1,0 +1,36 @@
+/** Everything that a prune is given: directories and stores, who is live, the policy, and what the ledger remembers. */
+
+import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
+import type { Clock } from '../../clock.ts';
+import type { LiveSource } from '../../live-sources/live-source.ts';
+import type { ScanMemory } from '../../scan/scan-memory.ts';
+import type { StoredSessions } from '../../session-store/stored-sessions.ts';
+import type { PruneMemory } from '../guards/removals.ts';
+import type { RemovalRecorder, TrashMemory } from './apply.ts';
+import type { PrunePolicy } from './plan.ts';
+import type { ShieldMemory } from './shield.ts';
+
+export interface PruneDependencies {
+  readonly claudeDirs: readonly ClaudeDir[];
+  /** Session stores, which are pruned like directories. */
+  readonly stores: readonly StoredSessions[];
+  /** Those of all Claude directories together: what is live in one is live in all. */
+  readonly sources: readonly LiveSource[];
+  readonly policy: PrunePolicy;
+  /** Whether a title keeps a session, as the tag `keep` always does. */
+  readonly keepNamed: boolean;
+  readonly recorder: RemovalRecorder;
+  /** Undefined where there is no ledger yet. */
+  readonly trashMemory?: TrashMemory | undefined;
+  /** Undefined where an operator has said that a mass removal is right. */
+  readonly memory: PruneMemory | undefined;
+  /** Of the resume map, where it is one of our own making. */
+  readonly mapIdentity: string | undefined;
+  /** Shielding, where it is asked for, is by this: how long Claude lets a file of a directory be, milliseconds; undefined for ever. */
+  readonly shieldPeriodMs: ((claudeDir: string) => number | undefined) | undefined;
+  /** Undefined where there is no ledger yet: then nothing was ever shielded. */
+  readonly shieldMemory: ShieldMemory | undefined;
+  /** Undefined where there is no ledger yet. */
+  readonly scanMemory: ScanMemory | undefined;
+  readonly clock: Clock;
+}

@@ -1,0 +1,122 @@
+/** Where one session's transcript is on this host: what a host asks before it resumes, and how it gets one back from the trash. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ClaudeDir } from '../claude-dir/claude-dir.ts';
+import { acquireDirLock } from '../claude-dir/dir-lock.ts';
+import { projectParts } from '../claude-dir/layout.ts';
+import type { SessionId } from '../claude-dir/session-id.ts';
+import { isTranscript } from '../claude-dir/unit.ts';
+import type { Clock } from '../clock.ts';
+import { errorCode, OperatingError } from '../errors.ts';
+import { requireAnchoring } from '../files/anchored-dir.ts';
+import type { Whereabouts } from '../resume-map/resume-map.ts';
+import { Trash } from '../trash/trash.ts';
+
+/** A prune holds the lock for as long as it runs; a host does not wait for that. */
+const LOCK_ATTEMPTS = 20;
+const LOCK_RETRY_MS = 100;
+
+/** The Claude directories of this host, by path. */
+export class HostTranscripts {
+  readonly #paths: readonly string[];
+  readonly #clock: Clock;
+
+  constructor(paths: readonly string[], clock: Clock) {
+    this.#paths = paths;
+    this.#clock = clock;
+  }
+
+  whereIs(sessionId: SessionId): Whereabouts {
+    const places = this.#paths.map((path) => whereInOne(path, sessionId));
+    for (const place of ['here', 'in-trash', 'unknown'] as const) if (places.includes(place)) return place;
+    return 'gone';
+  }
+
+  /**
+   * Brings a session back from the trash. Its row must name it by then: it is as old as before.
+   * @returns whether it is back
+   * @throws OperatingError where it cannot come back: its place is taken, a run is at work, or the disk fails
+   */
+  async restore(sessionId: SessionId): Promise<boolean> {
+    for (const path of this.#paths) {
+      if (whereInOne(path, sessionId) !== 'in-trash') continue;
+      await this.#restoreIn(path, sessionId);
+      return whereInOne(path, sessionId) === 'here';
+    }
+    return false;
+  }
+
+  async #restoreIn(path: string, sessionId: SessionId): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        withClaudeDir(path, (claudeDir) => restoreLocked(claudeDir, sessionId, this.#clock.now()));
+        return;
+      } catch (error) {
+        const isLocked = error instanceof OperatingError && error.kind === 'locked';
+        if (!isLocked || attempt === LOCK_ATTEMPTS) throw error;
+      }
+      await sleep(LOCK_RETRY_MS);
+    }
+  }
+}
+
+function restoreLocked(claudeDir: ClaudeDir, sessionId: SessionId, nowMs: number): void {
+  const lock = acquireDirLock(claudeDir, 'run');
+  try {
+    const trash = Trash.openIfThere(claudeDir);
+    try {
+      const finished = trash?.reconcile(nowMs).restored ?? [];
+      if (!finished.includes(sessionId)) trash?.restore(sessionId, nowMs);
+    } finally {
+      trash?.close();
+    }
+  } finally {
+    lock.release();
+  }
+}
+
+function whereInOne(path: string, sessionId: SessionId): Whereabouts {
+  try {
+    return withClaudeDir(path, (claudeDir) => {
+      if (hasTranscript(claudeDir, sessionId)) return 'here';
+      const trash = Trash.openIfThere(claudeDir);
+      try {
+        const { sessionIds, unreadableRuns } = trash?.mentioned() ?? { sessionIds: new Set(), unreadableRuns: [] };
+        if (sessionIds.has(sessionId)) return 'in-trash';
+        return unreadableRuns.length > 0 ? 'unknown' : 'gone';
+      } finally {
+        trash?.close();
+      }
+    });
+  } catch (error) {
+    if (error instanceof OperatingError || errorCode(error) !== undefined) return 'unknown';
+    throw error;
+  }
+}
+
+/** Claude resumes no empty transcript. A symlink may lead to one: Claude follows it, so it counts. */
+function hasTranscript(claudeDir: ClaudeDir, sessionId: SessionId): boolean {
+  return claudeDir.projects.entries().some((project) => {
+    const name = projectParts(sessionId, project.name).find(isTranscript)?.name;
+    if (name === undefined || project.kind === 'file') return false;
+    // A project behind a symlink is one to Claude, and unknown territory to us.
+    if (project.kind === 'other') throw new OperatingError('io', `look for ${sessionId}: a project is no directory`);
+    const directory = claudeDir.projects.openChild(project.name);
+    try {
+      const stats = directory.lstat(name);
+      return stats !== undefined && (stats.isSymbolicLink() || stats.size > 0);
+    } finally {
+      directory.close();
+    }
+  });
+}
+
+function withClaudeDir<T>(path: string, use: (claudeDir: ClaudeDir) => T): T {
+  requireAnchoring();
+  const claudeDir = ClaudeDir.open(path);
+  try {
+    return use(claudeDir);
+  } finally {
+    claudeDir.close();
+  }
+}

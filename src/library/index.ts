@@ -1,0 +1,75 @@
+/** The library's public face: what a host imports. */
+
+import { homedir } from 'node:os';
+import { isAbsolute } from 'node:path';
+import { systemClock } from '../clock.ts';
+import { DEFAULT_SESSION_MAX_AGE_MS } from '../config/settings.ts';
+import { defaultStateDir } from '../config/state-dir.ts';
+import { OperatingError } from '../errors.ts';
+import { openResumeMap as openMap } from '../live-sources/open-sources.ts';
+import type { ResumeMap } from '../resume-map/resume-map.ts';
+import type { SessionMaxAge } from '../resume-map/row-age.ts';
+import { HostTranscripts } from './host-transcripts.ts';
+
+export interface ResumeMapOptions {
+  /**
+   * A host's own SQLite database, absolute path. It must exist and hold the table `claude_sdk_sessions`, and its schema is left
+   * alone. Without it, `sessions.db` in the state directory is used, and made or migrated as needed.
+   */
+  readonly databasePath?: string;
+  /** State directory, absolute; default `$CLAUDE_HOOKS_STATE_DIR`, else `$XDG_STATE_HOME/claude-hooks`, else `~/.local/state/claude-hooks`. */
+  readonly stateDir?: string;
+  /** Milliseconds, or `never`; default `DEFAULT_SESSION_MAX_AGE_MS`. */
+  readonly maxSessionAgeMs?: SessionMaxAge;
+  /**
+   * Absolute paths of the Claude directories that hold the transcripts of all its sessions: then `getSession` never returns one whose
+   * transcript is gone.
+   */
+  readonly claudeDirs?: readonly string[];
+  /** Forge of old keys without one, when `sessions.json` is imported; default `forgejo`. */
+  readonly defaultForge?: string;
+}
+
+/**
+ * Opens the resume map: `getSession`, `setSession`, `dropSession` and the rest.
+ * @throws OperatingError `config` (no such table), `bad-data` (not a database, or a malformed sessions.json), `unavailable`, `io`
+ */
+export async function openResumeMap(options: ResumeMapOptions = {}): Promise<ResumeMap> {
+  const stateDir = options.stateDir ?? defaultStateDir(homedir(), process.env);
+  const databasePath = options.databasePath ?? `${stateDir}/sessions.db`;
+  if (!isAbsolute(stateDir) || !isAbsolute(databasePath)) {
+    throw new OperatingError('config', 'open resume map: its paths must be absolute');
+  }
+  return openMap(
+    {
+      stateDir,
+      'sessions.db': databasePath,
+      ownsSessionsDb: options.databasePath === undefined,
+      'sessions.maxAge': options.maxSessionAgeMs ?? DEFAULT_SESSION_MAX_AGE_MS,
+      'sessions.defaultForge': options.defaultForge ?? 'forgejo',
+    },
+    systemClock,
+    options.claudeDirs === undefined ? {} : { transcripts: new HostTranscripts(options.claudeDirs, systemClock) },
+  );
+}
+
+export { parseSessionId, type SessionId } from '../claude-dir/session-id.ts';
+export { DEFAULT_SESSION_MAX_AGE_MS } from '../config/settings.ts';
+export { ConfigError, type ErrorKind, OperatingError } from '../errors.ts';
+export { parseSessionKey, type SessionKeyParts, sessionKey } from '../resume-map/keys.ts';
+export type { ResumeMap, ResumeRow } from '../resume-map/resume-map.ts';
+export type { SessionMaxAge } from '../resume-map/row-age.ts';
+export type {
+  FoldSummary,
+  SessionStoreEntry,
+  SessionStoreKey,
+  SessionSummary,
+} from '../session-store/sdk-shapes.ts';
+export { SqliteSessionStore, type SqliteSessionStoreOptions } from '../session-store/sqlite-session-store.ts';
+export {
+  type QueryFunction,
+  type QueryMessage,
+  type ResumeLog,
+  runWithSessionResume,
+  type SessionResumeRun,
+} from './resume.ts';

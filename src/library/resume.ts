@@ -1,0 +1,222 @@
+/**
+ * Runs an Agent SDK query that resumes the conversation of a key, and heals itself where that conversation is gone: restored from
+ * the trash if it is there, else begun anew, once. Any other failure keeps the session: a network blip must not cost a conversation.
+ */
+
+import { parseSessionId, type SessionId } from '../claude-dir/session-id.ts';
+import { systemClock } from '../clock.ts';
+import { errorMessage } from '../errors.ts';
+import type { ResumeMap } from '../resume-map/resume-map.ts';
+import { HostTranscripts } from './host-transcripts.ts';
+import { replayable } from './replayable.ts';
+
+/** What is looked at of the SDK's messages; they are passed on as they are. */
+export interface QueryMessage {
+  readonly type: string;
+}
+
+/** The SDK's `query`, or anything like it. `UserMessage` is what a streaming prompt yields. */
+export type QueryFunction<Message, UserMessage, Options, Query extends AsyncIterable<Message>> = (params: {
+  prompt: string | AsyncIterable<UserMessage>;
+  options?: Options;
+  // Not `Query` alone: from that, `Message` would not be inferred.
+}) => Query & AsyncIterable<Message>;
+
+export interface ResumeLog {
+  warn(fields: object, message: string): void;
+}
+
+export interface SessionResumeRun<Message, UserMessage, Options, Query extends AsyncIterable<Message>> {
+  readonly map: ResumeMap;
+  /** Conversation key, see `sessionKey`. */
+  readonly key: string;
+  readonly query: QueryFunction<Message, UserMessage, Options, Query>;
+  /** All that a fresh session must be told. */
+  readonly prompt: string | AsyncIterable<UserMessage>;
+  /** What a resumed session does not know yet; without it, it is told `prompt`. */
+  readonly deltaPrompt?: string | AsyncIterable<UserMessage>;
+  /** The query's own; `resume` is added, and what goes with it is left out where a conversation is begun. */
+  readonly options?: Options;
+  /**
+   * Absolute paths of the Claude directories where this host's transcripts are: with them no dead session is ever resumed. They are
+   * not looked into where `options` has a `sessionStore`.
+   */
+  readonly claudeDirs?: readonly string[];
+  /** Default: one line by `console.warn`. */
+  readonly log?: ResumeLog;
+  /** How often a session in use is marked as used, milliseconds; default five minutes. */
+  readonly touchIntervalMs?: number;
+  /** Is handed each query as it is begun, e.g. to interrupt it. */
+  readonly onQuery?: (query: Query) => void;
+}
+
+/** Of the SDK's options, those that lead to an older conversation: with them, a new one would fail, or be another one's. */
+const OLDER_CONVERSATION: ReadonlySet<string> = new Set(['resume', 'resumeSessionAt', 'continue']);
+const TOUCH_INTERVAL_MS = 5 * 60_000;
+/** Of Claude Code 2.1; the CLI's stderr, the result message and the SDK's error all hold it. */
+const GONE = 'No conversation found with session ID';
+
+/**
+ * Yields the query's messages unchanged; of an attempt to resume what is gone, none.
+ * @throws whatever the query throws, and OperatingError where the resume map cannot be read
+ */
+export async function* runWithSessionResume<
+  Message extends QueryMessage,
+  UserMessage,
+  Options extends object,
+  Query extends AsyncIterable<Message>,
+>(run: SessionResumeRun<Message, UserMessage, Options, Query>): AsyncGenerator<Message, void> {
+  yield* new ResumeFlow(run).messages();
+}
+
+class ResumeFlow<
+  Message extends QueryMessage,
+  UserMessage,
+  Options extends object,
+  Query extends AsyncIterable<Message>,
+> {
+  readonly #run: SessionResumeRun<Message, UserMessage, Options, Query>;
+  readonly #transcripts: HostTranscripts | undefined;
+  readonly #prompt: string | AsyncIterable<UserMessage>;
+  readonly #deltaPrompt: string | AsyncIterable<UserMessage>;
+  #sessionId: SessionId | undefined;
+
+  constructor(run: SessionResumeRun<Message, UserMessage, Options, Query>) {
+    this.#run = run;
+    // What is resumed from a session store need not be in any directory.
+    const looks =
+      run.claudeDirs !== undefined && (run.options as { sessionStore?: unknown })?.sessionStore === undefined;
+    this.#transcripts = looks ? new HostTranscripts(run.claudeDirs, systemClock) : undefined;
+    this.#prompt = repeatable(run.prompt);
+    this.#deltaPrompt = run.deltaPrompt === undefined ? this.#prompt : repeatable(run.deltaPrompt);
+  }
+
+  async *messages(): AsyncGenerator<Message, void> {
+    const { map, key, touchIntervalMs } = this.#run;
+    const known = (await map.getSession(key, { evenIfGone: true })) ?? undefined;
+    const touching = setInterval(() => void this.#touch(), touchIntervalMs ?? TOUCH_INTERVAL_MS);
+    touching.unref();
+    try {
+      yield* known === undefined ? this.#attempt(undefined) : this.#resumeOrHeal(known);
+    } finally {
+      clearInterval(touching);
+      await this.#touch();
+    }
+  }
+
+  async *#resumeOrHeal(known: SessionId): AsyncGenerator<Message, void> {
+    await this.#noted('count the resume', () => this.#run.map.incrementSessionResumeAttempts());
+    // Asking the model first would cost a call, and with some hosts a silent hang.
+    if (!this.#isMissing(known)) {
+      const isGone = yield* this.#tryResume(known);
+      if (!isGone) return;
+    }
+    await this.#noted('count the failed resume', () => this.#run.map.incrementSessionResumeFailures());
+    if (await this.#isRestored(known)) {
+      yield* this.#attempt(known);
+      return;
+    }
+    await this.#noted('drop the session', () => this.#run.map.dropSession(this.#run.key));
+    this.#warn({ sessionId: known }, 'conversation gone: begun anew');
+    yield* this.#attempt(undefined);
+  }
+
+  #isMissing(sessionId: SessionId): boolean {
+    const place = this.#transcripts?.whereIs(sessionId);
+    return place === 'gone' || place === 'in-trash';
+  }
+
+  /** While its row still names it: a restored transcript is as old as before. */
+  async #isRestored(sessionId: SessionId): Promise<boolean> {
+    try {
+      const isRestored = (await this.#transcripts?.restore(sessionId)) ?? false;
+      if (isRestored) this.#warn({ sessionId }, 'conversation restored from the trash');
+      return isRestored;
+    } catch (error) {
+      this.#warn({ sessionId, error: errorMessage(error) }, 'conversation could not be restored from the trash');
+      return false;
+    }
+  }
+
+  /** @returns whether the conversation is gone; nothing was yielded then */
+  async *#tryResume(sessionId: SessionId): AsyncGenerator<Message, boolean> {
+    let hasYielded = false;
+    try {
+      for await (const message of this.#query(sessionId)) {
+        if (!hasYielded && isGoneResult(message)) return true;
+        await this.#note(message);
+        hasYielded = true;
+        yield message;
+      }
+      return false;
+    } catch (error) {
+      if (!hasYielded && errorMessage(error).includes(GONE)) return true;
+      throw error;
+    }
+  }
+
+  async *#attempt(sessionId: SessionId | undefined): AsyncGenerator<Message, void> {
+    for await (const message of this.#query(sessionId)) {
+      if (!isGoneResult(message)) await this.#note(message);
+      yield message;
+    }
+  }
+
+  #query(sessionId: SessionId | undefined): Query {
+    const { query, options, onQuery } = this.#run;
+    const isResume = sessionId !== undefined;
+    const started = query({
+      prompt: isResume ? this.#deltaPrompt : this.#prompt,
+      options: (isResume ? { ...options, resume: sessionId } : withoutResume(options)) as Options,
+    });
+    onQuery?.(started);
+    return started;
+  }
+
+  /** A fork, or a cleared conversation, goes on under another id. */
+  async #note(message: Message): Promise<void> {
+    const id = parseSessionId((message as { session_id?: unknown }).session_id);
+    if (id === undefined || id === this.#sessionId) return;
+    this.#sessionId = id;
+    await this.#noted('store the session', () => this.#run.map.setSession(this.#run.key, id));
+  }
+
+  /** A row that a host has dropped or set otherwise meanwhile stays as it is. */
+  async #touch(): Promise<void> {
+    const id = this.#sessionId;
+    if (id === undefined) return;
+    await this.#noted('mark the session as used', () => this.#run.map.touchSession(this.#run.key, id));
+  }
+
+  /** What the resume map cannot take down never ends a run. */
+  async #noted(action: string, note: () => Promise<unknown>): Promise<void> {
+    try {
+      await note();
+    } catch (error) {
+      this.#warn({ error: errorMessage(error) }, `could not ${action}`);
+    }
+  }
+
+  #warn(fields: object, message: string): void {
+    const { log = CONSOLE, key } = this.#run;
+    log.warn({ key, ...fields }, message);
+  }
+}
+
+const CONSOLE: ResumeLog = {
+  warn: (fields, message) => console.warn(`claude-session-sweeper: ${message} ${JSON.stringify(fields)}`),
+};
+
+function repeatable<T>(prompt: string | AsyncIterable<T>): string | AsyncIterable<T> {
+  return typeof prompt === 'string' ? prompt : replayable(prompt);
+}
+
+function withoutResume(options: object = {}): object {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !OLDER_CONVERSATION.has(name)));
+}
+
+function isGoneResult(message: QueryMessage): boolean {
+  if (message.type !== 'result') return false;
+  const { is_error: isError, errors } = message as { is_error?: unknown; errors?: unknown };
+  return isError === true && Array.isArray(errors) && errors.some((error) => String(error).includes(GONE));
+}

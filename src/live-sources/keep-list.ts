@@ -1,0 +1,88 @@
+/** The keep list: sessions that a person pinned. One small file an id, so that two commands at once lose nothing. */
+
+import { lstatSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseProtectedId, type SessionId } from '../claude-dir/session-id.ts';
+import { errorCode, operatingError } from '../errors.ts';
+import { makeOwnDirectory } from '../files/private-directory.ts';
+import { type LiveSource, withFreshReading } from './live-source.ts';
+
+export interface Pin {
+  readonly sessionId: SessionId;
+  /** Unix epoch ms. */
+  readonly pinnedAtMs: number;
+}
+
+export class KeepList {
+  readonly #directory: string;
+
+  /** @param stateDir the pins stand in its directory `pins` */
+  constructor(stateDir: string) {
+    this.#directory = join(stateDir, 'pins');
+  }
+
+  /** @returns whether it was not pinned before */
+  pin(sessionId: SessionId): boolean {
+    try {
+      makeOwnDirectory(this.#directory);
+      writeFileSync(join(this.#directory, sessionId), '', { flag: 'wx', mode: 0o600, flush: true });
+      return true;
+    } catch (error) {
+      if (errorCode(error) === 'EEXIST') return false;
+      throw operatingError('io', `pin ${sessionId}`, error);
+    }
+  }
+
+  /** @returns whether it was pinned */
+  unpin(sessionId: SessionId): boolean {
+    try {
+      rmSync(join(this.#directory, sessionId));
+      return true;
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return false;
+      throw operatingError('io', `unpin ${sessionId}`, error);
+    }
+  }
+
+  /** Every pin, oldest first. */
+  list(): Pin[] {
+    const pins = this.#read().ids.map((sessionId): Pin => {
+      const stats = statSync(join(this.#directory, sessionId), { throwIfNoEntry: false });
+      return { sessionId, pinnedAtMs: stats?.mtimeMs ?? 0 };
+    });
+    return pins.sort((left, right) => left.pinnedAtMs - right.pinnedAtMs);
+  }
+
+  asLiveSource(): LiveSource {
+    const source: LiveSource = {
+      name: 'keep-list',
+      protection: 'pinned',
+      read: async () => {
+        const { ids, malformed } = this.#read();
+        return { ids: new Set(ids), malformed };
+      },
+      withLive: (ids, act) => withFreshReading(source, ids, act),
+      check: async () => {
+        this.#read();
+      },
+    };
+    return source;
+  }
+
+  #read(): { readonly ids: SessionId[]; readonly malformed: number } {
+    try {
+      const names = readdirSync(this.#directory);
+      const ids = names.map(parseProtectedId).filter((id) => id !== undefined);
+      return { ids, malformed: names.length - ids.length };
+    } catch (error) {
+      // Nothing was ever pinned. Any other error is one, a symlink that leads nowhere too: pins that cannot be read must not
+      // read as no pins.
+      if (errorCode(error) === 'ENOENT' && !isSymlink(this.#directory)) return { ids: [], malformed: 0 };
+      throw operatingError('unavailable', 'read the keep list', error);
+    }
+  }
+}
+
+function isSymlink(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
+}

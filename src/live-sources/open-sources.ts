@@ -1,0 +1,73 @@
+/** Opens the resume map and the live sources that the configuration names. */
+
+import { join } from 'node:path';
+import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
+import type { Clock } from '../clock.ts';
+import type { Config } from '../config/config.ts';
+import { importSessionsJson, readSessionsJson } from '../resume-map/import/sessions-json.ts';
+import type { MaintainableResumeMap } from '../resume-map/resume-map.ts';
+import { SqliteResumeMap, type SqliteResumeMapOptions } from '../resume-map/sqlite.ts';
+import { isTaken } from '../sqlite/file-identity.ts';
+import { KeepList } from './keep-list.ts';
+import type { LiveSource } from './live-source.ts';
+import { resumeMapSource } from './resume-map-source.ts';
+import { runningProcessesSource } from './running-processes.ts';
+
+export type MapSettings = Pick<
+  Config,
+  'stateDir' | 'sessions.db' | 'ownsSessionsDb' | 'sessions.maxAge' | 'sessions.defaultForge'
+>;
+
+/**
+ * Opens the resume map: the default one is made, migrated and filled from an old `sessions.json` as needed; a host's own must be there.
+ * @throws OperatingError
+ */
+export function openResumeMap(
+  settings: MapSettings,
+  clock: Clock,
+  extra: Pick<SqliteResumeMapOptions, 'busyTimeoutMs' | 'transcripts'> = {},
+): SqliteResumeMap {
+  const options: SqliteResumeMapOptions = { maxSessionAge: settings['sessions.maxAge'], clock, ...extra };
+  const path = settings['sessions.db'];
+  if (!settings.ownsSessionsDb) return SqliteResumeMap.openExisting(path, options);
+  const map = SqliteResumeMap.openOwn(path, options);
+  try {
+    importSessionsJson(path, sessionsJsonPath(settings), settings['sessions.defaultForge'], clock.now());
+    return map;
+  } catch (error) {
+    map.close();
+    throw error;
+  }
+}
+
+/** The resume map as `openResumeMap` would open it, and no byte changes: what it would make, it makes in memory. */
+export async function openResumeMapForReading(settings: MapSettings, clock: Clock): Promise<SqliteResumeMap> {
+  const options: SqliteResumeMapOptions = { maxSessionAge: settings['sessions.maxAge'], clock };
+  const path = settings['sessions.db'];
+  if (!settings.ownsSessionsDb) return SqliteResumeMap.openForReading(path, options);
+  const pending = readSessionsJson(sessionsJsonPath(settings), settings['sessions.defaultForge']);
+  const onDisk = isTaken(path) ? SqliteResumeMap.openOwnForReading(path, options) : undefined;
+  if (onDisk !== undefined && pending === undefined) return onDisk;
+  try {
+    return await SqliteResumeMap.preview(onDisk, pending, options);
+  } finally {
+    await onDisk?.close();
+  }
+}
+
+/** Everything that protects. */
+export function liveSources(
+  map: MaintainableResumeMap,
+  settings: Pick<Config, 'stateDir'>,
+  claudeDirs: readonly ClaudeDir[],
+): LiveSource[] {
+  return [
+    resumeMapSource(map),
+    new KeepList(settings.stateDir).asLiveSource(),
+    ...claudeDirs.map((claudeDir) => runningProcessesSource(claudeDir.root, claudeDir.path)),
+  ];
+}
+
+function sessionsJsonPath(settings: MapSettings): string {
+  return join(settings.stateDir, 'sessions.json');
+}

@@ -1,0 +1,81 @@
+/** A resume map's connection to its SQLite file: calls in turn, writers that can be held back, a file that may be replaced. */
+
+import { BusyError, OperatingError } from '../errors.ts';
+import { fileIdentity } from '../sqlite/file-identity.ts';
+import { BUSY_TIMEOUT_MS, databaseError, type SqliteDatabase, type SqliteStatement } from '../sqlite/open.ts';
+import { BLOCKING_WAIT_MS, PatientCalls } from '../sqlite/retrying-calls.ts';
+import { Statements } from '../sqlite/statements.ts';
+
+export class MapConnection {
+  readonly database: SqliteDatabase;
+  readonly #statements: Statements;
+  readonly #calls: PatientCalls;
+  readonly #identity: string | undefined;
+  /** Writers are held back by this very object: what it wrote itself now would be rolled back in silence. */
+  #isHeld = false;
+
+  /** @param busyTimeoutMs how long to wait for another writer */
+  constructor(database: SqliteDatabase, busyTimeoutMs: number = BUSY_TIMEOUT_MS) {
+    this.database = database;
+    this.#statements = new Statements(database);
+    this.#calls = new PatientCalls(busyTimeoutMs);
+    database.pragma(`busy_timeout = ${BLOCKING_WAIT_MS}`);
+    this.#identity = fileIdentity(database.name);
+  }
+
+  statement(sql: string): SqliteStatement {
+    return this.#statements.get(sql);
+  }
+
+  /** @throws BusyError after the wait, and whatever `databaseError` makes of the rest; `call` may be run several times */
+  read<T>(action: string, call: () => T): Promise<T> {
+    return this.#calls.run(() => {
+      try {
+        return call();
+      } catch (error) {
+        throw databaseError(this.database.name, action, error);
+      }
+    });
+  }
+
+  /** As `read`, and refused while the writers are held back. */
+  write<T>(action: string, call: () => T): Promise<T> {
+    this.#refuseHeld(action);
+    return this.read(action, () => {
+      // They may have been held back while this call waited for its turn.
+      this.#refuseHeld(action);
+      return call();
+    });
+  }
+
+  /** Holds every writer of the map back while `act` runs. */
+  async withWritersHeld<T>(act: () => T | Promise<T>): Promise<T> {
+    await this.write('hold writers of', () => {
+      // IMMEDIATE: a deferred transaction that is upgraded later fails at once, whatever the timeout.
+      this.database.exec('BEGIN IMMEDIATE');
+      this.#isHeld = true;
+    });
+    try {
+      this.refuseReplaced();
+      return await act();
+    } finally {
+      // Nothing was written: this only lets the writers go. SQLite has rolled back by itself after some errors.
+      this.#isHeld = false;
+      if (this.database.inTransaction) this.database.exec('ROLLBACK');
+    }
+  }
+
+  /** Another file under our file's name: hosts write their rows there by now, and what we hold says nothing any more. */
+  refuseReplaced(): void {
+    if (this.database.memory || fileIdentity(this.database.name) === this.#identity) return;
+    throw new OperatingError('unavailable', `read resume map ${this.database.name}: the file was replaced meanwhile`);
+  }
+
+  async close(): Promise<void> {
+    await this.#calls.run(() => this.database.close());
+  }
+
+  #refuseHeld(action: string): void {
+    if (this.#isHeld) throw new BusyError(`${action} ${this.database.name}: its writers are held back right now`);
+  }
+}

@@ -1,0 +1,88 @@
+/** The resume map: which conversation key resumes which session id. Asynchronous, so that any backend fits. */
+
+import type { SessionId } from '../claude-dir/session-id.ts';
+import type { SessionMaxAge } from './row-age.ts';
+
+/** One row as it stands in the store; times in Unix epoch milliseconds. */
+/** Where a session's transcript is on this host. */
+export type Whereabouts =
+  | 'here'
+  | 'in-trash'
+  /** Every project could be looked at, and it is in none. */
+  | 'gone'
+  /** A place could not be read: nothing is known. */
+  | 'unknown';
+
+export interface ResumeRow {
+  readonly key: string;
+  readonly sessionId: SessionId;
+  readonly lastUsedAtMs: number;
+  readonly createdAtMs: number;
+}
+
+/** A row whose fields may be anything: a host's table need not hold what it should. */
+export interface UncheckedResumeRow {
+  readonly key: unknown;
+  readonly sessionId: unknown;
+  readonly lastUsedAtMs: unknown;
+  readonly createdAtMs: unknown;
+}
+
+export interface LiveIds {
+  readonly ids: Set<SessionId>;
+  /** Rows whose id is no session id: they protect nothing, since no transcript can bear such a name. */
+  readonly malformed: number;
+  /** Rows whose times make no sense; they protect like any other. */
+  readonly senselessTimes: number;
+}
+
+/**
+ * What a host calls. Every method may reject with an OperatingError (`unavailable`, `io`, `bad-data`); after `unavailable` (another
+ * process held the database for longer than five seconds) nothing was changed, and the same call may be made again.
+ * Waiting blocks no thread, and the calls of one map take effect in the order in which they were made.
+ */
+export interface ResumeMap {
+  /**
+   * The session to resume, or null. A row over its maximum age is deleted on the way and null returned; so is, where the map was
+   * opened with Claude directories, one whose transcript is gone. While that lies in the trash, the row stays and null is returned.
+   * @param options.evenIfGone does not look for the transcript
+   */
+  getSession(key: string, options?: { readonly evenIfGone?: boolean }): Promise<SessionId | null>;
+  /** Inserts or replaces; refreshes `last_used_at`, keeps `created_at`. Refuses what is no UUID. */
+  setSession(key: string, sessionId: string): Promise<void>;
+  /** Refreshes `last_used_at` while the row still names this session. @returns whether it does */
+  touchSession(key: string, sessionId: string): Promise<boolean>;
+  /** @returns whether there was such a row */
+  dropSession(key: string): Promise<boolean>;
+  /** Drops the conversations of every agent on one issue or pull request. Exact matching. @returns how many there were */
+  dropAllForIssue(repo: string, issueOrPr: string | number, options?: { readonly forge?: string }): Promise<number>;
+  /** Every row, ordered by key. */
+  listSessions(): Promise<ResumeRow[]>;
+  /** Every id in the map, stale or not: while a row is there, its transcript is live. */
+  listLiveSessionIds(): Promise<Set<SessionId>>;
+  /** Deletes the rows over their maximum age, in short transactions. @returns how many */
+  sweepStaleSessions(): Promise<number>;
+  setMaxSessionAgeMs(maxAge: SessionMaxAge): void;
+  incrementSessionResumeAttempts(): Promise<void>;
+  incrementSessionResumeFailures(): Promise<void>;
+  getSessionResumeAttemptsTotal(): Promise<number>;
+  getSessionResumeFailuresTotal(): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** What the worker asks of a resume map, beside what a host does. */
+export interface MaintainableResumeMap extends ResumeMap {
+  /** Reads every row, or rejects; never a part. */
+  readLiveIds(): Promise<LiveIds>;
+  /** Every row, unchecked, a page at a time, in key order. Rows may be deleted between two pages. */
+  readPages(): AsyncIterable<readonly UncheckedResumeRow[]>;
+  /** Deletes those of the given rows that still are as they were read. @returns how many */
+  deleteUnchanged(rows: readonly UncheckedResumeRow[]): Promise<number>;
+  /**
+   * Holds every writer of the map back while `act` runs, and tells it which of `ids` are live at that moment.
+   * Keep `act` short: hosts wait for it.
+   */
+  withWritersHeld<T>(ids: readonly SessionId[], act: (live: ReadonlySet<SessionId>) => T | Promise<T>): Promise<T>;
+  /** Rejects where the map cannot be read; cheap. */
+  check(): Promise<void>;
+}

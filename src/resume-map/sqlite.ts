@@ -1,0 +1,303 @@
+/** The resume map in a SQLite file: the default one in the state directory, or a table in the host's own database. */
+
+import { parseSessionId, type SessionId } from '../claude-dir/session-id.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import { DEFAULT_SESSION_MAX_AGE_MS } from '../config/settings.ts';
+import { OperatingError } from '../errors.ts';
+import { checkVersion, migrate } from '../sqlite/migrate.ts';
+import {
+  guarded,
+  openDatabaseForReading,
+  openDatabaseInMemory,
+  openExistingDatabase,
+  openOwnDatabase,
+  type SqliteDatabase,
+} from '../sqlite/open.ts';
+import { insertOnce, type SessionsJson } from './import/sessions-json.ts';
+import { checkedKey, parseSessionKey } from './keys.ts';
+import { liveAmong, readLiveIds } from './live-ids.ts';
+import { MapConnection } from './map-connection.ts';
+import { copyTables } from './preview.ts';
+import type { LiveIds, MaintainableResumeMap, ResumeRow, UncheckedResumeRow, Whereabouts } from './resume-map.ts';
+import { isStale, type SessionMaxAge } from './row-age.ts';
+import {
+  COUNTERS_TABLE,
+  checkSessionsTable,
+  createCountersTable,
+  hasTable,
+  IDENTITY_TABLE,
+  PREVIEW_SCHEMA,
+  RESUME_MAP_MIGRATIONS,
+  SESSIONS_TABLE,
+  VERSION_TABLE,
+} from './schema.ts';
+import { ShortDeletions } from './short-deletions.ts';
+import { deleteUnchanged, readPages, sweepStale } from './walk.ts';
+
+export interface SqliteResumeMapOptions {
+  readonly maxSessionAge?: SessionMaxAge;
+  readonly clock?: Clock;
+  /** How long to wait for another writer; default five seconds. */
+  readonly busyTimeoutMs?: number;
+  /** Where the transcripts of all its sessions are; without it nobody looks. */
+  readonly transcripts?: { whereIs(sessionId: SessionId): Whereabouts };
+}
+
+const ATTEMPTS = 'resume_attempts';
+const FAILURES = 'resume_failures';
+
+const GET = `SELECT session_id AS sessionId, last_used_at AS lastUsedAtMs FROM ${SESSIONS_TABLE} WHERE key = ?`;
+const SET = `INSERT INTO ${SESSIONS_TABLE} (key, session_id, last_used_at, created_at) VALUES (@key, @id, @nowMs, @nowMs)
+  ON CONFLICT (key) DO UPDATE SET session_id = excluded.session_id, last_used_at = excluded.last_used_at`;
+const TOUCH = `UPDATE ${SESSIONS_TABLE} SET last_used_at = @nowMs WHERE key = @key AND session_id = @id`;
+const DROP = `DELETE FROM ${SESSIONS_TABLE} WHERE key = ?`;
+/** LIKE has wildcards and ignores case. */
+const KEYS_ENDING_IN = `SELECT key FROM ${SESSIONS_TABLE} WHERE substr(key, -length(@suffix)) = @suffix`;
+const COUNT = `INSERT INTO ${COUNTERS_TABLE} (name, value) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1`;
+const COUNTER = `SELECT value FROM ${COUNTERS_TABLE} WHERE name = ?`;
+
+export class SqliteResumeMap implements MaintainableResumeMap {
+  readonly #connection: MapConnection;
+  readonly #deletions: ShortDeletions;
+  readonly #clock: Clock;
+  readonly #transcripts: SqliteResumeMapOptions['transcripts'];
+  #maxSessionAge: SessionMaxAge;
+
+  private constructor(database: SqliteDatabase, options: SqliteResumeMapOptions) {
+    this.#connection = new MapConnection(database, options.busyTimeoutMs);
+    this.#deletions = new ShortDeletions(this.#connection);
+    this.#clock = options.clock ?? systemClock;
+    this.#transcripts = options.transcripts;
+    this.#maxSessionAge = checkedMaxAge(options.maxSessionAge ?? DEFAULT_SESSION_MAX_AGE_MS);
+  }
+
+  /**
+   * Opens a database of ours, making or migrating it as needed.
+   * @throws OperatingError `bad-data` (not a database, truncated, from a newer release), `unavailable`, `io`
+   */
+  static openOwn(path: string, options: SqliteResumeMapOptions = {}): SqliteResumeMap {
+    const database = openOwnDatabase(path, (fresh) => migrate(fresh, VERSION_TABLE, RESUME_MAP_MIGRATIONS), options);
+    return SqliteResumeMap.#opened(database, options, () => migrate(database, VERSION_TABLE, RESUME_MAP_MIGRATIONS));
+  }
+
+  /**
+   * Opens a host's own database, which must exist and hold the table, and leaves its schema and journal mode alone.
+   * @throws OperatingError as `openOwn`, and `config` where the table or a column of it is missing
+   */
+  static openExisting(path: string, options: SqliteResumeMapOptions = {}): SqliteResumeMap {
+    return SqliteResumeMap.#opened(openExistingDatabase(path, options), options);
+  }
+
+  /** Opens for reading; no byte on disk changes. */
+  static openForReading(path: string, options: SqliteResumeMapOptions = {}): SqliteResumeMap {
+    return SqliteResumeMap.#opened(openDatabaseForReading(path), options);
+  }
+
+  /** As `openForReading`, of a database of ours. @throws OperatingError `bad-data`, too, where it is from a newer release */
+  static openOwnForReading(path: string, options: SqliteResumeMapOptions = {}): SqliteResumeMap {
+    const database = openDatabaseForReading(path);
+    return SqliteResumeMap.#opened(database, options, () => {
+      checkVersion(database, VERSION_TABLE, RESUME_MAP_MIGRATIONS);
+    });
+  }
+
+  /**
+   * A copy in memory, as the map would be once `pending` is imported: a dry run changes nothing on disk, and must not see less
+   * for it.
+   * @param onDisk the map as it is, where there is one; stays its owner's to close
+   */
+  static async preview(
+    onDisk: SqliteResumeMap | undefined,
+    pending: SessionsJson | undefined,
+    options: SqliteResumeMapOptions = {},
+  ): Promise<SqliteResumeMap> {
+    const database = openDatabaseInMemory();
+    const map = SqliteResumeMap.#opened(database, options, () => {
+      database.exec(PREVIEW_SCHEMA);
+    });
+    if (onDisk !== undefined) copyTables(onDisk.#connection.database, database);
+    if (pending !== undefined) insertOnce(database, pending, map.#clock.now());
+    return map;
+  }
+
+  static #opened(database: SqliteDatabase, options: SqliteResumeMapOptions, prepare?: () => void): SqliteResumeMap {
+    try {
+      guarded(database.name, 'open', () => {
+        prepare?.();
+        checkSessionsTable(database);
+      });
+      return new SqliteResumeMap(database, options);
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+  }
+
+  async getSession(key: string, { evenIfGone = false } = {}): Promise<SessionId | null> {
+    checkedKey(key);
+    return this.#connection.write('get session', () => {
+      const row = this.#connection.statement(GET).get(key) as
+        | Pick<UncheckedResumeRow, 'sessionId' | 'lastUsedAtMs'>
+        | undefined;
+      if (row === undefined) return null;
+      if (isStale(row.lastUsedAtMs, this.#clock.now(), this.#maxSessionAge)) {
+        deleteUnchanged(this.#connection, { key, ...row });
+        return null;
+      }
+      const id = parseSessionId(row.sessionId);
+      const place = id === undefined || evenIfGone ? undefined : this.#transcripts?.whereIs(id);
+      if (place === 'gone') deleteUnchanged(this.#connection, { key, ...row });
+      return id === undefined || place === 'gone' || place === 'in-trash' ? null : id;
+    });
+  }
+
+  async setSession(key: string, sessionId: string): Promise<void> {
+    checkedKey(key);
+    const id = checkedSessionId(sessionId);
+    await this.#connection.write('set session', () => {
+      this.#connection.statement(SET).run({ key, id, nowMs: this.#clock.now() });
+    });
+  }
+
+  async touchSession(key: string, sessionId: string): Promise<boolean> {
+    checkedKey(key);
+    const id = checkedSessionId(sessionId);
+    return this.#connection.write('mark session as used', () => {
+      return this.#connection.statement(TOUCH).run({ key, id, nowMs: this.#clock.now() }).changes > 0;
+    });
+  }
+
+  async dropSession(key: string): Promise<boolean> {
+    checkedKey(key);
+    return this.#connection.write('drop session', () => this.#connection.statement(DROP).run(key).changes > 0);
+  }
+
+  async dropAllForIssue(
+    repo: string,
+    issueOrPr: string | number,
+    options: { readonly forge?: string } = {},
+  ): Promise<number> {
+    const suffix = `:${repo}:${issueOrPr}`;
+    return this.#connection.write('drop sessions of an issue', () => {
+      // The suffix narrows it down by exact comparison; the parts decide.
+      const candidates = this.#connection.statement(KEYS_ENDING_IN).pluck().all({ suffix }) as string[];
+      const keys = candidates.filter((key) => {
+        const parts = parseSessionKey(key);
+        if (parts === undefined || parts.repo !== repo || parts.issue !== String(issueOrPr)) return false;
+        return options.forge === undefined || parts.forge === options.forge;
+      });
+      const drop = this.#connection.statement(DROP);
+      return this.#connection.database
+        .transaction(() => keys.reduce((dropped, key) => dropped + drop.run(key).changes, 0))
+        .immediate();
+    });
+  }
+
+  async listSessions(): Promise<ResumeRow[]> {
+    const rows: ResumeRow[] = [];
+    for await (const page of this.readPages()) {
+      for (const { key, sessionId, lastUsedAtMs, createdAtMs } of page) {
+        const id = parseSessionId(sessionId);
+        if (id === undefined || typeof key !== 'string') continue;
+        rows.push({ key, sessionId: id, lastUsedAtMs: Number(lastUsedAtMs), createdAtMs: Number(createdAtMs) });
+      }
+    }
+    return rows;
+  }
+
+  async listLiveSessionIds(): Promise<Set<SessionId>> {
+    return (await this.readLiveIds()).ids;
+  }
+
+  async readLiveIds(): Promise<LiveIds> {
+    return this.#connection.read('read live ids from', () => readLiveIds(this.#connection, this.#clock.now()));
+  }
+
+  readPages(): AsyncIterable<readonly UncheckedResumeRow[]> {
+    return readPages(this.#connection);
+  }
+
+  async sweepStaleSessions(): Promise<number> {
+    if (this.#maxSessionAge === 'never') return 0;
+    return sweepStale(this.#connection, this.#deletions, this.#clock.now() - this.#maxSessionAge);
+  }
+
+  async deleteUnchanged(rows: readonly UncheckedResumeRow[]): Promise<number> {
+    return this.#deletions.deleteEach(rows, (row) => deleteUnchanged(this.#connection, row));
+  }
+
+  async withWritersHeld<T>(
+    ids: readonly SessionId[],
+    act: (live: ReadonlySet<SessionId>) => T | Promise<T>,
+  ): Promise<T> {
+    return this.#connection.withWritersHeld(() => act(liveAmong(this.#connection, ids)));
+  }
+
+  /** Which map this is, of those that we have made; undefined for a host's own, or a copy. */
+  async identity(): Promise<string | undefined> {
+    return this.#connection.read('read', () => {
+      if (!hasTable(this.#connection.database, IDENTITY_TABLE)) return undefined;
+      return this.#connection.statement(`SELECT identity FROM ${IDENTITY_TABLE}`).pluck().get() as string | undefined;
+    });
+  }
+
+  async check(): Promise<void> {
+    this.#connection.refuseReplaced();
+    await this.#connection.read('read', () => {
+      return this.#connection.statement(`SELECT 1 FROM ${SESSIONS_TABLE} LIMIT 1`).get();
+    });
+  }
+
+  setMaxSessionAgeMs(maxAge: SessionMaxAge): void {
+    this.#maxSessionAge = checkedMaxAge(maxAge);
+  }
+
+  async incrementSessionResumeAttempts(): Promise<void> {
+    await this.#increment(ATTEMPTS);
+  }
+
+  async incrementSessionResumeFailures(): Promise<void> {
+    await this.#increment(FAILURES);
+  }
+
+  async getSessionResumeAttemptsTotal(): Promise<number> {
+    return this.#counter(ATTEMPTS);
+  }
+
+  async getSessionResumeFailuresTotal(): Promise<number> {
+    return this.#counter(FAILURES);
+  }
+
+  async close(): Promise<void> {
+    await this.#connection.close();
+  }
+
+  async #increment(name: string): Promise<void> {
+    await this.#connection.write('count in', () => {
+      const { database } = this.#connection;
+      if (!hasTable(database, COUNTERS_TABLE)) createCountersTable(database);
+      this.#connection.statement(COUNT).run(name);
+    });
+  }
+
+  async #counter(name: string): Promise<number> {
+    return this.#connection.read('read counters of', () => {
+      if (!hasTable(this.#connection.database, COUNTERS_TABLE)) return 0;
+      const value = this.#connection.statement(COUNTER).pluck().get(name);
+      return typeof value === 'number' ? value : 0;
+    });
+  }
+}
+
+/** By 0 every row would be stale, by NaN none. */
+function checkedMaxAge(maxAge: SessionMaxAge): SessionMaxAge {
+  if (maxAge === 'never' || (Number.isFinite(maxAge) && maxAge > 0)) return maxAge;
+  throw new OperatingError('usage', `session max age: ${maxAge} must be milliseconds, more than 0, or 'never'`);
+}
+
+function checkedSessionId(sessionId: string): SessionId {
+  const id = parseSessionId(sessionId);
+  if (id !== undefined) return id;
+  const shown = JSON.stringify(String(sessionId).slice(0, 64));
+  throw new OperatingError('usage', `session id: ${shown} is not a lower-case UUID`);
+}

@@ -1,0 +1,142 @@
+/** Puts a job together from the configuration: opens what it needs, and closes it again. */
+
+import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
+import { openClaudeDirs } from '../claude-dir/open-and-lock.ts';
+import { shortestCleanupPeriod } from '../claude-dir/settings.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import type { Config } from '../config/config.ts';
+import type { PruneMemory } from '../jobs/guards/removals.ts';
+import type { Job, JobContext, JobName, JobReport } from '../jobs/job.ts';
+import type { RemovalRecorder } from '../jobs/prune-transcripts/apply.ts';
+import { pruneTranscriptsJob } from '../jobs/prune-transcripts/index.ts';
+import { prunePolicy } from '../jobs/prune-transcripts/policy.ts';
+import { purgeTrashJob } from '../jobs/purge-trash/index.ts';
+import { sweepSessionsJob } from '../jobs/sweep-sessions/index.ts';
+import { Ledger } from '../ledger/ledger.ts';
+import { liveSources, openResumeMap, openResumeMapForReading } from '../live-sources/open-sources.ts';
+import type { MaintainableResumeMap } from '../resume-map/resume-map.ts';
+import { SqliteResumeMap } from '../resume-map/sqlite.ts';
+import { StoredSessions } from '../session-store/stored-sessions.ts';
+import { isTaken } from '../sqlite/file-identity.ts';
+import { JOB_BUSY_TIMEOUT_MS } from '../sqlite/open.ts';
+import type { JobTask } from './messages.ts';
+
+/** Runs one job from opening to closing. @throws OperatingError */
+export async function runConfiguredJob(
+  { job: name, config, afterSweep, allowMassRemoval, lockedDirs }: JobTask,
+  context: JobContext,
+  clock: Clock = systemClock,
+): Promise<JobReport> {
+  const releases: (() => unknown)[] = [];
+  const acquire = <T>(resource: T, release: (resource: T) => unknown): T => {
+    releases.push(() => release(resource));
+    return resource;
+  };
+  try {
+    const onOpened = (claudeDir: ClaudeDir) => acquire(claudeDir, () => claudeDir.close());
+    const claudeDirs = openClaudeDirs(config, onOpened, lockedDirs);
+    const openMap = () =>
+      context.dryRun ? openResumeMapForReading(config, clock) : openResumeMap(config, clock, JOB_WAIT);
+    let map = acquire(await openMap(), (opened) => opened.close());
+    if (context.dryRun && afterSweep && name !== 'sweep-sessions') {
+      const swept = await previewSwept(map, { config, claudeDirs, clock });
+      if (swept !== undefined) map = acquire(swept, (opened) => opened.close());
+    }
+    const mapIdentity = await identityOfOwnMap(config);
+    const sources = liveSources(map, config, claudeDirs);
+    const ledger = acquire(
+      context.dryRun ? Ledger.openForReading(config.stateDir) : Ledger.open(config.stateDir, JOB_WAIT),
+      (opened) => opened?.close(),
+    );
+    const stores = config['sessions.store'].map((path) =>
+      acquire(context.dryRun ? StoredSessions.openForReading(path) : StoredSessions.open(path, JOB_WAIT), (opened) =>
+        opened.close(),
+      ),
+    );
+    const recorder = context.dryRun || ledger === undefined ? NO_RECORDER : ledger;
+    const memory = allowMassRemoval ? undefined : (ledger ?? NO_MEMORY);
+    const jobs: Readonly<Record<JobName, () => Job>> = {
+      'sweep-sessions': () => configuredSweep(map, { config, claudeDirs, clock }),
+      'prune-transcripts': () =>
+        pruneTranscriptsJob({
+          claudeDirs,
+          stores,
+          sources,
+          policy: prunePolicy(config),
+          keepNamed: config.keepNamed,
+          recorder,
+          trashMemory: ledger,
+          memory,
+          mapIdentity,
+          shieldPeriodMs: config.shield ? shieldPeriodMs : undefined,
+          shieldMemory: ledger,
+          scanMemory: ledger?.scanMemory,
+          clock,
+        }),
+      'purge-trash': () =>
+        purgeTrashJob({ claudeDirs, stores, sources, keepMs: config['trash.keep'], memory, mapIdentity, clock }),
+    };
+    return await jobs[name]().run(context);
+  } finally {
+    for (const release of releases.reverse()) await release();
+  }
+}
+
+interface Surroundings {
+  readonly config: Config;
+  readonly claudeDirs: readonly ClaudeDir[];
+  readonly clock: Clock;
+}
+
+function configuredSweep(map: MaintainableResumeMap, { config, claudeDirs, clock }: Surroundings): Job {
+  return sweepSessionsJob({
+    map,
+    claudeDirs,
+    maxAge: config['sessions.maxAge'],
+    minAgeMs: config.minAge,
+    mapIsOfThisHost: config['sessions.onlyThisHost'],
+    sweepsDangling: config['sweep.dangling'],
+    clock,
+  });
+}
+
+/** Undefined for a host's own map, and for one that an older release has made. */
+async function identityOfOwnMap(config: Config): Promise<string | undefined> {
+  if (!config.ownsSessionsDb) return undefined;
+  if (!isTaken(config['sessions.db'])) return NOT_YET_MADE;
+  const map = SqliteResumeMap.openOwnForReading(config['sessions.db']);
+  try {
+    return await map.identity();
+  } finally {
+    await map.close();
+  }
+}
+
+/** The map as a sweep would leave it, in memory; undefined where it would leave it as it is, which saves the copy. */
+async function previewSwept(map: SqliteResumeMap, surroundings: Surroundings): Promise<SqliteResumeMap | undefined> {
+  const context: JobContext = {
+    dryRun: true,
+    listsRemoved: 'none',
+    shouldStop: () => false,
+    onProgress: () => undefined,
+  };
+  const { swept } = await configuredSweep(map, surroundings).run(context);
+  if (swept === undefined || swept.expired + swept.dangling === 0) return undefined;
+  const copy = await SqliteResumeMap.preview(map, undefined, { clock: surroundings.clock });
+  await configuredSweep(copy, surroundings).run({ ...context, dryRun: false });
+  return copy;
+}
+
+/** Undefined where Claude's clean-up is paused. */
+function shieldPeriodMs(claudeDir: string): number | undefined {
+  const { days } = shortestCleanupPeriod(claudeDir);
+  return days === 'paused' ? undefined : days * DAY_MS;
+}
+
+const DAY_MS = 86_400_000;
+const JOB_WAIT = { busyTimeoutMs: JOB_BUSY_TIMEOUT_MS };
+/** Of a dry run before the first run. */
+const NO_MEMORY: PruneMemory = { knownSessions: () => undefined, knownLiveIds: () => undefined };
+/** In a dry run: the map that the next run will make. */
+const NOT_YET_MADE = 'not yet made';
+const NO_RECORDER: RemovalRecorder = { recordRemovals() {} };

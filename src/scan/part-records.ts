@@ -1,0 +1,178 @@
+/**
+ * What was found in one directory, a row for each part of a session, in the form in which threads hand it to each other: 48 bytes a
+ * row instead of an object with strings, since there may be a million.
+ */
+
+import type { SessionId } from '../claude-dir/session-id.ts';
+import type { Doubt, Measure } from '../claude-dir/unit.ts';
+
+export const ROW_BYTES = 48;
+export const ROW_FLOATS = ROW_BYTES / 8;
+export const ROW_WORDS = ROW_BYTES / 4;
+/** Places of the fields in a row, in units of their own size. */
+export const FLOAT = { newestMtimeMs: 0, bytes: 1 } as const;
+export const WORD = { id: 4, files: 8, digest: 9, project: 10, flags: 11 } as const;
+
+/** In the flags: which parts there are. A companion's bit follows from the index of its place. */
+export const TRANSCRIPT_FLAG = 1;
+export const DIRECTORY_FLAG = 2;
+export const PROJECT_FLAGS = TRANSCRIPT_FLAG | DIRECTORY_FLAG;
+const FIRST_COMPANION_BIT = 2;
+/** The rest of the flags: a doubt by its number, none by 0. */
+const DOUBT_SHIFT = 16;
+export const PART_FLAGS = (1 << DOUBT_SHIFT) - 1;
+
+/** What an operator most wants to know first: of several doubts, the first is told. */
+const DOUBTS: readonly Doubt[] = [
+  'unrecognised',
+  'hard-linked',
+  'foreign-owner',
+  'other-filesystem',
+  'unreadable',
+  'duplicate-id',
+  'projects-unreadable',
+];
+
+export function companionFlag(place: number): number {
+  return 1 << (FIRST_COMPANION_BIT + place);
+}
+
+export function doubtFlags(doubt: Doubt | undefined): number {
+  return doubt === undefined ? 0 : (DOUBTS.indexOf(doubt) + 1) << DOUBT_SHIFT;
+}
+
+export function doubtOf(flags: number): Doubt | undefined {
+  const number = flags >>> DOUBT_SHIFT;
+  return number === 0 ? undefined : DOUBTS[number - 1];
+}
+
+/** The parts of both, and the doubt that comes first. */
+export function joinedFlags(left: number, right: number): number {
+  const [leftDoubt, rightDoubt] = [left >>> DOUBT_SHIFT, right >>> DOUBT_SHIFT];
+  const doubt = leftDoubt === 0 || rightDoubt === 0 ? leftDoubt | rightDoubt : Math.min(leftDoubt, rightDoubt);
+  return ((left | right) & PART_FLAGS) | (doubt << DOUBT_SHIFT);
+}
+
+/** Rows in one piece of memory. */
+export interface Rows {
+  readonly count: number;
+  readonly floats: Float64Array;
+  readonly words: Uint32Array;
+}
+
+export function rowsIn(buffer: ArrayBuffer, count: number): Rows {
+  return { count, floats: new Float64Array(buffer), words: new Uint32Array(buffer) };
+}
+
+export function copyRow(from: Rows, fromRow: number, to: Rows, toRow: number): void {
+  const [start, target] = [fromRow * ROW_WORDS, toRow * ROW_WORDS];
+  for (let word = 0; word < ROW_WORDS; word += 1) to.words[target + word] = from.words[start + word] ?? 0;
+}
+
+const FIRST_CAPACITY_ROWS = 64;
+
+/** Collects the rows of one directory. */
+export class RowWriter {
+  #buffer: ArrayBuffer;
+  #rows: Rows;
+  #count = 0;
+
+  /** @param expected how many rows are likely to come */
+  constructor(expected = FIRST_CAPACITY_ROWS) {
+    this.#buffer = new ArrayBuffer(Math.max(expected, 1) * ROW_BYTES);
+    this.#rows = rowsIn(this.#buffer, 0);
+  }
+
+  add(sessionId: SessionId, part: number, measure: Measure & { readonly doubt: Doubt | undefined }): void {
+    if ((this.#count + 1) * ROW_BYTES > this.#buffer.byteLength) this.#grow();
+    const { floats, words } = this.#rows;
+    const [float, word] = [this.#count * ROW_FLOATS, this.#count * ROW_WORDS];
+    floats[float + FLOAT.newestMtimeMs] = measure.newestMtimeMs;
+    floats[float + FLOAT.bytes] = measure.bytes;
+    writeId(sessionId, words, word + WORD.id);
+    words[word + WORD.files] = measure.files;
+    words[word + WORD.digest] = measure.digest;
+    words[word + WORD.flags] = part | doubtFlags(measure.doubt);
+    this.#count += 1;
+  }
+
+  /** A row as it was found before. */
+  copy(rows: Rows, row: number): void {
+    if ((this.#count + 1) * ROW_BYTES > this.#buffer.byteLength) this.#grow();
+    copyRow(rows, row, this.#rows, this.#count);
+    this.#count += 1;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** What was collected; nothing may be added afterwards. */
+  get buffer(): ArrayBuffer {
+    return this.#buffer;
+  }
+
+  #grow(): void {
+    const larger = new ArrayBuffer(this.#buffer.byteLength * 2);
+    new Uint8Array(larger).set(new Uint8Array(this.#buffer));
+    this.#buffer = larger;
+    this.#rows = rowsIn(larger, 0);
+  }
+}
+
+/** Where the 32 digits of an id stand in its text. */
+const DIGIT_PLACES = [0, 9, 19, 28] as const;
+const ID_WORDS = 4;
+
+/** An id as four words, big end first, so that words compare as the texts do. */
+export function writeId(id: SessionId, words: Uint32Array, at: number): void {
+  words[at] = hexWord(id, DIGIT_PLACES[0], DIGIT_PLACES[0] + 4);
+  words[at + 1] = hexWord(id, DIGIT_PLACES[1], DIGIT_PLACES[1] + 5);
+  words[at + 2] = hexWord(id, DIGIT_PLACES[2], DIGIT_PLACES[2] + 5);
+  words[at + 3] = hexWord(id, DIGIT_PLACES[3], DIGIT_PLACES[3] + 4);
+}
+
+export function readId(words: Uint32Array, at: number): SessionId {
+  let digits = '';
+  for (let word = 0; word < ID_WORDS; word += 1) digits += (words[at + word] ?? 0).toString(16).padStart(8, '0');
+  return [digits.slice(0, 8), digits.slice(8, 12), digits.slice(12, 16), digits.slice(16, 20), digits.slice(20)].join(
+    '-',
+  ) as SessionId;
+}
+
+export function isSameId(left: Uint32Array, leftAt: number, right: Uint32Array, rightAt: number): boolean {
+  return (
+    left[leftAt] === right[rightAt] &&
+    left[leftAt + 1] === right[rightAt + 1] &&
+    left[leftAt + 2] === right[rightAt + 2] &&
+    left[leftAt + 3] === right[rightAt + 3]
+  );
+}
+
+/** So that nobody can choose ids that all hash alike. */
+const SEED = Math.floor(Math.random() * 2 ** 32);
+
+/** 32 bits; the same for the same id in this thread alone. */
+export function hashOfId(words: Uint32Array, at: number): number {
+  let hash = SEED;
+  for (let word = 0; word < ID_WORDS; word += 1) {
+    hash = Math.imul(hash ^ (words[at + word] ?? 0), 0x9e3779b1);
+    hash ^= hash >>> 15;
+  }
+  return hash >>> 0;
+}
+
+/** Four digits at either place. */
+function hexWord(text: string, left: number, right: number): number {
+  let word = 0;
+  for (let index = left; index < left + 4; index += 1) word = (word << 4) | nibble(text.charCodeAt(index));
+  for (let index = right; index < right + 4; index += 1) word = (word << 4) | nibble(text.charCodeAt(index));
+  return word >>> 0;
+}
+
+const CODE_OF_9 = 0x39;
+
+/** Of a lower-case hexadecimal digit, which a session id is known to hold. */
+function nibble(code: number): number {
+  return code <= CODE_OF_9 ? code - 0x30 : code - 0x57;
+}

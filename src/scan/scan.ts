@@ -1,0 +1,219 @@
+/** Reads a whole Claude directory into a table of its units, in several threads where there is much to read. */
+
+import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
+import { COMPANION_PLACES, PROJECTS, TO_DO_LISTS } from '../claude-dir/layout.ts';
+import { isExhaustion, type ReadFault } from '../claude-dir/measure.ts';
+import type { SessionId } from '../claude-dir/session-id.ts';
+import type { Part } from '../claude-dir/unit.ts';
+import { errorCode } from '../errors.ts';
+import type { AnchoredDir } from '../files/anchored-dir.ts';
+import { type ByteName, displayName } from '../files/byte-name.ts';
+import type { FileFacts } from '../files/native-calls.ts';
+import { type DirectoryRows, DirectoryScanner, type DirectoryTask, directoryOf } from './directory-scan.ts';
+import { growHeapsSlowly } from './heap-growth.ts';
+import { rowsIn } from './part-records.ts';
+import { type MemoryUse, Recollection } from './recollection.ts';
+import { ScanHelpers } from './scan-helpers.ts';
+import { TaskQueue } from './task-queue.ts';
+import { UnitTable } from './unit-table.ts';
+
+export interface ScanOptions {
+  /** Asked between directories; the scan then ends with `stopped`. */
+  readonly shouldStop?: () => boolean;
+  /** Called now and then with the number of sessions seen so far. */
+  readonly onProgress?: (sessions: number) => void;
+  /** What earlier scans have found, and how far it is to be believed. */
+  readonly memory?: MemoryUse | undefined;
+}
+
+export interface ScanResult {
+  readonly units: UnitTable;
+  /** Whether every project directory could be read: if not, a missing transcript may be where we could not look. */
+  readonly complete: boolean;
+  readonly stopped: boolean;
+  readonly faults: readonly ReadFault[];
+}
+
+/** @throws the system's error where the process itself ran out of descriptors or memory */
+export async function scanClaudeDir(claudeDir: ClaudeDir, options: ScanOptions = {}): Promise<ScanResult> {
+  const scan = new Scan(claudeDir, options);
+  await scan.runWithHelpers();
+  return scan.result();
+}
+
+/** The same in this thread alone. */
+export function scanHere(claudeDir: ClaudeDir, options: ScanOptions = {}): ScanResult {
+  const scan = new Scan(claudeDir, options);
+  scan.run();
+  return scan.result();
+}
+
+/** Other threads take some 50 ms to start: for less than this they would come too late. */
+const HELP_FROM_ROWS = 2_000;
+/** A directory of this size, which is some thousand entries, is shared between threads. */
+const SHARED_FROM_BYTES = 1 << 18;
+const SHARES = 4;
+/** Directories of this size together, some 400,000 entries, make so large a table that the heaps beside it are to stay small. */
+const SPARING_FROM_BYTES = 1 << 25;
+
+class Scan {
+  readonly #claudeDir: ClaudeDir;
+  readonly #options: ScanOptions;
+  readonly #faults: ReadFault[] = [];
+  readonly #projects: ByteName[] = [];
+  readonly #units: UnitTable;
+  readonly #memory: Recollection | undefined;
+  /** Directories of which so much is remembered that other threads would be of no help. */
+  readonly #remembered: DirectoryTask[] = [];
+  readonly #queue: TaskQueue;
+  #projectsComplete = true;
+  #companionsComplete = true;
+  #stopped = false;
+
+  constructor(claudeDir: ClaudeDir, options: ScanOptions) {
+    this.#claudeDir = claudeDir;
+    this.#options = options;
+    let lists: ReadonlyMap<SessionId, readonly Part[]> | undefined;
+    this.#units = new UnitTable(this.#projects, () => {
+      lists ??= listToDos(claudeDir.root);
+      return lists;
+    });
+    this.#memory = options.memory && new Recollection(options.memory, displayName(claudeDir.path));
+    this.#queue = TaskQueue.of(this.#tasks());
+  }
+
+  async runWithHelpers(): Promise<void> {
+    let helpers: ScanHelpers | undefined;
+    try {
+      this.run(() => {
+        if (helpers === undefined && this.#units.length >= HELP_FROM_ROWS && !this.#queue.isEmpty) {
+          helpers = ScanHelpers.start(this.#queue, this.#claudeDir);
+        }
+        helpers?.drain((found) => this.#take(found));
+      });
+    } finally {
+      await helpers?.end(
+        (found) => this.#take(found),
+        () => this.#shouldStop(),
+      );
+    }
+  }
+
+  /** @param between called after each directory */
+  run(between: () => void = () => undefined): void {
+    const { root, projects, surroundings } = this.#claudeDir;
+    const scanner = new DirectoryScanner(root, projects, surroundings);
+    try {
+      for (const task of this.#remembered) {
+        if (this.#shouldStop()) return;
+        this.#add(this.#memory?.scan(scanner, task) ?? scanner.scan(task));
+        between();
+      }
+      for (let task = this.#queue.next(); task !== undefined; task = this.#queue.next()) {
+        if (this.#shouldStop()) return;
+        this.#take(scanner.scan(task));
+        between();
+      }
+    } catch (error) {
+      this.#queue.stop();
+      throw error;
+    }
+  }
+
+  result(): ScanResult {
+    const complete = this.#projectsComplete && !this.#stopped;
+    if (!this.#stopped) this.#memory?.end();
+    this.#units.setCompleteness({ projects: complete, companions: this.#companionsComplete });
+    return { units: this.#units, complete, stopped: this.#stopped, faults: this.#faults };
+  }
+
+  /** The largest first, so that at the end no thread is left with one while the others idle. */
+  #tasks(): DirectoryTask[] {
+    const tasks: { readonly task: DirectoryTask; readonly bytes: number }[] = [];
+    let bytesOfAll = 0;
+    const add = (whole: DirectoryTask, facts: FileFacts | undefined) => {
+      const bytes = facts?.size ?? 0;
+      bytesOfAll += bytes;
+      // The names of to-do lists do not follow from their sessions, so rows alone say too little of them.
+      const isToDos = whole.kind === 'companions' && COMPANION_PLACES[whole.place] === TO_DO_LISTS;
+      if (!isToDos && this.#memory?.knows(directoryOf(whole), facts)) {
+        this.#remembered.push(whole);
+        return;
+      }
+      const shares = bytes >= SHARED_FROM_BYTES ? SHARES : 1;
+      for (let share = 0; share < shares; share += 1) tasks.push({ task: { ...whole, share, shares }, bytes });
+    };
+    for (const { name, kind } of this.#listProjects()) {
+      // A symlink here may lead to transcripts that we do not see: then no companion counts as an orphan.
+      if (kind === 'other') this.#projectsComplete = false;
+      if (kind !== 'directory') continue;
+      const project = this.#projects.push(name) - 1;
+      add({ kind: 'project', name, project, share: 0, shares: 1 }, factsOf(this.#claudeDir.projects, name));
+    }
+    for (const [place, { directory }] of COMPANION_PLACES.entries()) {
+      add({ kind: 'companions', place, share: 0, shares: 1 }, factsOf(this.#claudeDir.root, directory));
+    }
+    if (bytesOfAll >= SPARING_FROM_BYTES) growHeapsSlowly();
+    return tasks.sort((left, right) => right.bytes - left.bytes).map(({ task }) => task);
+  }
+
+  #listProjects() {
+    try {
+      return this.#claudeDir.projects.entries();
+    } catch (error) {
+      const code = errorCode(error);
+      if (code === undefined || isExhaustion(code)) throw error;
+      if (code !== 'ENOENT') this.#faults.push({ path: PROJECTS, code });
+      this.#projectsComplete = false;
+      return [];
+    }
+  }
+
+  #take(found: DirectoryRows): void {
+    this.#memory?.note(found);
+    this.#add(found);
+  }
+
+  #add({ project, buffer, count, isRead, faults }: DirectoryRows): void {
+    this.#units.addRows(rowsIn(buffer, count), project);
+    for (const fault of faults) this.#faults.push(fault);
+    if (!isRead && project === undefined) this.#companionsComplete = false;
+    if (!isRead && project !== undefined) this.#projectsComplete = false;
+    if (project !== undefined) this.#options.onProgress?.(this.#units.length);
+  }
+
+  #shouldStop(): boolean {
+    this.#stopped ||= this.#options.shouldStop?.() ?? false;
+    if (this.#stopped) this.#queue.stop();
+    return this.#stopped;
+  }
+}
+
+/** For a guess of how much there is to do; what cannot be told is told when it is looked at. */
+function factsOf(parent: AnchoredDir, name: ByteName): FileFacts | undefined {
+  try {
+    return parent.lstat(name);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What is not there any more at this moment, the act will find changed. */
+function listToDos(root: AnchoredDir): ReadonlyMap<SessionId, readonly Part[]> {
+  const { directory, kind, sessionOf } = TO_DO_LISTS;
+  const lists = new Map<SessionId, Part[]>();
+  const held = root.openChild(directory);
+  try {
+    const path = [directory];
+    for (const { name } of held.entries()) {
+      const sessionId = sessionOf(name);
+      if (sessionId === undefined) continue;
+      const ofSession = lists.get(sessionId);
+      if (ofSession === undefined) lists.set(sessionId, [{ directory: path, name, kind }]);
+      else ofSession.push({ directory: path, name, kind });
+    }
+    return lists;
+  } finally {
+    held.close();
+  }
+}

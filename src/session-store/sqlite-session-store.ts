@@ -1,0 +1,225 @@
+/** The Agent SDK's `SessionStore` in a SQLite file: transcripts that a host keeps where it can resume them from any directory. */
+
+import { type Clock, systemClock } from '../clock.ts';
+import { OperatingError } from '../errors.ts';
+import { migrate } from '../sqlite/migrate.ts';
+import { guarded, openOwnDatabase, type SqliteDatabase } from '../sqlite/open.ts';
+import { Statements } from '../sqlite/statements.ts';
+import { ENTRIES_TABLE, STORE_MIGRATIONS, STORE_VERSION_TABLE, STORED_TABLE } from './schema.ts';
+import type { FoldSummary, SessionStoreEntry, SessionStoreKey, SessionSummary } from './sdk-shapes.ts';
+
+export interface SqliteSessionStoreOptions {
+  /** The SDK's; default: taken from `@anthropic-ai/claude-agent-sdk`, which must be installed then. */
+  readonly foldSessionSummary?: FoldSummary;
+  readonly clock?: Clock;
+}
+
+const SDK = '@anthropic-ai/claude-agent-sdk';
+
+/**
+ * Keeps entries in the order in which they came. An entry with a `uuid` is stored once, however often it comes; one without, every
+ * time. Retention is the worker's (setting `sessions.store`): it hides what is removed, until the trash is purged.
+ */
+export class SqliteSessionStore {
+  readonly #database: SqliteDatabase;
+  readonly #statements: Statements;
+  readonly #clock: Clock;
+  #fold: FoldSummary | undefined;
+
+  /**
+   * @param path absolute; the database is made, or migrated, as needed
+   * @throws OperatingError `bad-data`, `unavailable`, `io`
+   */
+  constructor(path: string, options: SqliteSessionStoreOptions = {}) {
+    this.#clock = options.clock ?? systemClock;
+    this.#fold = options.foldSessionSummary;
+    const prepare = (database: SqliteDatabase) => migrate(database, STORE_VERSION_TABLE, STORE_MIGRATIONS);
+    this.#database = openOwnDatabase(path, prepare);
+    try {
+      guarded(path, 'open', () => prepare(this.#database));
+    } catch (error) {
+      this.#database.close();
+      throw error;
+    }
+    this.#statements = new Statements(this.#database);
+  }
+
+  /** Adds to a transcript; what was removed and is not purged yet comes back by it. All of it, or nothing. */
+  async append(key: SessionStoreKey, entries: SessionStoreEntry[]): Promise<void> {
+    checkKey(key);
+    const fold = key.subpath === undefined ? await this.#folding() : undefined;
+    this.#run('append to', () => this.#database.transaction(() => this.#append(key, entries, fold)).immediate());
+  }
+
+  /** The entries in their order, or null where nothing was ever stored, or it was removed. To load is to use. */
+  async load(key: SessionStoreKey): Promise<SessionStoreEntry[] | null> {
+    checkKey(key);
+    return this.#run('load from', () => {
+      if (this.#stored(key) === undefined) return null;
+      const rows = this.#statements
+        .get(
+          `SELECT entry FROM ${ENTRIES_TABLE} WHERE project_key = @projectKey AND session_id = @sessionId AND subpath = @subpath ORDER BY id`,
+        )
+        .pluck()
+        .all(boundKey(key)) as string[];
+      if (rows.length === 0) return null;
+      this.#statements
+        .get(
+          `UPDATE ${STORED_TABLE} SET last_used_at = max(last_used_at, @nowMs) WHERE project_key = @projectKey AND session_id = @sessionId`,
+        )
+        .run({ ...sessionOf(key), nowMs: this.#clock.now() });
+      return rows.map((entry) => JSON.parse(entry) as SessionStoreEntry);
+    });
+  }
+
+  async listSessions(projectKey: string): Promise<{ sessionId: string; mtime: number }[]> {
+    return this.#run('list', () => {
+      return this.#statements
+        .get(
+          `SELECT session_id AS sessionId, mtime FROM ${STORED_TABLE} WHERE project_key = ? AND has_main = 1 AND trashed_at IS NULL`,
+        )
+        .all(projectKey) as { sessionId: string; mtime: number }[];
+    });
+  }
+
+  async listSessionSummaries(projectKey: string): Promise<SessionSummary[]> {
+    return this.#run('list', () => {
+      const rows = this.#statements
+        .get(`SELECT summary FROM ${STORED_TABLE} WHERE project_key = ? AND summary IS NOT NULL AND trashed_at IS NULL`)
+        .pluck()
+        .all(projectKey) as string[];
+      return rows.map((summary) => JSON.parse(summary) as SessionSummary);
+    });
+  }
+
+  /** Destroys a transcript at once; the main one with all its subagents' and its summary. */
+  async delete(key: SessionStoreKey): Promise<void> {
+    checkKey(key);
+    const session = sessionOf(key);
+    this.#run('delete from', () => {
+      this.#database
+        .transaction(() => {
+          const ofSession = 'project_key = @projectKey AND session_id = @sessionId';
+          if (key.subpath === undefined) {
+            this.#statements.get(`DELETE FROM ${ENTRIES_TABLE} WHERE ${ofSession}`).run(session);
+            this.#statements.get(`DELETE FROM ${STORED_TABLE} WHERE ${ofSession}`).run(session);
+            return;
+          }
+          const bound = boundKey(key);
+          const bytes = this.#statements
+            .get(
+              `SELECT total(length(CAST(entry AS BLOB))) FROM ${ENTRIES_TABLE} WHERE ${ofSession} AND subpath = @subpath`,
+            )
+            .pluck()
+            .get(bound);
+          this.#statements.get(`DELETE FROM ${ENTRIES_TABLE} WHERE ${ofSession} AND subpath = @subpath`).run(bound);
+          this.#statements
+            .get(`UPDATE ${STORED_TABLE} SET bytes = max(0, bytes - @bytes) WHERE ${ofSession}`)
+            .run({ ...session, bytes });
+        })
+        .immediate();
+    });
+  }
+
+  async listSubkeys(key: { readonly projectKey: string; readonly sessionId: string }): Promise<string[]> {
+    return this.#run('list', () => {
+      if (this.#stored(key) === undefined) return [];
+      return this.#statements
+        .get(
+          `SELECT DISTINCT subpath FROM ${ENTRIES_TABLE} WHERE project_key = @projectKey AND session_id = @sessionId AND subpath > '' ORDER BY subpath`,
+        )
+        .pluck()
+        .all(sessionOf(key)) as string[];
+    });
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  #append(key: SessionStoreKey, entries: SessionStoreEntry[], fold: FoldSummary | undefined): void {
+    const session = sessionOf(key);
+    const before = this.#statements
+      .get(`SELECT mtime, summary FROM ${STORED_TABLE} WHERE project_key = @projectKey AND session_id = @sessionId`)
+      .get(session) as { readonly mtime: number; readonly summary: string | null } | undefined;
+    const nowMs = Math.floor(this.#clock.now());
+    const insert = this.#statements.get(
+      `INSERT OR IGNORE INTO ${ENTRIES_TABLE} (project_key, session_id, subpath, uuid, entry, created_at)
+       VALUES (?, ?, ?, ?, ?, ?)`,
+    );
+    const { projectKey, sessionId, subpath } = boundKey(key);
+    const added: SessionStoreEntry[] = [];
+    let addedBytes = 0;
+    for (const entry of entries) {
+      const text = JSON.stringify(entry);
+      const uuid = typeof entry.uuid === 'string' ? entry.uuid : null;
+      if (insert.run(projectKey, sessionId, subpath, uuid, text, nowMs).changes === 0) continue;
+      added.push(entry);
+      addedBytes += Buffer.byteLength(text);
+    }
+    // Later than before even where the clock stands, so that a change is always seen.
+    const mtime = Math.max(nowMs, (before?.mtime ?? 0) + 1);
+    const summary = fold === undefined ? (before?.summary ?? null) : folded(fold, before?.summary, key, added, mtime);
+    this.#statements
+      .get(
+        `INSERT INTO ${STORED_TABLE} (project_key, session_id, mtime, last_used_at, bytes, has_main, summary)
+         VALUES (@projectKey, @sessionId, @mtime, @nowMs, @addedBytes, @isMain, @summary)
+         ON CONFLICT DO UPDATE SET mtime = excluded.mtime, last_used_at = max(last_used_at, excluded.last_used_at),
+           bytes = bytes + excluded.bytes, has_main = max(has_main, excluded.has_main), summary = excluded.summary,
+           trashed_at = NULL, trash_reason = NULL`,
+      )
+      .run({ ...session, mtime, nowMs, addedBytes, isMain: key.subpath === undefined ? 1 : 0, summary });
+  }
+
+  /** Undefined for what is not there, or was removed. */
+  #stored(key: { readonly projectKey: string; readonly sessionId: string }): unknown {
+    return this.#statements
+      .get(
+        `SELECT 1 FROM ${STORED_TABLE} WHERE project_key = @projectKey AND session_id = @sessionId AND trashed_at IS NULL`,
+      )
+      .get(sessionOf(key));
+  }
+
+  async #folding(): Promise<FoldSummary> {
+    this.#fold ??= await sdkFold();
+    return this.#fold;
+  }
+
+  #run<T>(action: string, call: () => T): T {
+    return guarded(this.#database.name, action, call);
+  }
+}
+
+function folded(
+  fold: FoldSummary,
+  before: string | null | undefined,
+  key: SessionStoreKey,
+  entries: SessionStoreEntry[],
+  mtime: number,
+): string {
+  const previous = typeof before === 'string' ? (JSON.parse(before) as SessionSummary) : undefined;
+  return JSON.stringify(fold(previous, key, entries, { mtime }));
+}
+
+async function sdkFold(): Promise<FoldSummary> {
+  try {
+    // The name is not a literal: the SDK is no dependency of this package.
+    const sdk = (await import(SDK as string)) as { foldSessionSummary: FoldSummary };
+    return sdk.foldSessionSummary;
+  } catch (error) {
+    throw new OperatingError('config', `session store: install ${SDK}, or give foldSessionSummary`, { cause: error });
+  }
+}
+
+function sessionOf({ projectKey, sessionId }: { readonly projectKey: string; readonly sessionId: string }) {
+  return { projectKey, sessionId };
+}
+
+function boundKey(key: SessionStoreKey) {
+  return { ...sessionOf(key), subpath: key.subpath ?? '' };
+}
+
+function checkKey({ projectKey, sessionId, subpath }: SessionStoreKey): void {
+  if (projectKey !== '' && sessionId !== '' && subpath !== '') return;
+  throw new OperatingError('usage', 'session store: projectKey, sessionId and subpath must not be empty');
+}

@@ -1,0 +1,146 @@
+/** The sessions of a session store as the worker sees them: what is there, what is to be hidden, shown again or destroyed. */
+
+import { parseSessionId, type SessionId } from '../claude-dir/session-id.ts';
+import type { SessionMarks } from '../claude-dir/session-marks.ts';
+import { OperatingError } from '../errors.ts';
+import { guarded, openDatabaseForReading, openExistingDatabase, type SqliteDatabase } from '../sqlite/open.ts';
+import { Statements } from '../sqlite/statements.ts';
+import { ENTRIES_TABLE, STORED_TABLE } from './schema.ts';
+
+export interface StoredSession {
+  readonly projectKey: string;
+  readonly sessionId: SessionId;
+  /** Unix epoch ms: the last append or load. */
+  readonly lastUsedAtMs: number;
+  readonly bytes: number;
+  readonly hasMain: boolean;
+}
+
+export interface TrashedStoredSession extends StoredSession {
+  readonly trashedAtMs: number;
+  readonly reason: string;
+}
+
+const COLUMNS = `project_key AS projectKey, session_id AS sessionId, last_used_at AS lastUsedAtMs, bytes, has_main AS hasMain`;
+const OF_SESSION = 'project_key = @projectKey AND session_id = @sessionId';
+
+export class StoredSessions {
+  readonly path: string;
+  readonly #database: SqliteDatabase;
+  readonly #statements: Statements;
+
+  private constructor(path: string, database: SqliteDatabase) {
+    this.path = path;
+    this.#database = database;
+    this.#statements = new Statements(database);
+  }
+
+  /** @throws OperatingError, `config` where the database is no session store */
+  static open(path: string, options: { readonly busyTimeoutMs?: number } = {}): StoredSessions {
+    return StoredSessions.#checked(path, openExistingDatabase(path, options));
+  }
+
+  /** No byte on disk changes. */
+  static openForReading(path: string): StoredSessions {
+    return StoredSessions.#checked(path, openDatabaseForReading(path));
+  }
+
+  static #checked(path: string, database: SqliteDatabase): StoredSessions {
+    try {
+      const tables = guarded(path, 'open', () => {
+        return database
+          .prepare(`SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN (?, ?)`)
+          .pluck()
+          .get(ENTRIES_TABLE, STORED_TABLE);
+      });
+      if (tables !== 2)
+        throw new OperatingError('config', `open session store ${path}: it holds no table ${ENTRIES_TABLE}`);
+      return new StoredSessions(path, database);
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+  }
+
+  /** What is not in the trash. An id that is none is left out: it stays for good. */
+  sessions(): StoredSession[] {
+    return this.#read(`SELECT ${COLUMNS} FROM ${STORED_TABLE} WHERE trashed_at IS NULL`).filter(isIdentified);
+  }
+
+  trashed(): TrashedStoredSession[] {
+    const rows = this.#read(
+      `SELECT ${COLUMNS}, trashed_at AS trashedAtMs, trash_reason AS reason FROM ${STORED_TABLE} WHERE trashed_at IS NOT NULL`,
+    );
+    return rows.filter(isIdentified) as TrashedStoredSession[];
+  }
+
+  marks(session: StoredSession): SessionMarks {
+    return guarded(this.path, 'read', () => {
+      const last = (type: string, field: string) => {
+        const value = this.#statements
+          .get(
+            `SELECT json_extract(entry, @field) FROM ${ENTRIES_TABLE}
+             WHERE ${OF_SESSION} AND subpath = '' AND json_extract(entry, '$.type') = @type ORDER BY id DESC LIMIT 1`,
+          )
+          .pluck()
+          .get({ ...keyOf(session), type, field });
+        return typeof value === 'string' && value !== '' ? value : undefined;
+      };
+      return { tag: last('tag', '$.tag'), title: last('custom-title', '$.customTitle') };
+    });
+  }
+
+  /** Hides a session, if it was not used since it was looked at. @returns whether it is hidden now */
+  trash(session: StoredSession, reason: string, nowMs: number): boolean {
+    return this.#change(
+      `UPDATE ${STORED_TABLE} SET trashed_at = @nowMs, trash_reason = @reason
+       WHERE ${OF_SESSION} AND trashed_at IS NULL AND last_used_at = @lastUsedAtMs AND bytes = @bytes`,
+      { ...keyOf(session), reason, nowMs, lastUsedAtMs: session.lastUsedAtMs, bytes: session.bytes },
+    );
+  }
+
+  /** Shows it again, as old as before. @returns whether it was in the trash */
+  restore(session: StoredSession): boolean {
+    return this.#change(
+      `UPDATE ${STORED_TABLE} SET trashed_at = NULL, trash_reason = NULL WHERE ${OF_SESSION} AND trashed_at IS NOT NULL`,
+      keyOf(session),
+    );
+  }
+
+  /** Destroys what is still in the trash since the same time. @returns whether it was */
+  destroy(session: TrashedStoredSession): boolean {
+    return guarded(this.path, 'purge', () => {
+      return this.#database
+        .transaction(() => {
+          const bound = { ...keyOf(session), trashedAtMs: session.trashedAtMs };
+          const gone = this.#statements
+            .get(`DELETE FROM ${STORED_TABLE} WHERE ${OF_SESSION} AND trashed_at = @trashedAtMs`)
+            .run(bound).changes;
+          if (gone > 0) this.#statements.get(`DELETE FROM ${ENTRIES_TABLE} WHERE ${OF_SESSION}`).run(keyOf(session));
+          return gone > 0;
+        })
+        .immediate();
+    });
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  #change(sql: string, bound: object): boolean {
+    return guarded(this.path, 'change', () => this.#statements.get(sql).run(bound).changes > 0);
+  }
+
+  #read(sql: string): StoredSession[] {
+    const rows = guarded(this.path, 'read', () => this.#statements.get(sql).all()) as StoredSession[];
+    return rows.map((row) => ({ ...row, hasMain: Boolean(row.hasMain) }));
+  }
+}
+
+function isIdentified({ sessionId }: StoredSession): boolean {
+  return parseSessionId(sessionId) !== undefined;
+}
+
+function keyOf({ projectKey, sessionId }: StoredSession) {
+  return { projectKey, sessionId };
+}

@@ -1,0 +1,206 @@
+/** Ends sessions of one run whose time in the trash is over: marks them first, durably, and destroys what is marked. */
+
+import type { SessionId } from '../claude-dir/session-id.ts';
+import { errorCode, errorMessage } from '../errors.ts';
+import type { AnchoredDir } from '../files/anchored-dir.ts';
+import type { ByteName } from '../files/byte-name.ts';
+import { HeldDirs } from '../files/open-dirs.ts';
+import { destroyPart, removeEmptyTree, type TrashBounds } from './destroy.ts';
+import { amountOf, isLying, type KnownRun } from './known-folders.ts';
+import { MANIFEST_NAME, type ManifestEntry, type ManifestEvent, ManifestWriter } from './manifest.ts';
+import { isThere } from './move.ts';
+import { identifyManifest } from './read-manifest.ts';
+
+/** Nothing of the session is left in the trash. */
+export const OVER_STATES: ReadonlySet<string> = new Set<ManifestEvent>(['kept', 'restored', 'purged']);
+
+export interface Destroyed {
+  readonly sessions: readonly ManifestEntry[];
+  readonly faults: readonly DestroyFault[];
+  /** Why the run's directory could not be removed, though no session is left in it. */
+  readonly leftOver: string | undefined;
+}
+
+export interface DestroyFault {
+  readonly sessionId: SessionId;
+  readonly message: string;
+}
+
+/** A session as it is found before it is decided whether it is to be marked. */
+export interface Found {
+  readonly session: ManifestEntry;
+  /** Something stands under one of its old names again: then it is not alone, and not to be purged. */
+  readonly isRecreated: boolean;
+  /** Nothing of it has been destroyed yet. */
+  readonly isWhole: boolean;
+  /** Indexes of its parts that lie in the trash. */
+  readonly present: readonly number[];
+}
+
+interface RunPlace {
+  /** The trash that the run lies in. */
+  readonly trash: AnchoredDir;
+  readonly run: ByteName;
+  readonly directory: AnchoredDir;
+  readonly claudeRoot: AnchoredDir;
+  readonly bounds: TrashBounds;
+}
+
+export class RunPurge {
+  readonly #place: RunPlace;
+  readonly #entries: Map<SessionId, ManifestEntry>;
+  readonly #claudeDir: HeldDirs;
+  readonly #inRun: HeldDirs;
+  #manifest: ManifestWriter | undefined;
+
+  /** Takes over the run's directory. The caller holds the lock. @param entries what its manifest says */
+  constructor(place: RunPlace, entries: Map<SessionId, ManifestEntry>) {
+    this.#place = place;
+    this.#entries = entries;
+    this.#claudeDir = new HeldDirs(place.claudeRoot);
+    this.#inRun = new HeldDirs(place.directory);
+  }
+
+  sessions(): ManifestEntry[] {
+    return [...this.#entries.values()].filter(isLying);
+  }
+
+  /** Looks for what is left of sessions, and for what stands in their old places. */
+  find(sessions: readonly ManifestEntry[]): Found[] {
+    this.#claudeDir.beginTrust();
+    this.#inRun.beginTrust();
+    try {
+      return sessions.map((session) => this.#find(session));
+    } finally {
+      this.#claudeDir.endTrust();
+      this.#inRun.endTrust();
+    }
+  }
+
+  #find(session: ManifestEntry): Found {
+    const { parts, purgedParts = parts } = session;
+    const present = parts.flatMap((part, index) => (isThere(part, this.#inRun) ? [index] : []));
+    const isPresent = new Set(present.map((index) => parts[index]));
+    return {
+      session,
+      present,
+      isRecreated: parts.some((part) => isThere(part, this.#claudeDir)),
+      isWhole: purgedParts.length > 0 && purgedParts.every((part) => isPresent.has(part)),
+    };
+  }
+
+  /**
+   * Marks sessions whose time is over, and takes the mark off others that a killed purge had left with it. Short, since the
+   * resume map's writers may be held back meanwhile; the bytes go in `destroy`.
+   * @throws the system's error; then none of them counts as marked, and it may be tried again
+   */
+  mark(marked: readonly Found[], unmarked: readonly ManifestEntry[], nowMs: number): void {
+    try {
+      const manifest = this.#openManifest();
+      for (const { session, present } of marked) manifest.purging(session.sessionId, present, nowMs);
+      for (const { sessionId, trashedAtMs } of unmarked) manifest.event('trashed', sessionId, trashedAtMs);
+      manifest.sync();
+    } catch (error) {
+      // Half a line may stand at its end: whoever opens it anew ends that.
+      this.#closeManifest();
+      throw error;
+    }
+    for (const { session } of marked) this.#setState(session, 'purging');
+    for (const session of unmarked) this.#setState(session, 'trashed');
+  }
+
+  /**
+   * Destroys one session whose time is over before it is marked, for the room that it takes. A kill leaves it listed as it was,
+   * and the next purge ends it. What cannot be destroyed makes no room.
+   */
+  destroyUnmarked(session: ManifestEntry): void {
+    try {
+      this.#destroy(session);
+    } catch (error) {
+      // The purge comes to it again, and tells.
+      if (errorCode(error) === undefined) throw error;
+    }
+  }
+
+  /**
+   * Destroys what is marked, and the run's directory where nothing is left in it. What cannot be destroyed stays marked, and does
+   * not hold up the others.
+   */
+  destroy(nowMs: number, shouldStop: () => boolean = () => false): Destroyed {
+    const sessions: ManifestEntry[] = [];
+    const faults: DestroyFault[] = [];
+    for (const entry of this.#entries.values()) {
+      if (entry.state !== 'purging') continue;
+      if (shouldStop()) break;
+      try {
+        this.#destroy(entry);
+        sessions.push(entry);
+      } catch (error) {
+        if (errorCode(error) === undefined) throw error;
+        faults.push({ sessionId: entry.sessionId, message: errorMessage(error) });
+      }
+    }
+    for (const session of sessions) this.#setState(session, 'purged');
+    const isOver = [...this.#entries.values()].every(({ state }) => OVER_STATES.has(state));
+    const leftOver = isOver ? this.#removeRun() : undefined;
+    if (leftOver !== 'removed' && sessions.length > 0) {
+      const manifest = this.#openManifest();
+      for (const { sessionId } of sessions) manifest.event('purged', sessionId, nowMs);
+    }
+    return { sessions, faults, leftOver: typeof leftOver === 'object' ? leftOver.message : undefined };
+  }
+
+  /** What is left in it; undefined where nothing is to be known of it, since its manifest is gone. */
+  summary(): KnownRun | undefined {
+    this.#manifest?.flush();
+    try {
+      return { ...amountOf(this.#entries.values()), manifest: identifyManifest(this.#place.directory) };
+    } catch (error) {
+      if (errorCode(error) === undefined) throw error;
+      return undefined;
+    }
+  }
+
+  close(): void {
+    try {
+      this.#closeManifest();
+    } finally {
+      this.#claudeDir.close();
+      this.#inRun.close();
+      this.#place.directory.close();
+    }
+  }
+
+  /** Bytes do not come back: each directory on the way is looked at for each session. */
+  #destroy({ parts }: ManifestEntry): void {
+    for (const part of parts) destroyPart(part, this.#inRun, this.#place.bounds);
+  }
+
+  #setState(entry: ManifestEntry, state: ManifestEvent): void {
+    this.#entries.set(entry.sessionId, { ...entry, state });
+  }
+
+  #removeRun(): 'removed' | { readonly message: string } | undefined {
+    const { trash, run, directory } = this.#place;
+    try {
+      if (!removeEmptyTree(directory, [MANIFEST_NAME])) return undefined;
+      directory.unlink(MANIFEST_NAME);
+      trash.removeDirectory(run);
+      return 'removed';
+    } catch (error) {
+      if (errorCode(error) === undefined) throw error;
+      return { message: errorMessage(error) };
+    }
+  }
+
+  #openManifest(): ManifestWriter {
+    this.#manifest ??= ManifestWriter.append(this.#place.directory);
+    return this.#manifest;
+  }
+
+  #closeManifest(): void {
+    const manifest = this.#manifest;
+    this.#manifest = undefined;
+    manifest?.close();
+  }
+}

@@ -1,0 +1,114 @@
+/** Brings one session back out of a run of the trash: whole, times included, and never over anything that stands there. */
+
+import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
+import { projectParts } from '../claude-dir/layout.ts';
+import type { SessionId } from '../claude-dir/session-id.ts';
+import { isTranscript, type Part, partPath } from '../claude-dir/unit.ts';
+import { errorMessage, OperatingError } from '../errors.ts';
+import { displayName } from '../files/byte-name.ts';
+import { HeldDirs } from '../files/open-dirs.ts';
+import type { ManifestEntry, ManifestEvent, ManifestWriter } from './manifest.ts';
+import { isTakenCode, isThere, putBack } from './move.ts';
+
+/** A run of the trash that is being worked in. */
+export interface OpenRun {
+  readonly manifest: ManifestWriter;
+  readonly claudeDir: HeldDirs;
+  readonly trash: HeldDirs;
+}
+
+/** @throws OperatingError `bad-data` where it cannot come back whole; it stays as it is then */
+export function restoreEntry(entry: ManifestEntry, { manifest, claudeDir, trash }: OpenRun, nowMs: number): void {
+  const { sessionId } = entry;
+  const parts = restorableParts(entry, trash);
+  const taken = parts.filter((part) => isThere(part, claudeDir));
+  if (taken.length > 0) throw placeTaken(sessionId, taken);
+  refuseUnreachable(sessionId, parts, claudeDir);
+  manifest.event('restoring', sessionId, nowMs);
+  manifest.sync();
+  const stuck = putBack(parts, claudeDir, trash);
+  if (stuck.length === 0) {
+    refuseAbsent(sessionId, parts, claudeDir);
+    refuseLeft(sessionId, entry.parts, trash);
+    manifest.event('restored', sessionId, nowMs);
+    return;
+  }
+  manifest.event('trashed', sessionId, entry.trashedAtMs);
+  throw placeTaken(sessionId, stuck);
+}
+
+/** What lies in the trash of a session. @throws OperatingError `bad-data` where that is not enough to bring it back */
+export function restorableParts(entry: ManifestEntry, trash: HeldDirs): readonly Part[] {
+  const parts = entry.parts.filter((part) => isThere(part, trash));
+  if (parts.length === 0 || (entry.parts.some(isTranscript) && !parts.some(isTranscript))) {
+    throw new OperatingError('bad-data', `restore ${entry.sessionId}: its transcript is not in the trash any more`);
+  }
+  return parts;
+}
+
+/** Ends what a kill had left half-done. @returns what has become of it */
+export function settleEntry(entry: ManifestEntry, { claudeDir, trash }: Omit<OpenRun, 'manifest'>): ManifestEvent {
+  const inTrash = entry.parts.filter((part) => isThere(part, trash));
+  const isWhole = inTrash.length === entry.parts.length && !inTrash.some((part) => isThere(part, claudeDir));
+  if (entry.state === 'intended' && isWhole) return 'trashed';
+  const stuck = putBack(inTrash, claudeDir, trash);
+  if (stuck.length > 0) return 'trashed';
+  return entry.state === 'restoring' ? 'restored' : 'kept';
+}
+
+/** Makes the directories that are missing. Before anything moves: a session must not come back in part. */
+export function refuseUnreachable(sessionId: SessionId, parts: readonly Part[], claudeDir: HeldDirs): void {
+  for (const part of parts) {
+    try {
+      claudeDir.findOrMake(part.directory);
+    } catch (error) {
+      // Something else stands in the way; any other error is the system's, and the caller says so.
+      if (!isTakenCode(error)) throw error;
+      const path = displayName(part.directory.join('/'));
+      throw new OperatingError('bad-data', `restore ${sessionId}: ${path}: ${errorMessage(error)}`, { cause: error });
+    }
+  }
+}
+
+/** Called restored is only what can be seen to be back; the rest stays on its way, and the next run goes on with it. */
+function refuseAbsent(sessionId: SessionId, parts: readonly Part[], claudeDir: HeldDirs): void {
+  const absent = parts.filter((part) => !isThere(part, claudeDir)).map((part) => displayName(partPath(part)));
+  if (absent.length === 0) return;
+  throw new OperatingError('io', `restore ${sessionId}: ${absent.join(', ')} did not come back`);
+}
+
+/** Parts that could not be seen at first, and can now. @throws OperatingError `io`: what has come back was not all */
+export function refuseLeft(sessionId: SessionId, parts: readonly Part[], trash: HeldDirs): void {
+  const left = parts.filter((part) => isThere(part, trash)).map((part) => displayName(partPath(part)));
+  if (left.length === 0) return;
+  throw new OperatingError(
+    'io',
+    `restore ${sessionId}: ${left.join(', ')} is still in the trash; restore it once more`,
+  );
+}
+
+/** Claude refuses an id that has transcripts in two projects. @throws OperatingError `bad-data` */
+export function refuseElsewhere({ sessionId, parts }: ManifestEntry, { root, projects }: ClaudeDir): void {
+  const own = parts.find(isTranscript);
+  if (own === undefined) return;
+  const claudeDir = new HeldDirs(root);
+  try {
+    for (const { name, kind } of projects.entries()) {
+      const transcript = kind === 'directory' ? projectParts(sessionId, name).find(isTranscript) : undefined;
+      if (transcript === undefined || partPath(transcript) === partPath(own) || !isThere(transcript, claudeDir))
+        continue;
+      throw new OperatingError(
+        'bad-data',
+        `restore ${sessionId}: ${displayName(partPath(transcript))} has the same id, and Claude would resume neither`,
+      );
+    }
+  } finally {
+    claudeDir.close();
+  }
+}
+
+function placeTaken(sessionId: SessionId, parts: readonly Part[]): OperatingError {
+  const paths = parts.map((part) => displayName(partPath(part))).join(', ');
+  const way = parts.some(isTranscript) ? ' (--join makes one transcript of the two)' : '';
+  return new OperatingError('bad-data', `restore ${sessionId}: ${paths} exists; both are left as they are${way}`);
+}

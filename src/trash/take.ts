@@ -1,0 +1,347 @@
+/** One run's part of the trash: a directory that mirrors the Claude directory, with the manifest beside the files. */
+
+import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
+import type { PlaceTimes } from '../claude-dir/directory-fingerprints.ts';
+import { Measurer, type ReadFault, sameMeasure } from '../claude-dir/measure.ts';
+import type { SessionId } from '../claude-dir/session-id.ts';
+import type { Part, Unit } from '../claude-dir/unit.ts';
+import { errnoError, errorCode, errorMessage, type OperatingError } from '../errors.ts';
+import type { AnchoredDir } from '../files/anchored-dir.ts';
+import { type ByteName, displayName } from '../files/byte-name.ts';
+import { HeldDirs } from '../files/open-dirs.ts';
+import { Newcomers, UNIT_DIRECTORIES_MAX } from './added-since-scan.ts';
+import { makeRunDirectory, type RunDirectory } from './folder.ts';
+import type { KnownRun } from './known-folders.ts';
+import type { ManifestWriter } from './manifest.ts';
+import { isStopping, isThere, putBack, renamePart, stoppingError } from './move.ts';
+
+/** What became of one unit. Everything but `trashed` leaves it where it was. */
+export type TakeOutcome =
+  | { readonly kind: 'trashed' }
+  /** It is not as it was when the decision was made. */
+  | { readonly kind: 'changed' }
+  /** It had gone already. */
+  | { readonly kind: 'vanished' }
+  /** The system would not move it: `code` says why. */
+  | { readonly kind: 'unmovable'; readonly code: string; readonly message: string }
+  /** It was written anew under its old name in the very instant: the older part is in the trash, the newer one stays. */
+  | { readonly kind: 'recreated' };
+
+interface Taken {
+  readonly unit: Unit;
+  outcome: TakeOutcome | undefined;
+}
+
+export class TrashRun {
+  readonly name: ByteName;
+  readonly #claudeDir: ClaudeDir;
+  readonly #directory: AnchoredDir;
+  readonly #source: HeldDirs;
+  readonly #target: HeldDirs;
+  readonly #manifest: ManifestWriter;
+  readonly #newcomers: Newcomers;
+  /** Whose places in the trash are made, and known to be free. */
+  #prepared: ReadonlySet<Unit> = new Set();
+  #failure: OperatingError | undefined;
+  #intended = 0;
+  readonly #ended = { sessions: 0, bytes: 0, kept: 0 };
+
+  private constructor(claudeDir: ClaudeDir, { name, directory, manifest }: RunDirectory, placeTimes?: PlaceTimes) {
+    this.#claudeDir = claudeDir;
+    this.name = name;
+    this.#directory = directory;
+    this.#source = new HeldDirs(claudeDir.root);
+    this.#target = new HeldDirs(directory);
+    this.#manifest = manifest;
+    this.#newcomers = new Newcomers(claudeDir, this.#source, placeTimes);
+  }
+
+  /**
+   * Makes a new run directory; a taken name is never used again.
+   * @param placeTimes from before the decision; without them every unit's companion places are looked into
+   */
+  static begin(claudeDir: ClaudeDir, trash: AnchoredDir, startedAtMs: number, placeTimes?: PlaceTimes): TrashRun {
+    try {
+      return new TrashRun(claudeDir, makeRunDirectory(trash, startedAtMs), placeTimes);
+    } catch (error) {
+      throw stoppingError('begin a trash run', error);
+    }
+  }
+
+  /** Makes known, durably, what is about to be moved. */
+  intend(units: readonly { readonly unit: Unit; readonly reason: string }[], nowMs: number): void {
+    try {
+      for (const { unit, reason } of units) {
+        const { sessionId, project, files, bytes, newestMtimeMs, parts } = unit;
+        this.#manifest.intent({ sessionId, reason, project, files, bytes, newestMtimeMs, parts }, nowMs);
+      }
+      this.#intended += units.length;
+      this.#manifest.sync();
+    } catch (error) {
+      throw stoppingError('write the trash manifest', error);
+    }
+  }
+
+  /**
+   * Does what can be done for the units that are taken next before anybody has to wait for it. What fails for one of them, `take` tells.
+   * @throws OperatingError where the whole run has to stop
+   */
+  prepare(units: readonly Unit[]): void {
+    const prepared = new Set<Unit>();
+    try {
+      this.#makeRoom();
+      this.#trust();
+      this.#newcomers.look();
+      for (const unit of units) {
+        if (!this.#hasRoom()) break;
+        // Looked at once more when it is taken, and found sooner then.
+        this.#newcomers.hasAny(unit);
+        if (this.#isPlaceFree(unit)) prepared.add(unit);
+      }
+    } catch (error) {
+      if (isStopping(error) || errorCode(error) === undefined) throw stoppingError('move sessions to the trash', error);
+    } finally {
+      this.#endTrust();
+    }
+    this.#prepared = prepared;
+  }
+
+  /**
+   * Moves one unit that was intended, if it still is what it was, and looks once more afterwards.
+   * @throws OperatingError where the whole run has to stop; a unit that is then not where it was, the next run puts back
+   */
+  take(unit: Unit, nowMs: number): TakeOutcome {
+    const [outcome] = this.takeBatch([unit], nowMs, () => true);
+    this.throwIfFailed();
+    if (outcome === undefined) throw new Error('no unit was taken');
+    return this.findRecreated([unit]).length > 0 && outcome.kind === 'trashed' ? { kind: 'recreated' } : outcome;
+  }
+
+  /**
+   * The same for several, one after the other; where they lie is looked over together at the end. What makes the whole run stop
+   * is thrown by `throwIfFailed`, so that what was taken before it is told first.
+   * @param isLast asked after each unit, with what has become of it so far
+   * @returns what has become of each, as far as it has come; undefined for one that could not be brought back whole, which the
+   *   next run sees to
+   */
+  takeBatch(
+    units: readonly Unit[],
+    nowMs: number,
+    isLast: (outcome: TakeOutcome) => boolean,
+  ): (TakeOutcome | undefined)[] {
+    this.throwIfFailed();
+    const batch: Taken[] = [];
+    let settled = 0;
+    try {
+      this.#trust();
+      this.#newcomers.look();
+      for (const unit of units) {
+        if (!this.#hasRoom()) {
+          this.#settle(batch.slice(settled));
+          settled = batch.length;
+          this.#makeRoom();
+          this.#trust();
+          this.#newcomers.look();
+        }
+        const outcome = this.#take(unit);
+        batch.push({ unit, outcome });
+        if (this.#failure !== undefined || isLast(outcome)) break;
+      }
+    } catch (error) {
+      this.#failure = stoppingError('move sessions to the trash', error);
+    }
+    try {
+      this.#settle(batch.slice(settled));
+    } catch (error) {
+      this.#failure ??= stoppingError('move sessions to the trash', error);
+    } finally {
+      this.#endTrust();
+    }
+    for (const { unit, outcome } of batch) if (outcome !== undefined) this.#end(unit, outcome, nowMs);
+    return batch.map(({ outcome }) => outcome);
+  }
+
+  /** Those of the units, all in the trash by now, that have been written anew under their old names. */
+  findRecreated(units: readonly Unit[]): Unit[] {
+    try {
+      this.#makeRoom();
+      this.#trust();
+      return units.filter((unit) => {
+        if (!this.#hasRoom()) {
+          this.#makeRoom();
+          this.#trust();
+        }
+        return unit.parts.some((part) => isThere(part, this.#source));
+      });
+    } catch (error) {
+      // They lie in the trash whole, and that is to be told before the run stops.
+      this.#failure ??= stoppingError('look at a session', error);
+      return [];
+    } finally {
+      this.#endTrust();
+    }
+  }
+
+  /** For units that were intended and then found to be live after all. */
+  keep(sessionId: SessionId, nowMs: number): void {
+    this.#manifest.event('kept', sessionId, nowMs);
+    this.#ended.kept += 1;
+  }
+
+  #end({ sessionId, bytes }: Unit, { kind }: TakeOutcome, nowMs: number): void {
+    if (kind !== 'trashed' && kind !== 'recreated') {
+      this.keep(sessionId, nowMs);
+      return;
+    }
+    this.#manifest.event('trashed', sessionId, nowMs);
+    this.#ended.sessions += 1;
+    this.#ended.bytes += bytes;
+  }
+
+  /** Hands the outcomes so far to the system; a kill loses none of them then. */
+  flush(): void {
+    this.#manifest.flush();
+  }
+
+  /** @throws OperatingError where the run has to stop after what it took last */
+  throwIfFailed(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** What it holds, to be asked for when all of it is done; undefined where something is unfinished. */
+  summary(): KnownRun | undefined {
+    const { sessions, bytes, kept } = this.#ended;
+    if (sessions + kept !== this.#intended) return undefined;
+    return { sessions, bytes, manifest: this.#manifest.identity() };
+  }
+
+  close(): void {
+    try {
+      this.#manifest.close();
+    } finally {
+      this.#source.close();
+      this.#target.close();
+      this.#directory.close();
+    }
+  }
+
+  #take(unit: Unit): TakeOutcome {
+    let before: Measurer;
+    try {
+      if (this.#newcomers.hasAny(unit)) return { kind: 'changed' };
+      before = this.#measure(unit, this.#source);
+    } catch (error) {
+      // One unit that cannot be looked at any more does not stop the others.
+      if (isStopping(error) || errorCode(error) === undefined) throw stoppingError('look at a session', error);
+      return { kind: 'unmovable', code: errorCode(error) ?? 'unknown', message: errorMessage(error) };
+    }
+    // What cannot be read is not seen, which looks like a change; but an operator has to hear of a failing disk.
+    const unread = before.unreadable;
+    if (unread !== undefined) return { kind: 'unmovable', code: unread.code, message: unreadMessage(unread) };
+    if (before.files === 0 && unit.files > 0) return { kind: 'vanished' };
+    if (before.doubt !== undefined || !sameMeasure(before, unit)) return { kind: 'changed' };
+    const moved: Part[] = [];
+    try {
+      for (const part of unit.parts) {
+        renamePart(part, this.#source, this.#target, this.#prepared.has(unit));
+        moved.push(part);
+      }
+    } catch (error) {
+      return this.#undo(moved, error);
+    }
+    let after: Measurer;
+    try {
+      after = this.#measure(unit, this.#target);
+    } catch (error) {
+      // It lies in the trash whole, and that is to be told before the run stops.
+      this.#failure = stoppingError('look at a session in the trash', error);
+      return { kind: 'trashed' };
+    }
+    if (after.unreadable !== undefined) {
+      return this.#undo(
+        moved,
+        errnoError(after.unreadable.code, `look at ${displayName(after.unreadable.path)} in the trash`),
+      );
+    }
+    // Between the last look and the rename a session may have written: then the unit goes straight back.
+    if (!sameMeasure(after, before)) return this.#undo(moved, undefined);
+    this.#newcomers.noteOwnMove(unit);
+    return { kind: 'trashed' };
+  }
+
+  /**
+   * Takes back what was taken out of a directory, or into one, that somebody has moved away meanwhile, and what has got a
+   * companion meanwhile.
+   */
+  #settle(batch: readonly Taken[]): void {
+    const taken = batch.filter(({ outcome }) => outcome?.kind === 'trashed');
+    if (taken.length === 0) return;
+    const [fromElsewhere, toElsewhere] = [this.#source.displaced(), this.#target.displaced()];
+    const isDisplaced = ({ directory }: Part) =>
+      isIn(fromElsewhere, this.#source.find(directory)) || isIn(toElsewhere, this.#target.find(directory));
+    const changed = new Set(this.#newcomers.lookAgain(taken.map(({ unit }) => unit)));
+    const isAnyDisplaced = fromElsewhere.size + toElsewhere.size > 0;
+    for (const one of taken) {
+      if (!changed.has(one.unit) && !(isAnyDisplaced && one.unit.parts.some(isDisplaced))) continue;
+      one.outcome = undefined;
+      one.outcome = this.#undo(one.unit.parts, undefined);
+    }
+  }
+
+  #isPlaceFree({ parts }: Unit): boolean {
+    return parts.every((part) => {
+      const target = this.#target.findOrMake(part.directory);
+      this.#source.find(part.directory);
+      return !target.has(part.name);
+    });
+  }
+
+  #trust(): void {
+    this.#source.beginTrust();
+    this.#target.beginTrust();
+  }
+
+  #endTrust(): void {
+    this.#source.endTrust();
+    this.#target.endTrust();
+  }
+
+  #hasRoom(): boolean {
+    return this.#source.hasRoom(UNIT_DIRECTORIES_MAX) && this.#target.hasRoom(UNIT_DIRECTORIES_MAX);
+  }
+
+  #makeRoom(): void {
+    if (this.#hasRoom()) return;
+    this.#endTrust();
+    this.#source.close();
+    this.#target.close();
+  }
+
+  #measure(unit: Unit, tree: HeldDirs): Measurer {
+    const measurer = new Measurer(this.#claudeDir.surroundings);
+    for (const part of unit.parts) {
+      const parent = tree.find(part.directory);
+      if (parent !== undefined) measurer.add(parent, part);
+    }
+    return measurer;
+  }
+
+  #undo(moved: readonly Part[], error: unknown): TakeOutcome {
+    const stuck = putBack(moved, this.#source, this.#target);
+    if (error !== undefined && (isStopping(error) || errorCode(error) === undefined)) {
+      throw stoppingError('move a session to the trash', error);
+    }
+    if (stuck.length > 0) return { kind: 'recreated' };
+    if (error === undefined) return { kind: 'changed' };
+    const code = errorCode(error) ?? 'unknown';
+    return code === 'ENOENT' ? { kind: 'changed' } : { kind: 'unmovable', code, message: errorMessage(error) };
+  }
+}
+
+function isIn(directories: ReadonlySet<AnchoredDir>, directory: AnchoredDir | undefined): boolean {
+  return directory !== undefined && directories.has(directory);
+}
+
+function unreadMessage({ code, path }: ReadFault): string {
+  return `look at ${displayName(path)}: ${code}`;
+}

@@ -1,0 +1,331 @@
+/** The trash of one Claude directory: what lies in it, and how it comes back or ends. Works from the manifests alone. */
+
+import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
+import type { PlaceTimes } from '../claude-dir/directory-fingerprints.ts';
+import { SWEEPER_DIRECTORY } from '../claude-dir/layout.ts';
+import type { SessionId } from '../claude-dir/session-id.ts';
+import { isTranscript } from '../claude-dir/unit.ts';
+import { errorCode, OperatingError, operatingError, systemError } from '../errors.ts';
+import type { AnchoredDir } from '../files/anchored-dir.ts';
+import { type ByteName, displayName, ownName } from '../files/byte-name.ts';
+import { HeldDirs } from '../files/open-dirs.ts';
+import { removeEmptyTree, type TrashBounds } from './destroy.ts';
+import { isRunName, makeRunDirectory } from './folder.ts';
+import { JOINING_NAME, joinEntry } from './join.ts';
+import { type Amount, amountOf, isLying, type KnownRun, type KnownRuns } from './known-folders.ts';
+import { MANIFEST_NAME, type ManifestEntry, type ManifestEvent, ManifestWriter } from './manifest.ts';
+import { isThere } from './move.ts';
+import { OVER_STATES, RunPurge } from './purge.ts';
+import { identifyManifest, readManifest } from './read-manifest.ts';
+import { type OpenRun, refuseElsewhere, restoreEntry, settleEntry } from './restore.ts';
+import { TrashRun } from './take.ts';
+
+const TRASH_DIRECTORY = ownName('trash');
+const NONE_KNOWN: KnownRuns = new Map();
+
+/** A session in the trash. */
+export interface TrashedSession extends ManifestEntry {
+  /** The run directory that it lies in. */
+  readonly run: ByteName;
+}
+
+export interface TrashContents {
+  readonly sessions: readonly TrashedSession[];
+  /** Runs whose manifest could not be read; nothing of them is ever purged. */
+  readonly unreadableRuns: readonly UnreadableRun[];
+}
+
+export interface Reconciled {
+  /** Units that a killed run had begun to move, and that are back where they were. */
+  readonly undone: number;
+  /** Units that were wholly in the trash, or on their way back, and are recorded as that now. */
+  readonly completed: number;
+  /** Of those, the ones that are back where they were. */
+  readonly restored: readonly SessionId[];
+  /** Runs whose manifest could not be read: nothing of them was touched. */
+  readonly unreadableRuns: readonly UnreadableRun[];
+}
+
+export interface ReconcileOptions {
+  /** Are not read again where their manifest is the same. */
+  readonly known?: KnownRuns | undefined;
+  /** Is told what lies in a run that was not known, and what to know it by. */
+  readonly onRead?: (run: ByteName, lying: readonly ManifestEntry[], known: KnownRun) => void;
+}
+
+export interface UnreadableRun {
+  readonly run: ByteName;
+  readonly code: string;
+}
+
+export class Trash {
+  readonly #claudeDir: ClaudeDir;
+  readonly #directory: AnchoredDir;
+
+  private constructor(claudeDir: ClaudeDir, directory: AnchoredDir) {
+    this.#claudeDir = claudeDir;
+    this.#directory = directory;
+  }
+
+  /** Opens the trash, made first where there is none. @throws OperatingError (`io`, `unavailable`) */
+  static openOrMake(claudeDir: ClaudeDir): Trash {
+    return Trash.#open(claudeDir, (parent, name) => parent.openOrMakeChild(name));
+  }
+
+  /** Opens the trash for reading; undefined where there is none. */
+  static openIfThere(claudeDir: ClaudeDir): Trash | undefined {
+    try {
+      return Trash.#open(claudeDir, (parent, name) => parent.openChild(name));
+    } catch (error) {
+      if (error instanceof OperatingError && errorCode(error.cause) === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
+  static #open(claudeDir: ClaudeDir, open: (parent: AnchoredDir, name: ByteName) => AnchoredDir): Trash {
+    try {
+      const ours = open(claudeDir.root, SWEEPER_DIRECTORY);
+      try {
+        return new Trash(claudeDir, open(ours, TRASH_DIRECTORY));
+      } finally {
+        ours.close();
+      }
+    } catch (error) {
+      throw operatingError('io', `open the trash of ${displayName(claudeDir.path)}`, error);
+    }
+  }
+
+  /** @param placeTimes from before the scan that the decisions are made on */
+  beginRun(startedAtMs: number, placeTimes?: PlaceTimes): TrashRun {
+    return TrashRun.begin(this.#claudeDir, this.#directory, startedAtMs, placeTimes);
+  }
+
+  /** Every session that any manifest speaks of and that is neither restored nor purged nor was kept. Changes nothing. */
+  contents(): TrashContents {
+    const sessions: TrashedSession[] = [];
+    const unreadableRuns = this.#inEachRun((directory, run) => {
+      for (const entry of readManifest(directory).values()) {
+        if (isLying(entry)) sessions.push({ ...entry, run });
+      }
+    });
+    return { sessions, unreadableRuns };
+  }
+
+  /**
+   * Ends what a killed run or restore had begun: a unit that is partly moved goes back; one that cannot, since its name is
+   * taken by now, stays in the trash whole or in part, and is listed. The caller holds the lock of the Claude directory.
+   */
+  reconcile(nowMs: number, { known = NONE_KNOWN, onRead }: ReconcileOptions = {}): Reconciled {
+    let undone = 0;
+    let completed = 0;
+    const restored: SessionId[] = [];
+    const unreadableRuns = this.#inEachRun((directory, run) => {
+      if (this.#removeUnborn(directory, run)) return;
+      if (known.has(run) && known.get(run)?.manifest === identifyManifest(directory)) return;
+      let entries = readManifest(directory);
+      const settled = this.#settle(directory, entries, nowMs);
+      for (const { event, sessionId } of settled) {
+        if (event === 'kept') undone += 1;
+        else completed += 1;
+        if (event === 'restored') restored.push(sessionId);
+      }
+      if (settled.length > 0) entries = readManifest(directory);
+      const lying = [...entries.values()].filter(isLying);
+      onRead?.(run, lying, { ...amountOf(lying), manifest: identifyManifest(directory) });
+    });
+    return { undone, completed, restored, unreadableRuns };
+  }
+
+  /** @returns what has become of each that was unfinished */
+  #settle(
+    directory: AnchoredDir,
+    entries: ReadonlyMap<SessionId, ManifestEntry>,
+    nowMs: number,
+  ): { readonly sessionId: SessionId; readonly event: ManifestEvent }[] {
+    const unfinished = [...entries.values()].filter(({ state }) => state === 'intended' || state === 'restoring');
+    const settled: { readonly sessionId: SessionId; readonly event: ManifestEvent }[] = [];
+    if (unfinished.length === 0) return settled;
+    if (directory.has(JOINING_NAME)) directory.unlink(JOINING_NAME);
+    this.#withManifest(directory, ({ manifest, claudeDir, trash }) => {
+      for (const entry of unfinished) {
+        const event = settleEntry(entry, { claudeDir, trash });
+        manifest.event(event, entry.sessionId, nowMs);
+        settled.push({ sessionId: entry.sessionId, event });
+      }
+    });
+    return settled;
+  }
+
+  /** What lies in all runs that can be read. @param known are not read where their manifest is the same */
+  amount(known: KnownRuns = NONE_KNOWN): Amount {
+    let [sessions, bytes] = [0, 0];
+    this.#inEachRun((directory, run) => {
+      const before = known.get(run);
+      const isKnown = before !== undefined && before.manifest === identifyManifest(directory);
+      const amount = isKnown ? before : amountOf(readManifest(directory).values());
+      sessions += amount.sessions;
+      bytes += amount.bytes;
+    });
+    return { sessions, bytes };
+  }
+
+  /**
+   * Brings a session back, times included, from the newest run that holds it. The caller holds the lock.
+   * @throws OperatingError `bad-data` where it is not in the trash, or where its old place is taken: both stay as they are;
+   *   `io` where the system will not let it back, or not show all of the trash
+   */
+  restore(sessionId: SessionId, nowMs: number): TrashedSession {
+    const newest = this.#newest(sessionId);
+    refuseElsewhere(newest, this.#claudeDir);
+    this.#whole(`restore ${sessionId}`, newest.run, (run) => restoreEntry(newest, run, nowMs));
+    return newest;
+  }
+
+  /**
+   * Puts what is in the trash of a session in front of what was written anew under its old name. The caller holds the lock, and knows
+   * that nobody is at work on the session.
+   * @returns also the paths that stay in the trash, since newer files have their names
+   * @throws OperatingError `bad-data` where it is not in the trash, or nothing stands in its place
+   */
+  join(sessionId: SessionId, nowMs: number): { readonly session: TrashedSession; readonly left: readonly string[] } {
+    const newest = this.#newest(sessionId);
+    refuseElsewhere(newest, this.#claudeDir);
+    let left: readonly string[] = [];
+    this.#whole(`join ${sessionId}`, newest.run, (run) => {
+      left = joinEntry(newest, run, () => makeRunDirectory(this.#directory, nowMs), nowMs);
+    });
+    return { session: newest, left };
+  }
+
+  #newest(sessionId: SessionId): TrashedSession {
+    const { sessions, unreadableRuns } = this.contents();
+    const held = sessions.filter((one) => one.sessionId === sessionId && one.state !== 'joined');
+    // What was left over of a session is not the session.
+    const transcripts = held.filter(({ parts }) => parts.some(isTranscript));
+    const [newest] = (transcripts.length > 0 ? transcripts : held).toSorted(
+      (left, right) => right.trashedAtMs - left.trashedAtMs,
+    );
+    if (newest === undefined) throw notInTrash([sessionId], unreadableRuns);
+    return newest;
+  }
+
+  #whole(action: string, run: ByteName, use: (run: OpenRun) => void): void {
+    try {
+      this.#inRun(run, (directory) => this.#withManifest(directory, use));
+    } catch (error) {
+      throw systemError(action, error);
+    }
+  }
+
+  /** Whether something stands under one of its old names again: then it is not alone, and not to be purged. */
+  isRecreated(session: ManifestEntry): boolean {
+    const claudeDir = new HeldDirs(this.#claudeDir.root);
+    try {
+      return session.parts.some((part) => isThere(part, claudeDir));
+    } finally {
+      claudeDir.close();
+    }
+  }
+
+  /**
+   * Opens a run to end what has had its time in it. What a killed run had left half-done is ended first, unless nothing is to be
+   * changed. The caller holds the lock.
+   * @returns undefined for a run that had died before it did anything: it is gone then
+   * @throws the system's error where its manifest cannot be read: then nothing of it is known, and nothing is to be destroyed
+   */
+  openForPurge(run: ByteName, nowMs: number, { dryRun }: { readonly dryRun: boolean }): RunPurge | undefined {
+    const directory = this.#directory.openChild(run);
+    try {
+      if (!dryRun && this.#removeUnborn(directory, run)) {
+        directory.close();
+        return undefined;
+      }
+      let entries = readManifest(directory);
+      if (!dryRun && this.#settle(directory, entries, nowMs).length > 0) entries = readManifest(directory);
+      const [trash, claudeRoot, bounds] = [this.#directory, this.#claudeDir.root, this.#boundsOf(run)];
+      return new RunPurge({ trash, run, directory, claudeRoot, bounds }, entries);
+    } catch (error) {
+      directory.close();
+      throw error;
+    }
+  }
+
+  /** A run that died before its manifest was there has moved nothing. @returns whether it was one, and is gone */
+  #removeUnborn(directory: AnchoredDir, run: ByteName): boolean {
+    if (directory.has(MANIFEST_NAME) || !removeEmptyTree(directory)) return false;
+    this.#directory.removeDirectory(run);
+    return true;
+  }
+
+  #boundsOf(run: ByteName): TrashBounds {
+    const { dev, mountPoints } = this.#claudeDir.surroundings;
+    const prefix = `${SWEEPER_DIRECTORY}/${TRASH_DIRECTORY}/${run}/`;
+    const inRun = [...mountPoints].filter((point) => point.startsWith(prefix));
+    return { dev, mountPoints: inRun.map((point) => point.slice(prefix.length)) };
+  }
+
+  /** Every session of which anything may lie in the trash, whatever was begun with it. Changes nothing. */
+  mentioned(): { readonly sessionIds: ReadonlySet<SessionId>; readonly unreadableRuns: readonly UnreadableRun[] } {
+    const sessionIds = new Set<SessionId>();
+    const unreadableRuns = this.#inEachRun((directory) => {
+      for (const { sessionId, state } of readManifest(directory).values()) {
+        if (!OVER_STATES.has(state) && state !== 'joined') sessionIds.add(sessionId);
+      }
+    });
+    return { sessionIds, unreadableRuns };
+  }
+
+  runs(): ByteName[] {
+    const directories = this.#directory.entries().filter(({ name, kind }) => kind === 'directory' && isRunName(name));
+    return directories.map((entry) => entry.name).sort();
+  }
+
+  close(): void {
+    this.#directory.close();
+  }
+
+  /** One run that cannot be read does not hide the others. */
+  #inEachRun(use: (directory: AnchoredDir, run: ByteName) => void): UnreadableRun[] {
+    const unreadable: UnreadableRun[] = [];
+    for (const run of this.runs()) {
+      try {
+        this.#inRun(run, (directory) => use(directory, run));
+      } catch (error) {
+        const code = errorCode(error);
+        if (code === undefined) throw error;
+        unreadable.push({ run, code });
+      }
+    }
+    return unreadable;
+  }
+
+  #inRun(run: ByteName, use: (directory: AnchoredDir) => void): void {
+    const directory = this.#directory.openChild(run);
+    try {
+      use(directory);
+    } finally {
+      directory.close();
+    }
+  }
+
+  #withManifest(directory: AnchoredDir, use: (run: OpenRun) => void): void {
+    const manifest = ManifestWriter.append(directory);
+    const claudeDir = new HeldDirs(this.#claudeDir.root);
+    const trash = new HeldDirs(directory);
+    try {
+      use({ manifest, claudeDir, trash });
+    } finally {
+      claudeDir.close();
+      trash.close();
+      manifest.close();
+    }
+  }
+}
+
+/** What a run that cannot be read holds is not known: then nothing is wrong with what was asked for. */
+export function notInTrash(ids: readonly SessionId[], unreadableRuns: readonly UnreadableRun[]): OperatingError {
+  const action = `restore ${ids.join(', ')}: not in the trash`;
+  const [first] = unreadableRuns;
+  if (first === undefined) return new OperatingError('bad-data', action);
+  return new OperatingError('io', `${action}, as far as it can be read: trash run ${first.run}: ${first.code}`);
+}

@@ -1,0 +1,210 @@
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { describe, expect, it } from 'vitest';
+import type { ClockMemory } from '../../../src/jobs/guards/clock.ts';
+import { emptiedSource, massRemoval, type PruneMemory } from '../../../src/jobs/guards/removals.ts';
+import { runProgram } from '../../support/program.ts';
+import { snapshot } from '../../support/snapshot.ts';
+import { tempDir } from '../../support/temp-dir.ts';
+import { DAY_MS, makeSession, sessionIdOf } from '../../support/tree.ts';
+
+function memoryOf(known: { readonly sessions?: number; readonly ids?: Readonly<Record<string, number>> }): PruneMemory {
+  return { knownSessions: () => known.sessions, knownLiveIds: (source) => known.ids?.[source] };
+}
+
+describe('a mass removal', () => {
+  it.each([
+    { what: 'of most of a tree that earlier runs knew', known: 100, sessions: 100, removals: 51, isRefused: true },
+    { what: 'of all of it', known: 20, sessions: 20, removals: 20, isRefused: true },
+    { what: 'of half of it', known: 100, sessions: 100, removals: 50, isRefused: false },
+    { what: 'by a first run', known: undefined, sessions: 100, removals: 100, isRefused: false },
+    { what: 'of a handful', known: 19, sessions: 19, removals: 19, isRefused: false },
+    { what: 'of nothing', known: 100, sessions: 0, removals: 0, isRefused: false },
+  ])('$what is refused: $isRefused', ({ known, sessions, removals, isRefused }) => {
+    const memory = memoryOf(known === undefined ? {} : { sessions: known });
+    expect(massRemoval('/c', { sessions, removals }, memory) !== undefined).toBe(isRefused);
+  });
+});
+
+describe('a live source that names nobody', () => {
+  it.each([
+    { source: 'resume-map', known: 10, now: 0, isRefused: true },
+    { source: 'keep-list', known: 10, now: 0, isRefused: true },
+    { source: 'resume-map', known: 100, now: 10, isRefused: true },
+    { source: 'resume-map', known: 100, now: 11, isRefused: false },
+    { source: 'resume-map', known: 9, now: 0, isRefused: false },
+    { source: 'resume-map', known: undefined, now: 0, isRefused: false },
+    { source: 'running-processes', known: 100, now: 0, isRefused: false },
+  ])('and named $known before as $source is refused: $isRefused', ({ source, known, now, isRefused }) => {
+    const memory = memoryOf(known === undefined ? {} : { ids: { [source]: known } });
+    expect(emptiedSource({ [source]: now }, memory) !== undefined).toBe(isRefused);
+  });
+});
+
+describe('the guards at work', () => {
+  interface Host {
+    readonly claudeDir: string;
+    readonly stateDir: string;
+    readonly args: readonly string[];
+  }
+
+  function makeHost(): Host {
+    const root = tempDir();
+    const claudeDir = join(root, 'claude');
+    for (let number = 0; number < 30; number += 1) {
+      makeSession(claudeDir, { id: sessionIdOf(number), ageMs: 10 * DAY_MS });
+    }
+    const stateDir = join(root, 'state');
+    return { claudeDir, stateDir, args: ['--claude-dir', claudeDir, '--state-dir', stateDir] };
+  }
+
+  const transcripts = (host: Host) => readdirSync(join(host.claudeDir, 'projects/-srv-app')).length;
+
+  it('refuse a retention that a mistake has shortened, show it in a dry run, and give way when told', async () => {
+    const host = makeHost();
+    expect((await runProgram([...host.args, '--run-now'])).code).toBe(0);
+    const mistaken = [...host.args, '--max-age', '3d', '--run-now'];
+    const refused = await runProgram(mistaken);
+    expect(refused.code).toBe(65);
+    expect(refused.stdout).toContain('30 of the 30 sessions');
+    expect(refused.stdout).toContain('--allow-mass-removal');
+    expect(transcripts(host)).toBe(30);
+
+    const before = snapshot(host.claudeDir);
+    const dry = await runProgram([...mistaken, '--dry-run']);
+    expect(dry.code).toBe(74);
+    expect(dry.stdout).toContain('30 sessions');
+    expect(dry.stdout).toContain('--allow-mass-removal');
+    expect(snapshot(host.claudeDir)).toEqual(before);
+
+    expect((await runProgram([...mistaken, '--allow-mass-removal'])).code).toBe(0);
+    expect(transcripts(host)).toBe(0);
+  });
+
+  it.each([
+    { what: 'has lost its rows', by: 'drop', code: 65 },
+    { what: 'has been swept of them', by: 'sweep', code: 0 },
+  ])('let a prune after the resume map $what end with $code', async ({ by, code }) => {
+    const host = makeHost();
+    for (let number = 0; number < 10; number += 1) {
+      await runProgram([...host.args, 'sessions', 'set', `forgejo:a:acme/app:${number}`, sessionIdOf(number)]);
+    }
+    expect((await runProgram([...host.args, '--run-now'])).code).toBe(0);
+    const sweep = [...host.args, '--run-now', '--job', 'sweep-sessions', '--sessions-max-age', '1ms'];
+    if (by === 'drop') {
+      for (let number = 0; number < 10; number += 1) {
+        await runProgram([...host.args, 'sessions', 'drop', `forgejo:a:acme/app:${number}`]);
+      }
+    }
+    expect((await runProgram(sweep)).code).toBe(0);
+    const prune = await runProgram([...host.args, '--run-now', '--job', 'prune-transcripts', '--max-age', '11d']);
+    expect(prune.code).toBe(code);
+    expect(prune.stdout.includes('resume-map named 10 sessions before')).toBe(by === 'drop');
+  });
+
+  describe('of the clock', () => {
+    /** As if the last run had seen the clock so much later. */
+    function clockWas(host: Host, aheadMs: number): void {
+      const database = new Database(join(host.stateDir, 'ledger.db'));
+      const row = database.prepare('SELECT memory FROM clock').pluck().get() as string;
+      const memory = JSON.parse(row) as ClockMemory;
+      const believed = { ...memory.believed, wallMs: memory.believed.wallMs + aheadMs };
+      database.prepare('UPDATE clock SET memory = ?').run(JSON.stringify({ ...memory, believed }));
+      database.close();
+    }
+
+    it.each([
+      { what: 'has jumped 40 days ahead', aheadMs: -40 * DAY_MS },
+      { what: 'lies before the last run', aheadMs: DAY_MS },
+    ])('skip every job where the clock $what, until an operator says that it is right', async ({ aheadMs }) => {
+      const host = makeHost();
+      expect((await runProgram([...host.args, '--run-now'])).code).toBe(0);
+      clockWas(host, aheadMs);
+      const run = [...host.args, '--max-age', '9d', '--run-now'];
+      for (let round = 0; round < 2; round += 1) {
+        const refused = await runProgram(run);
+        expect(refused.code).toBe(65);
+        expect(refused.stdout).toMatch(/the clock says that this is (40d after|23h before) the last run/);
+        expect(transcripts(host)).toBe(30);
+      }
+      expect((await runProgram([...run, '--allow-mass-removal'])).code).toBe(0);
+      expect(transcripts(host)).toBe(0);
+      expect((await runProgram(run)).code).toBe(0);
+    });
+  });
+});
+
+describe('a lost ledger', () => {
+  it.each(['lost', 'damaged'])('that is %s is filled again from the manifests in the trash', async (fate) => {
+    const root = tempDir();
+    const [claudeDir, stateDir] = [join(root, 'claude'), join(root, 'state')];
+    for (let number = 0; number < 5; number += 1)
+      makeSession(claudeDir, { id: sessionIdOf(number), ageMs: 50 * DAY_MS });
+    const args = ['--claude-dir', claudeDir, '--state-dir', stateDir, '--run-now'];
+    const removals = () => {
+      const database = new Database(join(stateDir, 'ledger.db'), { readonly: true });
+      const rows = database
+        .prepare(
+          'SELECT session_id, claude_dir, trash_run, project, reason, files, bytes FROM removals ORDER BY session_id',
+        )
+        .all();
+      database.close();
+      return rows;
+    };
+    await runProgram(args);
+    const before = removals();
+    expect(before).toHaveLength(5);
+    if (fate === 'lost') {
+      for (const name of readdirSync(stateDir).filter((one) => one.startsWith('ledger'))) rmSync(join(stateDir, name));
+    } else writeFileSync(join(stateDir, 'ledger.db'), 'x'.repeat(10_000));
+    const rerun = await runProgram(args);
+    expect(rerun.code).toBe(0);
+    expect(removals()).toEqual(before);
+    expect(rerun.stderr.includes('ledger damaged')).toBe(fate === 'damaged');
+  });
+});
+
+describe('a state directory that is not there any more', () => {
+  function host() {
+    const root = tempDir();
+    const [claudeDir, stateDir] = [join(root, 'claude'), join(root, 'state')];
+    for (const number of [1, 2]) makeSession(claudeDir, { id: sessionIdOf(number), ageMs: 50 * DAY_MS });
+    const args = (state = stateDir) => ['--claude-dir', claudeDir, '--state-dir', state];
+    const transcripts = () => readdirSync(join(claudeDir, 'projects/-srv-app')).length;
+    return { root, claudeDir, args, transcripts };
+  }
+
+  it('makes a new and empty resume map, which is not believed until an operator says so', async () => {
+    const { root, args, transcripts } = host();
+    await runProgram([...args(), 'sessions', 'set', 'forgejo:a:acme/app:1', sessionIdOf(1)]);
+    expect((await runProgram([...args(), '--run-now'])).code).toBe(0);
+    expect(transcripts()).toBe(1);
+    const unmounted = args(join(root, 'fresh'));
+    for (const flags of [['--dry-run'], [], []]) {
+      const refused = await runProgram([...unmounted, '--run-now', ...flags]);
+      expect(refused.stdout).toContain('this is not the resume map that has named 1 sessions to earlier runs');
+      expect([refused.code, transcripts()]).toEqual([flags.length > 0 ? 74 : 65, 1]);
+    }
+    expect((await runProgram([...args(), '--run-now'])).code).toBe(0);
+    expect((await runProgram([...unmounted, '--run-now', '--allow-mass-removal'])).code).toBe(0);
+    expect(transcripts()).toBe(0);
+    expect((await runProgram([...unmounted, '--run-now'])).code).toBe(0);
+  });
+
+  it('makes an empty keep list, which is believed no more than the map beside it', async () => {
+    const { root, args, transcripts } = host();
+    await runProgram([...args(), 'pin', sessionIdOf(1)]);
+    expect((await runProgram([...args(), '--run-now'])).code).toBe(0);
+    expect(transcripts()).toBe(1);
+    expect((await runProgram([...args(join(root, 'fresh')), '--run-now'])).code).toBe(65);
+    expect(transcripts()).toBe(1);
+  });
+
+  it('is no matter where the resume map named nobody', async () => {
+    const { root, args, transcripts } = host();
+    expect((await runProgram([...args(), '--run-now', '--max-age', '60d'])).code).toBe(0);
+    expect((await runProgram([...args(join(root, 'fresh')), '--run-now'])).code).toBe(0);
+    expect(transcripts()).toBe(0);
+  });
+});

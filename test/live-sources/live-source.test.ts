@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest';
+import { OperatingError } from '../../src/errors.ts';
+import { type LiveSource, readAllSources, withLiveOfAll } from '../../src/live-sources/live-source.ts';
+import { scriptedSource } from '../support/scripted-source.ts';
+import { sessionIdOf } from '../support/tree.ts';
+
+const [A, B, C, D] = [1, 2, 3, 4].map(sessionIdOf) as [
+  ReturnType<typeof sessionIdOf>,
+  ReturnType<typeof sessionIdOf>,
+  ReturnType<typeof sessionIdOf>,
+  ReturnType<typeof sessionIdOf>,
+];
+
+function failing(message: string): LiveSource {
+  const fail = () => {
+    throw new OperatingError('unavailable', message);
+  };
+  return scriptedSource({ onRead: fail, onHold: fail });
+}
+
+describe('all live sources together', () => {
+  it('name every id of each, by what protects it, and count by source', async () => {
+    const { ids, counts } = await readAllSources([
+      scriptedSource({ name: 'map', planned: [A, B] }),
+      scriptedSource({ name: 'processes', protection: 'running', planned: [B] }),
+      scriptedSource({ name: 'processes', protection: 'running', planned: [C, D] }),
+      scriptedSource({ name: 'pins', protection: 'pinned', planned: [] }),
+    ]);
+    expect(ids).toEqual({ live: new Set([A, B]), running: new Set([B, C, D]), pinned: new Set() });
+    expect(counts).toEqual([
+      { source: 'map', ids: 2, malformed: 0 },
+      { source: 'processes', ids: 3, malformed: 0 },
+      { source: 'pins', ids: 0, malformed: 0 },
+    ]);
+  });
+
+  it.each([0, 1, 2])('fail as a whole where number %i fails, with its error', async (position) => {
+    const sources = [scriptedSource({ planned: [A] }), scriptedSource({ planned: [B] })];
+    sources.splice(position, 0, failing('the disk is on fire'));
+    await expect(readAllSources(sources)).rejects.toThrow('the disk is on fire');
+  });
+
+  it('fail with the first error of several', async () => {
+    await expect(readAllSources([failing('first'), failing('second')])).rejects.toThrow('first');
+  });
+
+  it('name nothing where there are none', async () => {
+    const { ids, counts } = await readAllSources([]);
+    expect(ids).toEqual({ live: new Set(), running: new Set(), pinned: new Set() });
+    expect(counts).toEqual([]);
+  });
+});
+
+describe('an act', () => {
+  it('is told what any source protects at that moment', async () => {
+    const sources = [
+      scriptedSource({ planned: [A], atTheAct: [] }),
+      scriptedSource({ protection: 'pinned', atTheAct: [B, D] }),
+      scriptedSource({ protection: 'running', atTheAct: [C] }),
+    ];
+    expect(await withLiveOfAll(sources, [A, B, C], (live) => [...live].toSorted())).toEqual([B, C]);
+  });
+
+  it('runs while all of them are held, and each is let go again, the last first', async () => {
+    const events: string[] = [];
+    const holding = (name: string): LiveSource => ({
+      ...scriptedSource(),
+      withLive: async (_ids, act) => {
+        events.push(`hold ${name}`);
+        try {
+          return await act(new Set());
+        } finally {
+          events.push(`release ${name}`);
+        }
+      },
+    });
+    const result = await withLiveOfAll([holding('one'), holding('two')], [A], () => events.push('act'));
+    expect(result).toBe(3);
+    expect(events).toEqual(['hold one', 'hold two', 'act', 'release two', 'release one']);
+  });
+
+  it.each([0, 1, 2])('is not begun where number %i cannot be held', async (position) => {
+    const sources = [scriptedSource(), scriptedSource()];
+    sources.splice(position, 0, failing('no answer'));
+    let acted = 0;
+    await expect(withLiveOfAll(sources, [A], () => (acted += 1))).rejects.toThrow('no answer');
+    expect(acted).toBe(0);
+  });
+
+  it('is told of nothing where there are no sources', async () => {
+    expect(await withLiveOfAll([], [A], (live) => live.size)).toBe(0);
+  });
+
+  it('lets its own error through', async () => {
+    const fail = () => {
+      throw new RangeError('mine');
+    };
+    await expect(withLiveOfAll([scriptedSource(), scriptedSource()], [A], fail)).rejects.toThrow(RangeError);
+  });
+});

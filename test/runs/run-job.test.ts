@@ -1,0 +1,473 @@
+import { describe, expect, it } from 'vitest';
+import { OperatingError } from '../../src/errors.ts';
+import type { JobFault, JobReport } from '../../src/jobs/job.ts';
+import { FIGURES } from '../../src/ledger/figure-names.ts';
+import { Ledger, type RunRecord } from '../../src/ledger/ledger.ts';
+import type { Logger } from '../../src/log.ts';
+import { figuresOf } from '../../src/runs/figures.ts';
+import {
+  type RunJobDependencies,
+  type RunnableJob,
+  type RunRequest,
+  runJob,
+  shownFaults,
+  skippedRun,
+} from '../../src/runs/run-job.ts';
+import type { RunResult } from '../../src/runs/run-result.ts';
+import { SetClock } from '../support/set-clock.ts';
+import { tempDir } from '../support/temp-dir.ts';
+import { NOW } from '../support/units.ts';
+
+const REPORT: JobReport = {
+  removed: {
+    sessions: 3,
+    files: 5,
+    bytes: 700,
+    byReason: { expired: 2, 'over-size': 0, orphan: 1 },
+    bytesByReason: { expired: 600, 'over-size': 0, orphan: 100 },
+  },
+  trash: { sessions: 4, bytes: 900 },
+  liveIds: { 'resume-map': 7 },
+  transcripts: { live: { sessions: 7, bytes: 70 }, retained: { sessions: 2, bytes: 20 } },
+  faults: [],
+};
+const FAULT: JobFault = { kind: 'io', message: 'read projects/-srv-app: EACCES' };
+
+interface LogLine {
+  readonly level: keyof Logger;
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly message: string;
+}
+
+/** Everything that a run is given, and what it made of it. */
+function surroundings(overrides: Partial<RunJobDependencies> = {}) {
+  const events: string[] = [];
+  const lines: LogLine[] = [];
+  const runs: RunRecord[] = [];
+  const write = (level: keyof Logger) => (fields: object, message: string) => {
+    lines.push({ level, fields: { ...fields }, message });
+  };
+  const dependencies: RunJobDependencies = {
+    clock: new SetClock(NOW),
+    log: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
+    ledger: {
+      recordRun: (run) => {
+        events.push('record');
+        runs.push(run);
+      },
+    },
+    clockGuard: { doubt: () => undefined },
+    lock: () => {
+      events.push('lock');
+      return { directories: ['1:2'], release: () => void events.push('release') };
+    },
+    deadlineMs: 60_000,
+    ...overrides,
+  };
+  return { events, lines, runs, dependencies };
+}
+
+function requestOf(overrides: Partial<RunRequest> = {}): RunRequest {
+  return {
+    dryRun: false,
+    afterSweep: false,
+    allowMassRemoval: false,
+    listsRemoved: 'none',
+    signal: new AbortController().signal,
+    onProgress: () => undefined,
+    ...overrides,
+  };
+}
+
+function jobThat(run: RunnableJob['run'] | JobReport): RunnableJob {
+  return { name: 'prune-transcripts', run: typeof run === 'function' ? run : async () => run };
+}
+
+function failing(error: unknown): RunnableJob {
+  return jobThat(async () => {
+    throw error;
+  });
+}
+
+/** A job that works until it is told to stop. */
+const ENDLESS = jobThat(async ({ signal }) => {
+  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  return { ...REPORT, stopped: true };
+});
+
+describe('the outcome of a run', () => {
+  it.each<{ what: string; job: RunnableJob; outcome: RunResult['outcome']; failure?: JobFault }>([
+    { what: 'all was done', job: jobThat(REPORT), outcome: 'ok' },
+    { what: 'there were faults', job: jobThat({ ...REPORT, faults: [FAULT] }), outcome: 'partial' },
+    { what: 'it was stopped', job: jobThat({ ...REPORT, stopped: true }), outcome: 'partial' },
+    {
+      what: 'something ended it before it was through',
+      job: jobThat({ ...REPORT, faults: [FAULT], failure: { kind: 'io', message: 'the disk is full' } }),
+      outcome: 'failed',
+      failure: { kind: 'io', message: 'the disk is full' },
+    },
+    {
+      what: 'nothing could be done',
+      job: failing(new OperatingError('unavailable', 'read live ids: no answer')),
+      outcome: 'failed',
+      failure: { kind: 'unavailable', message: 'read live ids: no answer' },
+    },
+    {
+      what: 'it threw what nobody foresaw',
+      job: failing(new TypeError('x is not a function')),
+      outcome: 'failed',
+      failure: { kind: 'internal', message: 'x is not a function' },
+    },
+    {
+      what: 'a system call failed that nobody had reckoned with',
+      job: failing(Object.assign(new Error('EIO: i/o error, close'), { code: 'EIO' })),
+      outcome: 'failed',
+      failure: { kind: 'io', message: 'EIO: i/o error, close' },
+    },
+    {
+      what: 'it called Node wrongly',
+      job: failing(Object.assign(new TypeError('no string'), { code: 'ERR_INVALID_ARG_TYPE' })),
+      outcome: 'failed',
+      failure: { kind: 'internal', message: 'no string' },
+    },
+    {
+      what: 'it threw no error',
+      job: failing('text'),
+      outcome: 'failed',
+      failure: { kind: 'internal', message: 'text' },
+    },
+    {
+      what: 'it threw undefined',
+      job: failing(undefined),
+      outcome: 'failed',
+      failure: { kind: 'internal', message: 'undefined' },
+    },
+  ])('is $outcome where $what', async ({ job, outcome, failure }) => {
+    const { dependencies, events, runs } = surroundings();
+    const result = await runJob(job, requestOf(), dependencies);
+    expect(result).toMatchObject({ job: 'prune-transcripts', outcome, failure, startedAtMs: NOW, dryRun: false });
+    expect(events).toEqual(['lock', 'record', 'release']);
+    expect(runs).toMatchObject([{ job: 'prune-transcripts', outcome, startedAtMs: NOW, finishedAtMs: NOW }]);
+  });
+
+  it('keeps what was done until a failure', async () => {
+    const report = { ...REPORT, failure: { kind: 'io', message: 'the disk is full' } } as const;
+    const result = await runJob(jobThat(report), requestOf(), surroundings().dependencies);
+    expect(result.report).toEqual(report);
+  });
+
+  it('is failed where the job throws before it promises anything', async () => {
+    const job: RunnableJob = {
+      name: 'purge-trash',
+      run: () => {
+        throw new RangeError('at once');
+      },
+    };
+    const { dependencies, events } = surroundings();
+    expect(await runJob(job, requestOf(), dependencies)).toMatchObject({ outcome: 'failed' });
+    expect(events).toEqual(['lock', 'record', 'release']);
+  });
+
+  it('comes with the time that it took', async () => {
+    const { durationMs } = await runJob(jobThat(REPORT), requestOf(), surroundings().dependencies);
+    expect(durationMs).toBeGreaterThanOrEqual(0);
+    expect(durationMs).toBeLessThan(60_000);
+  });
+});
+
+describe('the lock', () => {
+  it('of another makes the run skipped, and nothing is run', async () => {
+    let began = false;
+    const job = jobThat(async () => {
+      began = true;
+      return REPORT;
+    });
+    const lock = () => {
+      throw new OperatingError('locked', 'lock Claude directory /c: another run is at work in it');
+    };
+    const { dependencies, runs, lines } = surroundings({ lock });
+    const result = await runJob(job, requestOf(), dependencies);
+    expect(result).toMatchObject({ outcome: 'skipped', failure: { kind: 'locked' }, report: { faults: [] } });
+    expect(began).toBe(false);
+    expect(runs).toMatchObject([{ outcome: 'skipped' }]);
+    expect(lines).toMatchObject([{ level: 'warn', message: 'job skipped' }]);
+  });
+
+  it('that cannot be taken at all makes it failed', async () => {
+    const lock = () => {
+      throw new OperatingError('unsafe-root', 'open Claude directory /c: there is no /c');
+    };
+    const result = await runJob(jobThat(REPORT), requestOf(), surroundings({ lock }).dependencies);
+    expect(result).toMatchObject({ outcome: 'failed', failure: { kind: 'unsafe-root' } });
+  });
+
+  it('is held while the job is at work', async () => {
+    const { dependencies, events } = surroundings();
+    const job = jobThat(async () => {
+      events.push('work');
+      return REPORT;
+    });
+    await runJob(job, requestOf(), dependencies);
+    expect(events).toEqual(['lock', 'work', 'record', 'release']);
+  });
+});
+
+describe('a dry run', () => {
+  it('takes no lock and leaves no trace', async () => {
+    const { dependencies, events, lines } = surroundings({ ledger: undefined });
+    const result = await runJob(jobThat(REPORT), requestOf({ dryRun: true }), dependencies);
+    expect(result).toMatchObject({ outcome: 'ok', dryRun: true });
+    expect(events).toEqual([]);
+    expect(lines).toMatchObject([{ fields: { dryRun: true } }]);
+  });
+});
+
+describe('a run that goes on for too long', () => {
+  it('is told to stop at its deadline, and says so', async () => {
+    const { dependencies, runs } = surroundings({ deadlineMs: 5 });
+    const result = await runJob(ENDLESS, requestOf(), dependencies);
+    expect(result).toMatchObject({ outcome: 'partial', report: { stopped: true } });
+    expect(result.report.faults).toEqual([{ kind: 'io', message: expect.stringContaining('deadline') }]);
+    expect(runs).toMatchObject([{ outcome: 'partial' }]);
+  });
+
+  it('is told to stop at shutdown, which is no fault', async () => {
+    const shutdown = new AbortController();
+    const running = runJob(ENDLESS, requestOf({ signal: shutdown.signal }), surroundings().dependencies);
+    shutdown.abort();
+    expect(await running).toMatchObject({ outcome: 'partial', report: { stopped: true, faults: [] } });
+  });
+
+  it('is as good as any other where it was through by its deadline', async () => {
+    const job = jobThat(async ({ signal }) => {
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+      return REPORT;
+    });
+    const { dependencies } = surroundings({ deadlineMs: 5 });
+    expect(await runJob(job, requestOf(), dependencies)).toMatchObject({ outcome: 'ok', report: { faults: [] } });
+  });
+
+  it('passes on whether a sweep came before, and how far it is', async () => {
+    const progress: unknown[] = [];
+    const job = jobThat(async ({ dryRun, afterSweep, onProgress }) => {
+      onProgress({ phase: 'scan', done: 1 });
+      progress.push({ dryRun, afterSweep });
+      return REPORT;
+    });
+    const request = requestOf({ dryRun: true, afterSweep: true, onProgress: (step) => progress.push(step) });
+    await runJob(job, request, surroundings().dependencies);
+    expect(progress).toEqual([
+      { phase: 'scan', done: 1 },
+      { dryRun: true, afterSweep: true },
+    ]);
+  });
+});
+
+describe('the record of a run', () => {
+  it('stands in a real ledger, with its figures', async () => {
+    const ledger = Ledger.open(tempDir());
+    const { dependencies } = surroundings({ ledger });
+    await runJob(jobThat(REPORT), requestOf(), dependencies);
+    await runJob(jobThat(REPORT), requestOf(), dependencies);
+    await runJob(failing(new OperatingError('io', 'no')), requestOf(), dependencies);
+    const figures = new Map(ledger.figures().map(({ name, label, value }) => [`${name}{${label}}`, value]));
+    expect(ledger.lastRun('prune-transcripts')).toMatchObject({ outcome: 'failed', startedAtMs: NOW });
+    expect(ledger.lastRun('prune-transcripts', 'ok')).toMatchObject({ outcome: 'ok' });
+    ledger.close();
+    expect(Object.fromEntries(figures)).toEqual({
+      'runs_total{prune-transcripts,ok}': 2,
+      'runs_total{prune-transcripts,failed}': 1,
+      'run_last_timestamp_seconds{prune-transcripts}': NOW / 1000,
+      'run_last_success_timestamp_seconds{prune-transcripts}': NOW / 1000,
+      'transcripts_removed_total{expired}': 4,
+      'transcripts_removed_total{over-size}': 0,
+      'transcripts_removed_total{orphan}': 2,
+      'removed_bytes_total{expired}': 1_200,
+      'removed_bytes_total{over-size}': 0,
+      'removed_bytes_total{orphan}': 200,
+      'live_sessions{resume-map}': 7,
+      'transcripts{live}': 7,
+      'transcripts{retained}': 2,
+      'transcript_bytes{live}': 70,
+      'transcript_bytes{retained}': 20,
+      'trash_sessions{}': 4,
+      'trash_bytes{}': 900,
+      'errors_total{prune-transcripts,io}': 1,
+    });
+  });
+
+  it.each([REPORT, { ...REPORT, faults: [FAULT] }])(
+    'that cannot be written makes the run failed, whatever it did',
+    async (report) => {
+      const ledger = {
+        recordRun: () => {
+          throw new OperatingError('io', 'record a run in database ledger.db: the disk is full');
+        },
+      };
+      const { dependencies, events, lines } = surroundings({ ledger });
+      const result = await runJob(jobThat(report), requestOf(), dependencies);
+      expect(result).toMatchObject({ outcome: 'failed', failure: { kind: 'io' }, report });
+      expect(lines).toMatchObject([{ level: 'error', message: 'job failed' }]);
+      expect(events).toEqual(['lock', 'release']);
+    },
+  );
+
+  it('that cannot be written hides neither an earlier failure nor a skip', async () => {
+    const ledger = {
+      recordRun: () => {
+        throw new OperatingError('io', 'the disk is full');
+      },
+    };
+    const earlier = failing(new OperatingError('unavailable', 'read live ids: no answer'));
+    expect(await runJob(earlier, requestOf(), surroundings({ ledger }).dependencies)).toMatchObject({
+      outcome: 'failed',
+      failure: { kind: 'unavailable' },
+    });
+    const lock = () => {
+      throw new OperatingError('locked', 'another run is at work');
+    };
+    expect(await runJob(jobThat(REPORT), requestOf(), surroundings({ ledger, lock }).dependencies)).toMatchObject({
+      outcome: 'skipped',
+    });
+  });
+
+  it('that throws what nobody foresaw leaves the lock free', async () => {
+    const ledger = {
+      recordRun: () => {
+        throw new TypeError('mine');
+      },
+    };
+    const { dependencies, events } = surroundings({ ledger });
+    await runJob(jobThat(REPORT), requestOf(), dependencies).catch(() => undefined);
+    expect(events).toEqual(['lock', 'release']);
+  });
+
+  it('is written for a run that is not begun', () => {
+    const { dependencies, runs, lines } = surroundings();
+    const failure: JobFault = { kind: 'locked', message: 'its run before is not through' };
+    expect(skippedRun('sweep-sessions', failure, dependencies)).toMatchObject({ outcome: 'skipped', failure });
+    expect(runs).toMatchObject([{ job: 'sweep-sessions', outcome: 'skipped' }]);
+    expect(lines).toMatchObject([{ level: 'warn', fields: { job: 'sweep-sessions', errors: [failure] } }]);
+  });
+});
+
+describe('the figures of a run', () => {
+  const resultOf = (overrides: Partial<RunResult> = {}): RunResult => ({
+    job: 'prune-transcripts',
+    outcome: 'ok',
+    dryRun: false,
+    startedAtMs: NOW,
+    durationMs: 1,
+    report: REPORT,
+    failure: undefined,
+    ...overrides,
+  });
+  const namesOf = (result: RunResult) => figuresOf(result, NOW).levels.map(({ name }) => name);
+
+  it('tell no success where there was none, and no run where it was skipped', () => {
+    expect(namesOf(resultOf())).toContain(FIGURES.lastSuccess);
+    for (const outcome of ['partial', 'failed'] as const) {
+      expect(namesOf(resultOf({ outcome }))).not.toContain(FIGURES.lastSuccess);
+      expect(namesOf(resultOf({ outcome }))).toContain(FIGURES.lastRun);
+    }
+    expect(namesOf(resultOf({ outcome: 'skipped', report: { faults: [] } }))).toEqual([]);
+  });
+
+  it('say nothing of what is there where the run was stopped half-way, but all of what it did', () => {
+    const { increments, levels } = figuresOf(
+      resultOf({ outcome: 'partial', report: { ...REPORT, stopped: true } }),
+      NOW,
+    );
+    expect(levels.map(({ name }) => name)).toEqual([FIGURES.lastRun]);
+    expect(increments).toContainEqual({ name: FIGURES.removed, label: 'expired', value: 2 });
+  });
+
+  it('count a failure among the errors, but not the lock of another', () => {
+    const errorsOf = (result: RunResult) =>
+      figuresOf(result, NOW)
+        .increments.filter(({ name }) => name === FIGURES.errors)
+        .map(({ label, value }) => [label, value]);
+    const report: JobReport = { ...REPORT, faults: [FAULT, FAULT], moreFaults: { io: 5, 'bad-data': 1 } };
+    expect(errorsOf(resultOf({ outcome: 'partial', report }))).toEqual([
+      ['prune-transcripts,io', 7],
+      ['prune-transcripts,bad-data', 1],
+    ]);
+    const failure: JobFault = { kind: 'unavailable', message: 'no answer' };
+    expect(errorsOf(resultOf({ outcome: 'failed', failure }))).toEqual([['prune-transcripts,unavailable', 1]]);
+    const locked: JobFault = { kind: 'locked', message: 'another' };
+    expect(errorsOf(resultOf({ outcome: 'skipped', failure: locked }))).toEqual([]);
+  });
+
+  it('have the rows that were swept and the bytes that were purged', () => {
+    const report: JobReport = { swept: { expired: 5, dangling: 2 }, purged: { sessions: 3, bytes: 800 }, faults: [] };
+    const { increments } = figuresOf(resultOf({ job: 'sweep-sessions', report }), NOW);
+    expect(increments).toEqual([
+      { name: FIGURES.runs, label: 'sweep-sessions,ok', value: 1 },
+      { name: FIGURES.swept, label: 'expired', value: 5 },
+      { name: FIGURES.swept, label: 'dangling', value: 2 },
+      { name: FIGURES.purgedBytes, label: '', value: 800 },
+    ]);
+  });
+
+  it('bear no id, path or message in any label', () => {
+    const report: JobReport = {
+      ...REPORT,
+      removedSessions: [
+        {
+          sessionId: 'SECRET',
+          claudeDir: '/SECRET',
+          project: 'SECRET',
+          reason: 'expired',
+          files: 1,
+          bytes: 1,
+          newestMtimeMs: NOW,
+        },
+      ],
+      projects: [{ project: 'SECRET', sessions: 1, bytes: 1, newestMtimeMs: NOW }],
+      faults: [{ kind: 'io', message: 'SECRET' }],
+    };
+    expect(JSON.stringify(figuresOf(resultOf({ outcome: 'partial', report }), NOW))).not.toContain('SECRET');
+  });
+});
+
+describe('the log line of a run', () => {
+  it.each([
+    { report: REPORT, level: 'info', message: 'job finished' },
+    { report: { ...REPORT, faults: [FAULT] }, level: 'warn', message: 'job finished in part' },
+    { report: { ...REPORT, failure: FAULT }, level: 'error', message: 'job failed' },
+  ])('is one, and tells how it ended: $message', async ({ report, level, message }) => {
+    const { dependencies, lines } = surroundings();
+    await runJob(jobThat(report), requestOf(), dependencies);
+    expect(lines).toMatchObject([{ level, message, fields: { job: 'prune-transcripts', removed: REPORT.removed } }]);
+  });
+
+  it('has a second one with the stack where the job threw what nobody foresaw', async () => {
+    const error = new TypeError('x is not a function');
+    const { dependencies, lines } = surroundings();
+    await runJob(failing(error), requestOf(), dependencies);
+    expect(lines).toMatchObject([
+      { level: 'error', message: 'job threw', fields: { err: error } },
+      { level: 'error', message: 'job failed' },
+    ]);
+  });
+
+  it('does not flood: of many faults it shows some and the number of the rest', () => {
+    const faults = Array.from({ length: 1_000 }, (_, index): JobFault => ({ kind: 'io', message: `fault ${index}` }));
+    const failure: JobFault = { kind: 'unavailable', message: 'the end' };
+    const result: RunResult = {
+      job: 'prune-transcripts',
+      outcome: 'failed',
+      dryRun: false,
+      startedAtMs: NOW,
+      durationMs: 1,
+      report: { faults },
+      failure,
+    };
+    const shown = shownFaults(result);
+    expect(shown).toHaveLength(21);
+    expect(shown[0]).toEqual(failure);
+    expect(shown.at(-1)).toEqual({ kind: 'io', message: 'and 981 more' });
+    expect(shownFaults({ ...result, report: { faults, moreFaults: { io: 9 } } }).at(-1)?.message).toBe('and 990 more');
+    expect(shownFaults({ ...result, report: { faults: faults.slice(0, 19) } })).toHaveLength(20);
+  });
+});

@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest';
+import type { JobFault, JobReport } from '../../src/jobs/job.ts';
+import { handedOver } from '../../src/runs/trim-report.ts';
+
+const REPORT: JobReport = {
+  removedSessions: [],
+  projects: [{ project: '-p', sessions: 1, bytes: 1, newestMtimeMs: 1 }],
+  kept: { live: 1 },
+  faults: [],
+};
+
+describe('what is handed over of a report', () => {
+  it('is all of it where something is listed', () => {
+    for (const listing of ['all', 'oldest'] as const) expect(handedOver(REPORT, listing)).toEqual(REPORT);
+  });
+
+  it('holds nothing that grows with the tree where nothing is', () => {
+    expect(handedOver(REPORT, 'none')).toEqual({ removedSessions: [], kept: { live: 1 }, faults: [] });
+  });
+
+  it('adds no list to a report that has none', () => {
+    expect(handedOver({ faults: [] }, 'oldest')).toEqual({ faults: [] });
+  });
+
+  it('counts by kind the faults that are too many to be shown', () => {
+    const fault = (kind: JobFault['kind']): JobFault => ({ kind, message: 'm' });
+    const faults = [...Array(150).fill(fault('io')), ...Array(3).fill(fault('bad-data'))] as JobFault[];
+    const report = handedOver({ faults }, 'none');
+    expect(report.faults).toHaveLength(100);
+    expect(report.moreFaults).toEqual({ io: 50, 'bad-data': 3 });
+  });
+});

@@ -1,0 +1,132 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { SessionId } from '../../src/claude-dir/session-id.ts';
+import type { Doubt, Unit } from '../../src/claude-dir/unit.ts';
+import { ownName } from '../../src/files/byte-name.ts';
+import { RowWriter, rowsIn, TRANSCRIPT_FLAG } from '../../src/scan/part-records.ts';
+import { UnitTable } from '../../src/scan/unit-table.ts';
+import { sessionIdOf } from '../support/tree.ts';
+
+const PROJECTS = [ownName('-a'), ownName('-b'), ownName('-c')];
+const FILE_HISTORY_FLAG = 4;
+
+interface Found {
+  readonly sessionId: SessionId;
+  readonly project: number | undefined;
+  readonly files: number;
+  readonly bytes: number;
+  readonly newestMtimeMs: number;
+  readonly digest: number;
+  readonly doubt: Doubt | undefined;
+}
+
+function tableOf(found: readonly Found[]): UnitTable {
+  const table = new UnitTable(PROJECTS, () => new Map());
+  for (const { sessionId, project, ...measure } of found) {
+    const writer = new RowWriter();
+    writer.add(sessionId, project === undefined ? FILE_HISTORY_FLAG : TRANSCRIPT_FLAG, measure);
+    table.addRows(rowsIn(writer.buffer, writer.count), project);
+  }
+  return table;
+}
+
+/** Any id, and often the same one again. */
+const id = fc.oneof(
+  fc.integer({ min: 1, max: 40 }).map(sessionIdOf),
+  fc.uuid().map((text) => text as SessionId),
+);
+const part = fc.record({
+  sessionId: id,
+  project: fc.option(fc.nat({ max: PROJECTS.length - 1 }), { nil: undefined }),
+  files: fc.nat({ max: 3 }),
+  bytes: fc.nat({ max: 2 ** 40 }),
+  newestMtimeMs: fc.double({ min: 0, max: 2e12, noNaN: true }),
+  digest: fc.nat({ max: 2 ** 32 - 1 }),
+  doubt: fc.option(fc.constantFrom<Doubt>('unrecognised', 'hard-linked', 'unreadable'), { nil: undefined }),
+});
+
+/** The same by objects and one after the other. */
+function naive(
+  found: readonly Found[],
+): Map<SessionId, Omit<Unit, 'parts' | 'doubt'> & { readonly isDouble: boolean }> {
+  const units = new Map<SessionId, Omit<Unit, 'parts' | 'doubt'> & { readonly isDouble: boolean }>();
+  for (const one of found) {
+    const before = units.get(one.sessionId);
+    const name = one.project === undefined ? undefined : PROJECTS[one.project];
+    const times = [one, ...(before === undefined ? [] : [before])];
+    const withFiles = times.filter(({ files }) => files > 0);
+    units.set(one.sessionId, {
+      sessionId: one.sessionId,
+      project: before?.project ?? name,
+      hasTranscript: (before?.hasTranscript ?? false) || name !== undefined,
+      files: (before?.files ?? 0) + one.files,
+      bytes: (before?.bytes ?? 0) + one.bytes,
+      digest: ((before?.digest ?? 0) + one.digest) >>> 0,
+      newestMtimeMs: Math.max(...(withFiles.length > 0 ? withFiles : times).map(({ newestMtimeMs }) => newestMtimeMs)),
+      isDouble:
+        (before?.isDouble ?? false) || (name !== undefined && before?.project !== undefined && before.project !== name),
+    });
+  }
+  return units;
+}
+
+describe('a table of units', () => {
+  it('joins the parts of each session, in whatever order they come', () => {
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 200 }), (found) => {
+        const table = tableOf(found);
+        const expected = naive(found);
+        expect(table).toHaveLength(expected.size);
+        for (const [sessionId, { isDouble, ...unit }] of expected) {
+          const row = table.find(sessionId);
+          expect(row).toBeDefined();
+          if (row === undefined) continue;
+          expect(table.sessionId(row)).toBe(sessionId);
+          expect(table.unit(row)).toMatchObject(unit);
+          if (isDouble) expect(table.doubt(row)).toBeDefined();
+        }
+      }),
+    );
+  });
+
+  it('gives of several doubts the same one, whatever their order', () => {
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 30 }), (found) => {
+        const [forth, back] = [tableOf(found), tableOf(found.toReversed())];
+        for (let row = 0; row < forth.length; row += 1) {
+          expect(back.doubt(back.find(forth.sessionId(row)) ?? -1)).toBe(forth.doubt(row));
+        }
+      }),
+    );
+  });
+
+  it('orders ids as their texts', () => {
+    fc.assert(
+      fc.property(fc.uuid(), fc.uuid(), (left, right) => {
+        fc.pre(left !== right);
+        const found = { project: 0, files: 1, bytes: 1, newestMtimeMs: 1, digest: 0, doubt: undefined };
+        const table = tableOf([left, right].map((text) => ({ ...found, sessionId: text as SessionId })));
+        expect(Math.sign(table.compareIds(0, 1))).toBe(left < right ? -1 : 1);
+      }),
+    );
+  });
+
+  it('holds more sessions than one piece of memory does', () => {
+    const count = 40_000;
+    const writer = new RowWriter();
+    for (let number = 1; number <= count; number += 1) {
+      const measure = { files: 1, bytes: number, newestMtimeMs: number, digest: number, doubt: undefined };
+      writer.add(sessionIdOf(number), TRANSCRIPT_FLAG, measure);
+    }
+    const table = new UnitTable(PROJECTS, () => new Map());
+    table.addRows(rowsIn(writer.buffer, writer.count), 1);
+    expect(table).toHaveLength(count);
+    for (const number of [1, 8_192, 8_193, count])
+      expect(table.bytes(table.find(sessionIdOf(number)) ?? -1)).toBe(number);
+    expect(table.find(sessionIdOf(count + 1))).toBeUndefined();
+  });
+
+  it('knows nothing of a row that is not there', () => {
+    expect(() => tableOf([]).bytes(0)).toThrow('no unit in row 0');
+  });
+});
