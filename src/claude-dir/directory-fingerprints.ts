@@ -16,7 +16,7 @@ const COARSE_MS = 2_000;
 const ABSENT = 'absent';
 
 /** Another one after every change of what is in the directory; undefined where one at this very moment might leave it the same. */
-export function settledIdentity(facts: FileFacts, nowMs: number): string | undefined {
+function settledIdentity(facts: FileFacts, nowMs: number): string | undefined {
   return Math.max(facts.mtimeMs, facts.ctimeMs) > nowMs - COARSE_MS ? undefined : identityOf(facts);
 }
 

@@ -8,7 +8,6 @@ import type { PruneMemory } from '../jobs/guards/removals.ts';
 import type { JobName, JobReport, Outcome } from '../jobs/job.ts';
 import type { RemovalRecord, RemovalRecorder, TrashMemory } from '../jobs/prune-transcripts/apply.ts';
 import type { ShieldedTime, ShieldedTimes, ShieldMemory } from '../jobs/prune-transcripts/shield.ts';
-import type { ScanMemory } from '../scan/scan-memory.ts';
 import { isTaken } from '../sqlite/file-identity.ts';
 import { checkVersion, migrate } from '../sqlite/migrate.ts';
 import {
@@ -23,7 +22,6 @@ import {
 import { Statements } from '../sqlite/statements.ts';
 import type { KnownRun, KnownRuns } from '../trash/known-folders.ts';
 import { FIGURES } from './figure-names.ts';
-import { ScannedDirectories } from './scanned-directories.ts';
 import { LEDGER_MIGRATIONS, LEDGER_TABLES, LEDGER_VERSION_TABLE } from './schema.ts';
 
 export interface FinishedRun {
@@ -58,13 +56,9 @@ export class Ledger implements RemovalRecorder, TrashMemory, PruneMemory, Shield
   readonly #database: SqliteDatabase;
   readonly #statements: Statements;
 
-  /** What scans have found. */
-  readonly scanMemory: ScanMemory;
-
   private constructor(database: SqliteDatabase) {
     this.#database = database;
     this.#statements = new Statements(database);
-    this.scanMemory = new ScannedDirectories(database, this.#statements);
   }
 
   /** @throws OperatingError `bad-data`, `unavailable`, `io` */

@@ -45,14 +45,6 @@ export const LEDGER_MIGRATIONS: readonly string[] = [
      set_to REAL NOT NULL,
      PRIMARY KEY (claude_dir, session_id)
    ) WITHOUT ROWID;`,
-  `CREATE TABLE scanned (
-     claude_dir TEXT NOT NULL,
-     directory TEXT NOT NULL,
-     identity TEXT,
-     looked_at INTEGER NOT NULL,
-     rows BLOB NOT NULL,
-     PRIMARY KEY (claude_dir, directory)
-   );`,
   `CREATE TABLE trash_runs (
      claude_dir TEXT NOT NULL,
      run TEXT NOT NULL,
@@ -61,7 +53,4 @@ export const LEDGER_MIGRATIONS: readonly string[] = [
      bytes INTEGER NOT NULL,
      PRIMARY KEY (claude_dir, run)
    ) WITHOUT ROWID;`,
-  // Only a hint: what was remembered without a checksum is looked at anew.
-  `DELETE FROM scanned;
-   ALTER TABLE scanned ADD COLUMN checksum INTEGER NOT NULL DEFAULT -1;`,
 ];

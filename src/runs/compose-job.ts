@@ -70,7 +70,6 @@ export async function runConfiguredJob(
           mapIdentity,
           shieldPeriodMs: config.shield ? shieldPeriodMs : undefined,
           shieldMemory: ledger,
-          scanMemory: ledger?.scanMemory,
           clock,
         }),
       'purge-trash': () =>

@@ -20,7 +20,7 @@ export const PROJECT_FLAGS = TRANSCRIPT_FLAG | DIRECTORY_FLAG;
 const FIRST_COMPANION_BIT = 2;
 /** The rest of the flags: a doubt by its number, none by 0. */
 const DOUBT_SHIFT = 16;
-export const PART_FLAGS = (1 << DOUBT_SHIFT) - 1;
+const PART_FLAGS = (1 << DOUBT_SHIFT) - 1;
 
 /** What an operator most wants to know first: of several doubts, the first is told. */
 const DOUBTS: readonly Doubt[] = [
@@ -73,15 +73,9 @@ const FIRST_CAPACITY_ROWS = 64;
 
 /** Collects the rows of one directory. */
 export class RowWriter {
-  #buffer: ArrayBuffer;
-  #rows: Rows;
+  #buffer = new ArrayBuffer(FIRST_CAPACITY_ROWS * ROW_BYTES);
+  #rows = rowsIn(this.#buffer, 0);
   #count = 0;
-
-  /** @param expected how many rows are likely to come */
-  constructor(expected = FIRST_CAPACITY_ROWS) {
-    this.#buffer = new ArrayBuffer(Math.max(expected, 1) * ROW_BYTES);
-    this.#rows = rowsIn(this.#buffer, 0);
-  }
 
   add(sessionId: SessionId, part: number, measure: Measure & { readonly doubt: Doubt | undefined }): void {
     if ((this.#count + 1) * ROW_BYTES > this.#buffer.byteLength) this.#grow();
@@ -93,13 +87,6 @@ export class RowWriter {
     words[word + WORD.files] = measure.files;
     words[word + WORD.digest] = measure.digest;
     words[word + WORD.flags] = part | doubtFlags(measure.doubt);
-    this.#count += 1;
-  }
-
-  /** A row as it was found before. */
-  copy(rows: Rows, row: number): void {
-    if ((this.#count + 1) * ROW_BYTES > this.#buffer.byteLength) this.#grow();
-    copyRow(rows, row, this.#rows, this.#count);
     this.#count += 1;
   }
 

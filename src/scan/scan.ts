@@ -7,12 +7,11 @@ import type { SessionId } from '../claude-dir/session-id.ts';
 import type { Part } from '../claude-dir/unit.ts';
 import { errorCode } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
-import { type ByteName, displayName } from '../files/byte-name.ts';
+import type { ByteName } from '../files/byte-name.ts';
 import type { FileFacts } from '../files/native-calls.ts';
-import { type DirectoryRows, DirectoryScanner, type DirectoryTask, directoryOf } from './directory-scan.ts';
+import { type DirectoryRows, DirectoryScanner, type DirectoryTask } from './directory-scan.ts';
 import { growHeapsSlowly } from './heap-growth.ts';
 import { rowsIn } from './part-records.ts';
-import { type MemoryUse, Recollection } from './recollection.ts';
 import { ScanHelpers } from './scan-helpers.ts';
 import { TaskQueue } from './task-queue.ts';
 import { UnitTable } from './unit-table.ts';
@@ -22,8 +21,6 @@ export interface ScanOptions {
   readonly shouldStop?: () => boolean;
   /** Called now and then with the number of sessions seen so far. */
   readonly onProgress?: (sessions: number) => void;
-  /** What earlier scans have found, and how far it is to be believed. */
-  readonly memory?: MemoryUse | undefined;
 }
 
 export interface ScanResult {
@@ -62,9 +59,6 @@ class Scan {
   readonly #faults: ReadFault[] = [];
   readonly #projects: ByteName[] = [];
   readonly #units: UnitTable;
-  readonly #memory: Recollection | undefined;
-  /** Directories of which so much is remembered that other threads would be of no help. */
-  readonly #remembered: DirectoryTask[] = [];
   readonly #queue: TaskQueue;
   #projectsComplete = true;
   #companionsComplete = true;
@@ -78,7 +72,6 @@ class Scan {
       lists ??= listToDos(claudeDir.root);
       return lists;
     });
-    this.#memory = options.memory && new Recollection(options.memory, displayName(claudeDir.path));
     this.#queue = TaskQueue.of(this.#tasks());
   }
 
@@ -104,11 +97,6 @@ class Scan {
     const { root, projects, surroundings } = this.#claudeDir;
     const scanner = new DirectoryScanner(root, projects, surroundings);
     try {
-      for (const task of this.#remembered) {
-        if (this.#shouldStop()) return;
-        this.#add(this.#memory?.scan(scanner, task) ?? scanner.scan(task));
-        between();
-      }
       for (let task = this.#queue.next(); task !== undefined; task = this.#queue.next()) {
         if (this.#shouldStop()) return;
         this.#take(scanner.scan(task));
@@ -122,7 +110,6 @@ class Scan {
 
   result(): ScanResult {
     const complete = this.#projectsComplete && !this.#stopped;
-    if (!this.#stopped) this.#memory?.end();
     this.#units.setCompleteness({ projects: complete, companions: this.#companionsComplete });
     return { units: this.#units, complete, stopped: this.#stopped, faults: this.#faults };
   }
@@ -134,12 +121,6 @@ class Scan {
     const add = (whole: DirectoryTask, facts: FileFacts | undefined) => {
       const bytes = facts?.size ?? 0;
       bytesOfAll += bytes;
-      // The names of to-do lists do not follow from their sessions, so rows alone say too little of them.
-      const isToDos = whole.kind === 'companions' && COMPANION_PLACES[whole.place] === TO_DO_LISTS;
-      if (!isToDos && this.#memory?.knows(directoryOf(whole), facts)) {
-        this.#remembered.push(whole);
-        return;
-      }
       const shares = bytes >= SHARED_FROM_BYTES ? SHARES : 1;
       for (let share = 0; share < shares; share += 1) tasks.push({ task: { ...whole, share, shares }, bytes });
     };
@@ -169,12 +150,7 @@ class Scan {
     }
   }
 
-  #take(found: DirectoryRows): void {
-    this.#memory?.note(found);
-    this.#add(found);
-  }
-
-  #add({ project, buffer, count, isRead, faults }: DirectoryRows): void {
+  #take({ project, buffer, count, isRead, faults }: DirectoryRows): void {
     this.#units.addRows(rowsIn(buffer, count), project);
     for (const fault of faults) this.#faults.push(fault);
     if (!isRead && project === undefined) this.#companionsComplete = false;

@@ -8,8 +8,6 @@ import type { Unit } from '../../src/claude-dir/unit.ts';
 import { byteNameFromSystem } from '../../src/files/byte-name.ts';
 import { removalRecord } from '../../src/jobs/prune-transcripts/apply.ts';
 import { Ledger, type RunRecord } from '../../src/ledger/ledger.ts';
-import { LEDGER_MIGRATIONS, LEDGER_VERSION_TABLE } from '../../src/ledger/schema.ts';
-import { migrate } from '../../src/sqlite/migrate.ts';
 import { snapshot } from '../support/snapshot.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { DAY_MS, sessionIdOf } from '../support/tree.ts';
@@ -364,35 +362,5 @@ describe('a damaged ledger', () => {
     const again = Ledger.openOrBegin(stateDir, () => expect.unreachable());
     onTestFinished(() => again.close());
     expect(again.lastRun('prune-transcripts')).toMatchObject({ outcome: 'ok' });
-  });
-});
-
-describe('a ledger from before what scans remember had checksums', () => {
-  /** With one directory remembered. */
-  function made(): string {
-    const stateDir = tempDir();
-    const database = new Database(join(stateDir, 'ledger.db'));
-    migrate(database, LEDGER_VERSION_TABLE, LEDGER_MIGRATIONS.slice(0, -1));
-    database
-      .prepare('INSERT INTO scanned (claude_dir, directory, identity, looked_at, rows) VALUES (?, ?, ?, ?, ?)')
-      .run('/c', 'projects/-srv-app', 'identity', NOW, Buffer.alloc(48));
-    database.close();
-    return stateDir;
-  }
-
-  it('is read by a dry run, which believes nothing of it', () => {
-    const ledger = Ledger.openForReading(made());
-    expect(ledger?.scanMemory.remembered('/c').size).toBe(0);
-    ledger?.close();
-  });
-
-  it('remembers anew once it is opened for writing', () => {
-    const { scanMemory } = open(made());
-    expect(scanMemory.remembered('/c').size).toBe(0);
-    const known = { identity: undefined, lookedAtMs: NOW, rows: new Uint8Array(48), checksum: 7 };
-    scanMemory.remember('/c', new Map([['projects/-srv-app', known]]));
-    const { rows, ...facts } = known;
-    expect(scanMemory.remembered('/c')).toEqual(new Map([['projects/-srv-app', facts]]));
-    expect(new Uint8Array(scanMemory.rows('/c', 'projects/-srv-app') ?? [])).toEqual(rows);
   });
 });

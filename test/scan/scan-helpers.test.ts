@@ -14,7 +14,8 @@ const SMALL = 30;
 const PROJECTS = 40;
 
 interface Outcome {
-  readonly found: readonly (readonly [string, number])[];
+  /** By the number of the project. */
+  readonly found: readonly (readonly [number, number])[];
   readonly error?: string;
   readonly code?: string;
 }
@@ -24,8 +25,8 @@ async function run<T>(...args: readonly string[]): Promise<T> {
   return JSON.parse(stdout) as T;
 }
 
-function task(name: string, share = 0, shares = 1): object {
-  return { kind: 'project', name, project: 0, share, shares };
+function task(name: string, project: number, share = 0, shares = 1): object {
+  return { kind: 'project', name, project, share, shares };
 }
 
 /** One large project, and many small ones. */
@@ -53,25 +54,28 @@ describe('a scan with helpers', () => {
   describe.skipIf(availableParallelism() === 1)('asks of a helper', () => {
     it('to look at all it takes, and to divide a large directory', async () => {
       const path = makeTree(100);
-      const shares = [0, 1, 2].map((share) => task('-large', share, 3));
-      const { found, error } = await run<Outcome>(path, JSON.stringify([...shares, task('-small-1'), task('-absent')]));
+      const shares = [0, 1, 2].map((share) => task('-large', 0, share, 3));
+      const { found, error } = await run<Outcome>(
+        path,
+        JSON.stringify([...shares, task('-small-1', 1), task('-absent', 2)]),
+      );
       expect(error).toBeUndefined();
-      const countOf = (directory: string) =>
-        found.filter(([name]) => name === directory).reduce((sum, [, count]) => sum + count, 0);
+      const countOf = (project: number) =>
+        found.filter(([index]) => index === project).reduce((sum, [, count]) => sum + count, 0);
       // A session's transcript and its directory are a row each.
-      expect(countOf('projects/-large')).toBe(100 + Math.ceil(100 / 9));
-      expect(countOf('projects/-small-1')).toBe(SMALL + Math.ceil(SMALL / 9));
-      expect(countOf('projects/-absent')).toBe(0);
+      expect(countOf(0)).toBe(100 + Math.ceil(100 / 9));
+      expect(countOf(1)).toBe(SMALL + Math.ceil(SMALL / 9));
+      expect(countOf(2)).toBe(0);
       expect(found).toHaveLength(5);
     });
 
     it('to end where nothing is to be had any more', async () => {
-      expect(await run<Outcome>(makeTree(1), JSON.stringify([task('-large')]), 'stop')).toEqual({ found: [] });
+      expect(await run<Outcome>(makeTree(1), JSON.stringify([task('-large', 0)]), 'stop')).toEqual({ found: [] });
     });
 
     it('to tell what it could not do: a part of a scan is none', async () => {
       const impossible = { kind: 'companions', place: 99, share: 0, shares: 1 };
-      const { error } = await run<Outcome>(makeTree(1), JSON.stringify([task('-large'), impossible]));
+      const { error } = await run<Outcome>(makeTree(1), JSON.stringify([task('-large', 0), impossible]));
       expect(error).toBe('no companion place 99');
     });
   });

@@ -3,7 +3,6 @@
 import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
 import type { Clock } from '../../clock.ts';
 import type { LiveSource } from '../../live-sources/live-source.ts';
-import type { ScanMemory } from '../../scan/scan-memory.ts';
 import type { StoredSessions } from '../../session-store/stored-sessions.ts';
 import type { PruneMemory } from '../guards/removals.ts';
 import type { RemovalRecorder, TrashMemory } from './apply.ts';
@@ -30,7 +29,5 @@ export interface PruneDependencies {
   readonly shieldPeriodMs: ((claudeDir: string) => number | undefined) | undefined;
   /** Undefined where there is no ledger yet: then nothing was ever shielded. */
   readonly shieldMemory: ShieldMemory | undefined;
-  /** Undefined where there is no ledger yet. */
-  readonly scanMemory: ScanMemory | undefined;
   readonly clock: Clock;
 }

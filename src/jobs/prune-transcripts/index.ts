@@ -8,7 +8,6 @@ import { OperatingError, systemError } from '../../errors.ts';
 import { displayName } from '../../files/byte-name.ts';
 import { formatBytes } from '../../format/byte-size.ts';
 import type { LiveIdsByProtection } from '../../live-sources/live-source.ts';
-import type { MemoryUse } from '../../scan/recollection.ts';
 import type { UnitTable } from '../../scan/unit-table.ts';
 import type { KnownRun } from '../../trash/known-folders.ts';
 import { Trash, type UnreadableRun } from '../../trash/trash.ts';
@@ -75,7 +74,7 @@ async function pruneOne(
       trash === undefined || context.dryRun || reconcile(path, trash, known, dependencies, tally).length === 0;
     const shielded = dependencies.shieldMemory?.shieldedTimes(path) ?? new Map();
     const placeTimes = context.dryRun ? undefined : PlaceTimes.observe(claudeDir);
-    const scan = await observeTranscripts(claudeDir, context, memoryUse(dependencies, shielded, context));
+    const scan = await observeTranscripts(claudeDir, context);
     tally.addFaults(scanFaults(scan.faults));
     // Half a scan is no ground for any decision.
     if (scan.stopped) {
@@ -137,22 +136,6 @@ function planDirectory(
   } finally {
     marks.close();
   }
-}
-
-/**
- * Undefined where it takes more than whether a session's files are too young to go: then all of them are looked at. What was
- * remembered may be younger by now, and a shield would write down the older time for good.
- */
-function memoryUse(
-  { scanMemory, policy, clock, shieldPeriodMs }: PruneDependencies,
-  shielded: ShieldedTimes,
-  { dryRun }: JobContext,
-): MemoryUse | undefined {
-  if (scanMemory === undefined || policy.maxTotalBytes !== 'off') return undefined;
-  if (shieldPeriodMs !== undefined || shielded.size > 0) return undefined;
-  const nowMs = clock.now();
-  const trust = { fromMtimeMs: nowMs - policy.shortestMaxAgeMs, nowMs };
-  return { memory: scanMemory, trust, isReadOnly: dryRun };
 }
 
 const PROTECTIONS = ['live', 'running', 'pinned'] as const;

@@ -4,7 +4,6 @@ import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
 import type { ReadFault } from '../../claude-dir/measure.ts';
 import { displayName } from '../../files/byte-name.ts';
 import { type LiveIdsByProtection, type LiveSource, readAllSources } from '../../live-sources/live-source.ts';
-import type { MemoryUse } from '../../scan/recollection.ts';
 import { type ScanResult, scanClaudeDir } from '../../scan/scan.ts';
 import type { JobContext, JobFault } from '../job.ts';
 
@@ -26,13 +25,8 @@ export async function observeLive(sources: readonly LiveSource[]): Promise<LiveO
   };
 }
 
-export function observeTranscripts(
-  claudeDir: ClaudeDir,
-  context: JobContext,
-  memory: MemoryUse | undefined,
-): Promise<ScanResult> {
+export function observeTranscripts(claudeDir: ClaudeDir, context: JobContext): Promise<ScanResult> {
   return scanClaudeDir(claudeDir, {
-    memory,
     shouldStop: () => context.shouldStop(),
     onProgress: (done) => context.onProgress({ phase: 'scan', done }),
   });

@@ -50,8 +50,6 @@ export interface PrunePolicy {
   readonly maxTotalBytes: number | 'off';
   /** Times before this are senseless. */
   readonly earliestMtimeMs: number;
-  /** Of all projects: nothing that was used within it can expire by age. */
-  readonly shortestMaxAgeMs: number;
   /** @param project undefined for what is left of sessions whose project is unknown */
   forProject(project: string | undefined): ProjectPolicy;
 }

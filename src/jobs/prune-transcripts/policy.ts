@@ -15,9 +15,6 @@ export function prunePolicy(settings: RetentionSettings): PrunePolicy {
     minAgeMs: settings.minAge,
     maxTotalBytes: settings.maxTotalBytes,
     earliestMtimeMs: EARLIEST_SENSIBLE_TIME_MS,
-    shortestMaxAgeMs: Math.min(
-      ...[settings.maxAge, ...settings.projects.map(({ maxAge }) => maxAge ?? 'never')].map(ageInMs),
-    ),
     forProject: (project) => {
       const name = project === undefined ? undefined : displayName(project);
       const override = name === undefined ? undefined : overrides.find(({ matches }) => matches(name))?.override;
@@ -28,10 +25,6 @@ export function prunePolicy(settings: RetentionSettings): PrunePolicy {
       };
     },
   };
-}
-
-function ageInMs(age: number | 'never'): number {
-  return age === 'never' ? Number.POSITIVE_INFINITY : age;
 }
 
 function matcher(pattern: string): (name: string) => boolean {

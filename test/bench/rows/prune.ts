@@ -1,4 +1,4 @@
-/** A prune of a big tree: planned only, in earnest, and once more when there is nothing left to do. */
+/** A prune of a big tree: planned only, and in earnest. */
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -15,11 +15,9 @@ import { type GrownTree, settle } from '../tree.ts';
 const OLD_FILES = ['-type', 'f', '-mtime', '+30'];
 const DRY_RUN_RATIO_MAX = 0.7;
 const PRUNE_RATIO_MAX = { find: 1, expire: 2 };
-const AGAIN_RATIO_MAX = 0.3;
 
 export const dryRun: Row = { name: 'dry-run', trees: ['files'], run: runDryRun };
 export const prune: Row = { name: 'prune', trees: ['files'], run: runPrune };
-export const again: Row = { name: 'again', trees: ['files'], run: runAgain };
 
 async function runDryRun(options: BenchOptions): Promise<readonly Measured[]> {
   const { repeat, directory, trees, tell } = options;
@@ -116,27 +114,6 @@ async function expireOnce(
   const seconds = await timeProcess(directory, program, [tree.path, trash, String(cutoff)]);
   expectPruned(tree, expired);
   return seconds;
-}
-
-async function runAgain(options: BenchOptions): Promise<readonly Measured[]> {
-  const { repeat, directory, trees, tell } = options;
-  const sizes = sizesOf(options);
-  const tree = await trees.withFiles(sizes.files);
-  const live = await nameLive(tree, sizes.liveIds, options.seed, directory);
-  const command = pruneCommand(tree, live.freshState());
-  await timeProcess(directory, process.execPath, command);
-  await settle(tree.path);
-  const times = await inTurn(
-    repeat,
-    {
-      ours: () => timeProcess(directory, process.execPath, command),
-      // The trash is not among what it looks at.
-      beside: () => timeProcess(directory, 'find', [...tree.places, ...OLD_FILES]),
-    },
-    tell,
-  );
-  expectPruned(tree, live.removable);
-  return [comparedSeconds('again', times, 'find', AGAIN_RATIO_MAX)];
 }
 
 export function pruneCommand(tree: GrownTree, stateDir: string): string[] {

@@ -37,7 +37,6 @@ function policyOf(
     minAgeMs: MIN_AGE_MS,
     maxTotalBytes: 'off',
     earliestMtimeMs: EARLIEST_SENSIBLE_TIME_MS,
-    shortestMaxAgeMs: MAX_AGE_MS,
     forProject: (name) => ({ ...DEFAULT_PROJECT, ...project, ...(name === undefined ? {} : projects[name]) }),
     ...overrides,
   };

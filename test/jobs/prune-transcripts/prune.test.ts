@@ -22,14 +22,13 @@ import type { JobContext, JobReport } from '../../../src/jobs/job.ts';
 import type { RemovalRecord, RemovalRecorder } from '../../../src/jobs/prune-transcripts/apply.ts';
 import { pruneTranscriptsJob } from '../../../src/jobs/prune-transcripts/index.ts';
 import { prunePolicy, type RetentionSettings } from '../../../src/jobs/prune-transcripts/policy.ts';
-import type { ShieldedTimes, ShieldMemory } from '../../../src/jobs/prune-transcripts/shield.ts';
+import type { ShieldMemory } from '../../../src/jobs/prune-transcripts/shield.ts';
 import { Ledger } from '../../../src/ledger/ledger.ts';
 import { KeepList } from '../../../src/live-sources/keep-list.ts';
 import type { LiveSource } from '../../../src/live-sources/live-source.ts';
 import { resumeMapSource } from '../../../src/live-sources/resume-map-source.ts';
 import { runningProcessesSource } from '../../../src/live-sources/running-processes.ts';
 import { SqliteResumeMap } from '../../../src/resume-map/sqlite.ts';
-import type { ScanMemory } from '../../../src/scan/scan-memory.ts';
 import { canFreeze, freeze } from '../../support/freeze.ts';
 import { contextOf, stopAfter } from '../../support/job-context.ts';
 import { canMount, inMountNamespace, programPath } from '../../support/mount-namespace.ts';
@@ -61,7 +60,6 @@ interface PruneOptions {
   readonly keepNamed?: boolean;
   readonly context?: Partial<JobContext>;
   readonly clock?: Clock;
-  readonly scanMemory?: ScanMemory;
   readonly shieldMemory?: ShieldMemory;
   readonly shieldPeriodMs?: (claudeDir: string) => number | undefined;
 }
@@ -79,7 +77,6 @@ function prune(paths: string | readonly string[], options: PruneOptions = {}): P
     mapIdentity: undefined,
     shieldPeriodMs: options.shieldPeriodMs,
     shieldMemory: options.shieldMemory,
-    scanMemory: options.scanMemory,
     clock: options.clock ?? new SetClock(NOW),
   }).run(contextOf(options.context));
 }
@@ -773,33 +770,6 @@ describe('what a killed run left half-moved', () => {
     renameSync(join(dirname(manifest), `file-history/${B}`), join(path, `file-history/${B}`));
     await prune(path, { sources: [scriptedSource({ planned: [A, B, C] })] });
     expect(outsideSweeper(snapshot(path))).toEqual(before);
-  });
-});
-
-describe('what earlier scans found', () => {
-  it('is asked for, and not where sessions are older in truth than their files, or are to be', async () => {
-    const path = expiredSessions();
-    let asked = 0;
-    const scanMemory: ScanMemory = {
-      remembered() {
-        asked += 1;
-        return new Map();
-      },
-      rows: () => undefined,
-      remember() {},
-      forget() {},
-    };
-    const shieldMemory = (times: ShieldedTimes): ShieldMemory => ({
-      shieldedTimes: () => times,
-      recordShieldedTimes() {},
-    });
-    const shielded = new Map([[A, { usedAtMs: NOW - 50 * DAY_MS, setToMs: NOW - 24 * DAY_MS }]]);
-    const context = { dryRun: true };
-    await prune(path, { scanMemory, shieldMemory: shieldMemory(shielded), context });
-    await prune(path, { scanMemory, shieldPeriodMs: () => 7 * DAY_MS, context });
-    expect(asked).toBe(0);
-    await prune(path, { scanMemory, shieldMemory: shieldMemory(new Map()), context });
-    expect(asked).toBe(1);
   });
 });
 

@@ -22,7 +22,7 @@ async function byHelpers() {
   const helpers = ScanHelpers.start(queue, claudeDir);
   try {
     await helpers.end(
-      ({ directory, count }) => found.push([directory, count]),
+      ({ project, count }) => found.push([project, count]),
       () => undefined,
     );
     return { found };
