@@ -1,0 +1,136 @@
+import { existsSync, readdirSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { PlaceTimes } from '../../src/claude-dir/directory-fingerprints.ts';
+import type { TakeOutcome } from '../../src/trash/take.ts';
+import { scanned } from '../support/scanned.ts';
+import { snapshot } from '../support/snapshot.ts';
+import { tempDir } from '../support/temp-dir.ts';
+import { DAY_MS, makeSession, sessionIdOf, writeAged } from '../support/tree.ts';
+import { NOW } from '../support/units.ts';
+import { ID, OTHER, PROJECT, TRANSCRIPT, TrashPlace } from './trash-place.ts';
+
+describe('Taking a batch of sessions into the trash', () => {
+  const third = sessionIdOf(3);
+
+  /** Three sessions, of two projects, whose intents are written. */
+  const begun = (placeTimes?: PlaceTimes) => {
+    const place = new TrashPlace();
+    makeSession(place.path, { id: third, project: '-srv-other', ageMs: 40 * DAY_MS }, NOW);
+    const units = [place.unit(), place.unit(OTHER), place.unit(third)];
+    const run = place.trash.beginRun(NOW, placeTimes ?? PlaceTimes.observe(place.claudeDir, Date.now() + DAY_MS));
+    onTestFinished(() => run.close());
+    run.intend(
+      units.map((unit) => ({ unit, reason: 'expired' })),
+      NOW,
+    );
+    run.prepare(units);
+    return { place, run, units };
+  };
+  const kinds = (outcomes: readonly (TakeOutcome | undefined)[]) => outcomes.map((outcome) => outcome?.kind);
+
+  it('takes one session after the other, and ends where it is to end', () => {
+    const { place, run, units } = begun();
+    let taken = 0;
+    expect(kinds(run.takeBatch(units, NOW, () => ++taken === 2))).toEqual(['trashed', 'trashed']);
+    run.flush();
+    expect(place.entries(ID, OTHER, third).map(({ sessionId }) => sessionId)).toEqual([ID, OTHER]);
+    expect(existsSync(place.at(`projects/-srv-other/${third}.jsonl`))).toBe(true);
+  });
+
+  it('gives back what it took from a directory that was moved away meanwhile, companions and all', () => {
+    const { place, run, units } = begun();
+    const before = snapshot(place.at('projects/-srv-app'));
+    const outside = join(tempDir(), 'project');
+    const outcomes = run.takeBatch(units, NOW, ({ kind }) => {
+      expect(kind).toBe('trashed');
+      if (!existsSync(outside) && !existsSync(place.at(TRANSCRIPT))) renameSync(place.at(PROJECT), outside);
+      return false;
+    });
+    expect(kinds(outcomes)).toEqual(['changed', 'changed', 'trashed']);
+    expect(snapshot(outside)).toEqual(before);
+    expect(existsSync(place.at(`file-history/${ID}/0a1b@v1`))).toBe(true);
+    run.flush();
+    expect(place.entries(ID, OTHER, third).map(({ sessionId }) => sessionId)).toEqual([third]);
+  });
+
+  it('gives back what it put into a directory of the trash that was moved away meanwhile', () => {
+    const { place, run, units } = begun();
+    const before = place.files();
+    const outside = join(tempDir(), 'project');
+    const outcomes = run.takeBatch(units.slice(0, 2), NOW, () => {
+      if (!existsSync(outside)) renameSync(place.inRun(run.name, PROJECT), outside);
+      return false;
+    });
+    expect(kinds(outcomes)).toEqual(['changed', 'changed']);
+    expect(place.files().inPlace).toEqual(before.inPlace);
+    expect(readdirSync(outside)).toEqual([]);
+  });
+
+  it.each([
+    { what: 'a place that nothing had come into since it was listed', companion: `file-history/${OTHER}/a@v1` },
+    { what: 'a place that was not there', companion: `uploads/${OTHER}/a.pdf` },
+    { what: 'the to-do lists', companion: `todos/${OTHER}-agent-${ID}.json` },
+  ])('gives back a session that got a companion meanwhile, in $what', ({ companion }) => {
+    const { place, run, units } = begun();
+    const outcomes = run.takeBatch(units.toReversed(), NOW, () => {
+      const isTaken = !existsSync(place.at(`${PROJECT}/${OTHER}.jsonl`));
+      if (isTaken && !existsSync(place.at(companion))) writeAged(place.at(companion), 'new', NOW);
+      return false;
+    });
+    expect(kinds(outcomes)).toEqual(['trashed', 'changed', 'trashed']);
+    expect(existsSync(place.at(`${PROJECT}/${OTHER}.jsonl`))).toBe(true);
+    expect(existsSync(place.at(companion))).toBe(true);
+  });
+
+  it('finds the sessions that have been written anew when it is through', () => {
+    const { place, run, units } = begun();
+    run.takeBatch(units, NOW, () => false);
+    writeAged(place.at(`${PROJECT}/${OTHER}.jsonl`), 'new', NOW);
+    expect(run.findRecreated(units)).toEqual([units[1]]);
+  });
+
+  it.each([
+    { what: 'a companion', path: `debug/${third}.txt` },
+    { what: 'a directory of its own', path: `projects/-srv-other/${third}/subagents/agent-a1.jsonl` },
+  ])('leaves a session that got $what before the batch began', ({ path }) => {
+    const { place, run, units } = begun();
+    writeAged(place.at(path), 'new', NOW);
+    expect(kinds(run.takeBatch(units, NOW, () => false))).toEqual(['trashed', 'trashed', 'changed']);
+  });
+
+  it('leaves left-over companions whose transcript has come back in any project', () => {
+    const place = new TrashPlace();
+    makeSession(place.path, {
+      id: third,
+      ageMs: 40 * DAY_MS,
+      hasTranscript: false,
+      elsewhere: [`tasks/${third}/1.json`],
+    });
+    makeSession(place.path, {
+      id: sessionIdOf(4),
+      ageMs: 40 * DAY_MS,
+      hasTranscript: false,
+      elsewhere: [`tasks/${sessionIdOf(4)}/1.json`],
+    });
+    const units = [place.unit(third), place.unit(sessionIdOf(4))];
+    const run = place.trash.beginRun(NOW, PlaceTimes.observe(place.claudeDir, Date.now() + DAY_MS));
+    onTestFinished(() => run.close());
+    writeAged(place.at(`projects/-srv-new/${third}.jsonl`), 'new', NOW);
+    expect(kinds(run.takeBatch(units, NOW, () => false))).toEqual(['changed', 'trashed']);
+  });
+
+  it('goes through more projects than can be held open', () => {
+    const place = new TrashPlace();
+    const ids = Array.from({ length: 60 }, (_, number) => sessionIdOf(100 + number));
+    for (const [number, id] of ids.entries())
+      makeSession(place.path, { id, project: `-srv-${number}`, ageMs: 40 * DAY_MS }, NOW);
+    const units = scanned(place.claudeDir).units.filter(({ project }) => project !== '-srv-app');
+    const run = place.trash.beginRun(NOW);
+    onTestFinished(() => run.close());
+    run.prepare(units);
+    expect(new Set(kinds(run.takeBatch(units, NOW, () => false)))).toEqual(new Set(['trashed']));
+    expect(run.findRecreated(units)).toEqual([]);
+    expect([...place.files().inTrash.keys()]).toHaveLength(60);
+  });
+});
