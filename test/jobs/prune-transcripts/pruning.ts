@@ -1,0 +1,112 @@
+/** Runs a prune in the process of the test, over sessions that it would take, and looks where they are afterwards. */
+
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { onTestFinished } from 'vitest';
+import type { SessionId } from '../../../src/claude-dir/session-id.ts';
+import type { Clock } from '../../../src/clock.ts';
+import type { JobContext, JobReport } from '../../../src/jobs/job.ts';
+import type { RemovalRecorder } from '../../../src/jobs/prune-transcripts/apply.ts';
+import { pruneTranscriptsJob } from '../../../src/jobs/prune-transcripts/index.ts';
+import { prunePolicy, type RetentionSettings } from '../../../src/jobs/prune-transcripts/policy.ts';
+import type { ShieldMemory } from '../../../src/jobs/prune-transcripts/shield.ts';
+import type { Ledger } from '../../../src/ledger/ledger.ts';
+import type { LiveSource } from '../../../src/live-sources/live-source.ts';
+import { SqliteResumeMap } from '../../../src/resume-map/sqlite.ts';
+import { contextOf } from '../../support/job-context.ts';
+import { openClaudeDir } from '../../support/opened.ts';
+import { SetClock } from '../../support/set-clock.ts';
+import { outsideSweeper, snapshot, trashedIn } from '../../support/snapshot.ts';
+import { tempDir } from '../../support/temp-dir.ts';
+import { DAY_MS, makeClaudeDir, makeSession, sessionIdOf } from '../../support/tree.ts';
+import { NOW } from '../../support/units.ts';
+
+export const MAX_AGE_MS = 30 * DAY_MS;
+const SETTINGS: RetentionSettings = {
+  maxAge: MAX_AGE_MS,
+  minAge: DAY_MS,
+  maxTotalBytes: 'off',
+  keepLast: 0,
+  projects: [],
+};
+export const [A, B, C] = [sessionIdOf(1), sessionIdOf(2), sessionIdOf(3)] as const;
+const NO_RECORDER: RemovalRecorder = { recordRemovals() {} };
+
+export interface PruneOptions {
+  readonly sources?: readonly LiveSource[];
+  readonly settings?: Partial<RetentionSettings>;
+  readonly recorder?: RemovalRecorder;
+  readonly trashMemory?: Ledger;
+  readonly keepNamed?: boolean;
+  readonly context?: Partial<JobContext>;
+  readonly clock?: Clock;
+  readonly shieldMemory?: ShieldMemory;
+  readonly shieldPeriodMs?: (claudeDir: string) => number | undefined;
+}
+
+export function prune(paths: string | readonly string[], options: PruneOptions = {}): Promise<JobReport> {
+  return pruneTranscriptsJob({
+    claudeDirs: [paths].flat().map(openClaudeDir),
+    stores: [],
+    sources: options.sources ?? [],
+    policy: prunePolicy({ ...SETTINGS, ...options.settings }),
+    keepNamed: options.keepNamed ?? false,
+    recorder: options.recorder ?? NO_RECORDER,
+    trashMemory: options.trashMemory,
+    memory: undefined,
+    mapIdentity: undefined,
+    shieldPeriodMs: options.shieldPeriodMs,
+    shieldMemory: options.shieldMemory,
+    clock: options.clock ?? new SetClock(NOW),
+  }).run(contextOf(options.context));
+}
+
+/** Expired sessions 1…n, each with a companion, n being three unless it is said. */
+export function expiredSessions(count = 3, project?: (number: number) => string): string {
+  const path = makeClaudeDir(tempDir());
+  for (let number = 1; number <= count; number += 1) {
+    const id = sessionIdOf(number);
+    makeSession(
+      path,
+      {
+        id,
+        ageMs: (40 + number / 100) * DAY_MS,
+        elsewhere: [`file-history/${id}/a@v1`],
+        ...(project === undefined ? {} : { project: project(number) }),
+      },
+      NOW,
+    );
+  }
+  return path;
+}
+
+export function transcriptOf(id: SessionId, project = '-srv-app'): string {
+  return `projects/${project}/${id}.jsonl`;
+}
+
+/** The ids of the sessions whose transcripts are where they belong. */
+export function left(path: string): string[] {
+  const transcripts = [...outsideSweeper(snapshot(path)).keys()].filter((file) => file.endsWith('.jsonl'));
+  return transcripts.map((file) => file.slice(-'.jsonl'.length - 36, -'.jsonl'.length)).toSorted();
+}
+
+export function trashedIds(path: string): string[] {
+  const transcripts = [...trashedIn(snapshot(path)).keys()].filter((file) => file.endsWith('.jsonl'));
+  return transcripts.map((file) => file.slice(-'.jsonl'.length - 36, -'.jsonl'.length)).toSorted();
+}
+
+export function openMap(stateDir: string): SqliteResumeMap {
+  const map = SqliteResumeMap.openOwn(join(stateDir, 'sessions.db'), { clock: new SetClock(NOW) });
+  onTestFinished(() => map.close());
+  return map;
+}
+
+export function insertRows(
+  stateDir: string,
+  rows: readonly (readonly [key: string, id: string, lastUsedAtMs: number])[],
+): void {
+  const database = new Database(join(stateDir, 'sessions.db'));
+  const insert = database.prepare('INSERT INTO claude_sdk_sessions VALUES (?, ?, ?, ?)');
+  for (const [key, id, lastUsedAtMs] of rows) insert.run(key, id, lastUsedAtMs, lastUsedAtMs);
+  database.close();
+}
