@@ -15,7 +15,6 @@ import { type Measured, type Row, type Skipped, sizesOf, Trees } from './row.ts'
 import { map } from './rows/map.ts';
 import { memory } from './rows/memory.ts';
 import { metrics } from './rows/metrics.ts';
-import { migration } from './rows/migration.ts';
 import { dryRun, prune } from './rows/prune.ts';
 import { purge } from './rows/purge.ts';
 import { setSessionWait } from './rows/set-session-wait.ts';
@@ -23,7 +22,7 @@ import { start } from './rows/start.ts';
 import { store } from './rows/store.ts';
 import { removeTree } from './tree.ts';
 
-const ROWS: readonly Row[] = [dryRun, prune, memory, metrics, setSessionWait, map, migration, start, purge, store];
+const ROWS: readonly Row[] = [dryRun, prune, memory, metrics, setSessionWait, map, start, purge, store];
 const REPEAT = { full: 5, short: 1 };
 const USAGE_EXIT_CODE = 64;
 

@@ -48,14 +48,6 @@ export class ImportedRows {
     return this.#named.concat(this.#renamed);
   }
 
-  /**
-   * The same; undefined where two keys have become one, which may have been there twice from the beginning. Sorting tells that without
-   * a set of all keys, which would take half as much memory as the rows.
-   */
-  allIfUnique(): ImportedRow[] | undefined {
-    return [this.#named, this.#renamed].every(hasUniqueKeys) ? this.all() : undefined;
-  }
-
   #push(oldKey: string, key: string, id: unknown, lastUsedAtMs: number): string | undefined {
     const sessionId = parseSessionId(id);
     if (sessionId === undefined) return 'the session id is not a lower-case UUID';
@@ -75,11 +67,6 @@ function currentKey(oldKey: string, defaultForge: string): string {
   if (parts.length === 3) parts.unshift(defaultForge);
   if (newAgent !== undefined) parts[1] = newAgent;
   return parts.join(':');
-}
-
-function hasUniqueKeys(rows: readonly ImportedRow[]): boolean {
-  const sorted = rows.toSorted(byKey);
-  return sorted.every((row, index) => row.key !== sorted[index + 1]?.key);
 }
 
 export function byKey(one: ImportedRow, other: ImportedRow): number {

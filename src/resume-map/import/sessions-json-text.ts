@@ -1,10 +1,9 @@
-/** What an old `sessions.json` says: read in pieces where it is without fault, and else in full, to tell the fault with its place. */
+/** Reads an old `sessions.json` whole: every entry becomes a row, or the first fault is told with its line and column. */
 
 import { createRequire } from 'node:module';
 import type { JSONVisitor } from 'jsonc-parser';
 import { OperatingError } from '../../errors.ts';
 import { type ImportedRow, ImportedRows } from './imported-rows.ts';
-import { faultlessRows } from './sessions-json-pieces.ts';
 
 /** The file is an object of strings or of flat objects. */
 const DEPTH_MAX = 2;
@@ -14,7 +13,14 @@ const jsonc = () => createRequire(import.meta.url)('jsonc-parser') as typeof imp
 
 /** @throws OperatingError (`bad-data`) naming line and column */
 export function parseSessionsJson(bytes: Uint8Array, path: string, defaultForge: string): ImportedRow[] {
-  return faultlessRows(bytes, defaultForge) ?? parseInFull(decodeUtf8(path, bytes), path, defaultForge);
+  const text = decodeUtf8(path, bytes);
+  if (text.startsWith('\uFEFF')) throw malformed(path, 'line 1, column 1: it starts with a byte order mark');
+  const rows = new ImportedRows(defaultForge);
+  for (const [key, { place, value }] of readEntries(text, path)) {
+    const fault = rows.add(key, value instanceof Map ? Object.fromEntries(value) : value);
+    if (fault !== undefined) throw malformed(path, `${place}: ${fault}`);
+  }
+  return rows.all();
 }
 
 function decodeUtf8(path: string, bytes: Uint8Array): string {
@@ -26,8 +32,7 @@ function decodeUtf8(path: string, bytes: Uint8Array): string {
 }
 
 /** JSON.parse would let the last of two equal keys win in silence; here they are a fault. */
-export function parseInFull(text: string, path: string, defaultForge: string): ImportedRow[] {
-  if (text.startsWith('\uFEFF')) throw malformed(path, 'line 1, column 1: it starts with a byte order mark');
+function readEntries(text: string, path: string): ReadonlyMap<string, RawEntry> {
   const entries = new Map<string, RawEntry>();
   try {
     jsonc().visit(text, new EntryCollector(path, entries).visitor, {
@@ -38,12 +43,7 @@ export function parseInFull(text: string, path: string, defaultForge: string): I
     if (error instanceof RangeError) throw new OperatingError('bad-data', `read ${path}: it is nested too deeply`);
     throw error;
   }
-  const rows = new ImportedRows(defaultForge);
-  for (const [key, { place, value }] of entries) {
-    const fault = rows.add(key, value instanceof Map ? Object.fromEntries(value) : value);
-    if (fault !== undefined) throw malformed(path, `${place}: ${fault}`);
-  }
-  return rows.all();
+  return entries;
 }
 
 interface RawEntry {

@@ -23,9 +23,9 @@ export interface SessionsJson {
   readonly identity: string;
 }
 
-/** A million rows are some 130 MB; more than this is no resume map. */
-const FILE_BYTES_MAX = 256 * 2 ** 20;
-/** Of the import's connection: with the default, a million rows are written in three times the time. */
+/** Half a million rows; more is no resume map. Reading takes nine times the file's size in memory. */
+const FILE_BYTES_MAX = 64 * 2 ** 20;
+/** The cache of the import's connection: with the default, many rows are written in three times the time. */
 const IMPORT_CACHE_KIB = 65_536;
 
 /**

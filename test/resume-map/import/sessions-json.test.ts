@@ -18,8 +18,7 @@ import { describe, expect, it } from 'vitest';
 import { OperatingError } from '../../../src/errors.ts';
 import { openResumeMap } from '../../../src/library/index.ts';
 import { importSessionsJson } from '../../../src/resume-map/import/sessions-json.ts';
-import { faultlessRows } from '../../../src/resume-map/import/sessions-json-pieces.ts';
-import { parseInFull, parseSessionsJson } from '../../../src/resume-map/import/sessions-json-text.ts';
+import { parseSessionsJson } from '../../../src/resume-map/import/sessions-json-text.ts';
 import { SqliteResumeMap } from '../../../src/resume-map/sqlite.ts';
 import { runTogether } from '../../support/forked.ts';
 import { tempDir } from '../../support/temp-dir.ts';
@@ -476,61 +475,5 @@ describe('a malformed sessions.json', () => {
       { numRuns: 3_000 },
     );
     expect(accepted).toBeGreaterThan(0);
-  });
-});
-
-describe('reading in pieces', () => {
-  /** Long enough for several pieces. */
-  const LONG = Array.from({ length: 3_000 }, (_, number) =>
-    number % 2 === 0
-      ? `"forgejo:tester:acme/größe:${number}" : {"last_used_at": ${USED_MS + number}, "id":"${sessionIdOf(number)}", "a\\"b": ":{[,"}`
-      : `"foreman:acme/app:${number}":"${sessionIdOf(number)}"`,
-  );
-  const inPieces = (text: string) => faultlessRows(Buffer.from(text), 'forgejo');
-
-  it('gives the rows that reading in full gives', () => {
-    for (const text of [VALID, '{}', ' { } ', `\n{${LONG.join(',\n')}}\n`]) {
-      expect(inPieces(text)).toEqual(parseInFull(text, '/x', 'forgejo'));
-    }
-  });
-
-  it.each([
-    ['a key twice', [...LONG, LONG[0]]],
-    ['a key twice, once escaped', [...LONG, `"\\u0066oreman:acme/app:1":"${ID}"`]],
-    ['two keys that become one', [...LONG, `"forgejo:foreman:acme/app:1":"${ID}"`]],
-    ['nothing after the last comma', [...LONG, '']],
-    ['nothing between two commas', [...LONG, '', ...LONG.map((entry) => entry.replace('app', 'other'))]],
-    ['much space between two commas', [...LONG, ' '.repeat(200_000), '"a":1']],
-    ['a bracket too many', [...LONG, `"a":"${ID}"}`]],
-    ['a key that is a number, out of its place', [...LONG, `"1":"${ID}"`]],
-    ['an escape at the very end', [...LONG, '"a\\']],
-  ])('leaves it to reading in full: %s', (_name, entries) => {
-    expect(inPieces(`{${entries.join(',')}}`)).toBeUndefined();
-  });
-
-  it('never says anything else than reading in full, whatever was done to the text', () => {
-    const texts = [VALID, `{${LONG.slice(0, 4).join(', ')}}`];
-    const characters = fc.constantFrom(
-      ...'"{}:,[]\\0-.eE\n\t/ ',
-      '"a":',
-      '__proto__',
-      `"x":"${ID}",`,
-      '\u00a0',
-      '\uFEFF',
-    );
-    const edits = fc.array(fc.tuple(fc.nat(500), fc.nat(2), characters), { minLength: 1, maxLength: 3 });
-    let told = 0;
-    fc.assert(
-      fc.property(fc.constantFrom(...texts), edits, (original, changes) => {
-        let text = original;
-        for (const [at, removed, inserted] of changes) text = text.slice(0, at) + inserted + text.slice(at + removed);
-        const rows = inPieces(text);
-        if (rows === undefined) return;
-        told += 1;
-        expect(rows).toEqual(parseInFull(text, '/x', 'forgejo'));
-      }),
-      { numRuns: 5_000 },
-    );
-    expect(told).toBeGreaterThan(0);
   });
 });
