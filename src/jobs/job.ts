@@ -101,8 +101,11 @@ export interface JobReport {
 export interface JobContext {
   readonly dryRun: boolean;
   readonly listsRemoved: RemovedListing;
-  /** Polled between small steps; the job then ends what it has in hand and returns what it has done. */
-  shouldStop(): boolean;
+  /**
+   * Asked between small steps, which lets signals, messages and timers in; the job then ends what it has in hand and returns what it
+   * has done. Never asked while anybody's writers are held back.
+   */
+  shouldStop(): Promise<boolean>;
   /** For a progress bar; may be called often. */
   onProgress(progress: JobProgress): void;
 }

@@ -116,7 +116,7 @@ async function previewSwept(map: SqliteResumeMap, surroundings: Surroundings): P
   const context: JobContext = {
     dryRun: true,
     listsRemoved: 'none',
-    shouldStop: () => false,
+    shouldStop: async () => false,
     onProgress: () => undefined,
   };
   const { swept } = await configuredSweep(map, surroundings).run(context);

@@ -25,7 +25,7 @@ async function run(task: ThreadTask): Promise<void> {
     const report = await runConfiguredJob(task, {
       dryRun,
       listsRemoved,
-      shouldStop: () => Atomics.load(stopWord, 0) !== 0,
+      shouldStop: async () => Atomics.load(stopWord, 0) !== 0,
       onProgress: rateLimited((progress) => post({ type: 'progress', progress })),
     });
     post({ type: 'done', report: handedOver(report, listsRemoved) });

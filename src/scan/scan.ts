@@ -18,7 +18,7 @@ import { UnitTable } from './unit-table.ts';
 
 export interface ScanOptions {
   /** Asked between directories; the scan then ends with `stopped`. */
-  readonly shouldStop?: () => boolean;
+  readonly shouldStop?: () => Promise<boolean>;
   /** Called now and then with the number of sessions seen so far. */
   readonly onProgress?: (sessions: number) => void;
 }
@@ -38,8 +38,8 @@ export async function scanClaudeDir(claudeDir: ClaudeDir, options: ScanOptions =
   return scan.result();
 }
 
-/** The same in this thread alone. */
-export function scanHere(claudeDir: ClaudeDir, options: ScanOptions = {}): ScanResult {
+/** The same in this thread alone, which does nothing else meanwhile. */
+export function scanHere(claudeDir: ClaudeDir, options: Omit<ScanOptions, 'shouldStop'> = {}): ScanResult {
   const scan = new Scan(claudeDir, options);
   scan.run();
   return scan.result();
@@ -78,29 +78,33 @@ class Scan {
   async runWithHelpers(): Promise<void> {
     let helpers: ScanHelpers | undefined;
     try {
-      this.run(() => {
+      for (const _ of this.#steps()) {
         if (helpers === undefined && this.#units.length >= HELP_FROM_ROWS && !this.#queue.isEmpty) {
           helpers = ScanHelpers.start(this.#queue, this.#claudeDir);
         }
         helpers?.drain((found) => this.#take(found));
-      });
+        if (await this.#shouldStop()) break;
+      }
     } finally {
       await helpers?.end(
         (found) => this.#take(found),
-        () => this.#shouldStop(),
+        () => void this.#shouldStop(),
       );
     }
   }
 
-  /** @param between called after each directory */
-  run(between: () => void = () => undefined): void {
+  run(): void {
+    for (const _ of this.#steps());
+  }
+
+  /** Comes to rest before each directory. */
+  *#steps(): Generator<undefined> {
     const { root, projects, surroundings } = this.#claudeDir;
     const scanner = new DirectoryScanner(root, projects, surroundings);
     try {
       for (let task = this.#queue.next(); task !== undefined; task = this.#queue.next()) {
-        if (this.#shouldStop()) return;
+        yield;
         this.#take(scanner.scan(task));
-        between();
       }
     } catch (error) {
       this.#queue.stop();
@@ -158,8 +162,8 @@ class Scan {
     if (project !== undefined) this.#options.onProgress?.(this.#units.length);
   }
 
-  #shouldStop(): boolean {
-    this.#stopped ||= this.#options.shouldStop?.() ?? false;
+  async #shouldStop(): Promise<boolean> {
+    this.#stopped ||= (await this.#options.shouldStop?.()) ?? false;
     if (this.#stopped) this.#queue.stop();
     return this.#stopped;
   }

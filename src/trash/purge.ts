@@ -126,12 +126,12 @@ export class RunPurge {
    * Destroys what is marked, and the run's directory where nothing is left in it. What cannot be destroyed stays marked, and does
    * not hold up the others.
    */
-  destroy(nowMs: number, shouldStop: () => boolean = () => false): Destroyed {
+  async destroy(nowMs: number, shouldStop = async () => false): Promise<Destroyed> {
     const sessions: ManifestEntry[] = [];
     const faults: DestroyFault[] = [];
     for (const entry of this.#entries.values()) {
       if (entry.state !== 'purging') continue;
-      if (shouldStop()) break;
+      if (await shouldStop()) break;
       try {
         this.#destroy(entry);
         sessions.push(entry);

@@ -17,7 +17,7 @@ import type { SessionId } from '../../src/claude-dir/session-id.ts';
 import { partPath, type Unit } from '../../src/claude-dir/unit.ts';
 import { AnchoredDir } from '../../src/files/anchored-dir.ts';
 import { ownName } from '../../src/files/byte-name.ts';
-import type { ScanOptions } from '../../src/scan/scan.ts';
+import { type ScanOptions, scanClaudeDir } from '../../src/scan/scan.ts';
 import { canMount, inMountNamespace } from '../support/mount-namespace.ts';
 import { openClaudeDir } from '../support/opened.ts';
 import { type Scanned, scanned } from '../support/scanned.ts';
@@ -40,7 +40,7 @@ const PROJECT = 'projects/-srv-app';
 const TRANSCRIPT = `${PROJECT}/${ID}.jsonl`;
 const OLD = { ageMs: 40 * DAY_MS };
 
-function scan(path: string, options?: ScanOptions): Scanned {
+function scan(path: string, options?: Omit<ScanOptions, 'shouldStop'>): Scanned {
   return scanned(openClaudeDir(path), options);
 }
 
@@ -398,13 +398,15 @@ describe('a scan', () => {
 
   it.each([0, 1, 2, 3])(
     'says that it was stopped, and takes nothing it saw for an orphan (at question %i)',
-    (question) => {
+    async (question) => {
       const path = madeWith((at) => writeAged(join(at, `file-history/${sessionIdOf(3)}/a@v1`), '', NOW - OLD.ageMs));
       let asked = 0;
-      const result = scan(path, { shouldStop: () => asked++ >= question });
+      const { units, ...result } = await scanClaudeDir(openClaudeDir(path), {
+        shouldStop: async () => asked++ >= question,
+      });
       expect(result).toMatchObject({ stopped: true, complete: false });
-      for (const unit of result.units.filter(({ hasTranscript }) => !hasTranscript)) {
-        expect(unit.doubt).toBe('projects-unreadable');
+      for (let row = 0; row < units.length; row += 1) {
+        if (!units.hasTranscript(row)) expect(units.doubt(row)).toBe('projects-unreadable');
       }
     },
   );

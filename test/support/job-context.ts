@@ -6,14 +6,14 @@ export function contextOf(overrides: Partial<JobContext> = {}): JobContext {
   return {
     dryRun: false,
     listsRemoved: 'all',
-    shouldStop: () => false,
+    shouldStop: async () => false,
     onProgress: () => undefined,
     ...overrides,
   };
 }
 
 /** Says no so many times, then yes. */
-export function stopAfter(questions: number): () => boolean {
+export function stopAfter(questions: number): () => Promise<boolean> {
   let asked = 0;
-  return () => asked++ >= questions;
+  return async () => asked++ >= questions;
 }

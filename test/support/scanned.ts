@@ -8,7 +8,7 @@ export interface Scanned extends Omit<ScanResult, 'units'> {
   readonly units: readonly Unit[];
 }
 
-export function scanned(claudeDir: ClaudeDir, options?: ScanOptions): Scanned {
+export function scanned(claudeDir: ClaudeDir, options?: Omit<ScanOptions, 'shouldStop'>): Scanned {
   const { units, ...result } = scanHere(claudeDir, options);
   return { ...result, units: Array.from({ length: units.length }, (_, row) => units.unit(row)) };
 }

@@ -124,7 +124,7 @@ class PruneApply {
     try {
       trashRun = this.#options.trash.beginRun(this.#options.clock.now(), this.#options.placeTimes);
       for (const chunk of chunks) {
-        if (this.#shouldStop()) break;
+        if (await this.#shouldStop()) break;
         await this.#removeChunk(trashRun, chunk);
         this.#options.context.onProgress({ phase: 'remove', done: this.#removed, total });
       }
@@ -147,7 +147,7 @@ class PruneApply {
     trashRun.intend(chunk, this.#options.clock.now());
     let next = 0;
     try {
-      while (next < chunk.length && !this.#shouldStop()) {
+      while (next < chunk.length && !(await this.#shouldStop())) {
         const batch = chunk.slice(next, next + this.#batchUnits);
         trashRun.prepare(batch.map(({ unit }) => unit));
         next += await this.#removeBatch(trashRun, batch);
@@ -266,8 +266,8 @@ class PruneApply {
     this.#faults.push({ kind: 'io', message });
   }
 
-  #shouldStop(): boolean {
-    this.#stopped ||= this.#options.context.shouldStop();
+  async #shouldStop(): Promise<boolean> {
+    this.#stopped ||= await this.#options.context.shouldStop();
     return this.#stopped;
   }
 

@@ -85,7 +85,7 @@ async function pruneOne(
     // A killed run may have moved their transcripts, and what it has begun could not be undone.
     if (!isTrashRead) units.doubtOrphans();
     // What is moved is held against what its files were, not against how old it is in truth.
-    const plan = planDirectory(claudeDir, units, trulyAged(units, shielded), live, dependencies, context, tally);
+    const plan = await planDirectory(claudeDir, units, trulyAged(units, shielded), live, dependencies, context, tally);
     if (tally.isOver) return;
     const removals = removalRows(units, plan);
     const mass =
@@ -115,7 +115,7 @@ async function pruneOne(
   }
 }
 
-function planDirectory(
+async function planDirectory(
   claudeDir: ClaudeDir,
   units: UnitTable,
   aged: UnitRows,
@@ -123,7 +123,7 @@ function planDirectory(
   { keepNamed, policy, clock }: PruneDependencies,
   context: JobContext,
   tally: PruneTally,
-): Plan {
+): Promise<Plan> {
   const protection = protectionOf(units, live.ids);
   const marks = new MarkObserver(claudeDir, keepNamed);
   const observe = (row: number) => {
@@ -132,7 +132,7 @@ function planDirectory(
     return marks.observe(project, units.sessionId(row));
   };
   try {
-    return planWithMarks(aged, { protection, observe, policy, clock, context, tally });
+    return await planWithMarks(aged, { protection, observe, policy, clock, context, tally });
   } finally {
     marks.close();
   }

@@ -20,19 +20,19 @@ export interface MarkedPlanOptions {
   readonly tally: PruneTally;
 }
 
-export function planWithMarks(
+export async function planWithMarks(
   units: UnitRows,
   { protection, observe, policy, clock, context, tally }: MarkedPlanOptions,
-): Plan {
+): Promise<Plan> {
   const nowMs = clock.now();
   const faults: ReadFault[] = [];
   const marks = new Map<number, Mark>();
   const seen = new Uint8Array(units.length);
-  const look = (plan: Plan) => {
+  const look = async (plan: Plan) => {
     const before = marks.size;
     for (let row = 0; row < plan.length && !tally.isOver; row += 1) {
       if (!plan.isRemoval(row) || seen[row] === 1) continue;
-      if (context.shouldStop()) tally.stop();
+      if (await context.shouldStop()) tally.stop();
       seen[row] = 1;
       const { mark, fault } = observe(row);
       if (fault !== undefined) faults.push(fault);
@@ -42,7 +42,7 @@ export function planWithMarks(
   };
   for (;;) {
     const plan = planPrune(units, { protection, mark: (row) => marks.get(row) }, policy, nowMs);
-    if (look(plan) && !tally.isOver) continue;
+    if ((await look(plan)) && !tally.isOver) continue;
     tally.addFaults(scanFaults(faults));
     return plan;
   }

@@ -33,7 +33,7 @@ export async function pruneStore(
 ): Promise<void> {
   const sessions = store.sessions();
   const units = unitsOf(sessions);
-  const plan = planWithMarks(units, {
+  const plan = await planWithMarks(units, {
     protection: (row) => protectionOf(units.sessionId(row), live.ids),
     observe: (row) => {
       const session = sessions[row];
@@ -89,7 +89,7 @@ async function hide(
   };
   try {
     for (let start = 0; start < rows.length; start += HOLD_BATCH_SESSIONS) {
-      stopped = context.shouldStop();
+      stopped = await context.shouldStop();
       if (stopped) break;
       const batch = rows.slice(start, start + HOLD_BATCH_SESSIONS);
       const ids = batch.flatMap((row) => sessions[row]?.sessionId ?? []);

@@ -101,7 +101,7 @@ class Purge {
         else this.#keep(decision.reason);
       }
       for (const session of due) {
-        this.#stopped ||= this.#context.shouldStop();
+        this.#stopped ||= await this.#context.shouldStop();
         if (this.#stopped) break;
         if (this.#context.dryRun) this.#count(session);
         else {
@@ -126,7 +126,7 @@ class Purge {
     try {
       const live = await this.#readLive();
       for (const run of trash.runs()) {
-        this.#stopped ||= this.#context.shouldStop();
+        this.#stopped ||= await this.#context.shouldStop();
         if (this.#stopped) break;
         await this.#purgeRun(trash, run, live, known);
       }
@@ -208,7 +208,7 @@ class Purge {
       if (this.#context.dryRun) this.#countDue(purge, due);
       else {
         await this.#markAll(purge, run, due);
-        this.#progress.done += this.#destroy(purge, run);
+        this.#progress.done += await this.#destroy(purge, run);
       }
       const left = purge.summary();
       if (left !== undefined) known.set(run, left);
@@ -239,10 +239,10 @@ class Purge {
   }
 
   /** @returns how many it has destroyed */
-  #destroy(purge: RunPurge, run: ByteName): number {
+  async #destroy(purge: RunPurge, run: ByteName): Promise<number> {
     try {
-      const { sessions, faults, leftOver } = purge.destroy(this.#dependencies.clock.now(), () => {
-        this.#stopped ||= this.#context.shouldStop();
+      const { sessions, faults, leftOver } = await purge.destroy(this.#dependencies.clock.now(), async () => {
+        this.#stopped ||= await this.#context.shouldStop();
         return this.#stopped;
       });
       for (const session of sessions) this.#count(session);

@@ -62,7 +62,7 @@ class SweepWalk {
     const policy = sweepPolicy(this.#dependencies);
     const present = observePresent(this.#dependencies);
     for await (const page of map.readPages()) {
-      if (this.#context.shouldStop()) return;
+      if (await this.#context.shouldStop()) return;
       const nowMs = clock.now();
       const expired: UncheckedResumeRow[] = [];
       for (const row of page) {

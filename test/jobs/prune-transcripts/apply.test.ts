@@ -202,7 +202,7 @@ describe('Stopping a prune', () => {
         stop = true;
       },
     });
-    const stopped = await prune(path, { sources: [source], context: { shouldStop: () => stop } });
+    const stopped = await prune(path, { sources: [source], context: { shouldStop: async () => stop } });
     expect(stopped).toMatchObject({ stopped: true, removed: { sessions: 16 }, kept: { busy: 34 } });
     expect(trashedIds(path)).toHaveLength(16);
     const next = await prune(path);
@@ -218,7 +218,7 @@ describe('Stopping a prune', () => {
         stop = true;
       },
     });
-    await prune(paths, { sources: [source], context: { shouldStop: () => stop } });
+    await prune(paths, { sources: [source], context: { shouldStop: async () => stop } });
     expect(readdirSync(paths[1])).not.toContain('session-sweeper');
   });
 });

@@ -10,10 +10,10 @@ import { tempDir } from '../../support/temp-dir.ts';
 import { DAY_MS, makeClaudeDir, makeSession, sessionIdOf } from '../../support/tree.ts';
 import { makeUnit, NOW, rowsOf } from '../../support/units.ts';
 
-function planned(units: readonly Unit[], tagged: readonly Unit[], maxTotalBytes: number | 'off' = 'off') {
+async function planned(units: readonly Unit[], tagged: readonly Unit[], maxTotalBytes: number | 'off' = 'off') {
   const asked: string[] = [];
   const policy = prunePolicy({ maxAge: 30 * DAY_MS, minAge: DAY_MS, maxTotalBytes, keepLast: 0, projects: [] });
-  const plan = planWithMarks(rowsOf(units), {
+  const plan = await planWithMarks(rowsOf(units), {
     protection: () => undefined,
     observe: (row) => {
       const unit = units[row] as Unit;
@@ -32,16 +32,16 @@ const aged = (number: number, days: number, bytes = 100) =>
   makeUnit({ sessionId: sessionIdOf(number), newestMtimeMs: NOW - days * DAY_MS, bytes });
 
 describe('a plan that asks the transcripts', () => {
-  it('looks into what is to go alone, and once', () => {
+  it('looks into what is to go alone, and once', async () => {
     const units = [aged(1, 40), aged(2, 2), aged(3, 50)];
-    const { asked, reasons } = planned(units, [units[2] as Unit]);
+    const { asked, reasons } = await planned(units, [units[2] as Unit]);
     expect(reasons).toEqual(['remove expired', 'keep within-retention', 'keep tagged']);
     expect(asked).toEqual([sessionIdOf(1), sessionIdOf(3)]);
   });
 
-  it('takes others for the size cap where a tag keeps what would have gone, and asks them too', () => {
+  it('takes others for the size cap where a tag keeps what would have gone, and asks them too', async () => {
     const units = [aged(1, 20), aged(2, 15), aged(3, 10)];
-    const { asked, reasons } = planned(units, [units[0] as Unit], 250);
+    const { asked, reasons } = await planned(units, [units[0] as Unit], 250);
     expect(reasons).toEqual(['keep tagged', 'remove over-size', 'keep within-retention']);
     expect(asked).toEqual([sessionIdOf(1), sessionIdOf(2)]);
   });
