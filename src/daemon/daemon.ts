@@ -18,7 +18,8 @@ import { threadJob } from '../runs/job-thread.ts';
 import { openLedger } from '../runs/open-ledger.ts';
 import { type RunJobDependencies, type RunRequest, runJob, skippedRun } from '../runs/run-job.ts';
 import { Reopened } from '../sqlite/reopened.ts';
-import { type HttpServer, type ReadinessCheck, startHttpServer } from './http.ts';
+import { type HttpServer, startHttpServer } from './http.ts';
+import { daemonRoutes, type ReadinessCheck } from './http-routes.ts';
 import { JobQueue } from './job-queue.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { Schedule, scheduleSettings } from './schedule.ts';
@@ -130,12 +131,12 @@ class Daemon {
   }
 
   serve(listen: Exclude<Config['listen'], 'off'>): Promise<HttpServer> {
-    return startHttpServer(listen, {
-      log: this.#options.log,
+    const routes = daemonRoutes({
       contentType: this.#metrics.contentType,
       metrics: () => this.#metrics.render(),
       readiness: () => this.#readiness(),
     });
+    return startHttpServer(listen, routes, this.#options.log);
   }
 
   start(): void {

@@ -1,27 +1,31 @@
-/** The daemon's small HTTP face: metrics and health. Bounded in every direction, since anyone on the host may call it. */
+/** A small HTTP server over a table of routes. Bounded in every direction, since anyone on the host may call it. */
 
-import type { IncomingMessage, Server } from 'node:http';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { type FastifyReply, fastify } from 'fastify';
 import type { ListenAddress } from '../config/values.ts';
 import { errorCode, errorMessage, OperatingError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 
-export interface HttpSources {
-  readonly log: Logger;
-  readonly contentType: string;
-  metrics(): Promise<string>;
-  readiness(): Promise<readonly ReadinessCheck[]>;
+export interface Answer {
+  readonly status: number;
+  /** With lower-case names; the length of the body is added. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
 }
 
-export interface ReadinessCheck {
-  readonly name: string;
-  /** What is wrong; undefined where nothing is. */
-  readonly fault: string | undefined;
+/** What a GET of one path is answered with; a HEAD gets the same without the body. */
+export interface Route {
+  /** Compared as it is: nothing is decoded, and there are no patterns. What follows a `?` is no part of it. */
+  readonly path: string;
+  readonly meaning: string;
+  /** May throw: a client learns that it went wrong, the log learns what. */
+  answer(request: IncomingMessage): Answer | Promise<Answer>;
 }
 
 export interface HttpServer {
   readonly address: AddressInfo;
+  /** Answers under way are finished, within a tenth of a second; connections that say nothing are cut. */
   close(): Promise<void>;
 }
 
@@ -32,63 +36,86 @@ const REQUEST_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_TIMEOUT_MS = 30_000;
 /** A scrape's headers take some hundred bytes. */
 const HEADER_BYTES_MAX = 8_192;
-const BODY_BYTES_MAX = 1_024;
-/** A client that takes none of its answer. */
+/** A client that takes none of its answer is cut after this. */
 const CONNECTION_TIMEOUT_MS = 10_000;
 /** One packet holds thousands of requests. A scraper that keeps its connection makes a new one now and then. */
 const REQUESTS_A_CONNECTION_MAX = 16;
 /** More than any number of scrapers. */
 const CONNECTIONS_MAX = 1_024;
-
-const BAD_REQUEST = { error: 'bad request' };
-const ROUTES = { '/metrics': 'for Prometheus', '/healthz': 'the process lives', '/readyz': 'it can do its work' };
+/** An answer takes milliseconds; the process has little time to leave in. */
+const CLOSE_GRACE_MS = 100;
+const METHODS: readonly (string | undefined)[] = ['GET', 'HEAD'];
 
 /** @throws OperatingError (`unavailable`) naming the address where it cannot be listened on */
-export async function startHttpServer(listen: ListenAddress, sources: HttpSources): Promise<HttpServer> {
-  const app = fastify({
-    logger: false,
-    bodyLimit: BODY_BYTES_MAX,
+export async function startHttpServer(
+  listen: ListenAddress,
+  routes: readonly Route[],
+  log: Logger,
+): Promise<HttpServer> {
+  const limits = {
+    connectionsCheckingInterval: CONNECTIONS_CHECKING_INTERVAL_MS,
+    headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    connectionTimeout: CONNECTION_TIMEOUT_MS,
-    maxRequestsPerSocket: REQUESTS_A_CONNECTION_MAX,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    forceCloseConnections: true,
-    // A path that cannot be decoded comes to no other handler.
-    frameworkErrors: (_error, _request, reply: FastifyReply) => reply.code(400).send(BAD_REQUEST),
-    http: {
-      connectionsCheckingInterval: CONNECTIONS_CHECKING_INTERVAL_MS,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      maxHeaderSize: HEADER_BYTES_MAX,
-    },
+    maxHeaderSize: HEADER_BYTES_MAX,
+  };
+  const routeByPath = new Map(routes.map((route) => [route.path, route]));
+  const server = createServer(limits, async (request, response) => {
+    const answer = await answerTo(request, routeByPath, log);
+    // Nobody reads a body, and a server that closes waits for no further request.
+    if (hasBody(request) || !server.listening) response.shouldKeepAlive = false;
+    send(answer, response);
   });
-  boundConnections(app.server);
-  // Node would answer each one too many, and go on reading.
-  app.server.on('dropRequest', (_request: IncomingMessage, socket: Socket) => socket.destroy());
-  const metrics = shared(() => sources.metrics());
-  const readiness = shared(() => sources.readiness());
-  app.setErrorHandler((error, _request, reply) => {
-    // A client learns that it went wrong, the log learns what.
-    const status = statusOf(error);
-    if (status >= 500) sources.log.error({ err: error }, 'request failed');
-    return reply.code(status).send(status >= 500 ? { error: 'internal error' } : BAD_REQUEST);
-  });
-  app.setNotFoundHandler((_request, reply) => reply.code(404).send({ error: 'not found' }));
-  app.get('/', () => ({ name: 'claude-session-sweeper', paths: ROUTES }));
-  app.get('/healthz', () => ({ status: 'ok' }));
-  app.get('/metrics', async (_request, reply) => reply.type(sources.contentType).send(await metrics()));
-  app.get('/readyz', async (_request, reply) => {
-    const checks = await readiness();
-    const isReady = checks.every((check) => check.fault === undefined);
-    return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ready' : 'not ready', checks: checks.map(shown) });
-  });
+  server.timeout = CONNECTION_TIMEOUT_MS;
+  server.maxRequestsPerSocket = REQUESTS_A_CONNECTION_MAX;
+  boundConnections(server);
+  // Node would answer each request too many, and go on reading.
+  server.on('dropRequest', (_request: IncomingMessage, socket: Socket) => socket.destroy());
   try {
-    await app.listen({ host: listen.host, port: listen.port });
+    server.listen(listen.port, listen.host);
+    await once(server, 'listening');
   } catch (error) {
-    await app.close();
     const reason = errorCode(error) === 'EADDRINUSE' ? 'the port is in use' : errorMessage(error);
     throw new OperatingError('unavailable', `listen on ${listen.host}:${listen.port}: ${reason}`, { cause: error });
   }
-  return { address: app.server.address() as AddressInfo, close: () => app.close() };
+  // A connection that could not be taken on must not end the daemon.
+  server.on('error', (error) => log.error({ err: error }, 'HTTP server failed'));
+  return { address: server.address() as AddressInfo, close: () => closed(server) };
+}
+
+export function json(status: number, value: object): Answer {
+  return { status, headers: { 'content-type': 'application/json; charset=utf-8' }, body: JSON.stringify(value) };
+}
+
+async function answerTo(
+  request: IncomingMessage,
+  routeByPath: ReadonlyMap<string, Route>,
+  log: Logger,
+): Promise<Answer> {
+  const [path = ''] = request.url?.split('?', 1) ?? [];
+  const route = routeByPath.get(path);
+  if (route === undefined) return json(404, { error: 'not found' });
+  if (!METHODS.includes(request.method)) return withAllowed(json(405, { error: 'method not allowed' }));
+  if (hasBody(request)) return json(400, { error: 'bad request' });
+  try {
+    return await route.answer(request);
+  } catch (error) {
+    log.error({ err: error }, 'request failed');
+    return json(500, { error: 'internal error' });
+  }
+}
+
+function withAllowed(answer: Answer): Answer {
+  return { ...answer, headers: { ...answer.headers, allow: METHODS.join(', ') } };
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+function send({ status, headers, body }: Answer, response: ServerResponse): void {
+  response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) });
+  response.end(body);
 }
 
 /**
@@ -110,22 +137,10 @@ function boundConnections(server: Server): void {
   });
 }
 
-/** What is asked for while it is under way is not begun again: a burst costs as much as one request. */
-function shared<T>(read: () => Promise<T>): () => Promise<T> {
-  let underWay: Promise<T> | undefined;
-  return () => {
-    underWay ??= read().finally(() => {
-      underWay = undefined;
-    });
-    return underWay;
-  };
-}
-
-function shown({ name, fault }: ReadinessCheck): object {
-  return fault === undefined ? { name, ok: true } : { name, ok: false, fault };
-}
-
-function statusOf(error: unknown): number {
-  if (typeof error !== 'object' || error === null || !('statusCode' in error)) return 500;
-  return typeof error.statusCode === 'number' && error.statusCode >= 400 ? error.statusCode : 500;
+async function closed(server: Server): Promise<void> {
+  const grace = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS);
+  const isClosed = once(server, 'close');
+  server.close();
+  await isClosed;
+  clearTimeout(grace);
 }

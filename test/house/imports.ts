@@ -50,7 +50,7 @@ export const FOLDER_SHARE_MAX = 0.17;
 export const IMPORTERS: Readonly<Record<string, RegExp>> = {
   croner: /^daemon\/schedule\.ts$/,
   'prom-client': /^daemon\/metrics\.ts$/,
-  fastify: /^daemon\/http\.ts$/,
+  'node:http': /^daemon\/http\.ts$/,
   pino: /^log\.ts$/,
   commander: /^cli\//,
   'cli-table3': /^cli\//,

@@ -36,7 +36,7 @@ const LEAKS = [
   /\n\s+at .+:\d+/,
   /[Ee]rror: /,
   /node_modules|\/(?:tmp|home|root|usr|var|srv|etc)\//,
-  /fastify|FST_|ERR_|HPE_|express/i,
+  /ERR_|HPE_/i,
   /^(?:server|x-powered-by|via):/im,
   /node\/?\s*v?\d+\.\d+/i,
 ];
