@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { z } from 'zod';
 import { CONFIG_FILE_VARIABLE, resolveConfig } from '../src/config/config.ts';
 import { SETTING_PATHS, settingTable, variableOf } from '../src/config/settings.ts';
 import { EXIT_CODES, type ExitKind } from '../src/errors.ts';
@@ -60,32 +59,36 @@ function imageEnvironment(): Record<string, string> {
 /** The words of a Dockerfile instruction in its form without a shell. */
 function execForm(instruction: RegExp): string[] {
   const [, list = ''] = instruction.exec(read('Dockerfile')) ?? [];
-  return z.array(z.string()).parse(JSON.parse(list));
+  return JSON.parse(list) as string[];
 }
 
-const composeService = z.object({
-  user: z.string(),
-  volumes: z.array(z.union([z.string(), z.object({ target: z.string() })])),
-  environment: z.record(z.string(), z.string()),
-});
-const composeFile = z.object({
-  services: z.object({
-    'claude-host': composeService,
-    'claude-session-sweeper': composeService.extend({
-      pid: z.string(),
-      read_only: z.boolean(),
-      tmpfs: z.array(z.string()),
-      cap_drop: z.array(z.string()),
-      security_opt: z.array(z.string()),
-      stop_grace_period: z.string(),
-      mem_limit: z.string(),
-      ports: z.array(z.string()),
-    }),
-  }),
-});
+interface ComposeService {
+  readonly user: string;
+  readonly volumes: readonly (string | { readonly target: string })[];
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+interface Sidecar extends ComposeService {
+  readonly pid: string;
+  readonly read_only: boolean;
+  readonly tmpfs: readonly string[];
+  readonly cap_drop: readonly string[];
+  readonly security_opt: readonly string[];
+  readonly stop_grace_period: string;
+  readonly mem_limit: string;
+  readonly ports: readonly string[];
+}
+
+interface ComposeFile {
+  readonly services: { readonly 'claude-host': ComposeService; readonly 'claude-session-sweeper': Sidecar };
+}
+
+interface ScrapeFile {
+  readonly scrape_configs: readonly { readonly static_configs: readonly { readonly targets: readonly string[] }[] }[];
+}
 
 function composeServices() {
-  const { services } = composeFile.parse(parse(read(COMPOSE_FILE)));
+  const { services } = parse(read(COMPOSE_FILE)) as ComposeFile;
   return { host: services['claude-host'], sidecar: services['claude-session-sweeper'] };
 }
 
@@ -262,10 +265,7 @@ describe('the compose file', () => {
 
 describe('the Prometheus snippet', () => {
   it('scrapes where the daemon listens by default', () => {
-    const scrape = z.object({
-      scrape_configs: z.array(z.object({ static_configs: z.array(z.object({ targets: z.array(z.string()) })) })),
-    });
-    const { scrape_configs } = scrape.parse(parse(read('deploy/prometheus/scrape.yml')));
+    const { scrape_configs } = parse(read('deploy/prometheus/scrape.yml')) as ScrapeFile;
     const { listen } = settingTable({ home: '/' });
     const address = listen.show(listen.defaultValue({ home: '/', environment: {} }));
     const targets = scrape_configs.flatMap((job) => job.static_configs.flatMap(({ targets }) => targets));

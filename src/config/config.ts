@@ -3,7 +3,7 @@
 import { realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, isAbsolute, join } from 'node:path';
-import { ConfigError, errorMessage } from '../errors.ts';
+import { ConfigError } from '../errors.ts';
 import { shownValue } from '../format/shown-text.ts';
 import {
   ENVIRONMENT_PREFIX,
@@ -18,6 +18,7 @@ import {
   variableOf,
 } from './settings.ts';
 import { showAge } from './values.ts';
+import { parseYaml } from './yaml-text.ts';
 
 /** Of what only some configurations need; loading takes most of the time of a start. */
 const load = createRequire(import.meta.url);
@@ -101,8 +102,9 @@ function frozen<T>(value: T): T {
 function parse(setting: Setting<unknown>, value: unknown, name: string, faults: string[]): unknown {
   const parsed = setting.parse(value);
   if ('value' in parsed) return parsed.value;
-  const where = parsed.at === undefined ? '' : ` at ${parsed.at}`;
-  faults.push(`${name}: ${shownValue(value)}${where}: ${parsed.fault}`);
+  for (const { fault, at } of parsed.faults) {
+    faults.push(`${name}: ${shownValue(value)}${at === undefined ? '' : ` at ${at}`}: ${fault}`);
+  }
   return undefined;
 }
 
@@ -121,22 +123,12 @@ function environmentLayer(environment: Surroundings['environment'], faults: stri
 function fileLayer(file: ConfigSources['file'], faults: string[]): Map<string, unknown> {
   const layer = new Map<string, unknown>();
   if (file === undefined) return layer;
-  const { parseDocument } = load('yaml') as typeof import('yaml');
-  // Every scalar stays the text that it is: what 0x10 or 1e3 mean is not for YAML to say.
-  const document = parseDocument(file.text, { uniqueKeys: true, schema: 'failsafe', logLevel: 'error' });
-  const [error] = document.errors;
-  if (error !== undefined) {
-    // What follows the first is mostly its echo.
-    faults.push(`${file.path}: ${error.message.split('\n')[0]}`);
+  const parsed = parseYaml(file.text);
+  if ('faults' in parsed) {
+    faults.push(...parsed.faults.map(({ fault }) => `${file.path}: ${fault}`));
     return layer;
   }
-  let content: unknown;
-  try {
-    content = document.toJS({ maxAliasCount: 0 });
-  } catch (error) {
-    faults.push(`${file.path}: ${errorMessage(error)}`);
-    return layer;
-  }
+  const content = parsed.value;
   // An empty file, or one of comments alone.
   if (content === null || content === undefined || content === '') return layer;
   if (typeof content !== 'object' || Array.isArray(content)) {

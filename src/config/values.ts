@@ -14,11 +14,20 @@ export interface ListenAddress {
   readonly port: number;
 }
 
-/** What a raw value means, or what was expected in its place. */
-export type Parsed<T> =
-  | { readonly value: T }
-  | { readonly fault: string /** Where in the value. */; readonly at?: string };
+export interface Fault {
+  /** Says what was expected. */
+  readonly fault: string;
+  /** Where in the value; absent where it is all of it. */
+  readonly at?: string;
+}
+
+/** What a raw value means, or all that is wrong with it. */
+export type Parsed<T> = { readonly value: T } | { readonly faults: readonly Fault[] };
 export type Parser<T> = (raw: unknown) => Parsed<T>;
+
+export function refused(fault: string, at?: string): { readonly faults: readonly Fault[] } {
+  return { faults: [at === undefined ? { fault } : { fault, at }] };
+}
 
 const KEEP_LAST_MAX = 1_000_000;
 const PORT_MAX = 65_535;
@@ -26,7 +35,7 @@ const PORT_MAX = 65_535;
 function text<T>(expectation: string, parse: (value: string) => T | undefined): Parser<T> {
   return (raw) => {
     const value = typeof raw === 'string' ? parse(raw) : undefined;
-    return value === undefined ? { fault: expectation } : { value };
+    return value === undefined ? refused(expectation) : { value };
   };
 }
 
@@ -44,12 +53,12 @@ export const byteSizeOrOff = text<number | 'off'>('expected a size such as 50GiB
 export const count: Parser<number> = (raw) => {
   const value = typeof raw === 'string' && /^[0-9]{1,7}$/.test(raw) ? Number(raw) : raw;
   const isCount = typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= KEEP_LAST_MAX;
-  return isCount ? { value } : { fault: `expected a whole number from 0 to ${KEEP_LAST_MAX}` };
+  return isCount ? { value } : refused(`expected a whole number from 0 to ${KEEP_LAST_MAX}`);
 };
 
 export const flag: Parser<boolean> = (raw) => {
   if (typeof raw === 'boolean') return { value: raw };
-  return raw === 'true' || raw === 'false' ? { value: raw === 'true' } : { fault: 'expected true or false' };
+  return raw === 'true' || raw === 'false' ? { value: raw === 'true' } : refused('expected true or false');
 };
 
 export const logLevel = text(`expected one of ${LOG_LEVELS.join(', ')}`, (value) =>
@@ -58,6 +67,10 @@ export const logLevel = text(`expected one of ${LOG_LEVELS.join(', ')}`, (value)
 
 export const forgeName = text('expected a name without colons, white space or control characters', (value) =>
   /^[^\s:]{1,100}$/.test(value) && escapeControls(value) === value ? value : undefined,
+);
+
+export const projectGlob = text('expected a glob over project directory names', (value) =>
+  value === '' ? undefined : value,
 );
 
 /** Asking what it is takes longer than many a command. */
@@ -99,7 +112,7 @@ export function absolutePaths(home: string): Parser<readonly string[]> {
     const paths = values.map((value) => (typeof value === 'string' ? parsePath(value, home) : undefined));
     const value = paths.filter((path) => path !== undefined);
     const isWhole = value.length === values.length && value.length > 0;
-    return isWhole ? { value } : { fault: "expected absolute paths without '..'" };
+    return isWhole ? { value } : refused("expected absolute paths without '..'");
   };
 }
 

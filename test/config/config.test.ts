@@ -540,11 +540,47 @@ describe('every fault', () => {
   });
 });
 
-describe('the list of projects as text', () => {
-  it('is refused where a key is there twice', () => {
-    expect(faultsOf({ flags: { projects: '[{"match":"a","match":"b"}]' } })).toEqual([
-      expect.stringContaining('--projects'),
-    ]);
+describe('the list of projects', () => {
+  const MANY_FAULTS = [
+    { match: '', maxAge: '30 dogs', keepLast: '-1', maxage: '1d' },
+    'a',
+    { match: 'a' },
+    { keepLast: '3' },
+  ];
+  const FAULTS = [
+    'at 0.maxage: expected one of match, maxAge, keepLast',
+    'at 0.match: expected a glob over project directory names',
+    'at 0.maxAge: expected a duration such as 30d, 24h or 15m, or never',
+    'at 0.keepLast: expected a whole number from 0 to 1000000',
+    'at 1: expected {match, maxAge, keepLast}',
+    'at 3.match: expected a glob over project directory names',
+  ].map((fault) => expect.stringContaining(` ${fault}`));
+
+  it('is refused with all that is wrong with it, in a file as on the command line', () => {
+    expect(faultsOf({ file: { projects: MANY_FAULTS } })).toEqual(FAULTS);
+    expect(faultsOf({ flags: { projects: JSON.stringify(MANY_FAULTS) } })).toEqual(FAULTS);
+  });
+
+  it.each([
+    ['JSON', '[{"match":"a*","maxAge":"never","keepLast":3}]'],
+    ['JSON with tabs', '[\n\t{\n\t\t"match": "a*",\n\t\t"maxAge": "never",\n\t\t"keepLast": 3\n\t}\n]'],
+    ['YAML on one line', '[{match: a*, maxAge: never, keepLast: 3}]'],
+    ['YAML', '- match: a*\n  maxAge: never\n  keepLast: 3\n'],
+  ])('is understood as %s', (_name, text) => {
+    const { config } = resolve({ environment: { SWEEPER_PROJECTS: text } });
+    expect(config.projects).toEqual([{ match: 'a*', maxAge: 'never', keepLast: 3 }]);
+  });
+
+  it.each([
+    ['a key twice', '[{"match":"a","match":"b"}]'],
+    ['a key of the prototype', '[{"match":"a","__proto__":{"maxAge":"1d"}}]'],
+    ['a key of every object', '[{"match":"a","constructor":"b"}]'],
+    ['an alias', '[{match: &a b, maxAge: 1d}, {match: *a}]'],
+    ['two documents', '[{match: a}]\n---\n[{match: b}]'],
+    ['a number that is no count', '[{"match":"a","keepLast":1e1}]'],
+    ['a field of nothing', '[{"match":"a","maxAge":null}]'],
+  ])('is refused where there is %s', (_name, text) => {
+    expect(faultsOf({ flags: { projects: text } })).toEqual([expect.stringMatching(/^--projects: /)]);
   });
 });
 

@@ -98,10 +98,10 @@ export const MEANINGS: Readonly<Record<string, (text: string) => Meaning>> = {
   projects: (text) => projects(text),
 };
 
-/** A list as JSON text, each of its objects with keys that are known and there once. */
+/** A list as JSON text, each of its objects with keys that are known and there once; its scalars are the texts that they are. */
 export function projects(text: string): Meaning {
   const tree = readJson(text);
-  return tree === undefined ? undefined : projectList(plain(tree));
+  return tree === undefined ? undefined : projectList(textual(tree));
 }
 
 export function projectList(list: unknown): Meaning {
@@ -163,15 +163,6 @@ export function readJson(text: string): Json | undefined {
   };
   const tree = value();
   return isDouble ? undefined : tree;
-}
-
-export function plain(tree: Json): unknown {
-  if (tree instanceof Entries) {
-    const object = Object.create(null) as Record<string, unknown>;
-    for (const [key, value] of tree.list) object[key] = plain(value);
-    return object;
-  }
-  return Array.isArray(tree) ? tree.map(plain) : tree;
 }
 
 export type ImportedRow = readonly [key: string, sessionId: string, lastUsedAtMs: number];
