@@ -104,7 +104,7 @@ function toDocument(context: CommandContext, row: ResumeRow): object {
 }
 
 function isStaleRow({ resolved }: CommandContext, row: ResumeRow): boolean {
-  return isStale(row.lastUsedAtMs, systemClock.now(), resolved.config['sessions.maxAge']);
+  return isStale(row, systemClock.now(), resolved.config['sessions.maxAge']);
 }
 
 function notThere(key: string): OperatingError {

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import { acquireDirLock } from '../claude-dir/dir-lock.ts';
-import { projectParts } from '../claude-dir/layout.ts';
+import { parseProjectEntry, projectParts } from '../claude-dir/layout.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
 import { isTranscript } from '../claude-dir/unit.ts';
 import type { Clock } from '../clock.ts';
@@ -83,7 +83,8 @@ function whereInOne(path: string, sessionId: SessionId): Whereabouts {
       try {
         const { sessionIds, unreadableRuns } = trash?.mentioned() ?? { sessionIds: new Set(), unreadableRuns: [] };
         if (sessionIds.has(sessionId)) return 'in-trash';
-        return unreadableRuns.length > 0 ? 'unknown' : 'gone';
+        // A directory without a single transcript is more likely not mounted yet than full of conversations that are gone.
+        return unreadableRuns.length > 0 || !hasAnyTranscript(claudeDir) ? 'unknown' : 'gone';
       } finally {
         trash?.close();
       }
@@ -105,6 +106,18 @@ function hasTranscript(claudeDir: ClaudeDir, sessionId: SessionId): boolean {
     try {
       const stats = directory.lstat(name);
       return stats !== undefined && (stats.isSymbolicLink() || stats.size > 0);
+    } finally {
+      directory.close();
+    }
+  });
+}
+
+function hasAnyTranscript(claudeDir: ClaudeDir): boolean {
+  return claudeDir.projects.entries().some(({ name, kind }) => {
+    if (kind !== 'directory') return false;
+    const directory = claudeDir.projects.openChild(name);
+    try {
+      return directory.entries().some((entry) => parseProjectEntry(entry.name)?.isTranscript);
     } finally {
       directory.close();
     }

@@ -48,8 +48,11 @@ export class MapConnection {
     });
   }
 
-  /** Holds every writer of the map back while `act` runs. */
-  async withWritersHeld<T>(act: () => T | Promise<T>): Promise<T> {
+  /**
+   * Holds every writer of the map back while `act` runs.
+   * @param options.keepsChanges what `act` writes by this connection's statements stays; else nothing may be written
+   */
+  async withWritersHeld<T>(act: () => T | Promise<T>, { keepsChanges = false } = {}): Promise<T> {
     await this.write('hold writers of', () => {
       // IMMEDIATE: a deferred transaction that is upgraded later fails at once, whatever the timeout.
       this.database.exec('BEGIN IMMEDIATE');
@@ -57,7 +60,9 @@ export class MapConnection {
     });
     try {
       this.refuseReplaced();
-      return await act();
+      const result = await act();
+      if (keepsChanges) this.database.exec('COMMIT');
+      return result;
     } finally {
       // Nothing was written: this only lets the writers go. SQLite has rolled back by itself after some errors.
       this.#isHeld = false;

@@ -3,7 +3,6 @@
 import type { SessionId } from '../claude-dir/session-id.ts';
 import type { SessionMaxAge } from './row-age.ts';
 
-/** One row as it stands in the store; times in Unix epoch milliseconds. */
 /** Where a session's transcript is on this host. */
 export type Whereabouts =
   | 'here'
@@ -13,6 +12,7 @@ export type Whereabouts =
   /** A place could not be read: nothing is known. */
   | 'unknown';
 
+/** One row as it stands in the store; times in Unix epoch milliseconds. */
 export interface ResumeRow {
   readonly key: string;
   readonly sessionId: SessionId;
@@ -21,11 +21,24 @@ export interface ResumeRow {
 }
 
 /** A row whose fields may be anything: a host's table need not hold what it should. */
-export interface UncheckedResumeRow {
+export interface UncheckedFields {
   readonly key: unknown;
   readonly sessionId: unknown;
   readonly lastUsedAtMs: unknown;
   readonly createdAtMs: unknown;
+}
+
+export interface UncheckedResumeRow extends UncheckedFields {
+  /** How its store finds it again; nobody else looks into it. */
+  readonly locator: RowLocator;
+}
+
+/** Where a row stands and what its bytes were when it was read. */
+export interface RowLocator {
+  readonly place: unknown;
+  readonly keyBytes: unknown;
+  readonly keyType: unknown;
+  readonly sessionIdBytes: unknown;
 }
 
 export interface LiveIds {
@@ -83,6 +96,8 @@ export interface MaintainableResumeMap extends ResumeMap {
    * Keep `act` short: hosts wait for it.
    */
   withWritersHeld<T>(ids: readonly SessionId[], act: (live: ReadonlySet<SessionId>) => T | Promise<T>): Promise<T>;
+  /** Why a deletion would change more than the rows that it names; undefined where it would not. */
+  sweepObstacle(): Promise<string | undefined>;
   /** Rejects where the map cannot be read; cheap. */
   check(): Promise<void>;
 }

@@ -69,3 +69,11 @@ export function hasTable(database: SqliteDatabase, table: string): boolean {
 export function createCountersTable(database: SqliteDatabase): void {
   database.exec(CREATE_COUNTERS);
 }
+
+/** The first trigger of a host's table that acts on deletions: what else it changes is nothing that a sweep may change. */
+export function deleteTrigger(database: SqliteDatabase): string | undefined {
+  const triggers = database
+    .prepare(`SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE`)
+    .all(SESSIONS_TABLE) as { readonly name: string; readonly sql: string }[];
+  return triggers.find(({ sql }) => /\bDELETE\s+ON\b/i.test(sql))?.name;
+}

@@ -1,5 +1,6 @@
 /** The resume map in a SQLite file: the default one in the state directory, or a table in the host's own database. */
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseSessionId, type SessionId } from '../claude-dir/session-id.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { DEFAULT_SESSION_MAX_AGE_MS } from '../config/settings.ts';
@@ -19,11 +20,13 @@ import { liveAmong, readLiveIds } from './live-ids.ts';
 import { MapConnection } from './map-connection.ts';
 import { copyTables } from './preview.ts';
 import type { LiveIds, MaintainableResumeMap, ResumeRow, UncheckedResumeRow, Whereabouts } from './resume-map.ts';
-import { isStale, type SessionMaxAge } from './row-age.ts';
+import { isStale, mayBeLate, type SessionMaxAge } from './row-age.ts';
+import { type RowOrder, rowOrderOf } from './row-order.ts';
 import {
   COUNTERS_TABLE,
   checkSessionsTable,
   createCountersTable,
+  deleteTrigger,
   hasTable,
   IDENTITY_TABLE,
   PREVIEW_SCHEMA,
@@ -32,7 +35,7 @@ import {
   VERSION_TABLE,
 } from './schema.ts';
 import { ShortDeletions } from './short-deletions.ts';
-import { deleteUnchanged, readPages, sweepStale } from './walk.ts';
+import { deleteRowOfKey, deleteUnchanged, readPages, sweepStale } from './walk.ts';
 
 export interface SqliteResumeMapOptions {
   readonly maxSessionAge?: SessionMaxAge;
@@ -43,10 +46,13 @@ export interface SqliteResumeMapOptions {
   readonly transcripts?: { whereIs(sessionId: SessionId): Whereabouts };
 }
 
+/** A rename takes microseconds; whoever waits here is about to lose a conversation. */
+const SECOND_LOOK_AFTER_MS = 50;
+
 const ATTEMPTS = 'resume_attempts';
 const FAILURES = 'resume_failures';
 
-const GET = `SELECT session_id AS sessionId, last_used_at AS lastUsedAtMs FROM ${SESSIONS_TABLE} WHERE key = ?`;
+const GET = `SELECT session_id AS sessionId, last_used_at AS lastUsedAtMs, created_at AS createdAtMs FROM ${SESSIONS_TABLE} WHERE key = ?`;
 const SET = `INSERT INTO ${SESSIONS_TABLE} (key, session_id, last_used_at, created_at) VALUES (@key, @id, @nowMs, @nowMs)
   ON CONFLICT (key) DO UPDATE SET session_id = excluded.session_id, last_used_at = excluded.last_used_at`;
 const TOUCH = `UPDATE ${SESSIONS_TABLE} SET last_used_at = @nowMs WHERE key = @key AND session_id = @id`;
@@ -59,6 +65,7 @@ const COUNTER = `SELECT value FROM ${COUNTERS_TABLE} WHERE name = ?`;
 export class SqliteResumeMap implements MaintainableResumeMap {
   readonly #connection: MapConnection;
   readonly #deletions: ShortDeletions;
+  readonly #order: RowOrder;
   readonly #clock: Clock;
   readonly #transcripts: SqliteResumeMapOptions['transcripts'];
   #maxSessionAge: SessionMaxAge;
@@ -66,6 +73,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   private constructor(database: SqliteDatabase, options: SqliteResumeMapOptions) {
     this.#connection = new MapConnection(database, options.busyTimeoutMs);
     this.#deletions = new ShortDeletions(this.#connection);
+    this.#order = rowOrderOf(database);
     this.#clock = options.clock ?? systemClock;
     this.#transcripts = options.transcripts;
     this.#maxSessionAge = checkedMaxAge(options.maxSessionAge ?? DEFAULT_SESSION_MAX_AGE_MS);
@@ -135,20 +143,39 @@ export class SqliteResumeMap implements MaintainableResumeMap {
 
   async getSession(key: string, { evenIfGone = false } = {}): Promise<SessionId | null> {
     checkedKey(key);
-    return this.#connection.write('get session', () => {
-      const row = this.#connection.statement(GET).get(key) as
-        | Pick<UncheckedResumeRow, 'sessionId' | 'lastUsedAtMs'>
-        | undefined;
-      if (row === undefined) return null;
-      if (isStale(row.lastUsedAtMs, this.#clock.now(), this.#maxSessionAge)) {
-        deleteUnchanged(this.#connection, { key, ...row });
+    const transcripts = evenIfGone ? undefined : this.#transcripts;
+    const found = await this.#connection.write('get session', () => this.#lookUp(key, transcripts));
+    if (found !== 'gone') return found;
+    // Claude renames a transcript between projects now and then: for an instant it is nowhere. Only a second look, while nobody can
+    // write the row, ends a conversation.
+    await sleep(SECOND_LOOK_AFTER_MS);
+    return this.#connection.withWritersHeld(
+      () => {
+        const again = this.#lookUp(key, transcripts);
+        if (again !== 'gone') return again;
+        this.#connection.statement(DROP).run(key);
         return null;
-      }
-      const id = parseSessionId(row.sessionId);
-      const place = id === undefined || evenIfGone ? undefined : this.#transcripts?.whereIs(id);
-      if (place === 'gone') deleteUnchanged(this.#connection, { key, ...row });
-      return id === undefined || place === 'gone' || place === 'in-trash' ? null : id;
-    });
+      },
+      { keepsChanges: true },
+    );
+  }
+
+  /** `gone`: its transcript is nowhere on this host, and the row is old enough for that to mean something. */
+  #lookUp(key: string, transcripts: SqliteResumeMapOptions['transcripts']): SessionId | 'gone' | null {
+    const row = this.#connection.statement(GET).get(key) as
+      | Pick<UncheckedResumeRow, 'sessionId' | 'lastUsedAtMs' | 'createdAtMs'>
+      | undefined;
+    if (row === undefined) return null;
+    const nowMs = this.#clock.now();
+    if (isStale(row, nowMs, this.#maxSessionAge)) {
+      deleteRowOfKey(this.#connection, { key, sessionId: row.sessionId, lastUsedAtMs: row.lastUsedAtMs });
+      return null;
+    }
+    const id = parseSessionId(row.sessionId);
+    if (id === undefined) return null;
+    const place = transcripts?.whereIs(id);
+    if (place === 'in-trash') return null;
+    return place === 'gone' && !mayBeLate(row, nowMs) ? 'gone' : id;
   }
 
   async setSession(key: string, sessionId: string): Promise<void> {
@@ -202,7 +229,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
         rows.push({ key, sessionId: id, lastUsedAtMs: Number(lastUsedAtMs), createdAtMs: Number(createdAtMs) });
       }
     }
-    return rows;
+    return rows.sort((left, right) => Buffer.compare(Buffer.from(left.key), Buffer.from(right.key)));
   }
 
   async listLiveSessionIds(): Promise<Set<SessionId>> {
@@ -214,16 +241,16 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   }
 
   readPages(): AsyncIterable<readonly UncheckedResumeRow[]> {
-    return readPages(this.#connection);
+    return readPages(this.#connection, this.#order);
   }
 
   async sweepStaleSessions(): Promise<number> {
     if (this.#maxSessionAge === 'never') return 0;
-    return sweepStale(this.#connection, this.#deletions, this.#clock.now() - this.#maxSessionAge);
+    return sweepStale(this.#connection, this.#order, this.#deletions, this.#clock.now() - this.#maxSessionAge);
   }
 
   async deleteUnchanged(rows: readonly UncheckedResumeRow[]): Promise<number> {
-    return this.#deletions.deleteEach(rows, (row) => deleteUnchanged(this.#connection, row));
+    return this.#deletions.deleteEach(rows, (row) => deleteUnchanged(this.#connection, this.#order, row));
   }
 
   async withWritersHeld<T>(
@@ -231,6 +258,12 @@ export class SqliteResumeMap implements MaintainableResumeMap {
     act: (live: ReadonlySet<SessionId>) => T | Promise<T>,
   ): Promise<T> {
     return this.#connection.withWritersHeld(() => act(liveAmong(this.#connection, ids)));
+  }
+
+  /** Why a deletion would change more than the rows that it names; undefined where it would not. */
+  async sweepObstacle(): Promise<string | undefined> {
+    const trigger = await this.#connection.read('read', () => deleteTrigger(this.#connection.database));
+    return trigger === undefined ? undefined : `its trigger ${trigger} acts on each deletion`;
   }
 
   /** Which map this is, of those that we have made; undefined for a host's own, or a copy. */

@@ -1,8 +1,9 @@
-/** Walks and sweeps a whole resume map in SQLite, in steps so short that no host waits long. */
+/** Walks and sweeps a whole resume map in SQLite, in steps so short that no host waits long, whatever stands in the host's table. */
 
 import { EARLIEST_SENSIBLE_TIME_MS } from '../clock.ts';
 import type { MapConnection } from './map-connection.ts';
-import type { UncheckedResumeRow } from './resume-map.ts';
+import type { RowLocator, UncheckedFields, UncheckedResumeRow } from './resume-map.ts';
+import type { RowOrder } from './row-order.ts';
 import { SESSIONS_TABLE } from './schema.ts';
 import type { ShortDeletions } from './short-deletions.ts';
 
@@ -11,50 +12,99 @@ const READ_PAGE_ROWS = 1_000;
 /** Rows found at a time, to be deleted. */
 const STALE_PAGE_ROWS = 256;
 
-const ROW_COLUMNS = 'key, session_id AS sessionId, last_used_at AS lastUsedAtMs, created_at AS createdAtMs';
-const PAGE = `SELECT ${ROW_COLUMNS} FROM ${SESSIONS_TABLE} WHERE key > ? ORDER BY key LIMIT ${READ_PAGE_ROWS}`;
-/** The same as `isStale`, in SQL: what is no number is never stale. */
-const STALE = `typeof(last_used_at) IN ('integer', 'real') AND (last_used_at = 0 OR last_used_at >= ${EARLIEST_SENSIBLE_TIME_MS}) AND last_used_at < @cutoffMs`;
-const STALE_PAGE = `SELECT key FROM ${SESSIONS_TABLE} WHERE key > @after AND ${STALE} ORDER BY key LIMIT ${STALE_PAGE_ROWS}`;
-const DELETE_STALE = `DELETE FROM ${SESSIONS_TABLE} WHERE key = @key AND ${STALE}`;
-const DELETE_UNCHANGED = `DELETE FROM ${SESSIONS_TABLE} WHERE key = @key AND session_id IS @sessionId AND last_used_at IS @lastUsedAtMs`;
+/**
+ * Another program may have written any bytes: a text that is not UTF-8 reaches JavaScript changed, and would never be found again. So a
+ * row is found again by its bytes and their type.
+ */
+const ROW_COLUMNS = `key, session_id AS sessionId, last_used_at AS lastUsedAtMs, created_at AS createdAtMs,
+  CAST(key AS BLOB) AS keyBytes, typeof(key) AS keyType, CAST(session_id AS BLOB) AS sessionIdBytes`;
+const IS_NUMBER = (column: string) => `typeof(${column}) IN ('integer', 'real')`;
+/** The same as `isStale`, in SQL: what is no number is never stale, and the younger time counts. */
+const STALE = `${IS_NUMBER('last_used_at')} AND (last_used_at = 0 OR last_used_at >= ${EARLIEST_SENSIBLE_TIME_MS}) AND last_used_at < @cutoffMs
+  AND NOT (${IS_NUMBER('created_at')} AND created_at >= @cutoffMs)`;
+const UNCHANGED = `typeof(key) IS @keyType AND CAST(key AS BLOB) IS @keyBytes
+  AND CAST(session_id AS BLOB) IS @sessionIdBytes AND last_used_at IS @lastUsedAtMs`;
+const DELETE_ROW_OF_KEY = `DELETE FROM ${SESSIONS_TABLE} WHERE key = @key AND session_id IS @sessionId AND last_used_at IS @lastUsedAtMs`;
 
-export async function* readPages(connection: MapConnection): AsyncGenerator<readonly UncheckedResumeRow[]> {
-  let after: unknown = '';
+type FoundRow = UncheckedFields & RowLocator;
+
+export async function* readPages(
+  connection: MapConnection,
+  order: RowOrder,
+): AsyncGenerator<readonly UncheckedResumeRow[]> {
+  let after: RowLocator | undefined;
   for (;;) {
-    const rows = (await connection.read('read', () => connection.statement(PAGE).all(after))) as UncheckedResumeRow[];
+    const rows = await readPage(connection, order, after, '1', {}, READ_PAGE_ROWS);
     const last = rows.at(-1);
     if (last === undefined) return;
     yield rows;
-    after = last.key;
+    after = last.locator;
   }
 }
 
 /** @returns how many were deleted */
 export async function sweepStale(
   connection: MapConnection,
+  order: RowOrder,
   deletions: ShortDeletions,
   cutoffMs: number,
 ): Promise<number> {
   let swept = 0;
-  let after = '';
+  let after: RowLocator | undefined;
   for (;;) {
     // Read outside of the transaction: looking for stale rows among a million fresh ones must not hold a writer back.
-    const page = () => connection.statement(STALE_PAGE).pluck().all({ after, cutoffMs });
-    const keys = (await connection.read('sweep', page)) as string[];
-    const last = keys.at(-1);
+    const rows = await readPage(connection, order, after, STALE, { cutoffMs }, STALE_PAGE_ROWS);
+    const last = rows.at(-1);
     if (last === undefined) return swept;
-    after = last;
-    swept += await deletions.deleteEach(keys, (key) => {
-      return connection.statement(DELETE_STALE).run({ key, cutoffMs }).changes;
-    });
+    after = last.locator;
+    swept += await deletions.deleteEach(rows, (row) => deleteIfStale(connection, order, row, cutoffMs));
   }
 }
 
 /** Deletes a row that still is as it was read. @returns how many rows that were */
-export function deleteUnchanged(
+export function deleteUnchanged(connection: MapConnection, order: RowOrder, row: UncheckedResumeRow): number {
+  const { keyType, keyBytes, sessionIdBytes } = row.locator;
+  return connection
+    .statement(`DELETE FROM ${SESSIONS_TABLE} WHERE ${order.isAt(row.locator)} AND ${UNCHANGED}`)
+    .run({ ...order.bind(row.locator), keyType, keyBytes, sessionIdBytes, lastUsedAtMs: row.lastUsedAtMs }).changes;
+}
+
+/** Deletes the row that a host's own key names, while it still is as it was read. @returns how many rows that were */
+export function deleteRowOfKey(
   connection: MapConnection,
-  { key, sessionId, lastUsedAtMs }: Omit<UncheckedResumeRow, 'createdAtMs'>,
+  row: { readonly key: string; readonly sessionId: unknown; readonly lastUsedAtMs: unknown },
 ): number {
-  return connection.statement(DELETE_UNCHANGED).run({ key, sessionId, lastUsedAtMs }).changes;
+  return connection.statement(DELETE_ROW_OF_KEY).run(row).changes;
+}
+
+function deleteIfStale(
+  connection: MapConnection,
+  order: RowOrder,
+  { locator }: UncheckedResumeRow,
+  cutoffMs: number,
+): number {
+  return connection
+    .statement(
+      `DELETE FROM ${SESSIONS_TABLE} WHERE ${order.isAt(locator)} AND CAST(key AS BLOB) IS @keyBytes AND ${STALE}`,
+    )
+    .run({ ...order.bind(locator), keyBytes: locator.keyBytes, cutoffMs }).changes;
+}
+
+async function readPage(
+  connection: MapConnection,
+  order: RowOrder,
+  after: RowLocator | undefined,
+  condition: string,
+  bound: Readonly<Record<string, unknown>>,
+  rowsMax: number,
+): Promise<UncheckedResumeRow[]> {
+  const from = after === undefined ? '' : `${order.isAfter(after)} AND `;
+  const sql = `SELECT ${ROW_COLUMNS}, ${order.place} AS place FROM ${SESSIONS_TABLE}
+    WHERE ${from}${condition} ORDER BY ${order.by} LIMIT ${rowsMax}`;
+  const bindings = { ...bound, ...(after === undefined ? {} : order.bind(after)) };
+  const found = await connection.read('read', () => connection.statement(sql).all(bindings) as FoundRow[]);
+  return found.map(({ place, keyBytes, keyType, sessionIdBytes, ...row }) => ({
+    ...row,
+    locator: { place, keyBytes, keyType, sessionIdBytes },
+  }));
 }

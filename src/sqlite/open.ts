@@ -34,6 +34,8 @@ export function openExistingDatabase(path: string, options: { readonly busyTimeo
     const database = new Database(path, { fileMustExist: true, timeout: options.busyTimeoutMs ?? BUSY_TIMEOUT_MS });
     // NORMAL loses committed rows of a WAL database at a power cut.
     database.pragma('synchronous = FULL');
+    // The binding turns them on, SQLite does not: a deletion of ours must not reach into tables that the host's own never do.
+    database.pragma('foreign_keys = OFF');
     return database;
   });
 }

@@ -424,7 +424,7 @@ export function describeResumeMapContract(name: string, openMap: OpenMap): void 
 
       it('goes through many rows, stale and fresh ones mixed', async () => {
         const rows = numbered(1_500, NOW_MS).map((row, number) =>
-          number % 3 === 0 ? row : { ...row, last_used_at: NOW_MS - 2 * DAY_MS },
+          number % 3 === 0 ? row : rowOf(row.key, NOW_MS - 2 * DAY_MS, row.session_id),
         );
         await opened.store(rows);
         expect(await map.sweepStaleSessions()).toBe(1_000);

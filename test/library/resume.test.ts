@@ -272,6 +272,13 @@ describe('with the Claude directories of the host', () => {
     return { ...host, claudeDir, transcript };
   }
 
+  /** Mounted, and in use: only there does it mean something that a transcript is not to be found. */
+  function claudeDirOfOthers(): string {
+    const claudeDir = makeClaudeDir(tempDir());
+    makeSession(claudeDir, { id: sessionIdOf(99), ageMs: DAY_MS });
+    return claudeDir;
+  }
+
   it('a session whose transcript is there is resumed', async () => {
     const { map, claudeDir, log } = await hostWithTranscript();
     const { asked, query } = scripted([answer(ID)]);
@@ -294,7 +301,7 @@ describe('with the Claude directories of the host', () => {
     'one that is gone is not even asked for ($content)',
     async ({ content }) => {
       const { map, row, claudeDir, log } = await (content === undefined
-        ? hostWith(ID).then((host) => ({ ...host, claudeDir: makeClaudeDir(tempDir()) }))
+        ? hostWith(ID).then((host) => ({ ...host, claudeDir: claudeDirOfOthers() }))
         : hostWithTranscript({ content }));
       const { asked, query } = scripted([answer(NEW_ID)]);
       await collect({ map, key: KEY, query, prompt: 'all', deltaPrompt: 'new', claudeDirs: [claudeDir], log });
@@ -311,6 +318,13 @@ describe('with the Claude directories of the host', () => {
     expect(asked.map(({ resume }) => resume)).toEqual([ID]);
   });
 
+  it('one is resumed where the directory holds no transcript at all: it may not be mounted yet', async () => {
+    const { map, row, log } = await hostWith(ID);
+    const { asked, query } = scripted([answer(ID)]);
+    await collect({ map, key: KEY, query, prompt: 'all', claudeDirs: [makeClaudeDir(tempDir())], log });
+    expect([asked.map(({ resume }) => resume), row()?.id]).toEqual([[ID], ID]);
+  });
+
   it('one is resumed where it is resumed from a session store: that it is in no directory proves nothing', async () => {
     const { map, log } = await hostWith(ID);
     const { asked, query } = scripted([answer(ID)]);
@@ -324,9 +338,15 @@ describe('with the Claude directories of the host', () => {
     for (const number of [1, 2, 3]) makeSession(claudeDir, { id: sessionIdOf(number), ageMs: 40 * DAY_MS });
     trashSessions(claudeDir, [sessionIdOf(2)], Date.now());
     writeFileSync(join(claudeDir, `projects/-srv-app/${sessionIdOf(3)}.jsonl`), '');
-    const map = await openResumeMap({ stateDir: tempDir(), claudeDirs: [claudeDir] });
+    const stateDir = tempDir();
+    const map = await openResumeMap({ stateDir, claudeDirs: [claudeDir] });
     onTestFinished(() => map.close());
     for (const number of [1, 2, 3, 4]) await map.setSession(`k:${number}`, sessionIdOf(number));
+    const database = new Database(join(stateDir, 'sessions.db'));
+    database.exec(
+      'UPDATE claude_sdk_sessions SET last_used_at = last_used_at - 7200000, created_at = created_at - 7200000',
+    );
+    database.close();
     const got = [];
     for (const number of [1, 2, 3, 4]) got.push(await map.getSession(`k:${number}`));
     expect(got).toEqual([sessionIdOf(1), null, null, null]);

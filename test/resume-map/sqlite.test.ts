@@ -84,6 +84,11 @@ describeResumeMapContract("a host's SQLite database with a rollback journal and 
   return underTest(path, () => SqliteResumeMap.openExisting(path, options));
 });
 
+describeResumeMapContract("a host's SQLite database whose table has no row numbers", (options) => {
+  const path = makeHostDatabase(join(tempDir(), 'host.db'), `${HOST_TABLE} WITHOUT ROWID`);
+  return underTest(path, () => SqliteResumeMap.openExisting(path, options));
+});
+
 /** All that a host may have set up in its database. */
 function schemaOf(path: string): unknown {
   const database = new Database(path, { readonly: true });

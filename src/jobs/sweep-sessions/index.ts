@@ -113,7 +113,7 @@ class SweepWalk {
 
 function sweepPolicy({ clock, maxAge, minAgeMs, mapIsOfThisHost, sweepsDangling }: SweepDependencies): SweepPolicy {
   return {
-    isStale: (lastUsedAtMs) => isStale(lastUsedAtMs, clock.now(), maxAge),
+    isStale: (row) => isStale(row, clock.now(), maxAge),
     isSensible: (timeMs) => isSensibleTime(timeMs, clock.now()),
     parseId: parseProtectedId,
     minAgeMs,

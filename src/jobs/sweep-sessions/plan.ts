@@ -1,7 +1,7 @@
 /** Decides which rows of a resume map go and why. Pure; a row that is not understood stays. */
 
 import type { SessionId } from '../../claude-dir/session-id.ts';
-import type { UncheckedResumeRow } from '../../resume-map/resume-map.ts';
+import type { UncheckedFields } from '../../resume-map/resume-map.ts';
 
 export type RowKeepReason =
   | 'in-use'
@@ -16,7 +16,7 @@ export type RowKeepReason =
 export type RowVerdict = 'in-use' | 'senseless' | 'expired' | 'gone';
 
 export interface SweepPolicy {
-  isStale(lastUsedAtMs: unknown): boolean;
+  isStale(row: UncheckedFields): boolean;
   isSensible(timeMs: unknown): boolean;
   parseId(sessionId: unknown): SessionId | undefined;
   /** Only rows unused for longer can be dangling: a new session's transcript may not be written yet. */
@@ -29,21 +29,21 @@ export interface SweepPolicy {
 export type PresentSessions = ReadonlySet<SessionId> | undefined;
 
 export function judgeRow(
-  row: UncheckedResumeRow,
+  row: UncheckedFields,
   present: PresentSessions,
   policy: SweepPolicy,
   nowMs: number,
 ): RowVerdict {
   const sessionId = policy.parseId(row.sessionId);
   if (!policy.isSensible(row.lastUsedAtMs)) return 'senseless';
-  if (policy.isStale(row.lastUsedAtMs)) return 'expired';
+  if (policy.isStale(row)) return 'expired';
   if (sessionId === undefined) return 'senseless';
   if (present === undefined || present.has(sessionId) || isYoung(row, policy, nowMs)) return 'in-use';
   return 'gone';
 }
 
 /** Used or made within the age floor; a creation time that is no number tells nothing. */
-function isYoung(row: UncheckedResumeRow, policy: SweepPolicy, nowMs: number): boolean {
+function isYoung(row: UncheckedFields, policy: SweepPolicy, nowMs: number): boolean {
   return [row.lastUsedAtMs, row.createdAtMs].some((timeMs) => {
     return typeof timeMs === 'number' && nowMs - timeMs < policy.minAgeMs;
   });

@@ -9,7 +9,7 @@ import {
   type RowVerdict,
   type SweepPolicy,
 } from '../../../src/jobs/sweep-sessions/plan.ts';
-import type { UncheckedResumeRow } from '../../../src/resume-map/resume-map.ts';
+import type { UncheckedFields } from '../../../src/resume-map/resume-map.ts';
 import { isSensibleTime, isStale, type SessionMaxAge } from '../../../src/resume-map/row-age.ts';
 import { DAY_MS, sessionIdOf } from '../../support/tree.ts';
 import { NOW } from '../../support/units.ts';
@@ -30,7 +30,7 @@ function policyOf(maxAge: SessionMaxAge = MAX_AGE_MS): SweepPolicy {
 }
 
 /** A row that has been there for long and was last used five days ago. */
-function rowOf(overrides: Partial<UncheckedResumeRow> = {}): UncheckedResumeRow {
+function rowOf(overrides: Partial<UncheckedFields> = {}): UncheckedFields {
   return {
     key: 'forgejo:architect:acme/app:1',
     sessionId: ID,
@@ -42,7 +42,7 @@ function rowOf(overrides: Partial<UncheckedResumeRow> = {}): UncheckedResumeRow 
 
 interface Case {
   readonly what: string;
-  readonly row: Partial<UncheckedResumeRow>;
+  readonly row: Partial<UncheckedFields>;
   readonly present?: PresentSessions;
   readonly maxAge?: SessionMaxAge;
   readonly verdict: RowVerdict;

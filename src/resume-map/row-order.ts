@@ -1,0 +1,64 @@
+/**
+ * An order over the rows of a resume map that always advances, whatever a host has let into its table: by SQLite's own row numbers, and
+ * only in a table that has none by the key.
+ */
+
+import type { SqliteDatabase } from '../sqlite/open.ts';
+import type { RowLocator } from './resume-map.ts';
+import { SESSIONS_TABLE } from './schema.ts';
+
+/** Pieces of SQL; what they bind is given by `bind`. */
+export interface RowOrder {
+  /** What of a row is handed back as its `place`. */
+  readonly place: string;
+  readonly by: string;
+  /** Whether a row is the one at the bound place. */
+  isAt(locator: RowLocator): string;
+  /** Whether a row comes after the bound place. */
+  isAfter(locator: RowLocator): string;
+  bind(locator: RowLocator): Readonly<Record<string, unknown>>;
+}
+
+/** Names of SQLite's row number; each is hidden by a column of that name. */
+const ROW_NUMBER_NAMES = ['rowid', '_rowid_', 'oid'];
+
+export function rowOrderOf(database: SqliteDatabase): RowOrder {
+  const rowNumber = rowNumberOf(database);
+  return rowNumber === undefined ? BY_KEY : byRowNumber(rowNumber);
+}
+
+function rowNumberOf(database: SqliteDatabase): string | undefined {
+  const hasRowNumbers = database
+    .prepare(`SELECT 1 FROM pragma_table_list WHERE schema = 'main' AND name = ? COLLATE NOCASE AND NOT wr`)
+    .get(SESSIONS_TABLE);
+  if (hasRowNumbers === undefined) return undefined;
+  const columns = database.prepare('SELECT lower(name) FROM pragma_table_info(?)').pluck().all(SESSIONS_TABLE);
+  return ROW_NUMBER_NAMES.find((name) => !columns.includes(name));
+}
+
+/** Row numbers have 64 bits, and JavaScript's numbers 53: they travel as text. */
+function byRowNumber(name: string): RowOrder {
+  const bound = 'CAST(@place AS INTEGER)';
+  return {
+    place: `CAST(${name} AS TEXT)`,
+    by: name,
+    isAt: () => `${name} = ${bound}`,
+    isAfter: () => `${name} > ${bound}`,
+    bind: ({ place }) => ({ place }),
+  };
+}
+
+/** What a key is bound as, by its type: a text as its very bytes, and a whole number as its digits, of which it may have many. */
+const BOUND_KEYS: Readonly<Record<string, string>> = {
+  text: 'CAST(@place AS TEXT)',
+  integer: 'CAST(CAST(@place AS TEXT) AS INTEGER)',
+};
+const boundKey = ({ keyType }: RowLocator) => BOUND_KEYS[String(keyType)] ?? '@place';
+
+const BY_KEY: RowOrder = {
+  place: 'key',
+  by: 'key',
+  isAt: (locator) => `key = ${boundKey(locator)}`,
+  isAfter: (locator) => `key > ${boundKey(locator)}`,
+  bind: ({ place, keyType, keyBytes }) => ({ place: String(keyType) in BOUND_KEYS ? keyBytes : place }),
+};
