@@ -1,11 +1,11 @@
 /** sweep-sessions: deletes stale rows of the resume map, and rows whose transcript is gone for certain. */
 
 import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
-import { parseProtectedId, type SessionId } from '../../claude-dir/session-id.ts';
+import type { SessionId } from '../../claude-dir/session-id.ts';
 import type { Clock } from '../../clock.ts';
 import { OperatingError } from '../../errors.ts';
 import type { MaintainableResumeMap, UncheckedResumeRow } from '../../resume-map/resume-map.ts';
-import { isSensibleTime, isStale, type SessionMaxAge } from '../../resume-map/row-age.ts';
+import type { SessionMaxAge } from '../../resume-map/row-age.ts';
 import { presentSessions } from '../../trash/present.ts';
 import type { Job, JobContext, JobFault, JobReport } from '../job.ts';
 import { judgeRow, type PresentSessions, planDangling, type RowKeepReason, type SweepPolicy } from './plan.ts';
@@ -111,14 +111,8 @@ class SweepWalk {
   }
 }
 
-function sweepPolicy({ clock, maxAge, minAgeMs, mapIsOfThisHost, sweepsDangling }: SweepDependencies): SweepPolicy {
-  return {
-    isStale: (row) => isStale(row, clock.now(), maxAge),
-    isSensible: (timeMs) => isSensibleTime(timeMs, clock.now()),
-    parseId: parseProtectedId,
-    minAgeMs,
-    sweepsDangling: sweepsDangling && mapIsOfThisHost,
-  };
+function sweepPolicy({ maxAge, minAgeMs, mapIsOfThisHost, sweepsDangling }: SweepDependencies): SweepPolicy {
+  return { maxAge, minAgeMs, sweepsDangling: sweepsDangling && mapIsOfThisHost };
 }
 
 /** The sessions of all Claude directories together; undefined where any could not be read in full, or need not be. */

@@ -1,7 +1,8 @@
-/** Decides which rows of a resume map go and why. Pure; a row that is not understood stays. */
+/** Decides which rows of a resume map go and why. Pure: no clock, no disk; a row that is not understood stays. */
 
-import type { SessionId } from '../../claude-dir/session-id.ts';
+import { parseProtectedId, type SessionId } from '../../claude-dir/session-id.ts';
 import type { UncheckedFields } from '../../resume-map/resume-map.ts';
+import { isSensibleTime, isStale, type SessionMaxAge } from '../../resume-map/row-age.ts';
 
 export type RowKeepReason =
   | 'in-use'
@@ -16,9 +17,7 @@ export type RowKeepReason =
 export type RowVerdict = 'in-use' | 'senseless' | 'expired' | 'gone';
 
 export interface SweepPolicy {
-  isStale(row: UncheckedFields): boolean;
-  isSensible(timeMs: unknown): boolean;
-  parseId(sessionId: unknown): SessionId | undefined;
+  readonly maxAge: SessionMaxAge;
   /** Only rows unused for longer can be dangling: a new session's transcript may not be written yet. */
   readonly minAgeMs: number;
   /** Whether the operator lets dangling rows go. */
@@ -34,9 +33,9 @@ export function judgeRow(
   policy: SweepPolicy,
   nowMs: number,
 ): RowVerdict {
-  const sessionId = policy.parseId(row.sessionId);
-  if (!policy.isSensible(row.lastUsedAtMs)) return 'senseless';
-  if (policy.isStale(row)) return 'expired';
+  const sessionId = parseProtectedId(row.sessionId);
+  if (!isSensibleTime(row.lastUsedAtMs, nowMs)) return 'senseless';
+  if (isStale(row, nowMs, policy.maxAge)) return 'expired';
   if (sessionId === undefined) return 'senseless';
   if (present === undefined || present.has(sessionId) || isYoung(row, policy, nowMs)) return 'in-use';
   return 'gone';

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseProtectedId } from '../../../src/claude-dir/session-id.ts';
 import { EARLIEST_SENSIBLE_TIME_MS } from '../../../src/clock.ts';
 import {
   judgeRow,
@@ -10,7 +9,7 @@ import {
   type SweepPolicy,
 } from '../../../src/jobs/sweep-sessions/plan.ts';
 import type { UncheckedFields } from '../../../src/resume-map/resume-map.ts';
-import { isSensibleTime, isStale, type SessionMaxAge } from '../../../src/resume-map/row-age.ts';
+import { isSensibleTime, type SessionMaxAge } from '../../../src/resume-map/row-age.ts';
 import { DAY_MS, sessionIdOf } from '../../support/tree.ts';
 import { NOW } from '../../support/units.ts';
 
@@ -20,13 +19,7 @@ const ID = sessionIdOf(1);
 const NONE: PresentSessions = new Set();
 
 function policyOf(maxAge: SessionMaxAge = MAX_AGE_MS): SweepPolicy {
-  return {
-    isStale: (timeMs) => isStale(timeMs, NOW, maxAge),
-    isSensible: (timeMs) => isSensibleTime(timeMs, NOW),
-    parseId: parseProtectedId,
-    minAgeMs: MIN_AGE_MS,
-    sweepsDangling: true,
-  };
+  return { maxAge, minAgeMs: MIN_AGE_MS, sweepsDangling: true };
 }
 
 /** A row that has been there for long and was last used five days ago. */

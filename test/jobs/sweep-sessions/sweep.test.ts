@@ -109,6 +109,17 @@ describe('a sweep of stale rows', () => {
     expect(host.keys()).toEqual(['old']);
   });
 
+  it('judges the rows of a page by one moment, whatever the clock does meanwhile', async () => {
+    const host = new Host(
+      ['a', 'b', 'c'].map((key): Row => [key, A, NOW - MAX_AGE_MS]),
+      [A],
+    );
+    let nowMs = NOW;
+    const clock = { now: () => nowMs++ };
+    expect(await host.sweep({ clock })).toMatchObject({ swept: { expired: 0 }, kept: { 'in-use': 3 } });
+    expect(host.keys()).toEqual(['a', 'b', 'c']);
+  });
+
   it('walks a map of many pages', async () => {
     const rows = Array.from({ length: 2_500 }, (_, index): Row => {
       return [`key:${String(index).padStart(5, '0')}`, A, index % 5 === 0 ? NOW : daysAgo(20)];
