@@ -3,22 +3,24 @@
 import type { ByteName } from '../files/byte-name.ts';
 import type { SessionId } from './session-id.ts';
 
-/** Why a unit is not understood well enough to be touched. */
-export type Doubt =
+/** Why a unit is not understood well enough to be touched. Of several doubts the first is told: it is what an operator most wants to know. */
+export const DOUBTS = [
   /** A symlink, device, FIFO or socket in it, a directory named like a transcript, or nesting without end. */
-  | 'unrecognised'
+  'unrecognised',
   /** A file of it has a second name, perhaps a backup's. */
-  | 'hard-linked'
+  'hard-linked',
   /** A file of it belongs to another user than the Claude directory does. */
-  | 'foreign-owner'
+  'foreign-owner',
   /** A part of it is a mount point or lies on another file system. */
-  | 'other-filesystem'
+  'other-filesystem',
   /** A part of it could not be read. */
-  | 'unreadable'
+  'unreadable',
   /** The same id has transcripts in two projects. */
-  | 'duplicate-id'
+  'duplicate-id',
   /** It has no transcript where we could look, and we could not look everywhere. */
-  | 'projects-unreadable';
+  'projects-unreadable',
+] as const;
+export type Doubt = (typeof DOUBTS)[number];
 
 /** A file or directory that is moved in one rename. */
 export interface Part {

@@ -3,7 +3,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { EXIT_CODES, errorKind } from '../errors.ts';
 import { JOB_NAMES, type JobName } from '../jobs/job.ts';
-import type { RemoveReason } from '../jobs/prune-transcripts/plan.ts';
+import { REMOVE_REASONS } from '../jobs/prune-transcripts/plan.ts';
 import { TRANSCRIPT_STATES } from '../jobs/prune-transcripts/tally.ts';
 import { FIGURES } from '../ledger/figure-names.ts';
 import type { Figure } from '../ledger/ledger.ts';
@@ -34,7 +34,6 @@ export interface Metrics {
 
 const PREFIX = 'session_sweeper_';
 const OUTCOMES = ['ok', 'partial', 'failed', 'skipped'];
-const REMOVE_REASONS: readonly RemoveReason[] = ['expired', 'over-size', 'orphan'];
 const SWEEP_REASONS = ['expired', 'dangling'];
 const LIVE_SOURCES = ['resume-map', 'keep-list', 'running-processes'];
 const ERROR_KINDS = Object.keys(EXIT_CODES).filter((kind) => kind !== 'ok' && kind !== 'problems');

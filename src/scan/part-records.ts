@@ -4,7 +4,7 @@
  */
 
 import type { SessionId } from '../claude-dir/session-id.ts';
-import type { Doubt, Measure } from '../claude-dir/unit.ts';
+import { DOUBTS, type Doubt, type Measure } from '../claude-dir/unit.ts';
 
 export const ROW_BYTES = 48;
 export const ROW_FLOATS = ROW_BYTES / 8;
@@ -21,17 +21,6 @@ const FIRST_COMPANION_BIT = 2;
 /** The rest of the flags: a doubt by its number, none by 0. */
 const DOUBT_SHIFT = 16;
 const PART_FLAGS = (1 << DOUBT_SHIFT) - 1;
-
-/** What an operator most wants to know first: of several doubts, the first is told. */
-const DOUBTS: readonly Doubt[] = [
-  'unrecognised',
-  'hard-linked',
-  'foreign-owner',
-  'other-filesystem',
-  'unreadable',
-  'duplicate-id',
-  'projects-unreadable',
-];
 
 export function companionFlag(place: number): number {
   return 1 << (FIRST_COMPANION_BIT + place);

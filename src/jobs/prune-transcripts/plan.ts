@@ -1,23 +1,29 @@
 /** Decides, for every unit, whether it stays and why. Pure: no clock, no disk, and the order of its input does not matter. */
 
-import type { Doubt, UnitRows } from '../../claude-dir/unit.ts';
+import { DOUBTS, type UnitRows } from '../../claude-dir/unit.ts';
 
 /** What a transcript says of itself, or that it cannot be asked. */
 export type Mark = 'tagged' | 'named' | 'unreadable';
 
-export type KeepReason =
-  | Doubt
-  | Mark
-  | 'live'
-  | 'running'
-  | 'pinned'
-  | 'future-mtime'
-  | 'senseless-mtime'
-  | 'too-young'
-  | 'keep-last'
-  | 'within-retention';
+/** Why a unit stays. */
+export const KEEP_REASONS = [
+  'live',
+  'running',
+  'pinned',
+  'tagged',
+  'named',
+  ...DOUBTS,
+  'future-mtime',
+  'senseless-mtime',
+  'too-young',
+  'keep-last',
+  'within-retention',
+] as const;
+export type KeepReason = (typeof KEEP_REASONS)[number];
 
-export type RemoveReason = 'expired' | 'over-size' | 'orphan';
+/** Why a unit goes. */
+export const REMOVE_REASONS = ['expired', 'over-size', 'orphan'] as const;
+export type RemoveReason = (typeof REMOVE_REASONS)[number];
 
 /** What protects each unit beside its own state; by the rows of the units. */
 export interface Protections {
@@ -69,29 +75,8 @@ export function planPrune(units: UnitRows, protections: Protections, policy: Pru
   return verdicts;
 }
 
-const REASONS: readonly (KeepReason | RemoveReason)[] = [
-  'live',
-  'running',
-  'pinned',
-  'tagged',
-  'named',
-  'unreadable',
-  'unrecognised',
-  'hard-linked',
-  'foreign-owner',
-  'other-filesystem',
-  'duplicate-id',
-  'projects-unreadable',
-  'future-mtime',
-  'senseless-mtime',
-  'too-young',
-  'keep-last',
-  'within-retention',
-  'expired',
-  'over-size',
-  'orphan',
-];
-const FIRST_REMOVAL = REASONS.indexOf('expired');
+const REASONS: readonly (KeepReason | RemoveReason)[] = [...KEEP_REASONS, ...REMOVE_REASONS];
+const FIRST_REMOVAL = KEEP_REASONS.length;
 const CODES: ReadonlyMap<string, number> = new Map(REASONS.map((reason, code) => [reason, code]));
 
 /** A byte a unit. */
@@ -107,7 +92,9 @@ class Verdicts implements Plan {
   }
 
   set(row: number, reason: KeepReason | RemoveReason): void {
-    this.#reasons[row] = CODES.get(reason) ?? 0;
+    const code = CODES.get(reason);
+    if (code === undefined) throw new Error(`${reason} is no reason of a plan`);
+    this.#reasons[row] = code;
   }
 
   reason(row: number): KeepReason | RemoveReason {

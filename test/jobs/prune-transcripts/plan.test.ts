@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { SessionId } from '../../../src/claude-dir/session-id.ts';
-import type { Doubt, Unit } from '../../../src/claude-dir/unit.ts';
+import { DOUBTS, type Unit } from '../../../src/claude-dir/unit.ts';
 import { EARLIEST_SENSIBLE_TIME_MS } from '../../../src/clock.ts';
 import { ownName } from '../../../src/files/byte-name.ts';
 import {
@@ -18,15 +18,6 @@ import { makeUnit, NOW, rowsOf } from '../../support/units.ts';
 const HOUR_MS = 3_600_000;
 const MIN_AGE_MS = DAY_MS;
 const MAX_AGE_MS = 30 * DAY_MS;
-const DOUBTS: readonly Doubt[] = [
-  'unrecognised',
-  'hard-linked',
-  'foreign-owner',
-  'other-filesystem',
-  'unreadable',
-  'duplicate-id',
-  'projects-unreadable',
-];
 const DEFAULT_PROJECT: ProjectPolicy = { maxAgeMs: MAX_AGE_MS, keepLast: 0, isSparedBySizeCap: false };
 
 function policyOf(
@@ -196,6 +187,13 @@ const CASES: readonly Case[] = [
 describe('the plan of one unit', () => {
   it.each(CASES)('$what: $outcome', ({ unit, live, policy, outcome }) => {
     expect(reasons([makeUnit(unit)], policy ?? policyOf(), liveOf(live))).toEqual([outcome]);
+  });
+});
+
+describe('a reason that is none of the plan’s', () => {
+  it('ends the run: it is not told as another one', () => {
+    const unit = makeUnit({ doubt: 'cursed' as 'unreadable' });
+    expect(() => reasons([unit], policyOf())).toThrow('cursed is no reason of a plan');
   });
 });
 
