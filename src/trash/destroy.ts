@@ -72,3 +72,16 @@ export function removeEmptyTree(directory: AnchoredDir, exceptions: readonly Byt
   }
   return isEmpty;
 }
+
+/** Whether `removeEmptyTree` would remove all that is in a directory. Changes nothing. */
+export function isEmptyTree(directory: AnchoredDir): boolean {
+  return directory.entries().every((entry) => {
+    if (entry.kind !== 'directory') return false;
+    const child = directory.openChild(entry.name);
+    try {
+      return isEmptyTree(child);
+    } finally {
+      child.close();
+    }
+  });
+}

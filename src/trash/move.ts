@@ -112,13 +112,21 @@ export function putBack(parts: readonly Part[], claudeDir: HeldDirs, run: HeldDi
 
 /** A kill between the link and the unlink of a file's way back left it under both names: only the last step is missing. */
 function finishLinkedMove(part: Part, claudeDir: HeldDirs, run: HeldDirs): boolean {
+  if (!isLinkedMove(part, claudeDir, run)) return false;
+  run.find(part.directory)?.unlink(part.name);
+  return true;
+}
+
+function isLinkedMove(part: Part, claudeDir: HeldDirs, run: HeldDirs): boolean {
   if (part.kind !== 'file') return false;
   const there = claudeDir.find(part.directory)?.lstatExact(part.name);
-  const trash = run.find(part.directory);
-  const here = trash?.lstatExact(part.name);
-  if (there === undefined || here?.isFile() !== true || there.ino !== here.ino || there.dev !== here.dev) return false;
-  trash?.unlink(part.name);
-  return true;
+  const here = run.find(part.directory)?.lstatExact(part.name);
+  return there !== undefined && here?.isFile() === true && there.ino === here.ino && there.dev === here.dev;
+}
+
+/** Whether `putBack` would leave the part in the trash, since something else has its old name. */
+export function isNameTaken(part: Part, claudeDir: HeldDirs, run: HeldDirs): boolean {
+  return isThere(part, claudeDir) && !isLinkedMove(part, claudeDir, run);
 }
 
 export function isThere(part: Part, tree: HeldDirs): boolean {

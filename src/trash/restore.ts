@@ -8,7 +8,7 @@ import { errorMessage, OperatingError } from '../errors.ts';
 import { displayName } from '../files/byte-name.ts';
 import { HeldDirs } from '../files/open-dirs.ts';
 import type { ManifestEntry, ManifestEvent, ManifestWriter } from './manifest.ts';
-import { isTakenCode, isThere, putBack } from './move.ts';
+import { isNameTaken, isTakenCode, isThere, putBack } from './move.ts';
 
 /** A run of the trash that is being worked in. */
 export interface OpenRun {
@@ -48,12 +48,29 @@ export function restorableParts(entry: ManifestEntry, trash: HeldDirs): readonly
 
 /** Ends what a kill had left half-done. @returns what has become of it */
 export function settleEntry(entry: ManifestEntry, { claudeDir, trash }: Omit<OpenRun, 'manifest'>): ManifestEvent {
-  const inTrash = entry.parts.filter((part) => isThere(part, trash));
-  const isWhole = inTrash.length === entry.parts.length && !inTrash.some((part) => isThere(part, claudeDir));
-  if (entry.state === 'intended' && isWhole) return 'trashed';
-  const stuck = putBack(inTrash, claudeDir, trash);
-  if (stuck.length > 0) return 'trashed';
-  return entry.state === 'restoring' ? 'restored' : 'kept';
+  const inTrash = partsInTrash(entry, trash);
+  if (isMovedWhole(entry, inTrash, claudeDir)) return 'trashed';
+  return eventOfReturn(entry, putBack(inTrash, claudeDir, trash).length);
+}
+
+/** Tells what `settleEntry` would make of an entry, and changes nothing. */
+export function foreseeEntry(entry: ManifestEntry, { claudeDir, trash }: Omit<OpenRun, 'manifest'>): ManifestEvent {
+  const inTrash = partsInTrash(entry, trash);
+  if (isMovedWhole(entry, inTrash, claudeDir)) return 'trashed';
+  return eventOfReturn(entry, inTrash.filter((part) => isNameTaken(part, claudeDir, trash)).length);
+}
+
+function partsInTrash({ parts }: ManifestEntry, trash: HeldDirs): readonly Part[] {
+  return parts.filter((part) => isThere(part, trash));
+}
+
+function isMovedWhole({ state, parts }: ManifestEntry, inTrash: readonly Part[], claudeDir: HeldDirs): boolean {
+  return state === 'intended' && inTrash.length === parts.length && !inTrash.some((part) => isThere(part, claudeDir));
+}
+
+function eventOfReturn({ state }: ManifestEntry, stuckParts: number): ManifestEvent {
+  if (stuckParts > 0) return 'trashed';
+  return state === 'restoring' ? 'restored' : 'kept';
 }
 
 /** Makes the directories that are missing. Before anything moves: a session must not come back in part. */

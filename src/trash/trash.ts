@@ -9,7 +9,7 @@ import { errorCode, OperatingError, operatingError, systemError } from '../error
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import { type ByteName, displayName, ownName } from '../files/byte-name.ts';
 import { HeldDirs } from '../files/open-dirs.ts';
-import { removeEmptyTree, type TrashBounds } from './destroy.ts';
+import { isEmptyTree, removeEmptyTree, type TrashBounds } from './destroy.ts';
 import { isRunName, makeRunDirectory } from './folder.ts';
 import { JOINING_NAME, joinEntry } from './join.ts';
 import { type Amount, amountOf, isLying, type KnownRun, type KnownRuns } from './known-folders.ts';
@@ -17,7 +17,7 @@ import { MANIFEST_NAME, type ManifestEntry, type ManifestEvent, ManifestWriter }
 import { isThere } from './move.ts';
 import { OVER_STATES, RunPurge } from './purge.ts';
 import { identifyManifest, readManifest } from './read-manifest.ts';
-import { type OpenRun, refuseElsewhere, restoreEntry, settleEntry } from './restore.ts';
+import { foreseeEntry, type OpenRun, refuseElsewhere, restoreEntry, settleEntry } from './restore.ts';
 import { TrashRun } from './take.ts';
 
 const TRASH_DIRECTORY = ownName('trash');
@@ -44,6 +44,12 @@ export interface Reconciled {
   readonly restored: readonly SessionId[];
   /** Runs whose manifest could not be read: nothing of them was touched. */
   readonly unreadableRuns: readonly UnreadableRun[];
+}
+
+/** What `reconcile` would find and do. */
+export interface Foreseen extends Omit<Reconciled, 'restored'> {
+  /** Units that would be back where they were. */
+  readonly returning: readonly ManifestEntry[];
 }
 
 export interface ReconcileOptions {
@@ -136,13 +142,34 @@ export class Trash {
     return { undone, completed, restored, unreadableRuns };
   }
 
+  /** Tells what `reconcile` would do, for a dry run. Changes nothing. */
+  foresee({ known = NONE_KNOWN }: Pick<ReconcileOptions, 'known'> = {}): Foreseen {
+    let completed = 0;
+    let undone = 0;
+    const returning: ManifestEntry[] = [];
+    const unreadableRuns = this.#inEachRun((directory, run) => {
+      if (!directory.has(MANIFEST_NAME) && isEmptyTree(directory)) return;
+      if (known.has(run) && known.get(run)?.manifest === identifyManifest(directory)) return;
+      const unfinished = [...readManifest(directory).values()].filter(isUnfinished);
+      this.#between(directory, (claudeDir, trash) => {
+        for (const entry of unfinished) {
+          const event = foreseeEntry(entry, { claudeDir, trash });
+          if (event === 'kept') undone += 1;
+          else completed += 1;
+          if (event !== 'trashed') returning.push(entry);
+        }
+      });
+    });
+    return { undone, completed, returning, unreadableRuns };
+  }
+
   /** @returns what has become of each that was unfinished */
   #settle(
     directory: AnchoredDir,
     entries: ReadonlyMap<SessionId, ManifestEntry>,
     nowMs: number,
   ): { readonly sessionId: SessionId; readonly event: ManifestEvent }[] {
-    const unfinished = [...entries.values()].filter(({ state }) => state === 'intended' || state === 'restoring');
+    const unfinished = [...entries.values()].filter(isUnfinished);
     const settled: { readonly sessionId: SessionId; readonly event: ManifestEvent }[] = [];
     if (unfinished.length === 0) return settled;
     if (directory.has(JOINING_NAME)) directory.unlink(JOINING_NAME);
@@ -310,16 +337,27 @@ export class Trash {
 
   #withManifest(directory: AnchoredDir, use: (run: OpenRun) => void): void {
     const manifest = ManifestWriter.append(directory);
-    const claudeDir = new HeldDirs(this.#claudeDir.root);
-    const trash = new HeldDirs(directory);
     try {
-      use({ manifest, claudeDir, trash });
+      this.#between(directory, (claudeDir, trash) => use({ manifest, claudeDir, trash }));
     } finally {
-      claudeDir.close();
-      trash.close();
       manifest.close();
     }
   }
+
+  #between(directory: AnchoredDir, use: (claudeDir: HeldDirs, trash: HeldDirs) => void): void {
+    const claudeDir = new HeldDirs(this.#claudeDir.root);
+    const trash = new HeldDirs(directory);
+    try {
+      use(claudeDir, trash);
+    } finally {
+      claudeDir.close();
+      trash.close();
+    }
+  }
+}
+
+function isUnfinished({ state }: ManifestEntry): boolean {
+  return state === 'intended' || state === 'restoring';
 }
 
 /** What a run that cannot be read holds is not known: then nothing is wrong with what was asked for. */

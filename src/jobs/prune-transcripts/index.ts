@@ -10,12 +10,13 @@ import { formatBytes } from '../../format/byte-size.ts';
 import type { LiveIdsByProtection } from '../../live-sources/live-source.ts';
 import type { UnitTable } from '../../scan/unit-table.ts';
 import type { KnownRun } from '../../trash/known-folders.ts';
-import { Trash, type UnreadableRun } from '../../trash/trash.ts';
+import { type Reconciled, Trash } from '../../trash/trash.ts';
 import { emptiedSource, massRemoval, strangeMap } from '../guards/removals.ts';
 import type { Job, JobContext } from '../job.ts';
 import { AppliedPlan } from './applied-plan.ts';
 import { applyPrune, CHUNK_UNITS, type Removal, removalRecord } from './apply.ts';
 import type { PruneDependencies } from './dependencies.ts';
+import { type FindableUnits, foreseenUnits } from './foreseen-units.ts';
 import { MarkObserver } from './marks.ts';
 import { type LiveObservation, observeLive, observeTranscripts, scanFaults } from './observe.ts';
 import type { Plan, Protections, RemoveReason } from './plan.ts';
@@ -57,6 +58,8 @@ export function pruneTranscriptsJob(dependencies: PruneDependencies): Job {
   };
 }
 
+const NOTHING_FORESEEN: Pick<Reconciled, 'unreadableRuns'> = { unreadableRuns: [] };
+
 async function pruneOne(
   claudeDir: ClaudeDir,
   live: LiveObservation,
@@ -70,8 +73,10 @@ async function pruneOne(
     const strange = dependencies.memory && strangeMap(path, dependencies.mapIdentity, readKnownMaps(claudeDir));
     if (strange !== undefined) tally.refuse(strange, context);
     const known = new Map(dependencies.trashMemory?.knownRuns(path));
-    const isTrashRead =
-      trash === undefined || context.dryRun || reconcile(path, trash, known, dependencies, tally).length === 0;
+    const foreseen = context.dryRun ? trash?.foresee({ known }) : undefined;
+    if (foreseen !== undefined) tally.addReconciled(foreseen);
+    const { unreadableRuns } =
+      foreseen ?? (trash === undefined ? NOTHING_FORESEEN : reconcile(path, trash, known, dependencies, tally));
     const shielded = dependencies.shieldMemory?.shieldedTimes(path) ?? new Map();
     const placeTimes = context.dryRun ? undefined : PlaceTimes.observe(claudeDir);
     const scan = await observeTranscripts(claudeDir, context);
@@ -81,9 +86,9 @@ async function pruneOne(
       tally.stop();
       return;
     }
-    const { units } = scan;
     // A killed run may have moved their transcripts, and what it has begun could not be undone.
-    if (!isTrashRead) units.doubtOrphans();
+    if (unreadableRuns.length > 0) scan.units.doubtOrphans();
+    const units = foreseenUnits(scan.units, foreseen?.returning ?? []);
     // What is moved is held against what its files were, not against how old it is in truth.
     const plan = await planDirectory(claudeDir, units, trulyAged(units, shielded), live, dependencies, context, tally);
     if (tally.isOver) return;
@@ -95,10 +100,10 @@ async function pruneOne(
     const applied =
       context.dryRun || trash === undefined
         ? AppliedPlan.wholly(plan.length)
-        : await applyToTrash(claudeDir, units, plan, removals, { trash, placeTimes }, dependencies, context);
+        : await applyToTrash(claudeDir, scan.units, plan, removals, { trash, placeTimes }, dependencies, context);
     tally.addPlan(path, units, plan, applied);
     if (!context.dryRun) {
-      tally.addShielded(shieldLive(claudeDir, units, plan, shielded, dependencies));
+      tally.addShielded(shieldLive(claudeDir, scan.units, plan, shielded, dependencies));
       if (dependencies.mapIdentity !== undefined) {
         // The pins stand beside the map, and would be gone with it.
         const named = (live.counts['resume-map'] ?? 0) + (live.counts['keep-list'] ?? 0);
@@ -117,7 +122,7 @@ async function pruneOne(
 
 async function planDirectory(
   claudeDir: ClaudeDir,
-  units: UnitTable,
+  units: FindableUnits,
   aged: UnitRows,
   live: LiveObservation,
   { keepNamed, policy, clock }: PruneDependencies,
@@ -129,6 +134,7 @@ async function planDirectory(
   const observe = (row: number) => {
     const project = units.projects[units.projectIndex(row) ?? -1];
     if (project === undefined || !units.hasTranscript(row)) return { mark: undefined };
+    // One that is to come back from the trash had no mark when it was taken, and none can have come since.
     return marks.observe(project, units.sessionId(row));
   };
   try {
@@ -141,7 +147,7 @@ async function planDirectory(
 const PROTECTIONS = ['live', 'running', 'pinned'] as const;
 
 /** By what each row is protected; of several, the first counts. */
-function protectionOf(units: UnitTable, ids: LiveIdsByProtection): Protections['protection'] {
+function protectionOf(units: FindableUnits, ids: LiveIdsByProtection): Protections['protection'] {
   const codes = new Uint8Array(units.length);
   for (const [index, protection] of PROTECTIONS.entries()) {
     for (const id of ids[protection]) {
@@ -156,7 +162,7 @@ function protectionOf(units: UnitTable, ids: LiveIdsByProtection): Protections['
 }
 
 /** By project, and of each the oldest first: a run that ends early has removed what a person doubts least. */
-function removalRows(units: UnitTable, plan: Plan): Uint32Array {
+function removalRows(units: UnitRows, plan: Plan): Uint32Array {
   let count = 0;
   for (let row = 0; row < plan.length; row += 1) if (plan.isRemoval(row)) count += 1;
   const rows = new Uint32Array(count);
@@ -222,7 +228,6 @@ function shieldLive(
 /**
  * First of all, what a killed run had begun is ended, and what no ledger knows of is written down.
  * @param known runs of the trash that need not be read; afterwards, all that are there
- * @returns runs that could not be read
  */
 function reconcile(
   path: string,
@@ -230,7 +235,7 @@ function reconcile(
   known: Map<string, KnownRun>,
   { clock, recorder, trashMemory }: PruneDependencies,
   tally: PruneTally,
-): readonly UnreadableRun[] {
+): Reconciled {
   const before = new Map(known);
   const reconciled = trash.reconcile(clock.now(), {
     known: before,
@@ -245,7 +250,7 @@ function reconcile(
   for (const run of before.keys()) if (!runs.has(run)) known.delete(run);
   const isSame = known.size === before.size && [...known].every(([run, one]) => before.get(run) === one);
   if (!isSame) trashMemory?.recordKnownRuns(path, known);
-  return reconciled.unreadableRuns;
+  return reconciled;
 }
 
 /** What a session may need for its lines in the manifest and the ledger, and for directories in the trash. */

@@ -9,6 +9,7 @@ import { refreshUnit } from '../../claude-dir/refresh.ts';
 import type { SessionId } from '../../claude-dir/session-id.ts';
 import type { UnitRows } from '../../claude-dir/unit.ts';
 import type { UnitTable } from '../../scan/unit-table.ts';
+import type { FindableUnits } from './foreseen-units.ts';
 import type { Plan } from './plan.ts';
 
 export interface ShieldedTime {
@@ -37,7 +38,7 @@ const TOLERANCE_MS = 1;
 const PROTECTED: ReadonlySet<string> = new Set(['live', 'running', 'pinned', 'tagged', 'named']);
 
 /** The units as old as they are in truth. */
-export function trulyAged(units: UnitTable, times: ShieldedTimes): UnitRows {
+export function trulyAged(units: FindableUnits, times: ShieldedTimes): UnitRows {
   const usedAtMs = new Map<number, number>();
   for (const [sessionId, time] of times) {
     const row = units.find(sessionId);

@@ -121,7 +121,7 @@ export class PruneTally {
     this.#stopped ||= applied.stopped;
   }
 
-  addReconciled({ undone, completed, unreadableRuns }: Reconciled): void {
+  addReconciled({ undone, completed, unreadableRuns }: Omit<Reconciled, 'restored'>): void {
     this.#reconciled.undone += undone;
     this.#reconciled.completed += completed;
     for (const { run, code } of unreadableRuns)

@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { acquireDirLock } from '../../../src/claude-dir/dir-lock.ts';
+import type { SessionId } from '../../../src/claude-dir/session-id.ts';
 import type { JobContext, JobReport } from '../../../src/jobs/job.ts';
 import { Ledger } from '../../../src/ledger/ledger.ts';
 import { KeepList } from '../../../src/live-sources/keep-list.ts';
@@ -17,7 +18,7 @@ import { tempDir } from '../../support/temp-dir.ts';
 import { trashSessions } from '../../support/trashed.ts';
 import { DAY_MS, makeClaudeDir, makeSession, makeTree, sessionIdOf, writeAged } from '../../support/tree.ts';
 import { NOW } from '../../support/units.ts';
-import { A, B, C, expiredSessions, insertRows, left, MAX_AGE_MS, openMap, prune } from './pruning.ts';
+import { A, B, C, expiredSessions, insertRows, left, MAX_AGE_MS, openMap, prune, transcriptOf } from './pruning.ts';
 
 describe('A prune of transcripts', () => {
   it('moves exactly what is expired and not live to the trash, byte for byte, and touches nothing else', async () => {
@@ -155,6 +156,16 @@ describe('A prune of transcripts', () => {
   });
 });
 
+/** As a kill leaves it that comes after so many lines. */
+function cutManifest(trashRun: string, lines: number): void {
+  const manifest = join(trashRun, 'manifest.jsonl');
+  writeFileSync(manifest, readFileSync(manifest, 'utf8').split('\n').slice(0, lines).join('\n'));
+}
+
+function restoring(sessionId: SessionId): string {
+  return `${JSON.stringify({ type: 'restoring', at: new Date(NOW).toISOString(), sessionId })}\n`;
+}
+
 describe('A dry run of a prune', () => {
   const everythingIn = (path: string) => readdirSync(path, { recursive: true }).map(String).toSorted();
 
@@ -183,6 +194,56 @@ describe('A dry run of a prune', () => {
     const before = snapshot(path);
     expect(await prune(path, { context: { dryRun: true } })).toMatchObject({ removed: { sessions: 2 } });
     expect(snapshot(path)).toEqual(before);
+  });
+
+  it.each<{ what: string; leave: (trashRun: string, path: string) => void }>([
+    {
+      what: 'a run in the trash that cannot be read',
+      leave: (trashRun) => rmSync(join(trashRun, 'manifest.jsonl')),
+    },
+    {
+      what: 'a session that a killed run had moved in part',
+      leave: (trashRun, path) => {
+        cutManifest(trashRun, 2);
+        renameSync(join(trashRun, `file-history/${B}`), join(path, `file-history/${B}`));
+      },
+    },
+    { what: 'a session that a killed run had moved whole', leave: (trashRun) => cutManifest(trashRun, 2) },
+    {
+      what: 'a restore that was killed before it moved anything',
+      leave: (trashRun) => appendFileSync(join(trashRun, 'manifest.jsonl'), restoring(B)),
+    },
+    {
+      what: 'a restore that was killed in the midst, while another took the name of its transcript',
+      leave: (trashRun, path) => {
+        appendFileSync(join(trashRun, 'manifest.jsonl'), restoring(B));
+        renameSync(join(trashRun, `file-history/${B}`), join(path, `file-history/${B}`));
+        writeAged(join(path, transcriptOf(B)), 'written anew', NOW - 2 * DAY_MS);
+      },
+    },
+    {
+      what: 'a run that was killed before its manifest was there',
+      leave: (trashRun) => mkdirSync(join(dirname(trashRun), '20250101T000000Z/projects'), { recursive: true }),
+    },
+  ])('plans as the run does beside $what', async ({ leave }) => {
+    const path = expiredSessions();
+    writeAged(join(path, `file-history/${sessionIdOf(9)}/a@v1`), 'left over', NOW - 40 * DAY_MS);
+    leave(join(path, 'session-sweeper/trash', trashSessions(path, [B], NOW - DAY_MS)), path);
+    const before = snapshot(path);
+    const planned = await prune(path, { context: { dryRun: true } });
+    expect(snapshot(path)).toEqual(before);
+    const done = await prune(path);
+    const told = ({ observed, removed, kept, reconciled, faults, projects }: JobReport) => {
+      return {
+        observed,
+        removed,
+        kept,
+        reconciled,
+        faults,
+        projects: projects?.toSorted((one, other) => one.bytes - other.bytes),
+      };
+    };
+    expect(told(planned)).toEqual(told(done));
   });
 
   it('names exactly the sessions that the run then removes', async () => {

@@ -1,0 +1,56 @@
+/** The units as they will be once what a killed run had begun is ended: a dry run ends nothing, and plans as if it had. */
+
+import type { SessionId } from '../../claude-dir/session-id.ts';
+import { isTranscript, type UnitRows } from '../../claude-dir/unit.ts';
+import { type ByteName, parseByteName } from '../../files/byte-name.ts';
+import type { ManifestEntry } from '../../trash/manifest.ts';
+
+/** Units that can be looked up by their ids. */
+export interface FindableUnits extends UnitRows {
+  find(sessionId: SessionId): number | undefined;
+}
+
+/** @param returning sessions that would be put back whole; what is left of one in its place is one of the `units` */
+export function foreseenUnits(units: FindableUnits, returning: readonly ManifestEntry[]): FindableUnits {
+  if (returning.length === 0) return units;
+  const projects: ByteName[] = [...units.projects];
+  const projectIndex = ({ project }: ManifestEntry) => {
+    const name = project === undefined ? undefined : parseByteName(project);
+    if (name === undefined) return undefined;
+    const known = projects.indexOf(name);
+    return known === -1 ? projects.push(name) - 1 : known;
+  };
+  const returns = new Map<number, ManifestEntry & { readonly projectIndex: number | undefined }>();
+  const added = new Map<SessionId, number>();
+  let length = units.length;
+  for (const entry of returning) {
+    const row = units.find(entry.sessionId) ?? length++;
+    if (row >= units.length) added.set(entry.sessionId, row);
+    returns.set(row, { ...entry, projectIndex: projectIndex(entry) });
+  }
+  const isThere = (row: number) => row < units.length;
+  const sessionId = (row: number) => returns.get(row)?.sessionId ?? units.sessionId(row);
+  return {
+    length,
+    projects,
+    sessionId,
+    find: (id) => added.get(id) ?? units.find(id),
+    projectIndex: (row) => (returns.has(row) ? returns.get(row)?.projectIndex : units.projectIndex(row)),
+    hasTranscript: (row) => returns.get(row)?.parts.some(isTranscript) ?? units.hasTranscript(row),
+    doubt: (row) => {
+      const doubt = isThere(row) ? units.doubt(row) : undefined;
+      // Its transcript is known to be in the trash, and to come back.
+      return doubt === 'projects-unreadable' && returns.has(row) ? undefined : doubt;
+    },
+    files: (row) => returns.get(row)?.files ?? units.files(row),
+    bytes: (row) => returns.get(row)?.bytes ?? units.bytes(row),
+    newestMtimeMs: (row) => {
+      const inPlaceMs = isThere(row) ? units.newestMtimeMs(row) : Number.NEGATIVE_INFINITY;
+      return Math.max(returns.get(row)?.newestMtimeMs ?? Number.NEGATIVE_INFINITY, inPlaceMs);
+    },
+    compareIds: (left, right) => {
+      if (isThere(left) && isThere(right)) return units.compareIds(left, right);
+      return sessionId(left) < sessionId(right) ? -1 : 1;
+    },
+  };
+}
