@@ -74,8 +74,9 @@ export function removeEmptyTree(directory: AnchoredDir, exceptions: readonly Byt
 }
 
 /** Whether `removeEmptyTree` would remove all that is in a directory. Changes nothing. */
-export function isEmptyTree(directory: AnchoredDir): boolean {
+export function isEmptyTree(directory: AnchoredDir, exceptions: readonly ByteName[] = []): boolean {
   return directory.entries().every((entry) => {
+    if (exceptions.includes(entry.name)) return true;
     if (entry.kind !== 'directory') return false;
     const child = directory.openChild(entry.name);
     try {

@@ -10,7 +10,8 @@ import type { AnchoredDir } from '../files/anchored-dir.ts';
 import { ownName } from '../files/byte-name.ts';
 
 export const MANIFEST_NAME = ownName('manifest.jsonl');
-const FORMAT_VERSION = 1;
+/** Another release that writes what this one does not understand counts one further. */
+export const FORMAT_VERSION = 1;
 const LINE_END = '\n';
 const FILE_MODE = 0o600;
 

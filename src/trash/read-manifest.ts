@@ -5,16 +5,24 @@ import { StringDecoder } from 'node:string_decoder';
 import { isKnownPlace } from '../claude-dir/layout.ts';
 import { parseSessionId, type SessionId } from '../claude-dir/session-id.ts';
 import type { Part } from '../claude-dir/unit.ts';
+import { EARLIEST_SENSIBLE_TIME_MS } from '../clock.ts';
+import { errnoError } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import { type ByteName, parseByteName } from '../files/byte-name.ts';
-import { MANIFEST_NAME, type ManifestEntry, type ManifestEvent, manifestIdentity } from './manifest.ts';
+import { shownValue } from '../format/shown-text.ts';
+import { FORMAT_VERSION, MANIFEST_NAME, type ManifestEntry, type ManifestEvent, manifestIdentity } from './manifest.ts';
 
 const CHUNK_BYTES = 1 << 18;
+/** A session has a dozen parts, and with ten thousand to-do lists a line of one megabyte: no line of ours is longer. */
+const LINE_LENGTH_MAX = 1 << 24;
+const FIRST_LINE_BYTES_MAX = 4_096;
+/** The last time that a date of four digits can show. */
+const LATEST_SENSIBLE_TIME_MS = Date.UTC(9999, 11, 31);
 
 /**
- * The state of every session that the manifest of a run directory speaks of.
- * @throws the system's error where it cannot be read. Lines that do not parse are left out: an intent that was not
- * written in full was never acted on.
+ * The state of every session that the manifest of a trash folder speaks of.
+ * @throws the system's error where it cannot be read, and `EBADMSG` where it says what this release does not understand: then nothing
+ * of it is known. A line that a kill has cut off is left out: an intent that was not written in full was never acted on.
  */
 export function readManifest(runDirectory: AnchoredDir): Map<SessionId, ManifestEntry> {
   return inManifest(runDirectory, (fd) => foldLines(linesOf(fd)));
@@ -23,6 +31,15 @@ export function readManifest(runDirectory: AnchoredDir): Map<SessionId, Manifest
 /** @throws the system's error */
 export function identifyManifest(runDirectory: AnchoredDir): string {
   return inManifest(runDirectory, manifestIdentity);
+}
+
+/** Whether a manifest got beyond its first line: before that, nothing was moved. @throws the system's error */
+export function hasWholeLine(runDirectory: AnchoredDir): boolean {
+  return inManifest(runDirectory, (fd) => {
+    const start = Buffer.alloc(FIRST_LINE_BYTES_MAX);
+    const length = readSync(fd, start, 0, start.length, 0);
+    return length === start.length || start.subarray(0, length).includes('\n');
+  });
 }
 
 /** The state of every session that the manifest's text speaks of. */
@@ -47,6 +64,7 @@ function* linesOf(fd: number): Generator<string> {
     const length = readSync(fd, chunk, 0, CHUNK_BYTES, null);
     const lines = (rest + decoder.write(chunk.subarray(0, length))).split('\n');
     rest = lines.pop() ?? '';
+    if (rest.length > LINE_LENGTH_MAX) throw notUnderstood('it has a line without an end');
     yield* lines;
     if (length === 0) break;
   }
@@ -58,10 +76,37 @@ type OpenEntry = { -readonly [Key in keyof ManifestEntry]: ManifestEntry[Key] };
 function foldLines(lines: Iterable<string>): Map<SessionId, ManifestEntry> {
   const entries = new Map<SessionId, OpenEntry>();
   const directories: Directories = new Map();
+  let number = 0;
+  let hasBegun = false;
   for (const line of lines) {
-    if (line !== '') foldLine(line, entries, directories);
+    number += 1;
+    const value = line === '' ? undefined : parseLine(line);
+    if (value === undefined) continue;
+    if (value.type === 'run') throwIfOtherFormat(value);
+    else if (!hasBegun || !foldLine(value, entries, directories)) throw notUnderstood(`its line ${number}`);
+    hasBegun = true;
   }
+  if (!hasBegun) throw notUnderstood('it is empty');
   return entries;
+}
+
+/** @returns undefined for half a line, left by a kill */
+function parseLine(line: string): Record<string, unknown> | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+function throwIfOtherFormat({ format }: Record<string, unknown>): void {
+  if (format !== FORMAT_VERSION) throw notUnderstood(`its format ${shownValue(format)}`);
+}
+
+function notUnderstood(what: string): Error {
+  return errnoError('EBADMSG', `the manifest is not understood: ${what}`);
 }
 
 const EVENTS: ReadonlySet<string> = new Set<ManifestEvent>([
@@ -74,30 +119,34 @@ const EVENTS: ReadonlySet<string> = new Set<ManifestEvent>([
   'purged',
 ]);
 
-function foldLine(line: string, entries: Map<SessionId, OpenEntry>, directories: Directories): void {
-  let value: Record<string, unknown>;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    // Half a line, left by a kill.
-    return;
-  }
-  if (typeof value !== 'object' || value === null) return;
+/** @returns whether the line says what this release understands */
+function foldLine(
+  value: Record<string, unknown>,
+  entries: Map<SessionId, OpenEntry>,
+  directories: Directories,
+): boolean {
   const sessionId = parseSessionId(value.sessionId);
-  const atMs = Date.parse(String(value.at));
-  if (sessionId === undefined || Number.isNaN(atMs)) return;
+  const atMs = typeof value.at === 'string' ? Date.parse(value.at) : Number.NaN;
+  if (sessionId === undefined || !isSensibleTime(atMs)) return false;
   if (value.type === 'intent') {
     const entry = parseIntent(value, sessionId, atMs, directories);
     if (entry !== undefined) entries.set(sessionId, entry);
-    return;
+    return entry !== undefined;
   }
+  if (!EVENTS.has(String(value.type))) return false;
   const entry = entries.get(sessionId);
-  if (entry === undefined || !EVENTS.has(String(value.type))) return;
+  // Its intent was cut off by a kill.
+  if (entry === undefined) return true;
   entry.state = value.type as ManifestEvent;
   if (entry.state === 'trashed' || entry.state === 'joined') entry.trashedAtMs = atMs;
-  if (!Array.isArray(value.present)) return;
+  if (!Array.isArray(value.present)) return true;
   const present = new Set<unknown>(value.present);
   entry.purgedParts = entry.parts.filter((_, index) => present.has(index));
+  return true;
+}
+
+function isSensibleTime(timeMs: number): boolean {
+  return timeMs >= EARLIEST_SENSIBLE_TIME_MS && timeMs <= LATEST_SENSIBLE_TIME_MS;
 }
 
 /** Known ones as they stand in the lines, undefined for what is none: sessions share them. */
@@ -112,17 +161,24 @@ function parseIntent(
   if (!Array.isArray(value.parts)) return undefined;
   const parts = value.parts.map((part) => parsePart(part, directories)).filter((part) => part !== undefined);
   if (parts.length !== value.parts.length) return undefined;
+  const { reason, files, bytes, newestMtimeMs } = value;
+  if (typeof reason !== 'string' || !isAmount(files) || !isAmount(bytes)) return undefined;
+  if (typeof newestMtimeMs !== 'number' || !(Math.abs(newestMtimeMs) <= LATEST_SENSIBLE_TIME_MS)) return undefined;
   return {
     sessionId,
-    reason: String(value.reason),
+    reason,
     project: typeof value.project === 'string' ? value.project : undefined,
-    files: Number(value.files),
-    bytes: Number(value.bytes),
-    newestMtimeMs: Number(value.newestMtimeMs),
+    files,
+    bytes,
+    newestMtimeMs,
     parts,
     state: 'intended',
     trashedAtMs: atMs,
   };
+}
+
+function isAmount(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER;
 }
 
 /** No path is ever built from a manifest without its components being checked: it is a file like any other. */

@@ -5,7 +5,7 @@ import type { PlaceTimes } from '../claude-dir/directory-fingerprints.ts';
 import { SWEEPER_DIRECTORY } from '../claude-dir/layout.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
 import { isTranscript } from '../claude-dir/unit.ts';
-import { errorCode, OperatingError, operatingError, systemError } from '../errors.ts';
+import { errorCode, errorMessage, OperatingError, operatingError, systemError } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import { type ByteName, displayName, ownName } from '../files/byte-name.ts';
 import { HeldDirs } from '../files/open-dirs.ts';
@@ -16,7 +16,7 @@ import { type Amount, amountOf, isLying, type KnownRun, type KnownRuns } from '.
 import { MANIFEST_NAME, type ManifestEntry, type ManifestEvent, ManifestWriter } from './manifest.ts';
 import { isThere } from './move.ts';
 import { OVER_STATES, RunPurge } from './purge.ts';
-import { identifyManifest, readManifest } from './read-manifest.ts';
+import { hasWholeLine, identifyManifest, readManifest } from './read-manifest.ts';
 import { foreseeEntry, type OpenRun, refuseElsewhere, restoreEntry, settleEntry } from './restore.ts';
 import { TrashRun } from './take.ts';
 
@@ -61,6 +61,7 @@ export interface ReconcileOptions {
 
 export interface UnreadableRun {
   readonly run: ByteName;
+  /** The system's name of the error, or a sentence that says what is not understood. */
   readonly code: string;
 }
 
@@ -148,7 +149,7 @@ export class Trash {
     let undone = 0;
     const returning: ManifestEntry[] = [];
     const unreadableRuns = this.#inEachRun((directory, run) => {
-      if (!directory.has(MANIFEST_NAME) && isEmptyTree(directory)) return;
+      if (!hasBegun(directory) && isEmptyTree(directory, [MANIFEST_NAME])) return;
       if (known.has(run) && known.get(run)?.manifest === identifyManifest(directory)) return;
       const unfinished = [...readManifest(directory).values()].filter(isUnfinished);
       this.#between(directory, (claudeDir, trash) => {
@@ -277,9 +278,10 @@ export class Trash {
     }
   }
 
-  /** A run that died before its manifest was there has moved nothing. @returns whether it was one, and is gone */
+  /** A run that died before its manifest said anything has moved nothing. @returns whether it was one, and is gone */
   #removeUnborn(directory: AnchoredDir, run: ByteName): boolean {
-    if (directory.has(MANIFEST_NAME) || !removeEmptyTree(directory)) return false;
+    if (hasBegun(directory) || !removeEmptyTree(directory, [MANIFEST_NAME])) return false;
+    if (directory.has(MANIFEST_NAME)) directory.unlink(MANIFEST_NAME);
     this.#directory.removeDirectory(run);
     return true;
   }
@@ -320,7 +322,7 @@ export class Trash {
       } catch (error) {
         const code = errorCode(error);
         if (code === undefined) throw error;
-        unreadable.push({ run, code });
+        unreadable.push({ run, code: code === 'EBADMSG' ? errorMessage(error) : code });
       }
     }
     return unreadable;
@@ -358,6 +360,12 @@ export class Trash {
 
 function isUnfinished({ state }: ManifestEntry): boolean {
   return state === 'intended' || state === 'restoring';
+}
+
+/** Whether a manifest says anything. @throws the system's error */
+function hasBegun(directory: AnchoredDir): boolean {
+  const manifest = directory.lstat(MANIFEST_NAME);
+  return manifest !== undefined && (!manifest.isFile() || hasWholeLine(directory));
 }
 
 /** What a run that cannot be read holds is not known: then nothing is wrong with what was asked for. */

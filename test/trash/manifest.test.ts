@@ -1,11 +1,19 @@
-import { appendFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import {
+  appendFileSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { partPath } from '../../src/claude-dir/unit.ts';
 import { ownName } from '../../src/files/byte-name.ts';
-import { foldManifest } from '../../src/trash/read-manifest.ts';
 import { openClaudeDir, openTrash } from '../support/opened.ts';
-import { tempDir } from '../support/temp-dir.ts';
 import { sessionIdOf } from '../support/tree.ts';
 import { NOW } from '../support/units.ts';
 import { COMPANIONS, ID, LATER, ofSession, TRANSCRIPT, TrashPlace } from './trash-place.ts';
@@ -81,8 +89,10 @@ describe('The manifest of a trash folder', () => {
     const manifest = place.manifest(place.intend());
     const text = readFileSync(manifest, 'utf8');
     for (let length = 0; length < text.length - 1; length += 3) {
+      // One that was cut off in its first line is removed with its folder.
+      mkdirSync(dirname(manifest), { recursive: true });
       writeFileSync(manifest, text.slice(0, length));
-      place.trash.reconcile(LATER);
+      expect(place.trash.reconcile(LATER).unreadableRuns).toEqual([]);
       expect(place.listed()).toEqual([]);
     }
     expect(place.files()).toEqual(before);
@@ -99,22 +109,55 @@ describe('The manifest of a trash folder', () => {
     expect(place.listed()).toEqual([{ sessionId: ID, state: 'purging' }]);
   });
 
-  it('tells of no session whose parts it names by what is no path component', () => {
+  /** The folder of one intended session, whose manifest holds `line` beside what this release writes. */
+  function withLine(line: string | ((intent: Record<string, unknown>) => object)) {
     const place = new TrashPlace();
-    const run = place.intend();
-    const manifest = place.manifest(run);
-    const secret = join(tempDir(), 'secret');
-    writeFileSync(secret, 'secret');
-    const [intent] = readFileSync(manifest, 'utf8').split('\n').slice(1);
-    for (const part of [
-      { directory: ['..', '..', '..'], name: 'projects', kind: 'directory' },
-      { directory: ['projects'], name: '..', kind: 'directory' },
-      { directory: [dirname(secret)], name: 'secret', kind: 'file' },
-      { directory: [], name: 'projects', kind: 'directory' },
-      { directory: ['projects'], name: 'a\0b', kind: 'file' },
-    ]) {
-      const hostile = { ...JSON.parse(intent ?? ''), parts: [part] };
-      expect(foldManifest(JSON.stringify(hostile))).toEqual(new Map());
-    }
+    const manifest = place.manifest(place.intend());
+    const [intent = ''] = readFileSync(manifest, 'utf8').split('\n').slice(1);
+    const text = typeof line === 'string' ? line : JSON.stringify(line(JSON.parse(intent)));
+    appendFileSync(manifest, `${text}\n`);
+    return { place, manifest };
+  }
+
+  it.each([
+    ['parts above the Claude directory', [{ directory: ['..', '..', '..'], name: 'projects', kind: 'directory' }]],
+    ['a part called ..', [{ directory: ['projects'], name: '..', kind: 'directory' }]],
+    ['a part outside', [{ directory: ['/etc'], name: 'passwd', kind: 'file' }]],
+    ['a part at the top', [{ directory: [], name: 'projects', kind: 'directory' }]],
+    ['a part with a NUL in its name', [{ directory: ['projects'], name: 'a\0b', kind: 'file' }]],
+    ['parts that are no list', 'all'],
+  ])('is left alone, with its folder, where it names %s', (_, parts) => {
+    const { place } = withLine((intent) => ({ ...intent, parts }));
+    expect(place.trash.contents()).toEqual({ sessions: [], unreadableRuns: [expect.anything()] });
+  });
+
+  it.each([
+    ['an object where a time belongs', (intent: object) => ({ ...intent, at: {} })],
+    ['the year 275760', (intent: object) => ({ ...intent, at: '+275760-09-13T00:00:00.000Z' })],
+    ['no bytes', (intent: object) => ({ ...intent, bytes: undefined })],
+    ['bytes below zero', (intent: object) => ({ ...intent, bytes: -1 })],
+    ['files as text', (intent: object) => ({ ...intent, files: '3' })],
+    ['no reason', (intent: object) => ({ ...intent, reason: undefined })],
+    ['a time of use that is none', (intent: object) => ({ ...intent, newestMtimeMs: null })],
+    ['an id that is none', (intent: object) => ({ ...intent, sessionId: 'x' })],
+    ['an event of a later release', (intent: object) => ({ ...intent, type: 'compressed' })],
+    ['a later format', () => ({ type: 'run', format: 2, startedAt: '2026-11-21T04:17:00.000Z' })],
+    ['a number for a line', () => 7 as unknown as object],
+  ])('that holds %s says so, and nothing of its folder is believed', (_, line) => {
+    const { place } = withLine(line);
+    const { sessions, unreadableRuns } = place.trash.contents();
+    expect(sessions).toEqual([]);
+    expect(unreadableRuns).toEqual([{ run: place.onlyRun(), code: expect.stringContaining('not understood') }]);
+  });
+
+  it('is not read on and on where it has a line without an end', () => {
+    const { place, manifest } = withLine('');
+    const fd = openSync(manifest, 'a');
+    for (let piece = 0; piece < 20; piece += 1) writeSync(fd, Buffer.alloc(1 << 20, 'x'));
+    closeSync(fd);
+    truncateSync(manifest, 600 * 2 ** 20);
+    expect(place.trash.contents().unreadableRuns).toEqual([
+      { run: place.onlyRun(), code: expect.stringContaining('a line without an end') },
+    ]);
   });
 });
