@@ -85,8 +85,8 @@ class Daemon {
     this.#startedAtMs = clock.now();
     this.#ledger = new Reopened(join(config.stateDir, 'ledger.db'), () => openLedger(config.stateDir, log));
     this.#clockGuard = new ClockGuard(clock, {
-      clockMemory: () => this.#ledger.get().clockMemory(),
-      recordClockMemory: (memory) => this.#ledger.get().recordClockMemory(memory),
+      clockHistory: () => this.#ledger.get().clockHistory(),
+      recordClockHistory: (history) => this.#ledger.get().recordClockHistory(history),
     });
     this.#map = new Reopened(config['sessions.db'], () => openResumeMap(config, clock));
     this.#schedule = new Schedule({

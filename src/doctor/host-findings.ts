@@ -4,7 +4,7 @@ import { statSync } from 'node:fs';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { errorMessage } from '../errors.ts';
-import { nextMemory, readClocks } from '../jobs/guards/clock.ts';
+import { nextHistory, readClocks } from '../jobs/guards/clock.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { KeepList } from '../live-sources/keep-list.ts';
 import { openResumeMapForReading } from '../live-sources/open-sources.ts';
@@ -72,8 +72,8 @@ async function examineLedger(config: Config): Promise<Omit<Finding, 'check'>> {
 async function examineClock(config: Config, clock: Clock): Promise<Omit<Finding, 'check'>> {
   const ledger = Ledger.openForReading(config.stateDir);
   try {
-    const memory = ledger?.clockMemory();
-    if (memory === undefined || nextMemory(memory, readClocks(clock)).doubted === undefined) {
+    const history = ledger?.clockHistory();
+    if (history === undefined || nextHistory(history, readClocks(clock)).doubted === undefined) {
       return { level: 'ok', message: 'agrees with what earlier runs saw' };
     }
     return {

@@ -80,10 +80,6 @@ export interface JobReport {
   readonly shielded?: number;
   /** What is on disk afterwards, by state (see the metrics). */
   readonly transcripts?: Readonly<Record<string, { readonly sessions: number; readonly bytes: number }>>;
-  /** Ids that the next run may expect of a live source: this run's own work is no loss. */
-  readonly knownIds?: Readonly<Record<string, number>>;
-  /** Sessions that are left, by Claude directory. */
-  readonly leftSessions?: Readonly<Record<string, number>>;
   /** What each project held when it was looked at. */
   readonly projects?: readonly ProjectUse[];
   /** The biggest sessions, biggest first, and the longest unused, oldest first. */

@@ -15,8 +15,4 @@ export const FIGURES = {
   trashBytes: 'trash_bytes',
   purgedBytes: 'purged_bytes_total',
   errors: 'errors_total',
-  /** By Claude directory: for the guard against mass removal, and no metric, since its label is a path. */
-  leftSessions: 'left_sessions',
-  /** By live source: for the guard against one that was emptied. */
-  knownIds: 'known_ids',
 } as const;

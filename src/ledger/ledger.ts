@@ -3,11 +3,19 @@
 import { existsSync, renameSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { SessionId } from '../claude-dir/session-id.ts';
-import type { ClockMemory, ClockMemoryStore } from '../jobs/guards/clock.ts';
-import type { PruneMemory } from '../jobs/guards/removals.ts';
 import type { JobName, JobReport, Outcome } from '../jobs/job.ts';
-import type { RemovalRecord, RemovalRecorder, TrashMemory } from '../jobs/prune-transcripts/apply.ts';
-import type { ShieldedTime, ShieldedTimes, ShieldMemory } from '../jobs/prune-transcripts/shield.ts';
+import type {
+  ClockHistory,
+  ClockHistoryStore,
+  KnownIds,
+  RemovalHistory,
+  RemovalRecord,
+  RemovalRecorder,
+  ShieldedTime,
+  ShieldedTimes,
+  TrashCache,
+  TrueTimes,
+} from '../jobs/ports.ts';
 import { isTaken } from '../sqlite/file-identity.ts';
 import { checkVersion, migrate } from '../sqlite/migrate.ts';
 import {
@@ -21,7 +29,6 @@ import {
 } from '../sqlite/open.ts';
 import { Statements } from '../sqlite/statements.ts';
 import type { KnownRun, KnownRuns } from '../trash/known-folders.ts';
-import { FIGURES } from './figure-names.ts';
 import { LEDGER_MIGRATIONS, LEDGER_TABLES, LEDGER_VERSION_TABLE } from './schema.ts';
 
 export interface FinishedRun {
@@ -49,10 +56,10 @@ export interface RunRecord extends FinishedRun {
 
 /** How many runs of a job are kept: months of an hourly one. */
 const RUNS_KEPT = 2_000;
-/** How long removals are kept: long after their trash is purged. */
-const REMOVALS_KEPT_MS = 400 * 86_400_000;
+/** How long removals and what is known of a place are kept: long after the trash is purged, or the place is gone. */
+const HISTORY_KEPT_MS = 400 * 86_400_000;
 
-export class Ledger implements RemovalRecorder, TrashMemory, PruneMemory, ShieldMemory, ClockMemoryStore {
+export class Ledger implements RemovalRecorder, TrashCache, RemovalHistory, TrueTimes, ClockHistoryStore {
   readonly #database: SqliteDatabase;
   readonly #statements: Statements;
 
@@ -191,7 +198,6 @@ export class Ledger implements RemovalRecorder, TrashMemory, PruneMemory, Shield
   }
 
   knownRuns(claudeDir: string): KnownRuns {
-    if (!this.#hasTable('trash_runs')) return new Map();
     const rows = guarded(this.#database.name, 'read', () => {
       return this.#statements
         .get('SELECT run, manifest, sessions, bytes FROM trash_runs WHERE claude_dir = ?')
@@ -209,7 +215,6 @@ export class Ledger implements RemovalRecorder, TrashMemory, PruneMemory, Shield
   }
 
   shieldedTimes(claudeDir: string): ShieldedTimes {
-    if (!this.#hasTable('shielded')) return new Map();
     const rows = guarded(this.#database.name, 'read', () => {
       return this.#statements
         .get(
@@ -228,17 +233,16 @@ export class Ledger implements RemovalRecorder, TrashMemory, PruneMemory, Shield
     });
   }
 
-  clockMemory(): ClockMemory | undefined {
-    if (!this.#hasTable('clock')) return undefined;
-    const memory = guarded(this.#database.name, 'read', () => {
-      return this.#statements.get('SELECT memory FROM clock WHERE id = 1').pluck().get();
+  clockHistory(): ClockHistory | undefined {
+    const history = guarded(this.#database.name, 'read', () => {
+      return this.#statements.get('SELECT history FROM clock WHERE id = 1').pluck().get();
     });
-    return typeof memory === 'string' ? (JSON.parse(memory) as ClockMemory) : undefined;
+    return typeof history === 'string' ? (JSON.parse(history) as ClockHistory) : undefined;
   }
 
-  recordClockMemory(memory: ClockMemory): void {
+  recordClockHistory(history: ClockHistory): void {
     this.#write('record the time in', () => {
-      this.#statements.get('INSERT OR REPLACE INTO clock (id, memory) VALUES (1, ?)').run(JSON.stringify(memory));
+      this.#statements.get('INSERT OR REPLACE INTO clock (id, history) VALUES (1, ?)').run(JSON.stringify(history));
     });
   }
 
@@ -261,35 +265,36 @@ export class Ledger implements RemovalRecorder, TrashMemory, PruneMemory, Shield
     });
   }
 
-  knownSessions(claudeDir: string): number | undefined {
-    return this.#figure(FIGURES.leftSessions, claudeDir);
+  knownSessions(place: string): number | undefined {
+    return guarded(this.#database.name, 'read', () => {
+      return this.#statements.get('SELECT sessions FROM known_sessions WHERE place = ?').pluck().get(place) as
+        | number
+        | undefined;
+    });
   }
 
-  knownLiveIds(source: string): number | undefined {
-    return this.#figure(FIGURES.knownIds, source);
+  recordKnownSessions(place: string, sessions: number, nowMs: number): void {
+    this.#write('record how many sessions are left in', () => {
+      this.#statements.get('INSERT OR REPLACE INTO known_sessions VALUES (?, ?, ?)').run(place, sessions, nowMs);
+    });
+  }
+
+  knownIds(source: string): KnownIds | undefined {
+    return guarded(this.#database.name, 'read', () => {
+      return this.#statements.get('SELECT ids, read_at AS readAtMs FROM known_ids WHERE source = ?').get(source) as
+        | KnownIds
+        | undefined;
+    });
+  }
+
+  recordKnownIds(source: string, { ids, readAtMs }: KnownIds): void {
+    this.#write('record what a live source names in', () => {
+      this.#statements.get('INSERT OR REPLACE INTO known_ids VALUES (?, ?, ?)').run(source, ids, readAtMs);
+    });
   }
 
   close(): void {
     this.#database.close();
-  }
-
-  /** A ledger of an older release that is opened for reading lacks what is new. */
-  #hasTable(table: string): boolean {
-    return guarded(this.#database.name, 'read', () => {
-      return (
-        this.#statements.get(`SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?`).get(table) !== undefined
-      );
-    });
-  }
-
-  #figure(name: string, label: string): number | undefined {
-    return guarded(this.#database.name, 'read', () => {
-      const value = this.#statements
-        .get('SELECT value FROM metrics WHERE name = ? AND label = ?')
-        .pluck()
-        .get(name, label);
-      return typeof value === 'number' ? value : undefined;
-    });
   }
 
   #forget(run: RunRecord): void {
@@ -300,7 +305,9 @@ export class Ledger implements RemovalRecorder, TrashMemory, PruneMemory, Shield
        AND id IS NOT (SELECT max(id) FROM runs WHERE job = @job AND outcome = 'ok')`,
       )
       .run({ job: run.job, kept: RUNS_KEPT });
-    this.#statements.get('DELETE FROM removals WHERE removed_at < ?').run(run.finishedAtMs - REMOVALS_KEPT_MS);
+    const keptFromMs = run.finishedAtMs - HISTORY_KEPT_MS;
+    this.#statements.get('DELETE FROM removals WHERE removed_at < ?').run(keptFromMs);
+    this.#statements.get('DELETE FROM known_sessions WHERE seen_at < ?').run(keptFromMs);
   }
 
   #write(action: string, change: () => void): void {

@@ -1,7 +1,17 @@
-/** The tables of the ledger. Each entry brings it one version further. Append; never edit. */
+/** The tables of the ledger. Each entry of the migrations brings it one version further. Append; never edit. */
 
 export const LEDGER_VERSION_TABLE = 'versions';
-export const LEDGER_TABLES = ['runs', 'removals', 'metrics'];
+/** Every one of them is needed: without it, runs would fail. */
+export const LEDGER_TABLES = [
+  'runs',
+  'removals',
+  'metrics',
+  'known_sessions',
+  'known_ids',
+  'clock',
+  'shielded',
+  'trash_runs',
+] as const;
 
 export const LEDGER_MIGRATIONS: readonly string[] = [
   `CREATE TABLE runs (
@@ -16,6 +26,7 @@ export const LEDGER_MIGRATIONS: readonly string[] = [
    CREATE TABLE removals (
      id INTEGER PRIMARY KEY,
      session_id TEXT NOT NULL,
+     claude_dir TEXT NOT NULL,
      trash_run TEXT NOT NULL,
      project TEXT,
      reason TEXT NOT NULL,
@@ -26,26 +37,35 @@ export const LEDGER_MIGRATIONS: readonly string[] = [
    );
    CREATE INDEX removals_by_session ON removals (session_id);
    CREATE INDEX removals_by_time ON removals (removed_at);
+   CREATE UNIQUE INDEX removals_once ON removals (claude_dir, trash_run, session_id);
    CREATE TABLE metrics (
      name TEXT NOT NULL,
      label TEXT NOT NULL,
      value REAL NOT NULL,
      PRIMARY KEY (name, label)
-   ) WITHOUT ROWID;`,
-  `ALTER TABLE removals ADD COLUMN claude_dir TEXT;
-   CREATE UNIQUE INDEX removals_once ON removals (claude_dir, trash_run, session_id);
+   ) WITHOUT ROWID;
+   CREATE TABLE known_sessions (
+     place TEXT PRIMARY KEY,
+     sessions INTEGER NOT NULL,
+     seen_at INTEGER NOT NULL
+   ) WITHOUT ROWID;
+   CREATE TABLE known_ids (
+     source TEXT PRIMARY KEY,
+     ids INTEGER NOT NULL,
+     read_at INTEGER NOT NULL
+   ) WITHOUT ROWID;
    CREATE TABLE clock (
      id INTEGER PRIMARY KEY CHECK (id = 1),
-     memory TEXT NOT NULL
-   );`,
-  `CREATE TABLE shielded (
+     history TEXT NOT NULL
+   );
+   CREATE TABLE shielded (
      claude_dir TEXT NOT NULL,
      session_id TEXT NOT NULL,
      used_at REAL NOT NULL,
      set_to REAL NOT NULL,
      PRIMARY KEY (claude_dir, session_id)
-   ) WITHOUT ROWID;`,
-  `CREATE TABLE trash_runs (
+   ) WITHOUT ROWID;
+   CREATE TABLE trash_runs (
      claude_dir TEXT NOT NULL,
      run TEXT NOT NULL,
      manifest TEXT NOT NULL,

@@ -3,9 +3,12 @@
 import type { MaintainableResumeMap } from '../resume-map/resume-map.ts';
 import type { LiveSource } from './live-source.ts';
 
+/** The source's name. */
+export const RESUME_MAP = 'resume-map';
+
 export function resumeMapSource(map: MaintainableResumeMap): LiveSource {
   return {
-    name: 'resume-map',
+    name: RESUME_MAP,
     protection: 'live',
     read: () => map.readLiveIds(),
     withLive: (ids, act) => map.withWritersHeld(ids, act),

@@ -5,9 +5,10 @@ import { openClaudeDirs } from '../claude-dir/open-and-lock.ts';
 import { shortestCleanupPeriod } from '../claude-dir/settings.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
-import type { PruneMemory } from '../jobs/guards/removals.ts';
+import { allowAll, type Guards } from '../jobs/guards/guards.ts';
+import { guardsBy } from '../jobs/guards/removals.ts';
 import type { Job, JobContext, JobName, JobReport } from '../jobs/job.ts';
-import type { RemovalRecorder } from '../jobs/prune-transcripts/apply.ts';
+import type { RemovalHistory, RemovalRecorder } from '../jobs/ports.ts';
 import { pruneTranscriptsJob } from '../jobs/prune-transcripts/index.ts';
 import { prunePolicy } from '../jobs/prune-transcripts/policy.ts';
 import { purgeTrashJob } from '../jobs/purge-trash/index.ts';
@@ -20,6 +21,7 @@ import { StoredSessions } from '../session-store/stored-sessions.ts';
 import { isTaken } from '../sqlite/file-identity.ts';
 import { JOB_BUSY_TIMEOUT_MS } from '../sqlite/open.ts';
 import type { JobTask } from './messages.ts';
+import { UnwrittenHistory } from './unwritten-history.ts';
 
 /** Runs one job from opening to closing. @throws OperatingError */
 export async function runConfiguredJob(
@@ -38,25 +40,27 @@ export async function runConfiguredJob(
     const openMap = () =>
       context.dryRun ? openResumeMapForReading(config, clock) : openResumeMap(config, clock, JOB_WAIT);
     let map = acquire(await openMap(), (opened) => opened.close());
-    if (context.dryRun && afterSweep && name !== 'sweep-sessions') {
-      const swept = await previewSwept(map, { config, claudeDirs, clock });
-      if (swept !== undefined) map = acquire(swept, (opened) => opened.close());
-    }
     const mapIdentity = await identityOfOwnMap(config);
-    const sources = liveSources(map, config, claudeDirs);
     const ledger = acquire(
       context.dryRun ? Ledger.openForReading(config.stateDir) : Ledger.open(config.stateDir, JOB_WAIT),
       (opened) => opened?.close(),
     );
+    const history = context.dryRun || ledger === undefined ? new UnwrittenHistory(ledger) : ledger;
+    const guards = allowMassRemoval ? allowAll : guardsBy(history, mapIdentity);
+    const surroundings: Surroundings = { config, claudeDirs, guards, history, clock };
+    if (context.dryRun && afterSweep && name !== 'sweep-sessions') {
+      const swept = await previewSwept(map, surroundings);
+      if (swept !== undefined) map = acquire(swept, (opened) => opened.close());
+    }
+    const sources = liveSources(map, config, claudeDirs);
     const stores = config['sessions.store'].map((path) =>
       acquire(context.dryRun ? StoredSessions.openForReading(path) : StoredSessions.open(path, JOB_WAIT), (opened) =>
         opened.close(),
       ),
     );
     const recorder = context.dryRun || ledger === undefined ? NO_RECORDER : ledger;
-    const memory = allowMassRemoval ? undefined : (ledger ?? NO_MEMORY);
     const jobs: Readonly<Record<JobName, () => Job>> = {
-      'sweep-sessions': () => configuredSweep(map, { config, claudeDirs, clock }),
+      'sweep-sessions': () => configuredSweep(map, surroundings),
       'prune-transcripts': () =>
         pruneTranscriptsJob({
           claudeDirs,
@@ -65,15 +69,15 @@ export async function runConfiguredJob(
           policy: prunePolicy(config),
           keepNamed: config.keepNamed,
           recorder,
-          trashMemory: ledger,
-          memory,
+          trashCache: ledger,
+          guards,
+          history,
           mapIdentity,
           shieldPeriodMs: config.shield ? shieldPeriodMs : undefined,
-          shieldMemory: ledger,
+          trueTimes: ledger,
           clock,
         }),
-      'purge-trash': () =>
-        purgeTrashJob({ claudeDirs, stores, sources, keepMs: config['trash.keep'], memory, mapIdentity, clock }),
+      'purge-trash': () => purgeTrashJob({ claudeDirs, stores, sources, keepMs: config['trash.keep'], guards, clock }),
     };
     return await jobs[name]().run(context);
   } finally {
@@ -84,18 +88,19 @@ export async function runConfiguredJob(
 interface Surroundings {
   readonly config: Config;
   readonly claudeDirs: readonly ClaudeDir[];
+  readonly guards: Guards;
+  readonly history: RemovalHistory;
   readonly clock: Clock;
 }
 
-function configuredSweep(map: MaintainableResumeMap, { config, claudeDirs, clock }: Surroundings): Job {
+function configuredSweep(map: MaintainableResumeMap, { config, ...surroundings }: Surroundings): Job {
   return sweepSessionsJob({
     map,
-    claudeDirs,
+    ...surroundings,
     maxAge: config['sessions.maxAge'],
     minAgeMs: config.minAge,
     mapIsOfThisHost: config['sessions.onlyThisHost'],
     sweepsDangling: config['sweep.dangling'],
-    clock,
   });
 }
 
@@ -134,8 +139,6 @@ function shieldPeriodMs(claudeDir: string): number | undefined {
 
 const DAY_MS = 86_400_000;
 const JOB_WAIT = { busyTimeoutMs: JOB_BUSY_TIMEOUT_MS };
-/** Of a dry run before the first run. */
-const NO_MEMORY: PruneMemory = { knownSessions: () => undefined, knownLiveIds: () => undefined };
 /** In a dry run: the map that the next run will make. */
 const NOT_YET_MADE = 'not yet made';
 const NO_RECORDER: RemovalRecorder = { recordRemovals() {} };

@@ -26,8 +26,6 @@ export function figuresOf(
   // Half a scan, or a failed one, says nothing of what is there.
   const isWhole = report.stopped !== true && failure === undefined;
   if (report.liveIds !== undefined && isWhole) add(levels, FIGURES.liveSessions, report.liveIds);
-  if (report.knownIds !== undefined && isWhole) add(levels, FIGURES.knownIds, report.knownIds);
-  if (report.leftSessions !== undefined && isWhole) add(levels, FIGURES.leftSessions, report.leftSessions);
   if (report.transcripts !== undefined && isWhole) {
     for (const [state, { sessions, bytes }] of Object.entries(report.transcripts)) {
       add(levels, FIGURES.transcripts, { [state]: sessions });

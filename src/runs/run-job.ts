@@ -58,7 +58,7 @@ export async function runJob(
   };
   let lock: DirLock | undefined;
   try {
-    const doubt = dependencies.clockGuard?.doubt({ isSaidRight: request.allowMassRemoval });
+    const doubt = dependencies.clockGuard?.doubt({ operatorConfirmed: request.allowMassRemoval });
     if (doubt !== undefined) return finish('skipped', NO_REPORT, { kind: 'bad-data', message: doubt });
     lock = request.dryRun ? undefined : dependencies.lock();
     const deadline = AbortSignal.timeout(dependencies.deadlineMs);

@@ -190,6 +190,28 @@ describe('a run', () => {
   });
 });
 
+describe('what the guards know', () => {
+  it('is what was written down last, of each place and each live source', () => {
+    const stateDir = tempDir();
+    const ledger = open(stateDir);
+    expect([ledger.knownSessions('/c'), ledger.knownIds('resume-map')]).toEqual([undefined, undefined]);
+    for (const sessions of [30, 20]) ledger.recordKnownSessions('/c', sessions, NOW);
+    ledger.recordKnownIds('resume-map', { ids: 40, readAtMs: NOW });
+    const other = open(stateDir);
+    expect(other.knownSessions('/c')).toBe(20);
+    expect(other.knownSessions('/d')).toBeUndefined();
+    expect(other.knownIds('resume-map')).toEqual({ ids: 40, readAtMs: NOW });
+  });
+
+  it('is forgotten of a place that no run has seen for 400 days', () => {
+    const ledger = open(tempDir());
+    ledger.recordKnownSessions('/old', 30, NOW - 401 * DAY_MS);
+    ledger.recordKnownSessions('/c', 30, NOW - 399 * DAY_MS);
+    ledger.recordRun(runOf({ finishedAtMs: NOW }));
+    expect([ledger.knownSessions('/old'), ledger.knownSessions('/c')]).toEqual([undefined, 30]);
+  });
+});
+
 describe('a figure', () => {
   it('grows, or is found anew, by name and label', () => {
     const ledger = open(tempDir());

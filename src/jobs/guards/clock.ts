@@ -8,30 +8,7 @@ import { readFileSync } from 'node:fs';
 import { uptime } from 'node:os';
 import type { Clock } from '../../clock.ts';
 import { formatDurationRounded } from '../../format/duration.ts';
-
-/** Both clocks at one moment; milliseconds. */
-export interface ClockReading {
-  /** Another one after every start of the machine. */
-  readonly bootId: string;
-  /** Since boot, sleep included. */
-  readonly uptimeMs: number;
-  /** Unix epoch. */
-  readonly wallMs: number;
-}
-
-/** What is remembered from look to look, over processes. */
-export interface ClockMemory {
-  /** The latest reading that nothing spoke against. */
-  readonly believed: ClockReading;
-  /** The first reading after a jump that has not been confirmed yet. */
-  readonly doubted: ClockReading | undefined;
-}
-
-/** Keeps the memory; a part of the ledger. */
-export interface ClockMemoryStore {
-  clockMemory(): ClockMemory | undefined;
-  recordClockMemory(memory: ClockMemory): void;
-}
+import type { ClockHistory, ClockHistoryStore, ClockReading } from '../ports.ts';
 
 /** More than any slewing or leap second, far less than any retention. */
 const JUMP_MIN_MS = 10 * 60_000;
@@ -42,14 +19,14 @@ const CONFIRMED_AFTER_MS = 20 * 3_600_000;
 
 export class ClockGuard {
   readonly #clock: Clock;
-  readonly #store: ClockMemoryStore;
+  readonly #store: ClockHistoryStore;
   readonly #uptime: () => Omit<ClockReading, 'wallMs'>;
   /** Outlives a ledger that is lost while we run. */
-  #memory: ClockMemory | undefined;
+  #history: ClockHistory | undefined;
 
   constructor(
     clock: Clock,
-    store: ClockMemoryStore,
+    store: ClockHistoryStore,
     uptimeOfMachine: () => Omit<ClockReading, 'wallMs'> = systemUptime,
   ) {
     this.#clock = clock;
@@ -59,22 +36,22 @@ export class ClockGuard {
 
   /**
    * Looks at the clocks and remembers what it saw.
-   * @param isSaidRight an operator has looked at the clock
+   * @param operatorConfirmed an operator has looked at the clock
    * @returns why nothing is to be removed by the clock now; undefined where nothing speaks against it
    * @throws OperatingError of the ledger
    */
-  doubt({ isSaidRight = false } = {}): string | undefined {
+  doubt({ operatorConfirmed = false } = {}): string | undefined {
     const reading = { ...this.#uptime(), wallMs: this.#clock.now() };
-    const before = this.#store.clockMemory() ?? this.#memory;
-    const memory = isSaidRight ? { believed: reading, doubted: undefined } : nextMemory(before, reading);
-    this.#store.recordClockMemory(memory);
-    this.#memory = memory;
-    return memory.doubted === undefined ? undefined : explain(memory.believed, reading);
+    const before = this.#store.clockHistory() ?? this.#history;
+    const history = operatorConfirmed ? { believed: reading, doubted: undefined } : nextHistory(before, reading);
+    this.#store.recordClockHistory(history);
+    this.#history = history;
+    return history.doubted === undefined ? undefined : explain(history.believed, reading);
   }
 }
 
 /** What is remembered after a look. */
-export function nextMemory(before: ClockMemory | undefined, now: ClockReading): ClockMemory {
+export function nextHistory(before: ClockHistory | undefined, now: ClockReading): ClockHistory {
   if (before === undefined || !isJump(before.believed, now)) return { believed: now, doubted: undefined };
   const { believed, doubted } = before;
   if (doubted === undefined || isJump(doubted, now)) return { believed, doubted: now };

@@ -1,18 +1,13 @@
-/** Refuses a removal that contradicts what earlier runs knew: more likely something else is wrong than that all of it is old. */
+/** Speaks against a removal that contradicts what earlier runs knew: more likely something else is wrong than that all of it is old. */
 
-import { OperatingError } from '../../errors.ts';
+import type { KnownMaps } from '../../claude-dir/known-maps.ts';
+import type { RemovalHistory } from '../ports.ts';
+import type { DanglingShare, Guards, Held, RemovalShare } from './guards.ts';
 
-/** What earlier runs wrote down. */
-export interface PruneMemory {
-  /** Sessions that the last prune left in a Claude directory; undefined where no run has known it. */
-  knownSessions(claudeDir: string): number | undefined;
-  /** Ids that a live source named last; undefined where it never was read. */
-  knownLiveIds(source: string): number | undefined;
-}
-
+/** What goes one by one is wear; more than this share of it at once is a mistake, or a disk that is missing. */
+const MASS_SHARE = 0.5;
 /** Of a handful of sessions, most may well expire on one day. */
 const KNOWN_SESSIONS_MIN = 20;
-const MASS_SHARE = 0.5;
 /** Sources whose ids do not go all at once: processes do end overnight. */
 const LASTING_SOURCES: ReadonlySet<string> = new Set(['resume-map', 'keep-list']);
 const KNOWN_IDS_MIN = 10;
@@ -21,51 +16,69 @@ const EMPTIED_SHARE = 0.1;
 
 const HOW_TO_ALLOW = 'look at it with --dry-run, and run it with --run-now --allow-mass-removal if it is right';
 
-/** @returns why the sources are not to be believed; undefined where they are */
+/** @param mapIdentity of the resume map, where it is one of our own making */
+export function guardsBy(
+  history: Pick<RemovalHistory, 'knownSessions' | 'knownIds'>,
+  mapIdentity: string | undefined,
+): Guards {
+  return {
+    unknownMap: (claudeDir, known) => unknownMap(claudeDir, mapIdentity, known),
+    emptiedSource: (counts) => emptiedSource(counts, history),
+    massRemoval: (place, plan) => massRemoval(place, plan, history),
+    massDangling,
+  };
+}
+
+/** Tells of a live source that has lost nearly all the ids that it named before. */
 export function emptiedSource(
   counts: Readonly<Record<string, number>>,
-  memory: Pick<PruneMemory, 'knownLiveIds'>,
-): OperatingError | undefined {
+  history: Pick<RemovalHistory, 'knownIds'>,
+): Held | undefined {
   for (const [source, count] of Object.entries(counts)) {
-    const known = memory.knownLiveIds(source) ?? 0;
+    const known = history.knownIds(source)?.ids ?? 0;
     if (count > known * EMPTIED_SHARE || known < KNOWN_IDS_MIN || !LASTING_SOURCES.has(source)) continue;
-    return new OperatingError(
-      'bad-data',
-      `the live source ${source} named ${known} sessions before and names ${count} now, so nothing is removed; ${HOW_TO_ALLOW}`,
-    );
+    return {
+      guard: 'emptied-source',
+      message: `the live source ${source} named ${known} sessions before and names ${count} now, so nothing is removed; ${HOW_TO_ALLOW}`,
+    };
   }
   return undefined;
 }
 
 /**
+ * Tells of a resume map that is another one than that which named sessions before.
  * @param identity of the resume map, where it is one of our own making
  * @param known the maps that have protected sessions of this Claude directory
- * @returns why the map is not to be believed
  */
-export function strangeMap(
-  claudeDir: string,
-  identity: string | undefined,
-  known: Readonly<Record<string, number>>,
-): OperatingError | undefined {
+export function unknownMap(claudeDir: string, identity: string | undefined, known: KnownMaps): Held | undefined {
   if (identity === undefined || known[identity] !== undefined) return undefined;
   const ids = Math.max(0, ...Object.values(known));
   if (ids === 0) return undefined;
-  return new OperatingError(
-    'bad-data',
-    `this is not the resume map that has named ${ids} sessions to earlier runs in ${claudeDir} (is the state directory mounted?), so nothing is removed; ${HOW_TO_ALLOW}`,
-  );
+  return {
+    guard: 'unknown-map',
+    message: `this is not the resume map that has named ${ids} sessions to earlier runs in ${claudeDir} (is the state directory mounted?), so nothing is removed; ${HOW_TO_ALLOW}`,
+  };
 }
 
-/** @returns why so many are not to go at once; undefined where they may: a first run may, the trash undoes it */
+/** Tells of a plan that takes most of a tree which earlier runs knew. A first run may: the trash undoes it. */
 export function massRemoval(
-  claudeDir: string,
-  plan: { readonly sessions: number; readonly removals: number },
-  memory: PruneMemory,
-): OperatingError | undefined {
-  const known = memory.knownSessions(claudeDir) ?? 0;
-  if (known < KNOWN_SESSIONS_MIN || plan.removals <= plan.sessions * MASS_SHARE) return undefined;
-  return new OperatingError(
-    'bad-data',
-    `${plan.removals} of the ${plan.sessions} sessions in ${claudeDir}, of which earlier runs left ${known}, would go at once, so none is removed; ${HOW_TO_ALLOW}`,
-  );
+  place: string,
+  { sessions, removals }: RemovalShare,
+  history: Pick<RemovalHistory, 'knownSessions'>,
+): Held | undefined {
+  const known = history.knownSessions(place) ?? 0;
+  if (known < KNOWN_SESSIONS_MIN || removals <= sessions * MASS_SHARE) return undefined;
+  return {
+    guard: 'mass-removal',
+    message: `${removals} of the ${sessions} sessions in ${place}, of which earlier runs left ${known}, would go at once, so none is removed; ${HOW_TO_ALLOW}`,
+  };
+}
+
+/** Tells of a resume map of which most leads nowhere: then the disk, not the rows, is what is wrong. */
+export function massDangling({ fresh, dangling }: DanglingShare): Held | undefined {
+  if (dangling <= fresh * MASS_SHARE) return undefined;
+  return {
+    guard: 'mass-dangling',
+    message: `${dangling} rows, most of the resume map, have no transcript on this host: none of them is swept; is a Claude directory missing? ${HOW_TO_ALLOW}`,
+  };
 }

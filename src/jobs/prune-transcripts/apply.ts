@@ -11,11 +11,11 @@ import type { Clock } from '../../clock.ts';
 import { BusyError, OperatingError, operatingError, systemError } from '../../errors.ts';
 import { displayName } from '../../files/byte-name.ts';
 import { type LiveSource, withLiveOfAll } from '../../live-sources/live-source.ts';
-import type { KnownRuns } from '../../trash/known-folders.ts';
 import type { Intent } from '../../trash/manifest.ts';
 import type { TakeOutcome, TrashRun } from '../../trash/take.ts';
 import type { Trash } from '../../trash/trash.ts';
 import type { JobContext, JobFault } from '../job.ts';
+import type { RemovalRecord, RemovalRecorder } from '../ports.ts';
 import type { ApplyEnd, LateKeepReason } from './applied-plan.ts';
 import type { RemoveReason } from './plan.ts';
 
@@ -29,31 +29,6 @@ export interface Removal {
 export interface Removals {
   readonly total: number;
   readonly chunks: Iterable<readonly Removal[]>;
-}
-
-/** One session that went to the trash; names as `displayName` gives them, times in Unix epoch ms. */
-export interface RemovalRecord {
-  readonly sessionId: SessionId;
-  readonly claudeDir: string;
-  readonly trashRun: string;
-  readonly project: string | undefined;
-  readonly reason: string;
-  readonly files: number;
-  readonly bytes: number;
-  readonly newestMtimeMs: number;
-  readonly removedAtMs: number;
-}
-
-/** Takes note of what went; a part of the ledger. What it has noted already stays as it is. */
-export interface RemovalRecorder {
-  recordRemovals(removals: readonly RemovalRecord[]): void;
-}
-
-/** Remembers what was found in the trash; a part of the ledger. */
-export interface TrashMemory {
-  knownRuns(claudeDir: string): KnownRuns;
-  /** Forgets all others of the Claude directory. */
-  recordKnownRuns(claudeDir: string, runs: KnownRuns): void;
 }
 
 export interface ApplyOptions {

@@ -4,10 +4,9 @@ import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
 import type { Clock } from '../../clock.ts';
 import type { LiveSource } from '../../live-sources/live-source.ts';
 import type { StoredSessions } from '../../session-store/stored-sessions.ts';
-import type { PruneMemory } from '../guards/removals.ts';
-import type { RemovalRecorder, TrashMemory } from './apply.ts';
+import type { Guards } from '../guards/guards.ts';
+import type { RemovalHistory, RemovalRecorder, TrashCache, TrueTimes } from '../ports.ts';
 import type { PrunePolicy } from './plan.ts';
-import type { ShieldMemory } from './shield.ts';
 
 export interface PruneDependencies {
   readonly claudeDirs: readonly ClaudeDir[];
@@ -20,14 +19,15 @@ export interface PruneDependencies {
   readonly keepNamed: boolean;
   readonly recorder: RemovalRecorder;
   /** Undefined where there is no ledger yet. */
-  readonly trashMemory?: TrashMemory | undefined;
-  /** Undefined where an operator has said that a mass removal is right. */
-  readonly memory: PruneMemory | undefined;
+  readonly trashCache?: TrashCache | undefined;
+  readonly guards: Guards;
+  /** Is told what the guards of the next run hold theirs against. */
+  readonly history: RemovalHistory;
   /** Of the resume map, where it is one of our own making. */
   readonly mapIdentity: string | undefined;
   /** Shielding, where it is asked for, is by this: how long Claude lets a file of a directory be, milliseconds; undefined for ever. */
   readonly shieldPeriodMs: ((claudeDir: string) => number | undefined) | undefined;
   /** Undefined where there is no ledger yet: then nothing was ever shielded. */
-  readonly shieldMemory: ShieldMemory | undefined;
+  readonly trueTimes: TrueTimes | undefined;
   readonly clock: Clock;
 }

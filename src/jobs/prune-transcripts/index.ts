@@ -6,13 +6,13 @@ import { readKnownMaps, recordKnownMap } from '../../claude-dir/known-maps.ts';
 import type { UnitRows } from '../../claude-dir/unit.ts';
 import { OperatingError, systemError } from '../../errors.ts';
 import { displayName } from '../../files/byte-name.ts';
-import { formatBytes } from '../../format/byte-size.ts';
 import type { LiveIdsByProtection } from '../../live-sources/live-source.ts';
 import type { UnitTable } from '../../scan/unit-table.ts';
 import type { KnownRun } from '../../trash/known-folders.ts';
 import { type Reconciled, Trash } from '../../trash/trash.ts';
-import { emptiedSource, massRemoval, strangeMap } from '../guards/removals.ts';
+import { freeSpace } from '../guards/free-space.ts';
 import type { Job, JobContext } from '../job.ts';
+import type { ShieldedTimes } from '../ports.ts';
 import { AppliedPlan } from './applied-plan.ts';
 import { applyPrune, CHUNK_UNITS, type Removal, removalRecord } from './apply.ts';
 import type { PruneDependencies } from './dependencies.ts';
@@ -21,7 +21,7 @@ import { MarkObserver } from './marks.ts';
 import { type LiveObservation, observeLive, observeTranscripts, scanFaults } from './observe.ts';
 import type { Plan, Protections, RemoveReason } from './plan.ts';
 import { planWithMarks } from './plan-with-marks.ts';
-import { type ShieldedTimes, shield, trulyAged } from './shield.ts';
+import { shield, trulyAged } from './shield.ts';
 import { pruneStore } from './store.ts';
 import { PruneTally } from './tally.ts';
 
@@ -31,8 +31,8 @@ export function pruneTranscriptsJob(dependencies: PruneDependencies): Job {
     run: async (context) => {
       const tally = new PruneTally(context.listsRemoved);
       const live = await observeLive(dependencies.sources);
-      const emptied = dependencies.memory && emptiedSource(live.counts, dependencies.memory);
-      if (emptied !== undefined) tally.refuse(emptied, context);
+      tally.refuse(dependencies.guards.emptiedSource(live.counts), context);
+      recordKnownIds(live, dependencies);
       for (const claudeDir of dependencies.claudeDirs) {
         if (tally.isOver) break;
         try {
@@ -70,14 +70,13 @@ async function pruneOne(
   const path = displayName(claudeDir.path);
   const trash = context.dryRun ? Trash.openIfThere(claudeDir) : Trash.openOrMake(claudeDir);
   try {
-    const strange = dependencies.memory && strangeMap(path, dependencies.mapIdentity, readKnownMaps(claudeDir));
-    if (strange !== undefined) tally.refuse(strange, context);
-    const known = new Map(dependencies.trashMemory?.knownRuns(path));
+    tally.refuse(dependencies.guards.unknownMap(path, readKnownMaps(claudeDir)), context);
+    const known = new Map(dependencies.trashCache?.knownRuns(path));
     const foreseen = context.dryRun ? trash?.foresee({ known }) : undefined;
     if (foreseen !== undefined) tally.addReconciled(foreseen);
     const { unreadableRuns } =
       foreseen ?? (trash === undefined ? NOTHING_FORESEEN : reconcile(path, trash, known, dependencies, tally));
-    const shielded = dependencies.shieldMemory?.shieldedTimes(path) ?? new Map();
+    const shielded = dependencies.trueTimes?.shieldedTimes(path) ?? new Map();
     const placeTimes = context.dryRun ? undefined : PlaceTimes.observe(claudeDir);
     const scan = await observeTranscripts(claudeDir, context);
     tally.addFaults(scanFaults(scan.faults));
@@ -93,15 +92,15 @@ async function pruneOne(
     const plan = await planDirectory(claudeDir, units, trulyAged(units, shielded), live, dependencies, context, tally);
     if (tally.isOver) return;
     const removals = removalRows(units, plan);
-    const mass =
-      dependencies.memory &&
-      massRemoval(path, { sessions: plan.length, removals: removals.length }, dependencies.memory);
-    if (mass !== undefined) tally.refuse(mass, context);
+    const share = { sessions: plan.length, removals: removals.length };
+    tally.refuse(dependencies.guards.massRemoval(path, share), context);
+    tally.refuse(freeSpace(path, removals.length, claudeDir.root.freeBytes()), context);
     const applied =
       context.dryRun || trash === undefined
         ? AppliedPlan.wholly(plan.length)
         : await applyToTrash(claudeDir, scan.units, plan, removals, { trash, placeTimes }, dependencies, context);
-    tally.addPlan(path, units, plan, applied);
+    const left = tally.addPlan(path, units, plan, applied);
+    if (!tally.isOver) dependencies.history.recordKnownSessions(path, left, dependencies.clock.now());
     if (!context.dryRun) {
       tally.addShielded(shieldLive(claudeDir, scan.units, plan, shielded, dependencies));
       if (dependencies.mapIdentity !== undefined) {
@@ -112,7 +111,7 @@ async function pruneOne(
     }
     if (applied.trashRun !== undefined) {
       known.set(applied.trashRun.name, applied.trashRun.known);
-      dependencies.trashMemory?.recordKnownRuns(path, known);
+      dependencies.trashCache?.recordKnownRuns(path, known);
     }
     if (trash !== undefined) tally.addTrash(trash.amount(known));
   } finally {
@@ -186,7 +185,6 @@ async function applyToTrash(
   { sources, recorder, clock }: PruneDependencies,
   context: JobContext,
 ): Promise<AppliedPlan> {
-  refuseFullDisk(claudeDir, rows.length);
   const applied = new AppliedPlan(plan.length);
   const rowOf = ({ unit }: Removal) => units.find(unit.sessionId) ?? -1;
   const end = await applyPrune(
@@ -216,12 +214,12 @@ function shieldLive(
   units: UnitTable,
   plan: Plan,
   before: ShieldedTimes,
-  { shieldPeriodMs, shieldMemory, clock }: PruneDependencies,
+  { shieldPeriodMs, trueTimes, clock }: PruneDependencies,
 ): number {
   const periodMs = shieldPeriodMs?.(claudeDir.path);
-  if (periodMs === undefined || shieldMemory === undefined) return 0;
+  if (periodMs === undefined || trueTimes === undefined) return 0;
   const { times, shielded } = shield(claudeDir, units, plan, before, periodMs, clock.now());
-  shieldMemory.recordShieldedTimes(displayName(claudeDir.path), times);
+  trueTimes.recordShieldedTimes(displayName(claudeDir.path), times);
   return shielded;
 }
 
@@ -233,7 +231,7 @@ function reconcile(
   path: string,
   trash: Trash,
   known: Map<string, KnownRun>,
-  { clock, recorder, trashMemory }: PruneDependencies,
+  { clock, recorder, trashCache }: PruneDependencies,
   tally: PruneTally,
 ): Reconciled {
   const before = new Map(known);
@@ -249,22 +247,12 @@ function reconcile(
   const runs = new Set<string>(trash.runs());
   for (const run of before.keys()) if (!runs.has(run)) known.delete(run);
   const isSame = known.size === before.size && [...known].every(([run, one]) => before.get(run) === one);
-  if (!isSame) trashMemory?.recordKnownRuns(path, known);
+  if (!isSame) trashCache?.recordKnownRuns(path, known);
   return reconciled;
 }
 
-/** What a session may need for its lines in the manifest and the ledger, and for directories in the trash. */
-const SPACE_PER_SESSION_BYTES = 1_024;
-const SPACE_MIN_BYTES = 2 ** 16;
-
-/** Half-way is the worst place to run out of space. Nothing was begun yet. @throws OperatingError `io` */
-function refuseFullDisk(claudeDir: ClaudeDir, removals: number): void {
-  if (removals === 0) return;
-  const neededBytes = SPACE_MIN_BYTES + removals * SPACE_PER_SESSION_BYTES;
-  const freeBytes = claudeDir.root.freeBytes();
-  if (freeBytes === undefined || freeBytes >= neededBytes) return;
-  throw new OperatingError(
-    'io',
-    `${formatBytes(freeBytes)} are free where ${displayName(claudeDir.path)} is, and the record of ${removals} sessions may need ${formatBytes(neededBytes)}: nothing is removed; purge the trash or free some space first`,
-  );
+/** Only where the guards had nothing to say: what was known before stays known otherwise. */
+function recordKnownIds({ counts }: LiveObservation, { history, clock }: PruneDependencies): void {
+  const readAtMs = clock.now();
+  for (const [source, ids] of Object.entries(counts)) history.recordKnownIds(source, { ids, readAtMs });
 }

@@ -9,23 +9,9 @@ import { refreshUnit } from '../../claude-dir/refresh.ts';
 import type { SessionId } from '../../claude-dir/session-id.ts';
 import type { UnitRows } from '../../claude-dir/unit.ts';
 import type { UnitTable } from '../../scan/unit-table.ts';
+import type { ShieldedTime, ShieldedTimes } from '../ports.ts';
 import type { FindableUnits } from './foreseen-units.ts';
 import type { Plan } from './plan.ts';
-
-export interface ShieldedTime {
-  /** When the session was last used in truth, Unix epoch ms. */
-  readonly usedAtMs: number;
-  /** What its files were set to; anything later is a use. */
-  readonly setToMs: number;
-}
-
-export type ShieldedTimes = ReadonlyMap<SessionId, ShieldedTime>;
-
-/** Remembers the true times, by Claude directory; a part of the ledger. */
-export interface ShieldMemory {
-  shieldedTimes(claudeDir: string): ShieldedTimes;
-  recordShieldedTimes(claudeDir: string, times: ShieldedTimes): void;
-}
 
 /**
  * Of Claude's period: no file of a protected session is left older, so that a worker that was down for a while is not too late. And

@@ -7,7 +7,6 @@ import { OperatingError } from '../../errors.ts';
 import { type ByteName, displayName, ownName, parseByteName } from '../../files/byte-name.ts';
 import { type LiveIdsByProtection, withLiveOfAll } from '../../live-sources/live-source.ts';
 import type { StoredSession, StoredSessions } from '../../session-store/stored-sessions.ts';
-import { massRemoval } from '../guards/removals.ts';
 import type { JobContext } from '../job.ts';
 import { AppliedPlan } from './applied-plan.ts';
 import { removalRecord } from './apply.ts';
@@ -47,13 +46,12 @@ export async function pruneStore(
   if (tally.isOver) return;
   const path = displayName(store.path);
   const rows = [...sessions.keys()].filter((row) => plan.isRemoval(row));
-  const mass =
-    dependencies.memory && massRemoval(path, { sessions: sessions.length, removals: rows.length }, dependencies.memory);
-  if (mass !== undefined) tally.refuse(mass, context);
+  tally.refuse(dependencies.guards.massRemoval(path, { sessions: sessions.length, removals: rows.length }), context);
   const applied = context.dryRun
     ? AppliedPlan.wholly(plan.length)
     : await hide(store, sessions, plan, rows, dependencies, context);
-  tally.addPlan(path, units, plan, applied);
+  const left = tally.addPlan(path, units, plan, applied);
+  if (!tally.isOver) dependencies.history.recordKnownSessions(path, left, dependencies.clock.now());
   const trashed = store.trashed();
   tally.addTrash({ sessions: trashed.length, bytes: trashed.reduce((total, { bytes }) => total + bytes, 0) });
 }

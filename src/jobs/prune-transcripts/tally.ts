@@ -4,6 +4,7 @@ import type { UnitRows } from '../../claude-dir/unit.ts';
 import type { OperatingError } from '../../errors.ts';
 import { displayName } from '../../files/byte-name.ts';
 import type { Reconciled } from '../../trash/trash.ts';
+import { type Held, refusalOf } from '../guards/guards.ts';
 import {
   type JobContext,
   type JobFault,
@@ -68,7 +69,6 @@ export class PruneTally {
   >;
   readonly #trash = { sessions: 0, bytes: 0 };
   readonly #reconciled = { undone: 0, completed: 0 };
-  readonly #leftSessions: Record<string, number> = {};
   readonly #faults: JobFault[] = [];
   #shielded = 0;
   #failure: OperatingError | undefined;
@@ -88,7 +88,9 @@ export class PruneTally {
   }
 
   /** A dry run shows the plan all the same, and that it would be refused. */
-  refuse(refusal: OperatingError, { dryRun }: Pick<JobContext, 'dryRun'>): void {
+  refuse(held: Held | undefined, { dryRun }: Pick<JobContext, 'dryRun'>): void {
+    if (held === undefined) return;
+    const refusal = refusalOf(held);
     if (!dryRun) throw refusal;
     this.addFaults([{ kind: refusal.kind, message: refusal.message }]);
   }
@@ -101,8 +103,11 @@ export class PruneTally {
     this.#faults.push(...faults);
   }
 
-  /** @param units whose plan it was, as they are on disk */
-  addPlan(path: string, units: UnitRows, plan: Plan, applied: AppliedPlan): void {
+  /**
+   * @param units whose plan it was, as they are on disk
+   * @returns how many sessions are left
+   */
+  addPlan(path: string, units: UnitRows, plan: Plan, applied: AppliedPlan): number {
     let left = 0;
     for (let row = 0; row < plan.length; row += 1) {
       this.#observe(units, row);
@@ -115,10 +120,10 @@ export class PruneTally {
       const reason = plan.isRemoval(row) ? (applied.lateReason(row) ?? 'busy') : (plan.reason(row) as KeepReason);
       this.#keep(units.bytes(row), reason);
     }
-    this.#leftSessions[path] = left;
     this.addFaults(applied.faults);
     this.#failure ??= applied.failure;
     this.#stopped ||= applied.stopped;
+    return left;
   }
 
   addReconciled({ undone, completed, unreadableRuns }: Omit<Reconciled, 'restored'>): void {
@@ -146,12 +151,10 @@ export class PruneTally {
       ...(this.#listing === 'none' ? {} : { removedSessions: this.#listed() }),
       trash: this.#trash,
       liveIds,
-      knownIds: liveIds,
       ...(Object.keys(malformed).length > 0 ? { malformedIds: malformed } : {}),
       ...(this.#shielded > 0 ? { shielded: this.#shielded } : {}),
       ...(undone + completed > 0 ? { reconciled: { undone, completed } } : {}),
       transcripts: this.#states,
-      leftSessions: this.#leftSessions,
       projects: Array.from(
         this.#projects,
         ([project, use]): ProjectUse => ({ project: project && displayName(project), ...use }),

@@ -13,7 +13,7 @@ import type { KnownRun } from '../../trash/known-folders.ts';
 import type { ManifestEntry } from '../../trash/manifest.ts';
 import type { Found, RunPurge } from '../../trash/purge.ts';
 import { Trash } from '../../trash/trash.ts';
-import { emptiedSource, type PruneMemory, strangeMap } from '../guards/removals.ts';
+import { type Guards, type Held, refusalOf } from '../guards/guards.ts';
 import type { Job, JobContext, JobFault, JobReport } from '../job.ts';
 import { type PurgeKeepReason, planPurge } from './plan.ts';
 
@@ -22,10 +22,7 @@ export interface PurgeDependencies {
   readonly stores: readonly StoredSessions[];
   readonly sources: readonly LiveSource[];
   readonly keepMs: number;
-  /** Undefined where an operator has said that all is right. */
-  readonly memory: Pick<PruneMemory, 'knownLiveIds'> | undefined;
-  /** Of the resume map, where it is one of our own making. */
-  readonly mapIdentity: string | undefined;
+  readonly guards: Guards;
   readonly clock: Clock;
 }
 
@@ -77,9 +74,7 @@ class Purge {
     try {
       trash = Trash.openIfThere(claudeDir);
       if (trash !== undefined) {
-        const { memory, mapIdentity } = this.#dependencies;
-        const path = displayName(claudeDir.path);
-        this.#refuse(memory && strangeMap(path, mapIdentity, readKnownMaps(claudeDir)));
+        this.#refuse(this.#dependencies.guards.unknownMap(displayName(claudeDir.path), readKnownMaps(claudeDir)));
         await this.#purge(trash);
       }
     } catch (error) {
@@ -183,12 +178,12 @@ class Purge {
 
   /** What is live again is spared, so a source that forgot it must not be believed. A dry run says so and goes on. */
   #refuseEmptied(counts: Readonly<Record<string, number>>): void {
-    const { memory } = this.#dependencies;
-    this.#refuse(memory && emptiedSource(counts, memory));
+    this.#refuse(this.#dependencies.guards.emptiedSource(counts));
   }
 
-  #refuse(refusal: OperatingError | undefined): void {
-    if (refusal === undefined) return;
+  #refuse(held: Held | undefined): void {
+    if (held === undefined) return;
+    const refusal = refusalOf(held);
     if (!this.#context.dryRun) throw refusal;
     this.#faults.push({ kind: refusal.kind, message: refusal.message });
   }

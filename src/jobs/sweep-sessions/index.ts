@@ -4,11 +4,14 @@ import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
 import type { SessionId } from '../../claude-dir/session-id.ts';
 import type { Clock } from '../../clock.ts';
 import { OperatingError } from '../../errors.ts';
+import { RESUME_MAP } from '../../live-sources/resume-map-source.ts';
 import type { MaintainableResumeMap, UncheckedResumeRow } from '../../resume-map/resume-map.ts';
 import type { SessionMaxAge } from '../../resume-map/row-age.ts';
 import { presentSessions } from '../../trash/present.ts';
+import type { Guards } from '../guards/guards.ts';
 import type { Job, JobContext, JobFault, JobReport } from '../job.ts';
-import { judgeRow, type PresentSessions, planDangling, type RowKeepReason, type SweepPolicy } from './plan.ts';
+import type { RemovalHistory } from '../ports.ts';
+import { judgeRow, type PresentSessions, type RowKeepReason } from './plan.ts';
 
 export interface SweepDependencies {
   readonly map: MaintainableResumeMap;
@@ -18,6 +21,9 @@ export interface SweepDependencies {
   /** Whether rows may be judged by the disks of this host. */
   readonly mapIsOfThisHost: boolean;
   readonly sweepsDangling: boolean;
+  readonly guards: Pick<Guards, 'massDangling'>;
+  /** Is told which of the ids that the guards know are gone by this sweep. */
+  readonly history: Pick<RemovalHistory, 'knownIds' | 'recordKnownIds'>;
   readonly clock: Clock;
 }
 
@@ -58,8 +64,8 @@ class SweepWalk {
   }
 
   async sweepExpired(): Promise<void> {
-    const { map, clock } = this.#dependencies;
-    const policy = sweepPolicy(this.#dependencies);
+    const { map, clock, maxAge, minAgeMs } = this.#dependencies;
+    const policy = { maxAge, minAgeMs };
     const present = observePresent(this.#dependencies);
     for await (const page of map.readPages()) {
       if (await this.#context.shouldStop()) return;
@@ -78,41 +84,52 @@ class SweepWalk {
     this.#isThrough = true;
   }
 
-  /** Only of a map that was walked to its end can be told which share of it is gone. */
   async sweepDangling(): Promise<void> {
-    const count = this.#gone.length;
-    if (count === 0) return;
-    const verdict = this.#isThrough
-      ? planDangling(count, this.#seen - this.#swept.expired, sweepPolicy(this.#dependencies))
-      : 'dangling-kept';
-    if (verdict === 'dangling') this.#swept.dangling = await this.#remove(this.#gone);
-    else this.#keep(verdict, count);
-    if (verdict === 'mass-dangling') this.#faults.push(massFault(count));
+    const dangling = this.#gone.length;
+    if (dangling === 0) return;
+    if (!this.#isThrough) {
+      this.#keep('dangling-kept', dangling);
+      return;
+    }
+    const held = this.#dependencies.guards.massDangling({ fresh: this.#seen - this.#swept.expired, dangling });
+    if (held === undefined) {
+      this.#swept.dangling = await this.#remove(this.#gone);
+      return;
+    }
+    this.#keep('mass-dangling', dangling);
+    this.#faults.push({ kind: 'io', message: held.message });
   }
 
   report(): JobReport {
-    const left = this.#seen - this.#swept.expired - this.#swept.dangling;
     return {
       swept: this.#swept,
       kept: this.#kept,
-      // What this sweep took is no loss to the next prune's guard; what was gone before it came is.
-      ...(this.#isThrough && this.#seen > 0 ? { knownIds: { 'resume-map': left } } : {}),
       faults: this.#faults,
       ...(this.#isThrough ? {} : { stopped: true }),
     };
   }
 
   async #remove(rows: readonly UncheckedResumeRow[]): Promise<number> {
-    return this.#context.dryRun ? rows.length : this.#dependencies.map.deleteUnchanged(rows);
+    if (this.#context.dryRun) return rows.length;
+    const deleted = await this.#dependencies.map.deleteUnchanged(rows);
+    this.#noteForgotten(rows, deleted);
+    return deleted;
+  }
+
+  /** What this sweep takes is no loss to the guards of the next prune. What was gone before it came is: a map may have been lost. */
+  #noteForgotten(rows: readonly UncheckedResumeRow[], deleted: number): void {
+    const { history } = this.#dependencies;
+    const known = history.knownIds(RESUME_MAP);
+    if (known === undefined || deleted === 0) return;
+    const isKnown = ({ createdAtMs }: UncheckedResumeRow) => !(Number(createdAtMs) > known.readAtMs);
+    const ids = new Set(rows.filter(isKnown).map(({ sessionId }) => sessionId));
+    const left = Math.max(0, known.ids - Math.min(deleted, ids.size));
+    history.recordKnownIds(RESUME_MAP, { ...known, ids: left });
   }
 
   #keep(reason: RowKeepReason, count: number): void {
     this.#kept[reason] = (this.#kept[reason] ?? 0) + count;
   }
-}
-
-function sweepPolicy({ maxAge, minAgeMs, mapIsOfThisHost, sweepsDangling }: SweepDependencies): SweepPolicy {
-  return { maxAge, minAgeMs, sweepsDangling: sweepsDangling && mapIsOfThisHost };
 }
 
 /** The sessions of all Claude directories together; undefined where any could not be read in full, or need not be. */
@@ -125,11 +142,4 @@ function observePresent({ claudeDirs, sweepsDangling, mapIsOfThisHost }: SweepDe
     for (const id of ofOne) present.add(id);
   }
   return present;
-}
-
-function massFault(goneRows: number): JobFault {
-  return {
-    kind: 'io',
-    message: `${goneRows} rows, most of the resume map, have no transcript on this host: none of them is swept; is a Claude directory missing?`,
-  };
 }

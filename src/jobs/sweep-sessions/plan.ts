@@ -8,20 +8,18 @@ export type RowKeepReason =
   | 'in-use'
   /** Its times make no sense, or its id is none: unknown means keep. */
   | 'senseless'
-  /** Its transcript is gone, but the map is not declared to belong to this host alone, or dangling rows are not swept. */
+  /** Its transcript is gone, and the walk came not so far as to tell which share of the map that is. */
   | 'dangling-kept'
   /** So many transcripts are gone that the disk, not the rows, is what is wrong. */
   | 'mass-dangling';
 
-/** What is to become of one row; `gone` rows are decided on together, by `planDangling`. */
+/** What is to become of one row; `gone` rows are decided on together, when the whole map has been walked. */
 export type RowVerdict = 'in-use' | 'senseless' | 'expired' | 'gone';
 
 export interface SweepPolicy {
   readonly maxAge: SessionMaxAge;
   /** Only rows unused for longer can be dangling: a new session's transcript may not be written yet. */
   readonly minAgeMs: number;
-  /** Whether the operator lets dangling rows go. */
-  readonly sweepsDangling: boolean;
 }
 
 /** The sessions on the known disks; undefined where those were not read in full: then no row is gone. */
@@ -46,20 +44,4 @@ function isYoung(row: UncheckedFields, policy: SweepPolicy, nowMs: number): bool
   return [row.lastUsedAtMs, row.createdAtMs].some((timeMs) => {
     return typeof timeMs === 'number' && nowMs - timeMs < policy.minAgeMs;
   });
-}
-
-/** Rows that dangle one by one are wear; more than half at once are a missing disk. */
-const MASS_SHARE = 0.5;
-
-/**
- * Whether the rows whose transcript is gone may go.
- * @param freshRows how many rows are not expired, the gone ones included
- */
-export function planDangling(
-  goneRows: number,
-  freshRows: number,
-  policy: Pick<SweepPolicy, 'sweepsDangling'>,
-): 'dangling' | 'dangling-kept' | 'mass-dangling' {
-  if (goneRows > freshRows * MASS_SHARE) return 'mass-dangling';
-  return policy.sweepsDangling ? 'dangling' : 'dangling-kept';
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ClockGuard, type ClockMemory, type ClockReading, nextMemory } from '../../../src/jobs/guards/clock.ts';
+import { ClockGuard, nextHistory } from '../../../src/jobs/guards/clock.ts';
+import type { ClockHistory, ClockReading } from '../../../src/jobs/ports.ts';
 import { DAY_MS } from '../../support/tree.ts';
 
 const START_MS = Date.UTC(2026, 0, 1);
@@ -9,11 +10,11 @@ const HOUR_MS = DAY_MS / 24;
 /** A machine whose clocks are set by hand, and what its ledger remembers. */
 function machine() {
   const reading = { bootId: 'first', uptimeMs: 5_000, wallMs: START_MS };
-  const ledger: { memory: ClockMemory | undefined } = { memory: undefined };
+  const ledger: { history: ClockHistory | undefined } = { history: undefined };
   const store = {
-    clockMemory: () => ledger.memory,
-    recordClockMemory: (memory: ClockMemory) => {
-      ledger.memory = memory;
+    clockHistory: () => ledger.history,
+    recordClockHistory: (history: ClockHistory) => {
+      ledger.history = history;
     },
   };
   /** As every process has its own. */
@@ -93,7 +94,7 @@ describe('the clock guard', () => {
     const { newGuard, pass } = machine();
     newGuard().doubt();
     pass(40 * DAY_MS, 0);
-    expect(newGuard().doubt({ isSaidRight: true })).toBeUndefined();
+    expect(newGuard().doubt({ operatorConfirmed: true })).toBeUndefined();
     expect(newGuard().doubt()).toBeUndefined();
   });
 
@@ -131,7 +132,7 @@ describe('the clock guard', () => {
     const { newGuard, pass, ledger } = machine();
     const guard = newGuard();
     guard.doubt();
-    ledger.memory = undefined;
+    ledger.history = undefined;
     pass(40 * DAY_MS, 0);
     expect(guard.doubt()).toBeDefined();
   });
@@ -141,18 +142,18 @@ describe('the clock guard', () => {
     fc.assert(
       fc.property(jump, fc.array(fc.integer({ min: 0, max: 600 }), { maxLength: 8 }), (minutes, looksAfterMs) => {
         const start: ClockReading = { bootId: 'b', uptimeMs: 1, wallMs: START_MS };
-        let memory = nextMemory(undefined, start);
+        let history = nextHistory(undefined, start);
         let sinceMs = 0;
         for (const stepMs of [0, ...looksAfterMs.map((step) => step * 1_000)]) {
           sinceMs += stepMs;
           if (sinceMs > HOUR_MS) break;
-          memory = nextMemory(memory, {
+          history = nextHistory(history, {
             ...start,
             uptimeMs: 1 + sinceMs,
             wallMs: START_MS + sinceMs + minutes * 60_000,
           });
-          expect(memory.doubted).toBeDefined();
-          expect(memory.believed).toEqual(start);
+          expect(history.doubted).toBeDefined();
+          expect(history.believed).toEqual(start);
         }
       }),
     );

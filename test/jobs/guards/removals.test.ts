@@ -2,15 +2,20 @@ import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
-import type { ClockMemory } from '../../../src/jobs/guards/clock.ts';
-import { emptiedSource, massRemoval, type PruneMemory } from '../../../src/jobs/guards/removals.ts';
+import { allowAll, type Guards } from '../../../src/jobs/guards/guards.ts';
+import { guardsBy } from '../../../src/jobs/guards/removals.ts';
+import type { ClockHistory } from '../../../src/jobs/ports.ts';
 import { runProgram } from '../../support/program.ts';
 import { snapshot } from '../../support/snapshot.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 import { DAY_MS, makeSession, sessionIdOf } from '../../support/tree.ts';
 
-function memoryOf(known: { readonly sessions?: number; readonly ids?: Readonly<Record<string, number>> }): PruneMemory {
-  return { knownSessions: () => known.sessions, knownLiveIds: (source) => known.ids?.[source] };
+function guardsWith(known: { readonly sessions?: number; readonly ids?: Readonly<Record<string, number>> }): Guards {
+  const knownIds = (source: string) => {
+    const ids = known.ids?.[source];
+    return ids === undefined ? undefined : { ids, readAtMs: 0 };
+  };
+  return guardsBy({ knownSessions: () => known.sessions, knownIds }, undefined);
 }
 
 describe('a mass removal', () => {
@@ -22,8 +27,8 @@ describe('a mass removal', () => {
     { what: 'of a handful', known: 19, sessions: 19, removals: 19, isRefused: false },
     { what: 'of nothing', known: 100, sessions: 0, removals: 0, isRefused: false },
   ])('$what is refused: $isRefused', ({ known, sessions, removals, isRefused }) => {
-    const memory = memoryOf(known === undefined ? {} : { sessions: known });
-    expect(massRemoval('/c', { sessions, removals }, memory) !== undefined).toBe(isRefused);
+    const guards = guardsWith(known === undefined ? {} : { sessions: known });
+    expect(guards.massRemoval('/c', { sessions, removals }) !== undefined).toBe(isRefused);
   });
 });
 
@@ -37,8 +42,30 @@ describe('a live source that names nobody', () => {
     { source: 'resume-map', known: undefined, now: 0, isRefused: false },
     { source: 'running-processes', known: 100, now: 0, isRefused: false },
   ])('and named $known before as $source is refused: $isRefused', ({ source, known, now, isRefused }) => {
-    const memory = memoryOf(known === undefined ? {} : { ids: { [source]: known } });
-    expect(emptiedSource({ [source]: now }, memory) !== undefined).toBe(isRefused);
+    const guards = guardsWith(known === undefined ? {} : { ids: { [source]: known } });
+    expect(guards.emptiedSource({ [source]: now }) !== undefined).toBe(isRefused);
+  });
+});
+
+describe('rows of a resume map that lead nowhere', () => {
+  it.each([
+    { dangling: 3, fresh: 100, isRefused: false },
+    { dangling: 50, fresh: 100, isRefused: false },
+    { dangling: 51, fresh: 100, isRefused: true },
+    { dangling: 1, fresh: 1, isRefused: true },
+    { dangling: 10_000, fresh: 10_000, isRefused: true },
+    { dangling: 0, fresh: 0, isRefused: false },
+  ])('$dangling of $fresh at once are refused: $isRefused', ({ dangling, fresh, isRefused }) => {
+    expect(guardsWith({}).massDangling({ fresh, dangling }) !== undefined).toBe(isRefused);
+  });
+});
+
+describe('an operator who allows all', () => {
+  it('is asked by no guard', () => {
+    expect(allowAll.massRemoval('/c', { sessions: 100, removals: 100 })).toBeUndefined();
+    expect(allowAll.emptiedSource({ 'resume-map': 0 })).toBeUndefined();
+    expect(allowAll.unknownMap('/c', { another: 100 })).toBeUndefined();
+    expect(allowAll.massDangling({ fresh: 100, dangling: 100 })).toBeUndefined();
   });
 });
 
@@ -107,10 +134,10 @@ describe('the guards at work', () => {
     /** As if the last run had seen the clock so much later. */
     function clockWas(host: Host, aheadMs: number): void {
       const database = new Database(join(host.stateDir, 'ledger.db'));
-      const row = database.prepare('SELECT memory FROM clock').pluck().get() as string;
-      const memory = JSON.parse(row) as ClockMemory;
-      const believed = { ...memory.believed, wallMs: memory.believed.wallMs + aheadMs };
-      database.prepare('UPDATE clock SET memory = ?').run(JSON.stringify({ ...memory, believed }));
+      const row = database.prepare('SELECT history FROM clock').pluck().get() as string;
+      const history = JSON.parse(row) as ClockHistory;
+      const believed = { ...history.believed, wallMs: history.believed.wallMs + aheadMs };
+      database.prepare('UPDATE clock SET history = ?').run(JSON.stringify({ ...history, believed }));
       database.close();
     }
 

@@ -2,7 +2,7 @@ import { readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'no
 import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { OperatingError } from '../../../src/errors.ts';
-import type { RemovalRecord, RemovalRecorder } from '../../../src/jobs/prune-transcripts/apply.ts';
+import type { RemovalRecord, RemovalRecorder } from '../../../src/jobs/ports.ts';
 import { Ledger } from '../../../src/ledger/ledger.ts';
 import { runningProcessesSource } from '../../../src/live-sources/running-processes.ts';
 import { openClaudeDir, openTrash } from '../../support/opened.ts';
@@ -108,7 +108,7 @@ describe('Folders that lie in the trash before a prune', () => {
         ledger.recordRemovals(removals);
       },
     };
-    return { ledger, options: { recorder, trashMemory: ledger }, recorded };
+    return { ledger, options: { recorder, trashCache: ledger }, recorded };
   };
   const IN_TRASH = { sessions: 3, bytes: 720 };
 

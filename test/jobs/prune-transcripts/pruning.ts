@@ -5,14 +5,15 @@ import Database from 'better-sqlite3';
 import { onTestFinished } from 'vitest';
 import type { SessionId } from '../../../src/claude-dir/session-id.ts';
 import type { Clock } from '../../../src/clock.ts';
+import { allowAll } from '../../../src/jobs/guards/guards.ts';
 import type { JobContext, JobReport } from '../../../src/jobs/job.ts';
-import type { RemovalRecorder } from '../../../src/jobs/prune-transcripts/apply.ts';
+import type { RemovalRecorder, TrueTimes } from '../../../src/jobs/ports.ts';
 import { pruneTranscriptsJob } from '../../../src/jobs/prune-transcripts/index.ts';
 import { prunePolicy, type RetentionSettings } from '../../../src/jobs/prune-transcripts/policy.ts';
-import type { ShieldMemory } from '../../../src/jobs/prune-transcripts/shield.ts';
 import type { Ledger } from '../../../src/ledger/ledger.ts';
 import type { LiveSource } from '../../../src/live-sources/live-source.ts';
 import { SqliteResumeMap } from '../../../src/resume-map/sqlite.ts';
+import { UnwrittenHistory } from '../../../src/runs/unwritten-history.ts';
 import { contextOf } from '../../support/job-context.ts';
 import { openClaudeDir } from '../../support/opened.ts';
 import { SetClock } from '../../support/set-clock.ts';
@@ -36,11 +37,11 @@ export interface PruneOptions {
   readonly sources?: readonly LiveSource[];
   readonly settings?: Partial<RetentionSettings>;
   readonly recorder?: RemovalRecorder;
-  readonly trashMemory?: Ledger;
+  readonly trashCache?: Ledger;
   readonly keepNamed?: boolean;
   readonly context?: Partial<JobContext>;
   readonly clock?: Clock;
-  readonly shieldMemory?: ShieldMemory;
+  readonly trueTimes?: TrueTimes;
   readonly shieldPeriodMs?: (claudeDir: string) => number | undefined;
 }
 
@@ -52,11 +53,12 @@ export function prune(paths: string | readonly string[], options: PruneOptions =
     policy: prunePolicy({ ...SETTINGS, ...options.settings }),
     keepNamed: options.keepNamed ?? false,
     recorder: options.recorder ?? NO_RECORDER,
-    trashMemory: options.trashMemory,
-    memory: undefined,
+    trashCache: options.trashCache,
+    guards: allowAll,
+    history: new UnwrittenHistory(undefined),
     mapIdentity: undefined,
     shieldPeriodMs: options.shieldPeriodMs,
-    shieldMemory: options.shieldMemory,
+    trueTimes: options.trueTimes,
     clock: options.clock ?? new SetClock(NOW),
   }).run(contextOf(options.context));
 }

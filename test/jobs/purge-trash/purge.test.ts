@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { SessionId } from '../../../src/claude-dir/session-id.ts';
 import { BusyError, OperatingError } from '../../../src/errors.ts';
-import type { PruneMemory } from '../../../src/jobs/guards/removals.ts';
+import { allowAll, type Guards } from '../../../src/jobs/guards/guards.ts';
+import { guardsBy } from '../../../src/jobs/guards/removals.ts';
 import type { JobContext, JobReport } from '../../../src/jobs/job.ts';
 import { purgeTrashJob } from '../../../src/jobs/purge-trash/index.ts';
 import type { LiveSource } from '../../../src/live-sources/live-source.ts';
@@ -27,7 +28,7 @@ const [A, B, C, D] = [sessionIdOf(1), sessionIdOf(2), sessionIdOf(3), sessionIdO
 interface PurgeOptions {
   readonly sources?: readonly LiveSource[];
   readonly nowMs?: number;
-  readonly memory?: Pick<PruneMemory, 'knownLiveIds'>;
+  readonly guards?: Guards;
   readonly context?: Partial<JobContext>;
 }
 
@@ -37,8 +38,7 @@ function purge(paths: string | readonly string[], options: PurgeOptions = {}): P
     stores: [],
     sources: options.sources ?? [],
     keepMs: KEEP_MS,
-    memory: options.memory,
-    mapIdentity: undefined,
+    guards: options.guards ?? allowAll,
     clock: new SetClock(options.nowMs ?? NOW),
   }).run(contextOf(options.context));
 }
@@ -344,19 +344,20 @@ describe.skipIf(!canMount)('what is mounted in the trash', () => {
 });
 
 describe('a live source that names hardly anybody any more', () => {
-  const memory = { knownLiveIds: (source: string) => (source === 'resume-map' ? 100 : undefined) };
+  const knownIds = (source: string) => (source === 'resume-map' ? { ids: 100, readAtMs: 0 } : undefined);
+  const guards = guardsBy({ knownSessions: () => undefined, knownIds }, undefined);
   const emptied = [scriptedSource({ name: 'resume-map' })];
 
   it('is not believed: what it had named may lie here', async () => {
     const path = made();
     const before = snapshot(path);
-    const report = await purge(path, { sources: emptied, memory });
+    const report = await purge(path, { sources: emptied, guards });
     expect(report).toMatchObject({ purged: { sessions: 0 }, failure: { kind: 'bad-data' } });
     expect(trashedIn(snapshot(path))).toEqual(trashedIn(before));
   });
 
   it('is told in a dry run, which shows what would go all the same', async () => {
-    const report = await purge(made(), { sources: emptied, memory, context: { dryRun: true } });
+    const report = await purge(made(), { sources: emptied, guards, context: { dryRun: true } });
     expect(report).toMatchObject({ purged: { sessions: 2 }, faults: [{ kind: 'bad-data' }] });
   });
 

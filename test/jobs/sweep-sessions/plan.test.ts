@@ -4,7 +4,6 @@ import { EARLIEST_SENSIBLE_TIME_MS } from '../../../src/clock.ts';
 import {
   judgeRow,
   type PresentSessions,
-  planDangling,
   type RowVerdict,
   type SweepPolicy,
 } from '../../../src/jobs/sweep-sessions/plan.ts';
@@ -19,7 +18,7 @@ const ID = sessionIdOf(1);
 const NONE: PresentSessions = new Set();
 
 function policyOf(maxAge: SessionMaxAge = MAX_AGE_MS): SweepPolicy {
-  return { maxAge, minAgeMs: MIN_AGE_MS, sweepsDangling: true };
+  return { maxAge, minAgeMs: MIN_AGE_MS };
 }
 
 /** A row that has been there for long and was last used five days ago. */
@@ -128,38 +127,5 @@ describe('the verdict on one row', () => {
       { numRuns: 1_000 },
     );
     expect(gone).toBeGreaterThan(0);
-  });
-});
-
-describe('the rows whose transcripts are gone', () => {
-  const yes = { sweepsDangling: true };
-
-  it.each([
-    { what: 'a few of many go', gone: 3, fresh: 100, verdict: 'dangling' },
-    { what: 'three of three stay', gone: 3, fresh: 3, verdict: 'mass-dangling' },
-    { what: 'four of four stay', gone: 4, fresh: 4, verdict: 'mass-dangling' },
-    { what: 'exactly half goes', gone: 50, fresh: 100, verdict: 'dangling' },
-    { what: 'more than half stays', gone: 51, fresh: 100, verdict: 'mass-dangling' },
-    { what: 'all of a big map stays', gone: 10_000, fresh: 10_000, verdict: 'mass-dangling' },
-    { what: 'none is none', gone: 0, fresh: 0, verdict: 'dangling' },
-  ])('$what', ({ gone, fresh, verdict }) => {
-    expect(planDangling(gone, fresh, yes)).toBe(verdict);
-  });
-
-  it('stay where the operator keeps them', () => {
-    expect(planDangling(3, 100, { sweepsDangling: false })).toBe('dangling-kept');
-  });
-
-  it('are told as a mass even where they would stay anyway', () => {
-    expect(planDangling(4, 4, { sweepsDangling: false })).toBe('mass-dangling');
-  });
-
-  it('never go at once if they are most of more than a handful', () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 4, max: 1e6 }), fc.nat(1e6), (gone, others) => {
-        const isMost = gone > others;
-        expect(planDangling(gone, gone + others, yes)).toBe(isMost ? 'mass-dangling' : 'dangling');
-      }),
-    );
   });
 });

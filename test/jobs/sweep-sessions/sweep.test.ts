@@ -2,10 +2,12 @@ import { appendFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } f
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { guardsBy } from '../../../src/jobs/guards/removals.ts';
 import type { JobContext, JobReport } from '../../../src/jobs/job.ts';
 import { type SweepDependencies, sweepSessionsJob } from '../../../src/jobs/sweep-sessions/index.ts';
 import type { MaintainableResumeMap, UncheckedResumeRow } from '../../../src/resume-map/resume-map.ts';
 import { SqliteResumeMap } from '../../../src/resume-map/sqlite.ts';
+import { UnwrittenHistory } from '../../../src/runs/unwritten-history.ts';
 import { contextOf, stopAfter } from '../../support/job-context.ts';
 import { openClaudeDir } from '../../support/opened.ts';
 import { SetClock } from '../../support/set-clock.ts';
@@ -25,6 +27,7 @@ class Host {
   readonly path = makeClaudeDir(tempDir());
   readonly stateDir = tempDir();
   readonly map: SqliteResumeMap;
+  readonly history = new UnwrittenHistory(undefined);
 
   constructor(rows: readonly Row[], sessions: readonly (typeof A)[] = []) {
     this.map = SqliteResumeMap.openOwn(join(this.stateDir, 'sessions.db'), { clock: new SetClock(NOW) });
@@ -52,6 +55,8 @@ class Host {
       minAgeMs: DAY_MS,
       mapIsOfThisHost: true,
       sweepsDangling: true,
+      guards: guardsBy(this.history, undefined),
+      history: this.history,
       clock: new SetClock(NOW),
       ...overrides,
     }).run(contextOf(context));
@@ -97,7 +102,6 @@ describe('a sweep of stale rows', () => {
     expect(report).toEqual({
       swept: { expired: 2, dangling: 0 },
       kept: { 'in-use': 2, senseless: 4 },
-      knownIds: { 'resume-map': 6 },
       faults: [],
     });
     expect(host.keys()).toEqual(['at-the-limit', 'fresh', 'future', 'negative', 'seconds', 'text']);
@@ -137,6 +141,30 @@ describe('a sweep of stale rows', () => {
     await host.sweep({ map: usedMeanwhile(host.map, 'used-again', C) });
     expect(host.keys()).toEqual(['used-again']);
     expect(await host.map.getSession('used-again')).toBe(C);
+  });
+
+  it('tells the guards which of the ids that they know are gone by it, and of no other that they are', async () => {
+    const host = new Host(
+      [
+        ['known', A, daysAgo(20)],
+        ['known, too', A, daysAgo(20)],
+        ['made since', B, daysAgo(20), daysAgo(12)],
+        ['fresh', C, NOW],
+      ],
+      [A, B, C],
+    );
+    const readAtMs = daysAgo(15);
+    host.history.recordKnownIds('resume-map', { ids: 40, readAtMs });
+    expect(await host.sweep()).toMatchObject({ swept: { expired: 3 } });
+    expect(host.history.knownIds('resume-map')).toEqual({ ids: 39, readAtMs });
+  });
+
+  it('lets the guards know what they knew of a map that was lost and made anew', async () => {
+    const host = new Host([['fresh', A, NOW]], [A]);
+    const known = { ids: 40, readAtMs: daysAgo(1) };
+    host.history.recordKnownIds('resume-map', known);
+    await host.sweep();
+    expect(host.history.knownIds('resume-map')).toEqual(known);
   });
 
   it('ends between two pages when it is to stop, and says so', async () => {

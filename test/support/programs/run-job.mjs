@@ -5,12 +5,15 @@
 
 import { execFileSync } from 'node:child_process';
 import { ClaudeDir } from '../../../dist/claude-dir/claude-dir.js';
+import { allowAll } from '../../../dist/jobs/guards/guards.js';
 import { pruneTranscriptsJob } from '../../../dist/jobs/prune-transcripts/index.js';
 import { purgeTrashJob } from '../../../dist/jobs/purge-trash/index.js';
+import { UnwrittenHistory } from '../../../dist/runs/unwritten-history.js';
 
 const DAY_MS = 86_400_000;
 const [name, path, nowMs, command] = process.argv.slice(2);
-const common = { claudeDirs: [ClaudeDir.open(path)], stores: [], sources: [], clock: { now: () => Number(nowMs) } };
+const clock = { now: () => Number(nowMs) };
+const common = { claudeDirs: [ClaudeDir.open(path)], stores: [], sources: [], guards: allowAll, clock };
 if (command !== undefined) execFileSync('sh', ['-ec', command]);
 const policy = {
   minAgeMs: DAY_MS,
@@ -20,7 +23,12 @@ const policy = {
 };
 const job =
   name === 'prune'
-    ? pruneTranscriptsJob({ ...common, policy, recorder: { recordRemovals() {} } })
+    ? pruneTranscriptsJob({
+        ...common,
+        policy,
+        recorder: { recordRemovals() {} },
+        history: new UnwrittenHistory(undefined),
+      })
     : purgeTrashJob({ ...common, keepMs: 7 * DAY_MS });
 const context = { dryRun: false, shouldStop: () => false, onProgress() {} };
 const report = await job.run(context).catch((error) => ({ rejected: error.kind ?? String(error) }));

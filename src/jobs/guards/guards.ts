@@ -1,0 +1,61 @@
+/**
+ * What every job asks before it removes anything: each guard holds the present against what earlier runs knew, or against what the
+ * machine says, and tells why nothing is to go now.
+ */
+
+import type { KnownMaps } from '../../claude-dir/known-maps.ts';
+import { OperatingError } from '../../errors.ts';
+
+/** The guards by name, as logs and metrics show them. */
+export const GUARD_NAMES = [
+  'clock',
+  'unknown-map',
+  'emptied-source',
+  'mass-removal',
+  'mass-dangling',
+  'free-space',
+] as const;
+export type GuardName = (typeof GUARD_NAMES)[number];
+
+/** One guard's word that something is not to be removed now. */
+export interface Held {
+  readonly guard: GuardName;
+  /** One sentence for an operator. */
+  readonly message: string;
+}
+
+/** The guards that an operator can overrule. Each answers undefined where nothing speaks against it. */
+export interface Guards {
+  /** @param known the resume maps that have protected sessions of the Claude directory */
+  unknownMap(claudeDir: string, known: KnownMaps): Held | undefined;
+  /** @param counts ids by live source */
+  emptiedSource(counts: Readonly<Record<string, number>>): Held | undefined;
+  /** @param place a Claude directory or a session store */
+  massRemoval(place: string, plan: RemovalShare): Held | undefined;
+  massDangling(rows: DanglingShare): Held | undefined;
+}
+
+/** How many of the sessions of a place a plan would remove. */
+export interface RemovalShare {
+  readonly sessions: number;
+  readonly removals: number;
+}
+
+/** How many rows of a resume map lead nowhere. */
+export interface DanglingShare {
+  /** Rows that are not expired, the dangling ones included. */
+  readonly fresh: number;
+  readonly dangling: number;
+}
+
+/** For an operator who has looked, and says that all of it is right. */
+export const allowAll: Guards = {
+  unknownMap: () => undefined,
+  emptiedSource: () => undefined,
+  massRemoval: () => undefined,
+  massDangling: () => undefined,
+};
+
+export function refusalOf({ guard, message }: Held): OperatingError {
+  return new OperatingError(guard === 'free-space' ? 'io' : 'bad-data', message);
+}

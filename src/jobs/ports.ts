@@ -1,0 +1,84 @@
+/** What jobs ask of the ledger: each shape is what one part of a job needs, and the ledger has them all. */
+
+import type { SessionId } from '../claude-dir/session-id.ts';
+import type { KnownRuns } from '../trash/known-folders.ts';
+
+/** One session that went to the trash; names as `displayName` gives them, times in Unix epoch ms. */
+export interface RemovalRecord {
+  readonly sessionId: SessionId;
+  readonly claudeDir: string;
+  readonly trashRun: string;
+  readonly project: string | undefined;
+  readonly reason: string;
+  readonly files: number;
+  readonly bytes: number;
+  readonly newestMtimeMs: number;
+  readonly removedAtMs: number;
+}
+
+/** Takes note of what went. What it has noted already stays as it is. */
+export interface RemovalRecorder {
+  recordRemovals(removals: readonly RemovalRecord[]): void;
+}
+
+/** Remembers what was found in the trash, to save reading it again. */
+export interface TrashCache {
+  knownRuns(claudeDir: string): KnownRuns;
+  /** Forgets all others of the Claude directory. */
+  recordKnownRuns(claudeDir: string, runs: KnownRuns): void;
+}
+
+export interface ShieldedTime {
+  /** When the session was last used in truth, Unix epoch ms. */
+  readonly usedAtMs: number;
+  /** What its files were set to; anything later is a use. */
+  readonly setToMs: number;
+}
+
+export type ShieldedTimes = ReadonlyMap<SessionId, ShieldedTime>;
+
+/** Remembers, by Claude directory, how old sessions are in truth whose files were made younger. */
+export interface TrueTimes {
+  shieldedTimes(claudeDir: string): ShieldedTimes;
+  recordShieldedTimes(claudeDir: string, times: ShieldedTimes): void;
+}
+
+/** How many ids a live source named, and when. */
+export interface KnownIds {
+  readonly ids: number;
+  /** Unix epoch ms. */
+  readonly readAtMs: number;
+}
+
+/** What earlier runs knew, for the guards to hold the present against. */
+export interface RemovalHistory {
+  /** Sessions that the last prune left in a Claude directory or a session store; undefined where no run has known it. */
+  knownSessions(place: string): number | undefined;
+  recordKnownSessions(place: string, sessions: number, nowMs: number): void;
+  /** What a live source named when a prune read it last; undefined where none ever did. */
+  knownIds(source: string): KnownIds | undefined;
+  recordKnownIds(source: string, known: KnownIds): void;
+}
+
+/** Both clocks at one moment; milliseconds. */
+export interface ClockReading {
+  /** Another one after every start of the machine. */
+  readonly bootId: string;
+  /** Since boot, sleep included. */
+  readonly uptimeMs: number;
+  /** Unix epoch. */
+  readonly wallMs: number;
+}
+
+/** What is remembered of the clocks from look to look, over processes. */
+export interface ClockHistory {
+  /** The latest reading that nothing spoke against. */
+  readonly believed: ClockReading;
+  /** The first reading after a jump that has not been confirmed yet. */
+  readonly doubted: ClockReading | undefined;
+}
+
+export interface ClockHistoryStore {
+  clockHistory(): ClockHistory | undefined;
+  recordClockHistory(history: ClockHistory): void;
+}

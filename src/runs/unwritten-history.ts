@@ -1,0 +1,30 @@
+/** What earlier runs knew, for a dry run: what it would write down is remembered for as long as it goes on, and changes no file. */
+
+import type { KnownIds, RemovalHistory } from '../jobs/ports.ts';
+
+export class UnwrittenHistory implements RemovalHistory {
+  readonly #written: Pick<RemovalHistory, 'knownSessions' | 'knownIds'> | undefined;
+  readonly #sessions = new Map<string, number>();
+  readonly #ids = new Map<string, KnownIds>();
+
+  /** @param written undefined where no run has ever written anything */
+  constructor(written: Pick<RemovalHistory, 'knownSessions' | 'knownIds'> | undefined) {
+    this.#written = written;
+  }
+
+  knownSessions(place: string): number | undefined {
+    return this.#sessions.get(place) ?? this.#written?.knownSessions(place);
+  }
+
+  recordKnownSessions(place: string, sessions: number): void {
+    this.#sessions.set(place, sessions);
+  }
+
+  knownIds(source: string): KnownIds | undefined {
+    return this.#ids.get(source) ?? this.#written?.knownIds(source);
+  }
+
+  recordKnownIds(source: string, known: KnownIds): void {
+    this.#ids.set(source, known);
+  }
+}
