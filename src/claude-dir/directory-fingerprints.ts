@@ -3,11 +3,14 @@
  * each whether anything has come into them or gone from them since.
  */
 
+import { errorCode } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import type { ByteName } from '../files/byte-name.ts';
+import { factsBelow } from '../files/facts-below.ts';
 import type { FileFacts } from '../files/native-calls.ts';
 import type { ClaudeDir } from './claude-dir.ts';
 import { COMPANION_PLACES, PROJECTS } from './layout.ts';
+import { isExhaustion } from './measure.ts';
 
 /** Times of files are coarse, at worst two seconds: a place that changed so lately may change again and show the same time. */
 const COARSE_MS = 2_000;
@@ -30,27 +33,37 @@ export class PlaceTimes {
   /** Looks at every companion place and project directory. To be called before anything is listed. */
   static observe(claudeDir: ClaudeDir, nowMs = Date.now()): PlaceTimes {
     const times = new PlaceTimes();
-    for (const { directory } of COMPANION_PLACES) times.note([directory], claudeDir.root.lstat(directory), nowMs);
-    times.note([PROJECTS], claudeDir.root.lstat(PROJECTS), nowMs);
+    for (const { directory } of COMPANION_PLACES) times.#note(directory, placeFacts(claudeDir.root, directory), nowMs);
+    times.#note([PROJECTS], placeFacts(claudeDir.root, [PROJECTS]), nowMs);
     for (const { name, kind } of claudeDir.projects.entries()) {
-      if (kind === 'directory') times.note([PROJECTS, name], claudeDir.projects.lstat(name), nowMs);
+      if (kind === 'directory') times.#note([PROJECTS, name], placeFacts(claudeDir.projects, [name]), nowMs);
     }
     return times;
   }
 
-  /** @param facts of the directory from before it was listed; undefined where there is none */
-  note(path: readonly ByteName[], facts: FileFacts | undefined, nowMs: number): void {
-    if (facts?.isDirectory() === false) return;
+  #note(path: readonly ByteName[], facts: FileFacts | undefined | 'unknown', nowMs: number): void {
+    if (facts === 'unknown') return;
     const identity = facts === undefined ? ABSENT : settledIdentity(facts, nowMs);
     if (identity !== undefined) this.#identities.set(path.join('/'), identity);
   }
 
   /** Whether nothing can have come into it or gone from it since. A place that was never noted counts as changed. */
-  isUnchanged(path: readonly ByteName[], parent: AnchoredDir): boolean {
-    const name = path.at(-1);
+  isUnchanged(path: readonly ByteName[], root: AnchoredDir): boolean {
     const before = this.#identities.get(path.join('/'));
-    if (name === undefined || before === undefined) return false;
-    const now = parent.lstat(name);
-    return before === (now === undefined ? ABSENT : identityOf(now));
+    if (before === undefined) return false;
+    const now = placeFacts(root, path);
+    return now !== 'unknown' && before === (now === undefined ? ABSENT : identityOf(now));
+  }
+}
+
+/** Undefined where there is none. Something else under its name, or on the way to it, tells nothing of the place. */
+function placeFacts(root: AnchoredDir, path: readonly ByteName[]): FileFacts | undefined | 'unknown' {
+  try {
+    const facts = factsBelow(root, path);
+    return facts === undefined || facts.isDirectory() ? facts : 'unknown';
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === undefined || isExhaustion(code)) throw error;
+    return 'unknown';
   }
 }

@@ -5,42 +5,72 @@
 
 import { type ByteName, ownName } from '../files/byte-name.ts';
 import { parseSessionId, SESSION_ID_LENGTH, type SessionId } from './session-id.ts';
-import type { Part } from './unit.ts';
+import { isSamePath, type Part } from './unit.ts';
 
 export const PROJECTS = ownName('projects');
 /** Everything of this program in a Claude directory lies below it: the locks and the trash. */
 export const SWEEPER_DIRECTORY = ownName('session-sweeper');
 
-export interface CompanionPlace {
-  readonly directory: ByteName;
+/** Parts whose name follows from the session's id: of each kind, a session has one at the most. */
+export interface RegularPart {
   readonly kind: 'file' | 'directory';
-  /** The session that an entry of this place belongs to; undefined for what is no session's. */
+  /** The session that an entry belongs to; undefined for what is no session's. */
   sessionOf(name: string): SessionId | undefined;
-  /** The name that a session's entry has, where there is just one. */
   nameFor(sessionId: SessionId): ByteName;
+}
+
+/** Parts whose names do not follow from the session's id, so that they have to be listed. */
+export interface IrregularParts {
+  readonly kind: 'file' | 'directory';
+  /** The session that an entry belongs to; undefined for what is no session's. */
+  sessionOf(name: string): SessionId | undefined;
+}
+
+/** A directory beside `projects/` in which sessions leave things. */
+export interface CompanionPlace {
+  /** Its path below the Claude directory. */
+  readonly directory: readonly ByteName[];
+  readonly regular?: RegularPart;
+  readonly irregular?: IrregularParts;
 }
 
 function directoryPlace(directory: string): CompanionPlace {
   return {
-    directory: ownName(directory),
-    kind: 'directory',
-    sessionOf: parseSessionId,
-    nameFor: (sessionId) => ownName(sessionId),
+    directory: [ownName(directory)],
+    regular: { kind: 'directory', sessionOf: parseSessionId, nameFor: (sessionId) => ownName(sessionId) },
   };
 }
 
-/** Of older versions: `ID.json` and `ID-agent-ID.json`. The only place where a session's names do not follow from its id. */
-export const TO_DO_LISTS: CompanionPlace = {
-  directory: ownName('todos'),
-  kind: 'file',
-  sessionOf: (name) =>
-    /^(-agent-[0-9a-f-]+)?\.json$/.test(name.slice(SESSION_ID_LENGTH))
-      ? parseSessionId(name.slice(0, SESSION_ID_LENGTH))
-      : undefined,
-  nameFor: (sessionId) => ownName(`${sessionId}.json`),
+function filePlace(directory: string, suffix: string): CompanionPlace {
+  return { directory: [ownName(directory)], regular: regularFile((sessionId) => sessionId + suffix) };
+}
+
+/** @param textFor a name that begins with the session's id */
+function regularFile(textFor: (sessionId: SessionId) => string): RegularPart {
+  return {
+    kind: 'file',
+    sessionOf: (name) => {
+      const sessionId = parseSessionId(name.slice(0, SESSION_ID_LENGTH));
+      return sessionId !== undefined && name === textFor(sessionId) ? sessionId : undefined;
+    },
+    nameFor: (sessionId) => ownName(textFor(sessionId)),
+  };
+}
+
+/** To-do lists of older releases of Claude Code: one for the session itself, and one for each of its agents. */
+const TO_DO_LISTS: CompanionPlace = {
+  directory: [ownName('todos')],
+  regular: regularFile((sessionId) => `${sessionId}-agent-${sessionId}.json`),
+  irregular: {
+    kind: 'file',
+    sessionOf: (name) =>
+      /^(-agent-[0-9a-f-]+)?\.json$/.test(name.slice(SESSION_ID_LENGTH))
+        ? parseSessionId(name.slice(0, SESSION_ID_LENGTH))
+        : undefined,
+  },
 };
 
-/** Beside `projects/`: where else a session leaves things. */
+/** Where else a session leaves things. */
 export const COMPANION_PLACES: readonly CompanionPlace[] = [
   directoryPlace('file-history'),
   directoryPlace('session-env'),
@@ -48,27 +78,21 @@ export const COMPANION_PLACES: readonly CompanionPlace[] = [
   directoryPlace('tasks'),
   directoryPlace('image-cache'),
   directoryPlace('uploads'),
-  {
-    directory: ownName('debug'),
-    kind: 'file',
-    sessionOf: (name) => (name.endsWith('.txt') ? parseSessionId(name.slice(0, -'.txt'.length)) : undefined),
-    nameFor: (sessionId) => ownName(`${sessionId}.txt`),
-  },
+  filePlace('debug', '.txt'),
   TO_DO_LISTS,
 ];
+
+/** @throws where there is none with that index */
+export function companionPlace(index: number): CompanionPlace {
+  const place = COMPANION_PLACES[index];
+  if (place === undefined) throw new Error(`no companion place ${index}`);
+  return place;
+}
 
 const TRANSCRIPT_SUFFIX = '.jsonl';
 
 export function transcriptName(sessionId: SessionId): ByteName {
   return ownName(sessionId + TRANSCRIPT_SUFFIX);
-}
-
-/** Every part that a session can have under a name that follows from its id. */
-export function namedParts(sessionId: SessionId, project: ByteName | undefined): Part[] {
-  const parts = COMPANION_PLACES.map(({ directory, kind, nameFor }): Part => {
-    return { directory: [directory], name: nameFor(sessionId), kind };
-  });
-  return project === undefined ? parts : [...projectParts(sessionId, project), ...parts];
 }
 
 /** What a session has in its project's directory. */
@@ -80,10 +104,10 @@ export function projectParts(sessionId: SessionId, project: ByteName): Part[] {
   ];
 }
 
-/** Whether a path is one that `namedParts` or a companion place can give: nothing else is ever moved, whatever a manifest says. */
-export function isKnownPlace(directory: readonly string[]): boolean {
+/** Whether sessions leave things in a directory: nothing elsewhere is ever moved, whatever a manifest says. */
+export function isKnownPlace(directory: readonly ByteName[]): boolean {
   if (directory[0] === PROJECTS) return directory.length === 2;
-  return directory.length === 1 && COMPANION_PLACES.some((place) => place.directory === directory[0]);
+  return COMPANION_PLACES.some((place) => isSamePath(place.directory, directory));
 }
 
 /** What an entry of a project directory is: the transcript of a session, its directory, or nothing that we know. */

@@ -70,6 +70,11 @@ export function partPath(part: Part): string {
   return [...part.directory, part.name].join('/');
 }
 
+/** Whether two directories are one, by their paths. */
+export function isSamePath(left: readonly ByteName[], right: readonly ByteName[]): boolean {
+  return left.length === right.length && left.every((name, index) => name === right[index]);
+}
+
 /** Of a session's parts, only the transcript is a file two directories deep; below the other places there is one. */
 export function isTranscript(part: Part): boolean {
   return part.directory.length === 2 && part.kind === 'file';

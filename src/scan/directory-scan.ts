@@ -1,14 +1,14 @@
 /** Looks at what one directory holds of sessions. Synchronous, and the same in every thread that takes part in a scan. */
 
-import { COMPANION_PLACES, type CompanionPlace, PROJECTS, parseProjectEntry } from '../claude-dir/layout.ts';
+import { companionPlace, PROJECTS, parseProjectEntry } from '../claude-dir/layout.ts';
 import { isExhaustion, Measurer, type ReadFault, type Surroundings } from '../claude-dir/measure.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
 import type { Part } from '../claude-dir/unit.ts';
-import { errorCode } from '../errors.ts';
+import { errnoError, errorCode } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
-import type { ByteName } from '../files/byte-name.ts';
+import { type ByteName, displayName } from '../files/byte-name.ts';
 import type { DirEntry } from '../files/native-calls.ts';
-import { companionFlag, DIRECTORY_FLAG, RowWriter, TRANSCRIPT_FLAG } from './part-records.ts';
+import { companionFlag, DIRECTORY_FLAG, NO_FLAG, RowWriter, TRANSCRIPT_FLAG } from './part-records.ts';
 
 /** A directory to look at, or a share of it: a large one is looked at by several threads. */
 export type DirectoryTask = (
@@ -20,12 +20,23 @@ export type DirectoryTask = (
   readonly shares: number;
 };
 
+/** A part whose name does not follow from its session's id. */
+export interface IrregularEntry {
+  /** Which of the rows is about it. */
+  readonly row: number;
+  readonly name: ByteName;
+  readonly kind: Part['kind'];
+}
+
 /** What was found; plain data, since it goes from thread to thread. */
 export interface DirectoryRows {
-  /** Undefined for a place beside `projects/`. */
+  /** Where it was found: the index of a project, or else of a companion place. */
   readonly project: number | undefined;
+  readonly place: number | undefined;
   readonly buffer: ArrayBuffer;
   readonly count: number;
+  /** In the order of their rows; mostly none. */
+  readonly irregular: readonly IrregularEntry[];
   /** Whether it could be read in full; one that is not there was. */
   readonly isRead: boolean;
   readonly faults: readonly ReadFault[];
@@ -51,7 +62,7 @@ export class DirectoryScanner {
 
   #scanProject(name: ByteName, found: Found): boolean {
     const directory = [PROJECTS, name];
-    return this.#inDirectory(this.#projects, name, directory.join('/'), found, (held, entry) => {
+    return this.#inDirectory(directory, found, (held, entry) => {
       const known = parseProjectEntry(entry.name);
       if (known === undefined) return;
       const part: Part = { directory, name: entry.name, kind: known.isTranscript ? 'file' : 'directory' };
@@ -60,33 +71,35 @@ export class DirectoryScanner {
   }
 
   #scanPlace(index: number, found: Found): boolean {
-    const place = placeOf(index);
-    const directory = [place.directory];
-    return this.#inDirectory(this.#root, place.directory, place.directory, found, (held, entry) => {
-      const sessionId = place.sessionOf(entry.name);
-      if (sessionId === undefined) return;
-      found.add(sessionId, held, { directory, name: entry.name, kind: place.kind }, entry, companionFlag(index));
+    const { directory, regular, irregular } = companionPlace(index);
+    const flag = companionFlag(index);
+    return this.#inDirectory(directory, found, (held, entry) => {
+      const { name } = entry;
+      const sessionId = regular?.sessionOf(name);
+      if (regular !== undefined && sessionId !== undefined) {
+        found.add(sessionId, held, { directory, name, kind: regular.kind }, entry, flag);
+        return;
+      }
+      const owner = irregular?.sessionOf(name);
+      if (irregular === undefined || owner === undefined) return;
+      found.addIrregular(owner, held, { directory, name, kind: irregular.kind }, entry);
     });
   }
 
   /** @returns whether it could be read; a place that is not there is read in full */
   #inDirectory(
-    parent: AnchoredDir,
-    name: ByteName,
-    path: string,
+    directory: readonly ByteName[],
     found: Found,
     visit: (held: AnchoredDir, entry: DirEntry) => void,
   ): boolean {
-    const { dev, mountPoints } = this.#surroundings;
-    if (mountPoints.has(path)) return found.fault(path, 'EXDEV');
+    const path = directory.join('/');
     let held: AnchoredDir;
     try {
-      held = parent.openChild(name);
+      held = this.#open(directory);
     } catch (error) {
       return found.forgive(path, error);
     }
     try {
-      if (held.dev !== dev) return found.fault(path, 'EXDEV');
       for (const entry of held.entries()) visit(held, entry);
       return true;
     } catch (error) {
@@ -97,17 +110,38 @@ export class DirectoryScanner {
       held.close();
     }
   }
-}
 
-function placeOf(index: number): CompanionPlace {
-  const place = COMPANION_PLACES[index];
-  if (place === undefined) throw new Error(`no companion place ${index}`);
-  return place;
+  /** @throws the system's error; EXDEV where it, or a directory on the way to it, is a mount point */
+  #open(directory: readonly ByteName[]): AnchoredDir {
+    if (directory[0] === PROJECTS) return this.#openChild(this.#projects, directory);
+    let held = this.#openChild(this.#root, directory.slice(0, 1));
+    for (let depth = 2; depth <= directory.length; depth += 1) {
+      const parent = held;
+      try {
+        held = this.#openChild(parent, directory.slice(0, depth));
+      } finally {
+        parent.close();
+      }
+    }
+    return held;
+  }
+
+  /** @param path of the child, whose last name is opened in `parent` */
+  #openChild(parent: AnchoredDir, path: readonly ByteName[]): AnchoredDir {
+    const { dev, mountPoints } = this.#surroundings;
+    const [name, shown] = [path.at(-1), path.join('/')];
+    if (name === undefined || mountPoints.has(shown)) throw errnoError('EXDEV', displayName(shown));
+    const held = parent.openChild(name);
+    if (held.dev === dev) return held;
+    held.close();
+    throw errnoError('EXDEV', displayName(shown));
+  }
 }
 
 /** What a task has come upon so far. */
 class Found {
   readonly rows = new RowWriter();
+  readonly irregular: IrregularEntry[] = [];
   readonly faults: ReadFault[] = [];
   readonly #task: DirectoryTask;
   readonly #surroundings: Surroundings;
@@ -118,7 +152,16 @@ class Found {
   }
 
   add(sessionId: SessionId, held: AnchoredDir, part: Part, entry: DirEntry, flag: number): void {
+    if (this.#isOurShare(sessionId)) this.#add(sessionId, held, part, entry, flag);
+  }
+
+  addIrregular(sessionId: SessionId, held: AnchoredDir, part: Part, entry: DirEntry): void {
     if (!this.#isOurShare(sessionId)) return;
+    this.irregular.push({ row: this.rows.count, name: part.name, kind: part.kind });
+    this.#add(sessionId, held, part, entry, NO_FLAG);
+  }
+
+  #add(sessionId: SessionId, held: AnchoredDir, part: Part, entry: DirEntry, flag: number): void {
     const measurer = new Measurer(this.#surroundings);
     if (entry.kind === part.kind) measurer.add(held, part);
     else measurer.suspect('unrecognised');
@@ -129,8 +172,10 @@ class Found {
   result(isRead: boolean): DirectoryRows {
     return {
       project: this.#task.kind === 'project' ? this.#task.project : undefined,
+      place: this.#task.kind === 'project' ? undefined : this.#task.place,
       buffer: this.rows.buffer,
       count: this.rows.count,
+      irregular: this.irregular,
       isRead,
       faults: this.faults,
     };

@@ -17,6 +17,8 @@ export const WORD = { id: 4, files: 8, digest: 9, project: 10, flags: 11 } as co
 export const TRANSCRIPT_FLAG = 1;
 export const DIRECTORY_FLAG = 2;
 export const PROJECT_FLAGS = TRANSCRIPT_FLAG | DIRECTORY_FLAG;
+/** The part is an irregular one, and stands in a table of its own. */
+export const NO_FLAG = 0;
 const FIRST_COMPANION_BIT = 2;
 /** The rest of the flags: a doubt by its number, none by 0. */
 const DOUBT_SHIFT = 16;

@@ -1,17 +1,15 @@
 /** Reads a whole Claude directory into a table of its units, in several threads where there is much to read. */
 
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
-import { COMPANION_PLACES, PROJECTS, TO_DO_LISTS } from '../claude-dir/layout.ts';
+import { COMPANION_PLACES, PROJECTS } from '../claude-dir/layout.ts';
 import { isExhaustion, type ReadFault } from '../claude-dir/measure.ts';
-import type { SessionId } from '../claude-dir/session-id.ts';
-import type { Part } from '../claude-dir/unit.ts';
 import { errorCode } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import type { ByteName } from '../files/byte-name.ts';
+import { factsBelow } from '../files/facts-below.ts';
 import type { FileFacts } from '../files/native-calls.ts';
 import { type DirectoryRows, DirectoryScanner, type DirectoryTask } from './directory-scan.ts';
 import { growHeapsSlowly } from './heap-growth.ts';
-import { rowsIn } from './part-records.ts';
 import { ScanHelpers } from './scan-helpers.ts';
 import { TaskQueue } from './task-queue.ts';
 import { UnitTable } from './unit-table.ts';
@@ -58,7 +56,7 @@ class Scan {
   readonly #options: ScanOptions;
   readonly #faults: ReadFault[] = [];
   readonly #projects: ByteName[] = [];
-  readonly #units: UnitTable;
+  readonly #units = new UnitTable(this.#projects);
   readonly #queue: TaskQueue;
   #projectsComplete = true;
   #companionsComplete = true;
@@ -67,11 +65,6 @@ class Scan {
   constructor(claudeDir: ClaudeDir, options: ScanOptions) {
     this.#claudeDir = claudeDir;
     this.#options = options;
-    let lists: ReadonlyMap<SessionId, readonly Part[]> | undefined;
-    this.#units = new UnitTable(this.#projects, () => {
-      lists ??= listToDos(claudeDir.root);
-      return lists;
-    });
     this.#queue = TaskQueue.of(this.#tasks());
   }
 
@@ -133,7 +126,7 @@ class Scan {
       if (kind === 'other') this.#projectsComplete = false;
       if (kind !== 'directory') continue;
       const project = this.#projects.push(name) - 1;
-      add({ kind: 'project', name, project, share: 0, shares: 1 }, factsOf(this.#claudeDir.projects, name));
+      add({ kind: 'project', name, project, share: 0, shares: 1 }, factsOf(this.#claudeDir.projects, [name]));
     }
     for (const [place, { directory }] of COMPANION_PLACES.entries()) {
       add({ kind: 'companions', place, share: 0, shares: 1 }, factsOf(this.#claudeDir.root, directory));
@@ -154,8 +147,9 @@ class Scan {
     }
   }
 
-  #take({ project, buffer, count, isRead, faults }: DirectoryRows): void {
-    this.#units.addRows(rowsIn(buffer, count), project);
+  #take(found: DirectoryRows): void {
+    const { project, isRead, faults } = found;
+    this.#units.add(found);
     for (const fault of faults) this.#faults.push(fault);
     if (!isRead && project === undefined) this.#companionsComplete = false;
     if (!isRead && project !== undefined) this.#projectsComplete = false;
@@ -170,30 +164,10 @@ class Scan {
 }
 
 /** For a guess of how much there is to do; what cannot be told is told when it is looked at. */
-function factsOf(parent: AnchoredDir, name: ByteName): FileFacts | undefined {
+function factsOf(root: AnchoredDir, path: readonly ByteName[]): FileFacts | undefined {
   try {
-    return parent.lstat(name);
+    return factsBelow(root, path);
   } catch {
     return undefined;
-  }
-}
-
-/** What is not there any more at this moment, the act will find changed. */
-function listToDos(root: AnchoredDir): ReadonlyMap<SessionId, readonly Part[]> {
-  const { directory, kind, sessionOf } = TO_DO_LISTS;
-  const lists = new Map<SessionId, Part[]>();
-  const held = root.openChild(directory);
-  try {
-    const path = [directory];
-    for (const { name } of held.entries()) {
-      const sessionId = sessionOf(name);
-      if (sessionId === undefined) continue;
-      const ofSession = lists.get(sessionId);
-      if (ofSession === undefined) lists.set(sessionId, [{ directory: path, name, kind }]);
-      else ofSession.push({ directory: path, name, kind });
-    }
-    return lists;
-  } finally {
-    held.close();
   }
 }

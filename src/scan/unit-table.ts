@@ -1,9 +1,10 @@
 /** All units of a Claude directory, in typed arrays: some 60 bytes each, whatever they hold. */
 
-import { COMPANION_PLACES, PROJECTS, projectParts, TO_DO_LISTS } from '../claude-dir/layout.ts';
+import { COMPANION_PLACES, companionPlace, PROJECTS, projectParts } from '../claude-dir/layout.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
 import { type Doubt, isTranscript, type Part, type Unit, type UnitRows } from '../claude-dir/unit.ts';
 import { type ByteName, ownName } from '../files/byte-name.ts';
+import type { DirectoryRows } from './directory-scan.ts';
 import {
   companionFlag,
   copyRow,
@@ -40,34 +41,42 @@ export interface Completeness {
   readonly companions: boolean;
 }
 
+/** What was found in one directory of the sessions in it. */
+export type FoundRows = Pick<DirectoryRows, 'buffer' | 'count' | 'project' | 'place' | 'irregular'>;
+
 export class UnitTable implements UnitRows {
   readonly projects: readonly ByteName[];
-  readonly #toDoLists: () => ReadonlyMap<SessionId, readonly Part[]>;
   readonly #chunks: Rows[] = [];
   /** By the hash of an id: its row, plus 1; 0 where there is none. */
   #slots = new Uint32Array(FIRST_SLOTS);
   #length = 0;
   /** Of ids that are there twice: what lies in other projects than the first. */
   readonly #elsewhere = new Map<number, { readonly project: number; readonly flags: number }[]>();
+  /** Parts whose names do not follow from the id of the session, by its row; of few sessions there are any. */
+  readonly #irregular = new Map<number, Part[]>();
   #completeness: Completeness = { projects: true, companions: true };
   readonly #wanted = new Uint32Array(4);
 
-  /**
-   * @param projects names by their index
-   * @param toDoLists lists them, by session: their names do not follow from the ids
-   */
-  constructor(projects: readonly ByteName[], toDoLists: () => ReadonlyMap<SessionId, readonly Part[]>) {
+  /** @param projects names by their index */
+  constructor(projects: readonly ByteName[]) {
     this.projects = projects;
-    this.#toDoLists = toDoLists;
   }
 
   get length(): number {
     return this.#length;
   }
 
-  /** @param project index of the directory's project; undefined where it is none */
-  addRows(rows: Rows, project: number | undefined): void {
-    for (let index = 0; index < rows.count; index += 1) this.#add(rows, index, project ?? NO_PROJECT);
+  /** Adds what was found in one directory. */
+  add({ buffer, count, project, place, irregular }: FoundRows): void {
+    const rows = rowsIn(buffer, count);
+    let next = 0;
+    for (let index = 0; index < count; index += 1) {
+      const row = this.#add(rows, index, project ?? NO_PROJECT);
+      const entry = irregular[next];
+      if (entry?.row !== index) continue;
+      next += 1;
+      this.#addIrregular(row, { directory: this.#directoryOf(project, place), name: entry.name, kind: entry.kind });
+    }
   }
 
   setCompleteness(completeness: Completeness): void {
@@ -161,23 +170,36 @@ export class UnitTable implements UnitRows {
       ];
     });
     const companions = COMPANION_PLACES.flatMap((place, index): readonly Part[] => {
-      if ((flags & companionFlag(index)) === 0) return [];
-      if (place === TO_DO_LISTS) return this.#toDoLists().get(sessionId) ?? [];
-      return [{ directory: [place.directory], name: place.nameFor(sessionId), kind: place.kind }];
+      const { directory, regular } = place;
+      if (regular === undefined || (flags & companionFlag(index)) === 0) return [];
+      return [{ directory, name: regular.nameFor(sessionId), kind: regular.kind }];
     });
-    return [...inProjects, ...companions].sort(
+    return [...inProjects, ...companions, ...(this.#irregular.get(row) ?? [])].sort(
       (left, right) => Number(isTranscript(right)) - Number(isTranscript(left)),
     );
   }
 
-  #add(rows: Rows, index: number, project: number): void {
-    const slot = this.#slotOf(rows.words, index * ROW_WORDS + WORD.id);
-    const known = this.#slots[slot] ?? 0;
-    if (known === 0) this.#append(slot, rows, index, project);
-    else this.#merge(known - 1, rows, index, project);
+  #directoryOf(project: number | undefined, place: number | undefined): readonly ByteName[] {
+    const name = project === undefined ? undefined : this.projects[project];
+    return name === undefined ? companionPlace(place ?? -1).directory : [PROJECTS, name];
   }
 
-  #append(slot: number, rows: Rows, index: number, project: number): void {
+  #addIrregular(row: number, part: Part): void {
+    const others = this.#irregular.get(row);
+    if (others === undefined) this.#irregular.set(row, [part]);
+    else others.push(part);
+  }
+
+  /** @returns the row of the session in the table */
+  #add(rows: Rows, index: number, project: number): number {
+    const slot = this.#slotOf(rows.words, index * ROW_WORDS + WORD.id);
+    const known = this.#slots[slot] ?? 0;
+    if (known === 0) return this.#append(slot, rows, index, project);
+    this.#merge(known - 1, rows, index, project);
+    return known - 1;
+  }
+
+  #append(slot: number, rows: Rows, index: number, project: number): number {
     const row = this.#length;
     if (row === this.#chunks.length * CHUNK_ROWS) {
       this.#chunks.push(rowsIn(new ArrayBuffer(CHUNK_ROWS * ROW_BYTES), CHUNK_ROWS));
@@ -188,6 +210,7 @@ export class UnitTable implements UnitRows {
     this.#slots[slot] = row + 1;
     this.#length = row + 1;
     if (this.#length > this.#slots.length * LOAD_MAX) this.#growSlots();
+    return row;
   }
 
   #merge(row: number, rows: Rows, index: number, project: number): void {

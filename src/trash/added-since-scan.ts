@@ -5,12 +5,19 @@
 
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import type { PlaceTimes } from '../claude-dir/directory-fingerprints.ts';
-import { COMPANION_PLACES, type CompanionPlace, PROJECTS, projectParts, TO_DO_LISTS } from '../claude-dir/layout.ts';
-import type { Part, Unit } from '../claude-dir/unit.ts';
+import { COMPANION_PLACES, type CompanionPlace, PROJECTS, projectParts } from '../claude-dir/layout.ts';
+import type { SessionId } from '../claude-dir/session-id.ts';
+import { isSamePath, type Part, type Unit } from '../claude-dir/unit.ts';
 import type { ByteName } from '../files/byte-name.ts';
+import { factsBelow } from '../files/facts-below.ts';
 import type { HeldDirs } from '../files/open-dirs.ts';
 
-const OTHER_PLACES = COMPANION_PLACES.filter((place) => place !== TO_DO_LISTS);
+/** The irregular parts of a place, by session. */
+interface Listing {
+  /** When the place had last changed as it was listed; our own moves out of it do not count. */
+  readonly changedAtMs: number;
+  readonly parts: ReadonlyMap<SessionId, readonly Part[]>;
+}
 
 export class Newcomers {
   readonly #claudeDir: ClaudeDir;
@@ -20,7 +27,7 @@ export class Newcomers {
   #open: ReadonlySet<CompanionPlace> = new Set(COMPANION_PLACES);
   #openAtLook = this.#open;
   #openProjects: readonly ByteName[] | undefined;
-  #toDoListing: { readonly changedAtMs: number; readonly parts: ReadonlyMap<string, readonly Part[]> } | undefined;
+  readonly #listings = new Map<CompanionPlace, Listing>();
 
   /** @param times from before the decision; without them every place is looked into for every unit */
   constructor(claudeDir: ClaudeDir, source: HeldDirs, times: PlaceTimes | undefined) {
@@ -55,36 +62,41 @@ export class Newcomers {
   /** That a part of the unit has gone from a place is our own doing, and no reason to list all of it again. */
   noteOwnMove(unit: Unit): void {
     const places = COMPANION_PLACES.filter(({ directory }) =>
-      unit.parts.some((part) => part.directory[0] === directory),
+      unit.parts.some((part) => part.directory[0] === directory[0]),
     );
     if (places.length === 0) return;
     this.#open = new Set([...this.#open, ...places]);
-    const changedAtMs = this.#toDosChangedAtMs();
-    if (places.includes(TO_DO_LISTS) && this.#toDoListing !== undefined && changedAtMs !== undefined) {
-      this.#toDoListing = { ...this.#toDoListing, changedAtMs };
+    for (const place of places) {
+      const [listing, changedAtMs] = [this.#listings.get(place), this.#changedAtMs(place)];
+      if (listing !== undefined && changedAtMs !== undefined) this.#listings.set(place, { ...listing, changedAtMs });
     }
   }
 
   #openPlaces(): Set<CompanionPlace> {
     const isOpen = ({ directory }: CompanionPlace) =>
-      this.#times?.isUnchanged([directory], this.#claudeDir.root) !== true;
+      this.#times?.isUnchanged(directory, this.#claudeDir.root) !== true;
     return new Set(COMPANION_PLACES.filter(isOpen));
   }
 
   #listOpenProjects(): ByteName[] {
-    const { projects } = this.#claudeDir;
+    const { root, projects } = this.#claudeDir;
     const directories = projects.entries().filter(({ kind }) => kind === 'directory');
-    return directories.map(({ name }) => name).filter((name) => !this.#times?.isUnchanged([PROJECTS, name], projects));
+    return directories.map(({ name }) => name).filter((name) => !this.#times?.isUnchanged([PROJECTS, name], root));
   }
 
   #isInAny(unit: Unit, places: ReadonlySet<CompanionPlace>): boolean {
-    if (places.size === 0) return false;
-    for (const place of OTHER_PLACES) {
-      if (!places.has(place)) continue;
-      const part = { directory: [place.directory], name: place.nameFor(unit.sessionId), kind: place.kind };
-      if (this.#isNew(part, unit)) return true;
+    for (const place of places) {
+      if (this.#possibleParts(place, unit.sessionId).some((part) => this.#isNew(part, unit))) return true;
     }
-    return places.has(TO_DO_LISTS) && this.#toDoLists(unit).some((part) => this.#isNew(part, unit));
+    return false;
+  }
+
+  /** What a session may have in a place. */
+  #possibleParts(place: CompanionPlace, sessionId: SessionId): readonly Part[] {
+    const { directory, regular } = place;
+    const irregular = place.irregular === undefined ? [] : (this.#list(place).get(sessionId) ?? []);
+    if (regular === undefined) return irregular;
+    return [{ directory, name: regular.nameFor(sessionId), kind: regular.kind }, ...irregular];
   }
 
   #isNew(part: Part, unit: Unit): boolean {
@@ -93,25 +105,29 @@ export class Newcomers {
     );
   }
 
-  #toDoLists({ sessionId }: Unit): readonly Part[] {
-    const changedAtMs = this.#toDosChangedAtMs();
-    if (changedAtMs === undefined) return [];
-    // Listed again only when something came or went: there may be many, and the resume map's writers wait.
-    if (this.#toDoListing?.changedAtMs !== changedAtMs) this.#toDoListing = { changedAtMs, parts: this.#listToDos() };
-    return this.#toDoListing.parts.get(sessionId) ?? [];
+  /** Listed again only when something came or went: there may be many, and the resume map's writers wait. */
+  #list(place: CompanionPlace): Listing['parts'] {
+    const changedAtMs = this.#changedAtMs(place);
+    if (changedAtMs === undefined) return new Map();
+    let listing = this.#listings.get(place);
+    if (listing?.changedAtMs !== changedAtMs) {
+      listing = { changedAtMs, parts: this.#irregularParts(place) };
+      this.#listings.set(place, listing);
+    }
+    return listing.parts;
   }
 
-  #toDosChangedAtMs(): number | undefined {
-    return this.#claudeDir.root.lstat(TO_DO_LISTS.directory)?.ctimeMs;
+  #changedAtMs({ directory }: CompanionPlace): number | undefined {
+    return factsBelow(this.#claudeDir.root, directory)?.ctimeMs;
   }
 
-  #listToDos(): Map<string, Part[]> {
-    const directory = [TO_DO_LISTS.directory];
-    const partsBySession = new Map<string, Part[]>();
+  #irregularParts({ directory, regular, irregular }: CompanionPlace): Map<SessionId, Part[]> {
+    const partsBySession = new Map<SessionId, Part[]>();
+    if (irregular === undefined) return partsBySession;
     for (const { name } of this.#source.find(directory)?.entries() ?? []) {
-      const sessionId = TO_DO_LISTS.sessionOf(name);
+      const sessionId = regular?.sessionOf(name) === undefined ? irregular.sessionOf(name) : undefined;
       if (sessionId === undefined) continue;
-      const part = { directory, name, kind: TO_DO_LISTS.kind };
+      const part = { directory, name, kind: irregular.kind };
       const parts = partsBySession.get(sessionId);
       if (parts === undefined) partsBySession.set(sessionId, [part]);
       else parts.push(part);
@@ -121,12 +137,7 @@ export class Newcomers {
 }
 
 function isSame(left: Part, right: Part): boolean {
-  return (
-    left.name === right.name &&
-    left.directory[0] === right.directory[0] &&
-    left.directory[1] === right.directory[1] &&
-    left.directory.length === right.directory.length
-  );
+  return left.name === right.name && isSamePath(left.directory, right.directory);
 }
 
 /** Directories of the Claude directory that one unit can have something in: its project's, and all companion places. */

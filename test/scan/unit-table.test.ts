@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { COMPANION_PLACES } from '../../src/claude-dir/layout.ts';
 import type { SessionId } from '../../src/claude-dir/session-id.ts';
-import type { Doubt, Unit } from '../../src/claude-dir/unit.ts';
+import { type Doubt, partPath, type Unit } from '../../src/claude-dir/unit.ts';
 import { ownName } from '../../src/files/byte-name.ts';
-import { RowWriter, rowsIn, TRANSCRIPT_FLAG } from '../../src/scan/part-records.ts';
-import { UnitTable } from '../../src/scan/unit-table.ts';
+import { NO_FLAG, RowWriter, TRANSCRIPT_FLAG } from '../../src/scan/part-records.ts';
+import { type FoundRows, UnitTable } from '../../src/scan/unit-table.ts';
 import { sessionIdOf } from '../support/tree.ts';
 
 const PROJECTS = [ownName('-a'), ownName('-b'), ownName('-c')];
@@ -21,11 +22,11 @@ interface Found {
 }
 
 function tableOf(found: readonly Found[]): UnitTable {
-  const table = new UnitTable(PROJECTS, () => new Map());
+  const table = new UnitTable(PROJECTS);
   for (const { sessionId, project, ...measure } of found) {
     const writer = new RowWriter();
     writer.add(sessionId, project === undefined ? FILE_HISTORY_FLAG : TRANSCRIPT_FLAG, measure);
-    table.addRows(rowsIn(writer.buffer, writer.count), project);
+    table.add({ buffer: writer.buffer, count: writer.count, project, place: 0, irregular: [] });
   }
   return table;
 }
@@ -118,12 +119,29 @@ describe('a table of units', () => {
       const measure = { files: 1, bytes: number, newestMtimeMs: number, digest: number, doubt: undefined };
       writer.add(sessionIdOf(number), TRANSCRIPT_FLAG, measure);
     }
-    const table = new UnitTable(PROJECTS, () => new Map());
-    table.addRows(rowsIn(writer.buffer, writer.count), 1);
+    const table = new UnitTable(PROJECTS);
+    table.add({ buffer: writer.buffer, count: writer.count, project: 1, place: undefined, irregular: [] });
     expect(table).toHaveLength(count);
     for (const number of [1, 8_192, 8_193, count])
       expect(table.bytes(table.find(sessionIdOf(number)) ?? -1)).toBe(number);
     expect(table.find(sessionIdOf(count + 1))).toBeUndefined();
+  });
+
+  it('names the parts whose names do not follow from the session, of whichever thread they come', () => {
+    const found = (numbers: readonly number[], irregular: FoundRows['irregular']): FoundRows => {
+      const writer = new RowWriter();
+      const measure = { files: 1, bytes: 1, newestMtimeMs: 1, digest: 0, doubt: undefined };
+      for (const number of numbers) writer.add(sessionIdOf(number), NO_FLAG, measure);
+      const place = COMPANION_PLACES.findIndex(({ directory }) => directory[0] === 'todos');
+      return { buffer: writer.buffer, count: writer.count, project: undefined, place, irregular };
+    };
+    const entry = (row: number, name: string) => ({ row, name: ownName(name), kind: 'file' as const });
+    const table = new UnitTable(PROJECTS);
+    table.add(found([1, 2, 1], [entry(0, '1.json'), entry(1, '2.json'), entry(2, '1-agent.json')]));
+    table.add(found([2], [entry(0, '2-agent.json')]));
+    const partsOf = (number: number) => table.unit(table.find(sessionIdOf(number)) ?? -1).parts.map(partPath);
+    expect(partsOf(1)).toEqual(['todos/1.json', 'todos/1-agent.json']);
+    expect(partsOf(2)).toEqual(['todos/2.json', 'todos/2-agent.json']);
   });
 
   it('knows nothing of a row that is not there', () => {
