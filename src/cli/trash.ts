@@ -148,8 +148,8 @@ function restoreOne(context: CommandContext, sessionId: SessionId, joins: boolea
     if (session === undefined || result !== undefined) return unreadableRuns;
     const project = session.project === undefined ? {} : { project: displayName(session.project) };
     if (!joins || !trash.isRecreated(session)) {
-      trash.restore(sessionId, systemClock.now());
-      result = { sessionId, restored: true, ...project };
+      const { left } = trash.restore(sessionId, systemClock.now());
+      result = { sessionId, restored: true, ...project, ...(left.length > 0 ? { left } : {}) };
       return unreadableRuns;
     }
     refuseRunning(claudeDir, sessionId);

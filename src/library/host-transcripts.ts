@@ -10,11 +10,12 @@ import type { Clock } from '../clock.ts';
 import { errorCode, OperatingError } from '../errors.ts';
 import { requireAnchoring } from '../files/anchored-dir.ts';
 import type { Whereabouts } from '../resume-map/resume-map.ts';
-import { Trash } from '../trash/trash.ts';
+import { isUnsettled, Trash } from '../trash/trash.ts';
 
-/** A prune holds the lock for as long as it runs; a host does not wait for that. */
-const LOCK_ATTEMPTS = 20;
+/** A prune holds the lock for as long as it runs: most are through in this time, and a host that gets an error may try again. */
+const LOCK_WAIT_MAX_MS = 30_000;
 const LOCK_RETRY_MS = 100;
+const LOCK_ATTEMPTS = LOCK_WAIT_MAX_MS / LOCK_RETRY_MS;
 
 /** The Claude directories of this host, by path. */
 export class HostTranscripts {
@@ -28,14 +29,15 @@ export class HostTranscripts {
 
   whereIs(sessionId: SessionId): Whereabouts {
     const places = this.#paths.map((path) => whereInOne(path, sessionId));
-    for (const place of ['here', 'in-trash', 'unknown'] as const) if (places.includes(place)) return place;
-    return 'gone';
+    for (const place of ['here', 'in-trash', 'unknown', 'gone'] as const) if (places.includes(place)) return place;
+    return 'unused';
   }
 
   /**
    * Brings a session back from the trash. Its row must name it by then: it is as old as before.
    * @returns whether it is back
-   * @throws OperatingError where it cannot come back: its place is taken, a run is at work, or the disk fails
+   * @throws OperatingError `bad-data` where it cannot come back: its place is taken, or a part of it is gone; any other kind where it
+   *   may come back later: a run is at work, or the disk fails
    */
   async restore(sessionId: SessionId): Promise<boolean> {
     for (const path of this.#paths) {
@@ -65,7 +67,9 @@ function restoreLocked(claudeDir: ClaudeDir, sessionId: SessionId, nowMs: number
   try {
     const trash = Trash.openIfThere(claudeDir);
     try {
-      const finished = trash?.reconcile(nowMs).restored ?? [];
+      // What a killed run had begun with the session is ended first. That reads the whole trash, so it is done only where it must be.
+      const isUnfinished = trash?.lookUp(sessionId).sessions.some(isUnsettled) ?? false;
+      const finished = isUnfinished ? (trash?.reconcile(nowMs).restored ?? []) : [];
       if (!finished.includes(sessionId)) trash?.restore(sessionId, nowMs);
     } finally {
       trash?.close();
@@ -81,10 +85,11 @@ function whereInOne(path: string, sessionId: SessionId): Whereabouts {
       if (hasTranscript(claudeDir, sessionId)) return 'here';
       const trash = Trash.openIfThere(claudeDir);
       try {
-        const { sessionIds, unreadableRuns } = trash?.mentioned() ?? { sessionIds: new Set(), unreadableRuns: [] };
-        if (sessionIds.has(sessionId)) return 'in-trash';
+        const { sessions, unreadableRuns } = trash?.lookUp(sessionId) ?? { sessions: [], unreadableRuns: [] };
+        if (sessions.some(({ state }) => state !== 'joined')) return 'in-trash';
         // A directory without a single transcript is more likely not mounted yet than full of conversations that are gone.
-        return unreadableRuns.length > 0 || !hasAnyTranscript(claudeDir) ? 'unknown' : 'gone';
+        if (unreadableRuns.length > 0) return 'unknown';
+        return hasAnyTranscript(claudeDir) ? 'gone' : 'unused';
       } finally {
         trash?.close();
       }

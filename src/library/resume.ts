@@ -5,7 +5,7 @@
 
 import { parseSessionId, type SessionId } from '../claude-dir/session-id.ts';
 import { systemClock } from '../clock.ts';
-import { errorMessage } from '../errors.ts';
+import { errorMessage, OperatingError } from '../errors.ts';
 import type { ResumeMap } from '../resume-map/resume-map.ts';
 import { HostTranscripts } from './host-transcripts.ts';
 import { replayable } from './replayable.ts';
@@ -58,7 +58,8 @@ const GONE = 'No conversation found with session ID';
 
 /**
  * Yields the query's messages unchanged; of an attempt to resume what is gone, none.
- * @throws whatever the query throws, and OperatingError where the resume map cannot be read
+ * @throws whatever the query throws, and OperatingError where the resume map cannot be read, or where the conversation lies in the
+ *   trash and cannot be restored right now (`locked`, `io`, `unavailable`): its row stays, and the same call may be made again
  */
 export async function* runWithSessionResume<
   Message extends QueryMessage,
@@ -116,6 +117,12 @@ class ResumeFlow<
       yield* this.#attempt(known);
       return;
     }
+    if (this.#transcripts?.whereIs(known) === 'unknown') {
+      throw new OperatingError(
+        'unavailable',
+        `resume ${known}: its transcript is not found, and not every place can be read`,
+      );
+    }
     await this.#noted('drop the session', () => this.#run.map.dropSession(this.#run.key));
     this.#warn({ sessionId: known }, 'conversation gone: begun anew');
     yield* this.#attempt(undefined);
@@ -126,7 +133,10 @@ class ResumeFlow<
     return place === 'gone' || place === 'in-trash';
   }
 
-  /** While its row still names it: a restored transcript is as old as before. */
+  /**
+   * While its row still names it: a restored transcript is as old as before.
+   * @throws whatever may pass: a run that holds the lock, or a failing disk, must not cost a conversation that lies in the trash
+   */
   async #isRestored(sessionId: SessionId): Promise<boolean> {
     try {
       const isRestored = (await this.#transcripts?.restore(sessionId)) ?? false;
@@ -134,6 +144,7 @@ class ResumeFlow<
       return isRestored;
     } catch (error) {
       this.#warn({ sessionId, error: errorMessage(error) }, 'conversation could not be restored from the trash');
+      if (!(error instanceof OperatingError) || error.kind !== 'bad-data') throw error;
       return false;
     }
   }

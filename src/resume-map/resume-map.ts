@@ -10,7 +10,9 @@ export type Whereabouts =
   /** Every project could be looked at, and it is in none. */
   | 'gone'
   /** A place could not be read: nothing is known. */
-  | 'unknown';
+  | 'unknown'
+  /** The directories hold no transcript at all: they may not be mounted yet. */
+  | 'unused';
 
 /** One row as it stands in the store; times in Unix epoch milliseconds. */
 export interface ResumeRow {

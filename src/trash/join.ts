@@ -41,6 +41,11 @@ export function joinEntry(entry: ManifestEntry, run: OpenRun, beginRun: () => Ru
   const parts = restorableParts(entry, run.trash);
   refuseUnreachable(entry.sessionId, parts, run.claudeDir);
   const taken = parts.filter((part) => isThere(part, run.claudeDir));
+  if (!taken.some(isTranscript)) {
+    // A kill from here on leaves a session on its way back.
+    run.manifest.event('restoring', entry.sessionId, nowMs);
+    run.manifest.sync();
+  }
   const free = parts.filter((part) => !taken.includes(part));
   const left = taken.filter((part) => !isTranscript(part)).flatMap((part) => mergePart(part, run));
   left.push(...putBack(free, run.claudeDir, run.trash).map(partPath));

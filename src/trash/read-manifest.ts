@@ -28,6 +28,40 @@ export function readManifest(runDirectory: AnchoredDir): Map<SessionId, Manifest
   return inManifest(runDirectory, (fd) => foldLines(linesOf(fd)));
 }
 
+/**
+ * One session's state, for whoever asks for no other: a manifest of a hundred thousand sessions is looked through, and not built up.
+ * @throws as `readManifest`, as far as the lines that name the session are concerned
+ */
+export function readManifestEntry(runDirectory: AnchoredDir, sessionId: SessionId): ManifestEntry | undefined {
+  return inManifest(runDirectory, (fd) => {
+    const lines = names(fd, sessionId) ? linesOf(fd) : firstLineOf(fd);
+    return foldLines(lines, (line, number) => number === 1 || line.includes(sessionId)).get(sessionId);
+  });
+}
+
+/** Whether the text stands anywhere in the file. */
+function names(fd: number, text: string): boolean {
+  const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+  let overlap = 0;
+  for (let position = 0; ; ) {
+    const length = readSync(fd, chunk, overlap, chunk.length - overlap, position);
+    if (length === 0) return false;
+    const read = chunk.subarray(0, overlap + length);
+    if (read.includes(text)) return true;
+    position += length;
+    // It may begin in this piece and end in the next.
+    overlap = Math.min(text.length - 1, read.length);
+    read.copy(chunk, 0, read.length - overlap);
+  }
+}
+
+function* firstLineOf(fd: number): Generator<string> {
+  for (const line of linesOf(fd)) {
+    yield line;
+    return;
+  }
+}
+
 /** @throws the system's error */
 export function identifyManifest(runDirectory: AnchoredDir): string {
   return inManifest(runDirectory, manifestIdentity);
@@ -60,8 +94,9 @@ function* linesOf(fd: number): Generator<string> {
   const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
   const decoder = new StringDecoder('utf8');
   let rest = '';
-  for (;;) {
-    const length = readSync(fd, chunk, 0, CHUNK_BYTES, null);
+  for (let position = 0; ; ) {
+    const length = readSync(fd, chunk, 0, CHUNK_BYTES, position);
+    position += length;
     const lines = (rest + decoder.write(chunk.subarray(0, length))).split('\n');
     rest = lines.pop() ?? '';
     if (rest.length > LINE_LENGTH_MAX) throw notUnderstood('it has a line without an end');
@@ -73,14 +108,17 @@ function* linesOf(fd: number): Generator<string> {
 
 type OpenEntry = { -readonly [Key in keyof ManifestEntry]: ManifestEntry[Key] };
 
-function foldLines(lines: Iterable<string>): Map<SessionId, ManifestEntry> {
+function foldLines(
+  lines: Iterable<string>,
+  isWanted: (line: string, number: number) => boolean = () => true,
+): Map<SessionId, ManifestEntry> {
   const entries = new Map<SessionId, OpenEntry>();
   const directories: Directories = new Map();
   let number = 0;
   let hasBegun = false;
   for (const line of lines) {
     number += 1;
-    const value = line === '' ? undefined : parseLine(line);
+    const value = line === '' || !isWanted(line, number) ? undefined : parseLine(line);
     if (value === undefined) continue;
     if (value.type === 'run') throwIfOtherFormat(value);
     else if (!hasBegun || !foldLine(value, entries, directories)) throw notUnderstood(`its line ${number}`);

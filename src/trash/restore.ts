@@ -50,14 +50,17 @@ export function restorableParts(entry: ManifestEntry, trash: HeldDirs): readonly
 export function settleEntry(entry: ManifestEntry, { claudeDir, trash }: Omit<OpenRun, 'manifest'>): ManifestEvent {
   const inTrash = partsInTrash(entry, trash);
   if (isMovedWhole(entry, inTrash, claudeDir)) return 'trashed';
-  return eventOfReturn(entry, putBack(inTrash, claudeDir, trash).length);
+  return eventOfReturn(entry, putBack(inTrash, claudeDir, trash));
 }
 
 /** Tells what `settleEntry` would make of an entry, and changes nothing. */
 export function foreseeEntry(entry: ManifestEntry, { claudeDir, trash }: Omit<OpenRun, 'manifest'>): ManifestEvent {
   const inTrash = partsInTrash(entry, trash);
   if (isMovedWhole(entry, inTrash, claudeDir)) return 'trashed';
-  return eventOfReturn(entry, inTrash.filter((part) => isNameTaken(part, claudeDir, trash)).length);
+  return eventOfReturn(
+    entry,
+    inTrash.filter((part) => isNameTaken(part, claudeDir, trash)),
+  );
 }
 
 function partsInTrash({ parts }: ManifestEntry, trash: HeldDirs): readonly Part[] {
@@ -68,9 +71,12 @@ function isMovedWhole({ state, parts }: ManifestEntry, inTrash: readonly Part[],
   return state === 'intended' && inTrash.length === parts.length && !inTrash.some((part) => isThere(part, claudeDir));
 }
 
-function eventOfReturn({ state }: ManifestEntry, stuckParts: number): ManifestEvent {
-  if (stuckParts > 0) return 'trashed';
-  return state === 'restoring' ? 'restored' : 'kept';
+/** @param stuck parts that stay in the trash, since their names are taken */
+function eventOfReturn({ state, parts }: ManifestEntry, stuck: readonly Part[]): ManifestEvent {
+  if (stuck.length === 0) return state === 'restoring' ? 'restored' : 'kept';
+  // The conversation is back; what is left of it has newer files in its place, and lies here until its time is over.
+  const isBack = state === 'restoring' && parts.some(isTranscript) && !stuck.some(isTranscript);
+  return isBack ? 'joined' : 'trashed';
 }
 
 /** Makes the directories that are missing. Before anything moves: a session must not come back in part. */
@@ -105,7 +111,7 @@ export function refuseLeft(sessionId: SessionId, parts: readonly Part[], trash: 
 }
 
 /** Claude refuses an id that has transcripts in two projects. @throws OperatingError `bad-data` */
-export function refuseElsewhere({ sessionId, parts }: ManifestEntry, { root, projects }: ClaudeDir): void {
+export function throwIfElsewhere({ sessionId, parts }: ManifestEntry, { root, projects }: ClaudeDir): void {
   const own = parts.find(isTranscript);
   if (own === undefined) return;
   const claudeDir = new HeldDirs(root);

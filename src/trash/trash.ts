@@ -4,7 +4,7 @@ import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import type { PlaceTimes } from '../claude-dir/directory-fingerprints.ts';
 import { SWEEPER_DIRECTORY } from '../claude-dir/layout.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
-import { isTranscript } from '../claude-dir/unit.ts';
+import { isTranscript, type Part, partPath } from '../claude-dir/unit.ts';
 import { errorCode, errorMessage, OperatingError, operatingError, systemError } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import { type ByteName, displayName, ownName } from '../files/byte-name.ts';
@@ -16,8 +16,8 @@ import { type Amount, amountOf, isLying, type KnownRun, type KnownRuns } from '.
 import { MANIFEST_NAME, type ManifestEntry, type ManifestEvent, ManifestWriter } from './manifest.ts';
 import { isThere } from './move.ts';
 import { OVER_STATES, RunPurge } from './purge.ts';
-import { hasWholeLine, identifyManifest, readManifest } from './read-manifest.ts';
-import { foreseeEntry, type OpenRun, refuseElsewhere, restoreEntry, settleEntry } from './restore.ts';
+import { hasWholeLine, identifyManifest, readManifest, readManifestEntry } from './read-manifest.ts';
+import { foreseeEntry, type OpenRun, restoreEntry, settleEntry, throwIfElsewhere } from './restore.ts';
 import { TrashRun } from './take.ts';
 
 const TRASH_DIRECTORY = ownName('trash');
@@ -151,7 +151,7 @@ export class Trash {
     const unreadableRuns = this.#inEachRun((directory, run) => {
       if (!hasBegun(directory) && isEmptyTree(directory, [MANIFEST_NAME])) return;
       if (known.has(run) && known.get(run)?.manifest === identifyManifest(directory)) return;
-      const unfinished = [...readManifest(directory).values()].filter(isUnfinished);
+      const unfinished = [...readManifest(directory).values()].filter(isUnsettled);
       this.#between(directory, (claudeDir, trash) => {
         for (const entry of unfinished) {
           const event = foreseeEntry(entry, { claudeDir, trash });
@@ -170,7 +170,7 @@ export class Trash {
     entries: ReadonlyMap<SessionId, ManifestEntry>,
     nowMs: number,
   ): { readonly sessionId: SessionId; readonly event: ManifestEvent }[] {
-    const unfinished = [...entries.values()].filter(isUnfinished);
+    const unfinished = [...entries.values()].filter(isUnsettled);
     const settled: { readonly sessionId: SessionId; readonly event: ManifestEvent }[] = [];
     if (unfinished.length === 0) return settled;
     if (directory.has(JOINING_NAME)) directory.unlink(JOINING_NAME);
@@ -198,15 +198,40 @@ export class Trash {
   }
 
   /**
-   * Brings a session back, times included, from the newest run that holds it. The caller holds the lock.
-   * @throws OperatingError `bad-data` where it is not in the trash, or where its old place is taken: both stay as they are;
+   * Brings a session back, times included: its newest part, and in front of it what older folders hold of it. A companion whose name is
+   * taken by a newer file stays behind: it does not outweigh the conversation. The caller holds the lock.
+   * @returns also the paths that stay in the trash
+   * @throws OperatingError `bad-data` where it is not in the trash, or where its transcript's place is taken: both stay as they are;
    *   `io` where the system will not let it back, or not show all of the trash
    */
-  restore(sessionId: SessionId, nowMs: number): TrashedSession {
-    const newest = this.#newest(sessionId);
-    refuseElsewhere(newest, this.#claudeDir);
-    this.#whole(`restore ${sessionId}`, newest.run, (run) => restoreEntry(newest, run, nowMs));
-    return newest;
+  restore(sessionId: SessionId, nowMs: number): TrashedSession & { readonly left: readonly string[] } {
+    const [newest, ...older] = this.#held(sessionId);
+    throwIfElsewhere(newest, this.#claudeDir);
+    const left = this.#restoreNewest(newest, nowMs);
+    const transcript = newest.parts.find(isTranscript);
+    for (const entry of older) {
+      const ofEntry = entry.parts.find(isTranscript);
+      if (transcript === undefined || ofEntry === undefined || partPath(ofEntry) !== partPath(transcript)) continue;
+      left.push(...this.#joinInto(entry, nowMs));
+    }
+    return { ...newest, left };
+  }
+
+  #restoreNewest(newest: TrashedSession, nowMs: number): string[] {
+    const taken = this.#partsTaken(newest);
+    if (taken.length > 0 && !taken.some(isTranscript) && newest.parts.some(isTranscript)) {
+      return [...this.#joinInto(newest, nowMs)];
+    }
+    this.#whole(`restore ${newest.sessionId}`, newest.run, (run) => restoreEntry(newest, run, nowMs));
+    return [];
+  }
+
+  #joinInto(entry: TrashedSession, nowMs: number): readonly string[] {
+    let left: readonly string[] = [];
+    this.#whole(`join ${entry.sessionId}`, entry.run, (run) => {
+      left = joinEntry(entry, run, () => makeRunDirectory(this.#directory, nowMs), nowMs);
+    });
+    return left;
   }
 
   /**
@@ -216,25 +241,32 @@ export class Trash {
    * @throws OperatingError `bad-data` where it is not in the trash, or nothing stands in its place
    */
   join(sessionId: SessionId, nowMs: number): { readonly session: TrashedSession; readonly left: readonly string[] } {
-    const newest = this.#newest(sessionId);
-    refuseElsewhere(newest, this.#claudeDir);
-    let left: readonly string[] = [];
-    this.#whole(`join ${sessionId}`, newest.run, (run) => {
-      left = joinEntry(newest, run, () => makeRunDirectory(this.#directory, nowMs), nowMs);
-    });
-    return { session: newest, left };
+    const [session] = this.#held(sessionId);
+    throwIfElsewhere(session, this.#claudeDir);
+    return { session, left: this.#joinInto(session, nowMs) };
   }
 
-  #newest(sessionId: SessionId): TrashedSession {
-    const { sessions, unreadableRuns } = this.contents();
-    const held = sessions.filter((one) => one.sessionId === sessionId && one.state !== 'joined');
+  /** Every folder's record of one session, whatever was begun with it. Changes nothing, and keeps no other session in memory. */
+  lookUp(sessionId: SessionId): TrashContents {
+    const sessions: TrashedSession[] = [];
+    const unreadableRuns = this.#inEachRun((directory, run) => {
+      const entry = readManifestEntry(directory, sessionId);
+      if (entry !== undefined && !OVER_STATES.has(entry.state)) sessions.push({ ...entry, run });
+    });
+    return { sessions, unreadableRuns };
+  }
+
+  /** What the trash holds of a session, newest first. @throws OperatingError where that is nothing */
+  #held(sessionId: SessionId): [TrashedSession, ...TrashedSession[]] {
+    const { sessions, unreadableRuns } = this.lookUp(sessionId);
+    const held = sessions.filter((session) => isLying(session) && session.state !== 'joined');
     // What was left over of a session is not the session.
     const transcripts = held.filter(({ parts }) => parts.some(isTranscript));
-    const [newest] = (transcripts.length > 0 ? transcripts : held).toSorted(
+    const [newest, ...older] = (transcripts.length > 0 ? transcripts : held).toSorted(
       (left, right) => right.trashedAtMs - left.trashedAtMs,
     );
     if (newest === undefined) throw notInTrash([sessionId], unreadableRuns);
-    return newest;
+    return [newest, ...older];
   }
 
   #whole(action: string, run: ByteName, use: (run: OpenRun) => void): void {
@@ -247,9 +279,13 @@ export class Trash {
 
   /** Whether something stands under one of its old names again: then it is not alone, and not to be purged. */
   isRecreated(session: ManifestEntry): boolean {
+    return this.#partsTaken(session).length > 0;
+  }
+
+  #partsTaken({ parts }: ManifestEntry): Part[] {
     const claudeDir = new HeldDirs(this.#claudeDir.root);
     try {
-      return session.parts.some((part) => isThere(part, claudeDir));
+      return parts.filter((part) => isThere(part, claudeDir));
     } finally {
       claudeDir.close();
     }
@@ -358,7 +394,7 @@ export class Trash {
   }
 }
 
-function isUnfinished({ state }: ManifestEntry): boolean {
+export function isUnsettled({ state }: ManifestEntry): boolean {
   return state === 'intended' || state === 'restoring';
 }
 

@@ -1,8 +1,25 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { openResumeMap, type ResumeMap, runWithSessionResume, type SessionResumeRun } from '../../src/library/index.ts';
+import {
+  OperatingError,
+  openResumeMap,
+  type ResumeMap,
+  runWithSessionResume,
+  type SessionResumeRun,
+} from '../../src/library/index.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { trashSessions } from '../support/trashed.ts';
 import { DAY_MS, makeClaudeDir, makeSession, sessionIdOf } from '../support/tree.ts';
@@ -316,6 +333,45 @@ describe('with the Claude directories of the host', () => {
     const { asked, query } = scripted([answer(ID)]);
     await collect({ map, key: KEY, query, prompt: 'all', claudeDirs: ['/nonexistent/claude'], log });
     expect(asked.map(({ resume }) => resume)).toEqual([ID]);
+  });
+
+  it('one that a run keeps from coming back out of the trash is not forgotten: the host is told, and may try again', async () => {
+    const { map, row, claudeDir, transcript, log } = await hostWithTranscript({ trashed: true });
+    const asRun = { map, key: KEY, prompt: 'all', claudeDirs: [claudeDir], log };
+    rmSync(join(claudeDir, 'session-sweeper/run.lock'), { force: true });
+    mkdirSync(join(claudeDir, 'session-sweeper/run.lock'));
+    const { error } = await collect({ ...asRun, query: scripted([answer(NEW_ID)]).query });
+    expect(error).toBeInstanceOf(OperatingError);
+    expect(row()?.id).toBe(ID);
+    rmdirSync(join(claudeDir, 'session-sweeper/run.lock'));
+    const { asked, query } = scripted([answer(ID)]);
+    await collect({ ...asRun, query });
+    expect([asked.map(({ resume }) => resume), existsSync(transcript)]).toEqual([[ID], true]);
+  });
+
+  it('one is not forgotten where the trash that may hold it cannot be read', async () => {
+    const { map, row, claudeDir, log } = await hostWithTranscript({ trashed: true });
+    const trash = join(claudeDir, 'session-sweeper/trash');
+    const [folder = ''] = readdirSync(trash);
+    appendFileSync(join(trash, folder, 'manifest.jsonl'), '{"type":"compressed"}\n');
+    renameSync(join(trash, folder, 'manifest.jsonl'), join(trash, folder, 'aside'));
+    symlinkSync('aside', join(trash, folder, 'manifest.jsonl'));
+    const { query } = scripted([goneError]);
+    const { error } = await collect({ map, key: KEY, query, prompt: 'all', claudeDirs: [claudeDir], log });
+    expect(error).toMatchObject({ kind: 'unavailable' });
+    expect(row()?.id).toBe(ID);
+  });
+
+  it('one is begun anew where the directory holds no transcript at all and the client finds none', async () => {
+    const { map, row, log } = await hostWith(ID);
+    let calls = 0;
+    const query = async function* () {
+      calls += 1;
+      if (calls === 1) throw goneError;
+      yield answer(NEW_ID);
+    };
+    await collect({ map, key: KEY, query, prompt: 'all', claudeDirs: [makeClaudeDir(tempDir())], log });
+    expect([calls, row()?.id]).toEqual([2, NEW_ID]);
   });
 
   it('one is resumed where the directory holds no transcript at all: it may not be mounted yet', async () => {

@@ -11,7 +11,7 @@ import {
   symlinkSync,
   utimesSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { AnchoredDir } from '../../src/files/anchored-dir.ts';
 import { ownName } from '../../src/files/byte-name.ts';
@@ -51,36 +51,54 @@ describe('Restoring a session from the trash', () => {
     expect(statSync(place.at(PROJECT)).mode & 0o777).toBe(0o700);
   });
 
-  it.each<{ what: string; taken: string }>([
-    { what: 'a transcript', taken: TRANSCRIPT },
-    { what: 'a directory', taken: `${PROJECT}/${ID}/subagents/agent-a9.jsonl` },
-    { what: 'a companion', taken: `debug/${ID}.txt` },
-    { what: 'a companion’s directory', taken: `file-history/${ID}/new@v1` },
-  ])('is refused where $what stands in the place of the session, and both are kept', ({ taken }) => {
+  it('is refused where a transcript stands in its place, and both are kept', () => {
     const place = new TrashPlace();
     place.take();
-    writeAged(place.at(taken), 'the new one', NOW);
+    writeAged(place.at(TRANSCRIPT), 'the new one', NOW);
     const before = place.files();
     expect(() => place.trash.restore(ID, LATER)).toThrow(expect.objectContaining({ kind: 'bad-data' }));
     expect(place.files()).toEqual(before);
     expect(place.listed()).toEqual([{ sessionId: ID, state: 'trashed' }]);
-    rmSync(place.at(taken));
-    if (taken.startsWith(`file-history`)) rmdirSync(dirname(place.at(taken)));
-    if (taken.includes('subagents')) rmSync(place.at(`${PROJECT}/${ID}`), { recursive: true });
+    rmSync(place.at(TRANSCRIPT));
     place.trash.restore(ID, LATER);
     expect(place.files().inTrash).toEqual(new Map());
   });
 
   it.each([
+    { what: 'a log that a failed resume wrote', taken: `debug/${ID}.txt`, left: [`debug/${ID}.txt`] },
+    { what: 'a new checkpoint', taken: `file-history/${ID}/new@v1`, left: [] },
+    {
+      what: 'a checkpoint of the same name',
+      taken: `file-history/${ID}/0a1b@v1`,
+      left: [`file-history/${ID}/0a1b@v1`],
+    },
+    { what: 'a new subagent', taken: `${PROJECT}/${ID}/subagents/agent-a9.jsonl`, left: [] },
+  ])('brings the conversation back beside $what, which stays as it is', ({ taken, left }) => {
+    const place = new TrashPlace();
+    const before = ofSession(place.files().inPlace);
+    place.take();
+    writeAged(place.at(taken), 'the new one', NOW);
+    expect(place.trash.restore(ID, LATER).left).toEqual(left);
+    const { inPlace, inTrash } = place.files();
+    expect(readFileSync(place.at(taken), 'utf8')).toBe('the new one');
+    for (const [path, file] of before) {
+      const isLeft = left.includes(path);
+      expect((isLeft ? inTrash : inPlace).get(path), path).toEqual(file);
+    }
+    expect(place.listed()).toEqual(left.length === 0 ? [] : [{ sessionId: ID, state: 'joined' }]);
+  });
+
+  it.each([
     { what: 'an empty directory', make: (path: string) => mkdirSync(path) },
     { what: 'a dangling symlink', make: (path: string) => symlinkSync('/nonexistent', path) },
-  ])('is refused where $what stands in the place of a companion', ({ make }) => {
+  ])('goes through nothing where $what stands in the place of a companion', ({ make }) => {
     const place = new TrashPlace();
     place.take();
     make(place.at(`file-history/${ID}`));
-    const before = place.files();
-    expect(() => place.trash.restore(ID, LATER)).toThrow(expect.objectContaining({ kind: 'bad-data' }));
-    expect(place.files()).toEqual(before);
+    const { ino } = lstatSync(place.at(`file-history/${ID}`));
+    place.trash.restore(ID, LATER);
+    expect(lstatSync(place.at(`file-history/${ID}`)).ino).toBe(ino);
+    expect(existsSync(place.at(TRANSCRIPT))).toBe(true);
   });
 
   it('goes through no symlink that stands for the project directory, and leaves the session whole in the trash', () => {
@@ -131,16 +149,17 @@ describe('Restoring a session from the trash', () => {
     expect(() => place.trash.restore(ID, LATER)).toThrow('not in the trash');
   });
 
-  it('brings back the newest of two under one id, and then refuses the older', () => {
+  it('brings a session back whole whose older part and newer part were removed at different times', () => {
     const place = new TrashPlace();
+    const older = readFileSync(place.at(TRANSCRIPT), 'utf8');
     place.take();
-    makeSession(place.path, { id: ID, ageMs: 35 * DAY_MS, content: 'the newer one' }, NOW);
+    makeSession(place.path, { id: ID, ageMs: 35 * DAY_MS, content: 'the newer part\n' }, NOW);
     place.take(place.unit(), LATER);
     expect(place.listed()).toHaveLength(2);
     place.trash.restore(ID, LATER);
-    expect(readFileSync(place.at(TRANSCRIPT), 'utf8')).toBe('the newer one');
-    expect(() => place.trash.restore(ID, LATER)).toThrow(expect.objectContaining({ kind: 'bad-data' }));
-    expect(place.files().inTrash).toHaveProperty('size', 5);
+    expect(readFileSync(place.at(TRANSCRIPT), 'utf8')).toBe(`${older.trimEnd()}\nthe newer part\n`);
+    expect(place.listed().map(({ state }) => state)).toEqual(['joined', 'joined']);
+    expect(() => place.trash.restore(ID, LATER)).toThrow('not in the trash');
   });
 
   it('brings back the session, not the companions that were left over of it later', () => {
