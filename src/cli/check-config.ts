@@ -3,7 +3,7 @@
 import { flagOf, SETTING_PATHS, type Setting, settingTable, variableOf } from '../config/settings.ts';
 import { EXIT_CODES } from '../errors.ts';
 import type { CommandContext } from './command.ts';
-import { renderTable } from './terminal.ts';
+import { renderTable } from './table.ts';
 
 export async function checkConfig({ io, resolved, json, colors }: CommandContext): Promise<number> {
   const table = settingTable(io);

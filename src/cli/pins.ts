@@ -5,7 +5,8 @@ import { EXIT_CODES } from '../errors.ts';
 import { KeepList } from '../live-sources/keep-list.ts';
 import type { CommandContext } from './command.ts';
 import { parseSessionIds } from './session-ids.ts';
-import { formatAge, renderTable } from './terminal.ts';
+import { renderTable } from './table.ts';
+import { formatAge } from './terminal.ts';
 
 export async function pinSessions(context: CommandContext, args: readonly string[]): Promise<number> {
   return change(context, args, 'pinned', 'was pinned already', (list, id) => list.pin(id));

@@ -2,9 +2,9 @@
 
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '../clock.ts';
-import { nearest } from '../config/config.ts';
 import { flagOf, SETTING_PATHS, settingTable, variableOf } from '../config/settings.ts';
 import { EXIT_CODE_MEANINGS, EXIT_CODES, type ExitKind, errorKind, errorMessage } from '../errors.ts';
+import { nearestWord } from '../format/nearest-word.ts';
 import { redacted, shownText } from '../format/shown-text.ts';
 import { JOB_NAMES, type JobName } from '../jobs/job.ts';
 import { createLogger } from '../log.ts';
@@ -199,7 +199,7 @@ async function runDefault(program: Command, context: CommandContext, options: Ra
   const [unknown] = program.args;
   if (unknown !== undefined) {
     const names = program.commands.map((command) => command.name());
-    program.error(`error: unknown command '${unknown}'\n(Did you mean ${nearest(unknown, names)}?)`);
+    program.error(`error: unknown command '${unknown}'\n(Did you mean ${nearestWord(unknown, names)}?)`);
   }
   if (options.runNow === true) {
     const { runNow } = await import('./run.ts');

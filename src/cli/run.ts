@@ -10,7 +10,9 @@ import { openLedger } from '../runs/open-ledger.ts';
 import { type RunRequest, runJob, shownFaults } from '../runs/run-job.ts';
 import type { RunResult } from '../runs/run-result.ts';
 import type { CommandContext } from './command.ts';
-import { formatAge, formatAmount, formatCount, formatReasons, progressOn, renderTable } from './terminal.ts';
+import { progressOn } from './progress.ts';
+import { renderTable } from './table.ts';
+import { formatAge, formatAmount, formatCount, formatReasons } from './terminal.ts';
 
 export async function runNow(context: CommandContext, jobs: readonly JobName[]): Promise<number> {
   const results = await runJobs(context, jobs);

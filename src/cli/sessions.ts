@@ -9,7 +9,8 @@ import type { ResumeMap, ResumeRow } from '../resume-map/resume-map.ts';
 import { isStale } from '../resume-map/row-age.ts';
 import type { CommandContext } from './command.ts';
 import { parseSessionIds } from './session-ids.ts';
-import { formatAge, formatCount, renderTable } from './terminal.ts';
+import { renderTable } from './table.ts';
+import { formatAge, formatCount } from './terminal.ts';
 
 export async function listSessions(context: CommandContext): Promise<number> {
   const rows = (await readRows(context)).sort((left, right) => right.lastUsedAtMs - left.lastUsedAtMs);

@@ -9,7 +9,8 @@ import { shownFaults } from '../runs/run-job.ts';
 import type { RunResult } from '../runs/run-result.ts';
 import type { CommandContext } from './command.ts';
 import { exitCodeOf, runJobs, toDocument } from './run.ts';
-import { formatAge, formatAmount, formatCount, formatReasons, formatTime, renderTable } from './terminal.ts';
+import { renderTable } from './table.ts';
+import { formatAge, formatAmount, formatCount, formatReasons, formatTime } from './terminal.ts';
 
 const PROJECTS_LISTED = 15;
 

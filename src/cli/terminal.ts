@@ -1,15 +1,8 @@
-/** Tables, colours and a progress bar where a person looks on; plain text where a program does. */
+/** Colours where a person looks on, and figures in words. */
 
-import { createRequire } from 'node:module';
-import type { SingleBar } from 'cli-progress';
-import pc from 'picocolors';
+import { styleText } from 'node:util';
 import { formatBytes } from '../format/byte-size.ts';
 import { formatDurationRounded } from '../format/duration.ts';
-import { escapeControls } from '../format/shown-text.ts';
-import type { JobProgress } from '../jobs/job.ts';
-
-/** Of what only some output needs. */
-const load = createRequire(import.meta.url);
 
 /** The part of a stream that output needs; `process.stdout` has this shape. */
 export interface OutputStream {
@@ -18,50 +11,16 @@ export interface OutputStream {
   write(text: string): unknown;
 }
 
-export type Colors = ReturnType<typeof pc.createColors>;
+const COLORS = ['bold', 'green', 'yellow', 'red'] as const;
+export type Colors = Readonly<Record<(typeof COLORS)[number], (text: string) => string>>;
 
 /** https://no-color.org: any value that is not empty turns colours off. */
 export function colorsFor(stream: OutputStream, environment: Readonly<Record<string, string | undefined>>): Colors {
   const isWanted = stream.isTTY === true && !environment.NO_COLOR && environment.TERM !== 'dumb';
-  return pc.createColors(isWanted);
-}
-
-/** Columns with two spaces between, no frame: good for eyes and for `awk`. */
-export function renderTable(
-  heading: readonly string[],
-  rows: readonly (readonly string[])[],
-  colors: Colors,
-  rightAligned: readonly number[] = [],
-): string {
-  const Table = load('cli-table3') as typeof import('cli-table3');
-  const table = new Table({
-    head: heading.map((title) => colors.bold(title)),
-    colAligns: heading.map((_, column) => (rightAligned.includes(column) ? 'right' : 'left')),
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
-    chars: {
-      top: '',
-      'top-mid': '',
-      'top-left': '',
-      'top-right': '',
-      bottom: '',
-      'bottom-mid': '',
-      'bottom-left': '',
-      'bottom-right': '',
-      left: '',
-      'left-mid': '',
-      mid: '',
-      'mid-mid': '',
-      right: '',
-      'right-mid': '',
-      middle: '',
-    },
-  });
-  for (const row of rows) table.push(row.map(escapeControls));
-  return table
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd())
-    .join('\n');
+  const painter = (color: (typeof COLORS)[number]) => (text: string) =>
+    // Whether there is to be colour is said above; Node would ask its own stdout.
+    isWanted ? styleText(color, text, { validateStream: false }) : text;
+  return { bold: painter('bold'), green: painter('green'), yellow: painter('yellow'), red: painter('red') };
 }
 
 export function formatAge(timeMs: number, nowMs: number): string {
@@ -75,11 +34,11 @@ export function formatTime(timeMs: number | undefined): string {
 }
 
 export function formatCount(count: number, one: string, many = `${one}s`): string {
-  return `${grouped(count)} ${count === 1 ? one : many}`;
+  return `${formatNumber(count)} ${count === 1 ? one : many}`;
 }
 
 /** `1234567` → `1,234,567`; loading the locales that Node has for it takes longer than a small run. */
-function grouped(count: number): string {
+export function formatNumber(count: number): string {
   return String(count).replace(/\B(?=(?:\d{3})+$)/g, ',');
 }
 
@@ -97,43 +56,6 @@ export function formatReasons(countByReason: Readonly<Record<string, number>>): 
   const entries = Object.entries(countByReason).filter(([, count]) => count > 0);
   return entries
     .sort(([, left], [, right]) => right - left)
-    .map(([reason, count]) => `${grouped(count)} ${reason}`)
+    .map(([reason, count]) => `${formatNumber(count)} ${reason}`)
     .join(', ');
-}
-
-export interface ProgressDisplay {
-  show(progress: JobProgress): void;
-  clear(): void;
-}
-
-const PHASES: Readonly<Record<JobProgress['phase'], string>> = {
-  scan: 'looking at sessions',
-  remove: 'moving to the trash',
-  purge: 'purging',
-  sweep: 'looking at rows',
-};
-
-/** A bar on a terminal's stderr, and nothing anywhere else. */
-export function progressOn(stream: NodeJS.WriteStream): ProgressDisplay {
-  if (!stream.isTTY) return { show: () => undefined, clear: () => undefined };
-  let bar: SingleBar | undefined;
-  const clear = () => {
-    bar?.stop();
-    bar = undefined;
-  };
-  return {
-    clear,
-    show: ({ phase, done, total }) => {
-      if (bar === undefined) {
-        const { Presets, SingleBar } = load('cli-progress') as typeof import('cli-progress');
-        bar = new SingleBar(
-          { stream, clearOnComplete: true, hideCursor: true, format: '{phase} {bar} {value}{of}' },
-          Presets.shades_classic,
-        );
-        bar.start(total ?? done, 0, { phase: '', of: '' });
-      }
-      bar.setTotal(total ?? done);
-      bar.update(done, { phase: PHASES[phase], of: total === undefined ? '' : ` of ${total}` });
-    },
-  };
 }

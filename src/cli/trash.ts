@@ -16,7 +16,8 @@ import { notInTrash, Trash, type TrashedSession } from '../trash/trash.ts';
 import type { CommandContext } from './command.ts';
 import { exitCodeOf, renderResults, runJobs, toDocument } from './run.ts';
 import { parseSessionIds } from './session-ids.ts';
-import { formatAge, formatAmount, formatTime, renderTable } from './terminal.ts';
+import { renderTable } from './table.ts';
+import { formatAge, formatAmount, formatTime } from './terminal.ts';
 
 /** Trash runs that cannot be read are named up to here, and counted beyond it. */
 const UNREADABLE_SHOWN = 20;

@@ -1,9 +1,9 @@
 /** Raw values from flags, environment, file and defaults to one frozen Config, or a ConfigError that lists every fault. */
 
 import { realpathSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { ConfigError } from '../errors.ts';
+import { nearestWord } from '../format/nearest-word.ts';
 import { shownValue } from '../format/shown-text.ts';
 import {
   ENVIRONMENT_PREFIX,
@@ -19,9 +19,6 @@ import {
 } from './settings.ts';
 import { showAge } from './values.ts';
 import { parseYaml } from './yaml-text.ts';
-
-/** Of what only some configurations need; loading takes most of the time of a start. */
-const load = createRequire(import.meta.url);
 
 /** Plain data, so that it can be handed to a thread. */
 export type Config = Readonly<Settings> & {
@@ -156,12 +153,7 @@ function flatten(content: object, prefix: string): [string, unknown][] {
 }
 
 function unknownKey(key: string, known: readonly string[]): string {
-  return `${key}: there is no such setting; did you mean ${nearest(key, known)}?`;
-}
-
-export function nearest(word: string, known: readonly string[]): string {
-  const { distance } = load('fastest-levenshtein') as typeof import('fastest-levenshtein');
-  return known.reduce((best, candidate) => (distance(word, candidate) < distance(word, best) ? candidate : best));
+  return `${key}: there is no such setting; did you mean ${nearestWord(key, known)}?`;
 }
 
 /** Timers count milliseconds in 31 bits; beyond that they fire at once. */
