@@ -1,5 +1,6 @@
 /** The daemon: acquires what it needs in order, runs jobs by their schedule, releases in reverse. */
 
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
@@ -60,7 +61,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     daemon.start();
     acquire(daemon, () => daemon.stop());
     log.info(daemon.startFields(server), 'daemon started');
-    await aborted(options.shutdown);
+    if (!options.shutdown.aborted) await once(options.shutdown, 'abort');
     log.info({}, 'daemon stopping');
   } finally {
     for (const release of releases.reverse()) await release();
@@ -135,6 +136,7 @@ class Daemon {
       contentType: this.#metrics.contentType,
       metrics: () => this.#metrics.render(),
       readiness: () => this.#readiness(),
+      monotonicNow: () => performance.now(),
     });
     return startHttpServer(listen, routes, this.#options.log);
   }
@@ -230,9 +232,4 @@ class Daemon {
     const known = times.filter((timeMs) => timeMs !== undefined);
     return known.length === 0 ? undefined : Math.max(...known);
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

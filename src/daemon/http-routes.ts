@@ -1,11 +1,14 @@
 /** What the daemon tells over HTTP: its metrics, whether it lives, whether it can do its work. */
 
 import { json, type Route } from './http.ts';
+import { cached } from './page-cache.ts';
 
 export interface RouteSources {
   readonly contentType: string;
   metrics(): Promise<string>;
   readiness(): Promise<readonly ReadinessCheck[]>;
+  /** Milliseconds of a clock that does not jump. */
+  monotonicNow(): number;
 }
 
 export interface ReadinessCheck {
@@ -14,9 +17,12 @@ export interface ReadinessCheck {
   readonly fault: string | undefined;
 }
 
+/** No scraper asks so often. It bounds what scrapes take from the thread that has to answer them, beside a job on every core. */
+const PAGE_KEPT_MS = 100;
+
 export function daemonRoutes(sources: RouteSources): readonly Route[] {
-  const metrics = shared(() => sources.metrics());
-  const readiness = shared(() => sources.readiness());
+  const metrics = cached(PAGE_KEPT_MS, () => sources.metrics(), sources.monotonicNow);
+  const readiness = cached(PAGE_KEPT_MS, () => sources.readiness(), sources.monotonicNow);
   const routes: readonly Route[] = [
     {
       path: '/metrics',
@@ -41,17 +47,6 @@ export function daemonRoutes(sources: RouteSources): readonly Route[] {
   const paths = Object.fromEntries(routes.map(({ path, meaning }) => [path, meaning]));
   const list = () => json(200, { name: 'claude-session-sweeper', paths });
   return [{ path: '/', meaning: 'this list', answer: list }, ...routes];
-}
-
-/** What is asked for while it is under way is not begun again: a burst costs as much as one request. */
-function shared<T>(read: () => Promise<T>): () => Promise<T> {
-  let underWay: Promise<T> | undefined;
-  return () => {
-    underWay ??= read().finally(() => {
-      underWay = undefined;
-    });
-    return underWay;
-  };
 }
 
 function shown({ name, fault }: ReadinessCheck): object {

@@ -29,7 +29,7 @@ export interface MetricsSources {
 export interface Metrics {
   readonly contentType: string;
   render(): Promise<string>;
-  observeRun(result: RunResult): void;
+  observeRun(result: Pick<RunResult, 'job' | 'durationMs' | 'outcome'>): void;
 }
 
 const PREFIX = 'session_sweeper_';
@@ -37,8 +37,6 @@ const OUTCOMES = ['ok', 'partial', 'failed', 'skipped'];
 const SWEEP_REASONS = ['expired', 'dangling'];
 const LIVE_SOURCES = ['resume-map', 'keep-list', 'running-processes'];
 const ERROR_KINDS = Object.keys(EXIT_CODES).filter((kind) => kind !== 'ok' && kind !== 'problems');
-/** No scraper asks so often. It bounds what scrapes take from the thread that has to answer them, beside a job on every core. */
-const RENDERED_KEPT_MS = 100;
 /** Where a scrape itself fails; beside the jobs. */
 const SCRAPE = 'scrape';
 /** From an empty tree to the default deadline. */
@@ -63,7 +61,7 @@ const pairs = (left: readonly string[], right: readonly string[]) =>
   left.flatMap((first) => right.map((second) => `${first},${second}`));
 
 /** The metrics that show a figure of the ledger; names without the prefix. */
-export const LEDGER_METRICS: readonly LedgerMetric[] = [
+const LEDGER_METRICS: readonly LedgerMetric[] = [
   counter(FIGURES.runs, 'Runs of a job by outcome.', ['job', 'outcome'], pairs(JOB_NAMES, OUTCOMES)),
   gauge(FIGURES.lastSuccess, 'When a job last ended well, Unix time.', ['job'], []),
   gauge(FIGURES.lastRun, 'When a job last ended, well or not, Unix time.', ['job'], []),
@@ -91,185 +89,139 @@ export function createMetrics(sources: MetricsSources): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   for (const name of MISNAMED_DEFAULTS) registry.removeSingleMetric(name);
-  const scrapeErrors = new Map<string, number>();
-  const noteScrapeError = (error: unknown) => {
-    const label = `${SCRAPE},${errorKind(error)}`;
-    scrapeErrors.set(label, (scrapeErrors.get(label) ?? 0) + 1);
-    if (scrapeErrors.get(label) === 1) sources.log.warn({ err: error }, 'scrape shows old figures');
-  };
-  const figures = rememberFigures(sources, scrapeErrors, noteScrapeError);
-  for (const metric of LEDGER_METRICS) registerLedgerMetric(registry, metric, figures);
-  registerResumeTotals(registry, sources, noteScrapeError);
-  const durations = registerRunMetrics(registry, sources);
-  const page = keptFor(RENDERED_KEPT_MS, () => registry.metrics());
+  const showFigures = registerFigures(registry);
+  const showResumeTotals = registerResumeTotals(registry);
+  const showSchedule = registerSchedule(registry, sources);
+  const durations = registerDurations(registry);
+  const scrapeErrors = new ScrapeErrors(sources.log);
+  let figures: readonly Figure[] = [];
+  let totals: ResumeTotals = { attempts: 0, failures: 0 };
   return {
     contentType: registry.contentType,
-    render: page.read,
+    render: async () => {
+      figures = await scrapeErrors.orLast(() => sources.figures(), figures);
+      totals = await scrapeErrors.orLast(() => sources.resumeTotals(), totals);
+      showFigures([...figures, ...scrapeErrors.figures()]);
+      showResumeTotals(totals);
+      showSchedule();
+      return registry.metrics();
+    },
     observeRun: ({ job, durationMs, outcome }) => {
-      page.forget();
       if (outcome !== 'skipped') durations.observe({ job }, durationMs / 1000);
     },
   };
 }
 
-type FiguresByName = (name: string) => ReadonlyMap<string, number>;
+/** What a scrape could not read. It shows what was read last, and counts that. */
+class ScrapeErrors {
+  readonly #log: Logger;
+  readonly #countByLabel = new Map<string, number>();
 
-/** Reads the ledger once a scrape, however many metrics ask. */
-function rememberFigures(
-  sources: MetricsSources,
-  scrapeErrors: ReadonlyMap<string, number>,
-  noteScrapeError: (error: unknown) => void,
-): FiguresByName {
-  let byName = new Map<string, Map<string, number>>();
-  const readOnce = oncePerScrape(() => {
-    try {
-      const fresh = new Map<string, Map<string, number>>();
-      for (const { name, label, value } of sources.figures()) {
-        const ofName = fresh.get(name) ?? new Map<string, number>();
-        fresh.set(name, ofName.set(label, value));
-      }
-      byName = fresh;
-    } catch (error) {
-      noteScrapeError(error);
-    }
-  });
-  return (name) => {
-    readOnce();
-    if (name !== FIGURES.errors) return byName.get(name) ?? new Map();
-    return new Map([...(byName.get(name) ?? []), ...scrapeErrors]);
-  };
-}
-
-function registerLedgerMetric(registry: Registry, metric: LedgerMetric, figures: FiguresByName): void {
-  const { figure, help, labels, known } = metric;
-  const options = { name: PREFIX + figure, help, labelNames: [...labels], registers: [registry] };
-  const values = () => new Map([...known.map((label) => [label, 0] as const), ...figures(figure)]);
-  const labelled = (label: string) => {
-    const parts = label.split(',');
-    return Object.fromEntries(labels.map((name, index) => [name, parts[index] ?? '']));
-  };
-  if (metric.kind === 'gauge') {
-    new Gauge({
-      ...options,
-      collect() {
-        this.reset();
-        for (const [label, value] of values()) this.set(labelled(label), value);
-      },
-    });
-    return;
+  constructor(log: Logger) {
+    this.#log = log;
   }
-  new Counter({
-    ...options,
-    collect() {
-      this.reset();
-      for (const [label, value] of values()) this.inc(labelled(label), value);
-    },
-  });
-}
 
-function registerResumeTotals(
-  registry: Registry,
-  sources: MetricsSources,
-  noteScrapeError: (error: unknown) => void,
-): void {
-  let totals: ResumeTotals = { attempts: 0, failures: 0 };
-  const read = async () => {
+  /** @returns `last` where it cannot be read */
+  async orLast<T>(read: () => T | Promise<T>, last: T): Promise<T> {
     try {
-      totals = await sources.resumeTotals();
+      return await read();
     } catch (error) {
-      noteScrapeError(error);
+      const label = `${SCRAPE},${errorKind(error)}`;
+      const count = (this.#countByLabel.get(label) ?? 0) + 1;
+      this.#countByLabel.set(label, count);
+      if (count === 1) this.#log.warn({ err: error }, 'scrape shows old figures');
+      return last;
+    }
+  }
+
+  figures(): Figure[] {
+    return Array.from(this.#countByLabel, ([label, value]) => ({ name: FIGURES.errors, label, value }));
+  }
+}
+
+/** @returns shows figures in the place of all that were shown before */
+function registerFigures(registry: Registry): (figures: readonly Figure[]) => void {
+  const shown = LEDGER_METRICS.map((metric) => ({ metric, show: registerLedgerMetric(registry, metric) }));
+  return (figures) => {
+    for (const { metric, show } of shown) {
+      const known = metric.known.map((label) => [label, 0] as const);
+      const read = figures.filter(({ name }) => name === metric.figure);
+      show(new Map([...known, ...read.map(({ label, value }) => [label, value] as const)]));
     }
   };
-  const readOnce = oncePerScrape(read);
-  const register = (name: string, help: string, of: keyof ResumeTotals) => {
-    new Counter({
-      name,
-      help,
-      registers: [registry],
-      async collect() {
-        await readOnce();
-        this.reset();
-        this.inc(totals[of]);
-      },
-    });
-  };
-  register('claude_session_resume_attempts_total', 'Resumes of a session that hosts tried.', 'attempts');
-  register('claude_session_resume_failures_total', 'Resumes that failed since the conversation was gone.', 'failures');
 }
 
-/** All metrics of one scrape are collected in one go: whatever they share is read by the first of them. */
-function oncePerScrape<T>(read: () => T): () => T {
-  let held: { readonly value: T } | undefined;
-  return () => {
-    if (held === undefined) {
-      held = { value: read() };
-      setImmediate(() => {
-        held = undefined;
-      });
+function registerLedgerMetric(
+  registry: Registry,
+  { kind, figure, help, labels }: LedgerMetric,
+): (valueByLabel: ReadonlyMap<string, number>) => void {
+  const options = { name: PREFIX + figure, help, labelNames: [...labels], registers: [registry] };
+  const metric = kind === 'gauge' ? new Gauge(options) : new Counter(options);
+  return (valueByLabel) => {
+    metric.reset();
+    for (const [label, value] of valueByLabel) {
+      const parts = label.split(',');
+      metric.inc(Object.fromEntries(labels.map((name, index) => [name, parts[index] ?? ''])), value);
     }
-    return held.value;
   };
 }
 
-/** Reads once, and answers by that for so long, unless it is to be forgotten; a failed read is not kept. */
-export function keptFor<T>(
-  keptMs: number,
-  read: () => Promise<T>,
-  now = () => performance.now(),
-): { read(): Promise<T>; forget(): void } {
-  let kept: { readonly value: T; readonly readAtMs: number } | undefined;
-  let isCurrent = true;
-  return {
-    read: async () => {
-      if (kept !== undefined && now() - kept.readAtMs < keptMs) return kept.value;
-      isCurrent = true;
-      const readAtMs = now();
-      const value = await read();
-      // What was forgotten while it was read is out of date already.
-      kept = isCurrent ? { value, readAtMs } : undefined;
-      return value;
-    },
-    forget: () => {
-      kept = undefined;
-      isCurrent = false;
-    },
-  };
-}
-
-function registerRunMetrics(registry: Registry, sources: MetricsSources): Histogram<'job'> {
+function registerResumeTotals(registry: Registry): (totals: ResumeTotals) => void {
   const registers = [registry];
-  new Gauge({
+  const attempts = new Counter({
+    name: 'claude_session_resume_attempts_total',
+    help: 'Resumes of a session that hosts tried.',
+    registers,
+  });
+  const failures = new Counter({
+    name: 'claude_session_resume_failures_total',
+    help: 'Resumes that failed since the conversation was gone.',
+    registers,
+  });
+  return (totals) => {
+    attempts.reset();
+    attempts.inc(totals.attempts);
+    failures.reset();
+    failures.inc(totals.failures);
+  };
+}
+
+function registerSchedule(registry: Registry, sources: MetricsSources): () => void {
+  const labelNames = ['job'];
+  const registers = [registry];
+  const nextRun = new Gauge({
     name: `${PREFIX}run_next_timestamp_seconds`,
     help: 'When a job is due next, Unix time, jitter not counted.',
-    labelNames: ['job'],
+    labelNames,
     registers,
-    collect() {
-      this.reset();
-      for (const job of JOB_NAMES) {
-        const nextMs = sources.nextRunMs(job);
-        if (nextMs !== undefined) this.set({ job }, nextMs / 1000);
-      }
-    },
   });
-  new Gauge({
+  const inProgress = new Gauge({
     name: `${PREFIX}run_in_progress`,
     help: '1 while a job is at work.',
-    labelNames: ['job'],
+    labelNames,
     registers,
-    collect() {
-      for (const job of JOB_NAMES) this.set({ job }, sources.runningJob() === job ? 1 : 0);
-    },
   });
   new Gauge({ name: `${PREFIX}build_info`, help: 'The running version.', labelNames: ['version'], registers }).set(
     { version: sources.version },
     1,
   );
+  return () => {
+    nextRun.reset();
+    for (const job of JOB_NAMES) {
+      const nextMs = sources.nextRunMs(job);
+      if (nextMs !== undefined) nextRun.set({ job }, nextMs / 1000);
+      inProgress.set({ job }, sources.runningJob() === job ? 1 : 0);
+    }
+  };
+}
+
+function registerDurations(registry: Registry): Histogram<'job'> {
   const durations = new Histogram({
     name: `${PREFIX}run_duration_seconds`,
     help: 'How long runs of a job took.',
     labelNames: ['job'],
     buckets: DURATION_BUCKETS_S,
-    registers,
+    registers: [registry],
   });
   for (const job of JOB_NAMES) durations.zero({ job });
   return durations;

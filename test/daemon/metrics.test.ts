@@ -1,55 +1,138 @@
 import { describe, expect, it } from 'vitest';
-import { keptFor } from '../../src/daemon/metrics.ts';
+import { createMetrics, type MetricsSources, type ResumeTotals } from '../../src/daemon/metrics.ts';
+import type { Figure } from '../../src/ledger/ledger.ts';
+import { type Logger, silentLogger } from '../../src/log.ts';
 
-describe('a page that is kept', () => {
-  it('is read once for all who ask in that time, and anew after it', async () => {
-    let nowMs = 0;
+const TRASH = 'session_sweeper_trash_sessions';
+const ATTEMPTS = 'claude_session_resume_attempts_total';
+const SCRAPE_ERRORS = 'session_sweeper_errors_total{job="scrape",kind="io"}';
+
+function metricsOf(overrides: Partial<MetricsSources>) {
+  return createMetrics({
+    version: '1.2.3',
+    log: silentLogger,
+    figures: () => [],
+    resumeTotals: async () => ({ attempts: 0, failures: 0 }),
+    nextRunMs: () => undefined,
+    runningJob: () => undefined,
+    ...overrides,
+  });
+}
+
+function valueIn(page: string, series: string): number | undefined {
+  const line = page.split('\n').find((candidate) => candidate.startsWith(`${series} `));
+  return line === undefined ? undefined : Number(line.slice(series.length + 1));
+}
+
+function ioError(): Error {
+  return Object.assign(new Error('disk'), { code: 'EIO' });
+}
+
+/** The figure of the trash that the ledger has. */
+const trashOf = (value: number): Figure[] => [{ name: 'trash_sessions', label: '', value }];
+
+describe('a page of metrics', () => {
+  it('has every series of which the labels are known from the start, as 0', async () => {
+    const page = await metricsOf({}).render();
+    for (const series of [
+      TRASH,
+      ATTEMPTS,
+      'claude_session_resume_failures_total',
+      'session_sweeper_runs_total{job="prune-transcripts",outcome="failed"}',
+      'session_sweeper_transcripts{state="doubtful"}',
+      'session_sweeper_transcripts_removed_total{reason="orphan"}',
+      'session_sweeper_run_in_progress{job="purge-trash"}',
+      'session_sweeper_run_duration_seconds_count{job="sweep-sessions"}',
+      SCRAPE_ERRORS,
+    ]) {
+      expect(valueIn(page, series), series).toBe(0);
+    }
+    expect(page).not.toMatch(/^session_sweeper_run_(?:last|next)_.*\{/m);
+  });
+
+  it('reads the ledger and the resume map once', async () => {
     let reads = 0;
-    const page = keptFor(
-      100,
-      async () => {
+    const metrics = metricsOf({
+      figures: () => {
         reads += 1;
-        return reads;
+        return trashOf(1);
       },
-      () => nowMs,
-    );
-    expect(await page.read()).toBe(1);
-    nowMs = 99;
-    expect(await page.read()).toBe(1);
-    nowMs = 100;
-    expect(await page.read()).toBe(2);
+      resumeTotals: async () => {
+        reads += 1;
+        return { attempts: 1, failures: 0 };
+      },
+    });
+    await metrics.render();
+    expect(reads).toBe(2);
   });
 
-  it('is not kept where it could not be read', async () => {
-    let reads = 0;
-    const page = keptFor(100, async () => {
-      reads += 1;
-      if (reads === 1) throw new Error('not now');
-      return reads;
-    });
-    await expect(page.read()).rejects.toThrow('not now');
-    expect(await page.read()).toBe(2);
+  it('shows figures as they are now, not added to those before, and none that is gone', async () => {
+    let figures: readonly Figure[] = [
+      ...trashOf(3),
+      { name: 'runs_total', label: 'purge-trash,ok', value: 2 },
+      { name: 'run_last_timestamp_seconds', label: 'purge-trash', value: 5 },
+    ];
+    let nextMs: number | undefined = 7_000;
+    const metrics = metricsOf({ figures: () => figures, nextRunMs: () => nextMs });
+    const first = await metrics.render();
+    expect(valueIn(first, 'session_sweeper_runs_total{job="purge-trash",outcome="ok"}')).toBe(2);
+    expect(valueIn(first, 'session_sweeper_run_last_timestamp_seconds{job="purge-trash"}')).toBe(5);
+    expect(valueIn(first, 'session_sweeper_run_next_timestamp_seconds{job="purge-trash"}')).toBe(7);
+    figures = trashOf(1);
+    nextMs = undefined;
+    const second = await metrics.render();
+    expect(valueIn(second, TRASH)).toBe(1);
+    expect(valueIn(second, 'session_sweeper_runs_total{job="purge-trash",outcome="ok"}')).toBe(0);
+    expect(second).not.toMatch(/^session_sweeper_run_(?:last|next)_.*\{/m);
   });
 
-  it('is read anew once it is out of date, and not kept where that shows while it is read', async () => {
-    let reads = 0;
-    let end: () => void = () => undefined;
-    const page = keptFor(100, async () => {
-      reads += 1;
-      const read = reads;
-      if (read === 2)
-        await new Promise<void>((resolve) => {
-          end = resolve;
-        });
-      return read;
-    });
-    expect(await page.read()).toBe(1);
-    page.forget();
-    const slow = page.read();
-    page.forget();
-    end();
-    expect(await slow).toBe(2);
-    expect(await page.read()).toBe(3);
-    expect(await page.read()).toBe(3);
+  it('shows the last figures where the ledger cannot be read, and counts that', async () => {
+    let isBroken = false;
+    const warnings: string[] = [];
+    const log: Logger = { ...silentLogger, warn: (_fields, message) => void warnings.push(message) };
+    const figures = () => {
+      if (isBroken) throw ioError();
+      return trashOf(3);
+    };
+    const metrics = metricsOf({ log, figures });
+    await metrics.render();
+    isBroken = true;
+    const broken = await metrics.render();
+    expect([valueIn(broken, TRASH), valueIn(broken, SCRAPE_ERRORS)]).toEqual([3, 1]);
+    expect(valueIn(await metrics.render(), SCRAPE_ERRORS)).toBe(2);
+    expect(warnings).toEqual(['scrape shows old figures']);
+    isBroken = false;
+    expect(valueIn(await metrics.render(), SCRAPE_ERRORS)).toBe(2);
+  });
+
+  it('shows the last totals where the resume map cannot be read, and the ledger’s figures as they are', async () => {
+    let totals: () => Promise<ResumeTotals> = async () => ({ attempts: 5, failures: 2 });
+    let trash = 1;
+    const metrics = metricsOf({ figures: () => trashOf(trash), resumeTotals: () => totals() });
+    expect(valueIn(await metrics.render(), ATTEMPTS)).toBe(5);
+    totals = () => Promise.reject(ioError());
+    trash = 2;
+    const page = await metrics.render();
+    expect([ATTEMPTS, TRASH, SCRAPE_ERRORS].map((series) => valueIn(page, series))).toEqual([5, 2, 1]);
+  });
+
+  it('adds what scrapes could not read to the errors of jobs', async () => {
+    const errors: Figure = { name: 'errors_total', label: 'purge-trash,io', value: 4 };
+    const metrics = metricsOf({ figures: () => [errors], resumeTotals: () => Promise.reject(ioError()) });
+    const page = await metrics.render();
+    expect(valueIn(page, 'session_sweeper_errors_total{job="purge-trash",kind="io"}')).toBe(4);
+    expect(valueIn(page, SCRAPE_ERRORS)).toBe(1);
+  });
+
+  it('tells which job is at work, and how long those took that ran', async () => {
+    const metrics = metricsOf({ runningJob: () => 'sweep-sessions' });
+    const run = { job: 'purge-trash', durationMs: 2_000 } as const;
+    metrics.observeRun({ ...run, outcome: 'ok' });
+    metrics.observeRun({ ...run, outcome: 'skipped' });
+    const page = await metrics.render();
+    expect(valueIn(page, 'session_sweeper_run_in_progress{job="sweep-sessions"}')).toBe(1);
+    expect(valueIn(page, 'session_sweeper_run_in_progress{job="purge-trash"}')).toBe(0);
+    expect(valueIn(page, 'session_sweeper_run_duration_seconds_count{job="purge-trash"}')).toBe(1);
+    expect(valueIn(page, 'session_sweeper_run_duration_seconds_sum{job="purge-trash"}')).toBe(2);
   });
 });
