@@ -164,13 +164,13 @@ function restoreOne(context: CommandContext, sessionId: SessionId, joins: boolea
   return result;
 }
 
+/** One id may be stored under several projects: all of them come back. */
 function restoreInStore(context: CommandContext, sessionId: SessionId): RestoreResult | undefined {
-  const restored = eachStore(context, 'write', (store): RestoreResult | undefined => {
-    const session = store.trashed().find((one) => one.sessionId === sessionId);
-    if (session === undefined || !store.restore(session)) return undefined;
-    return { sessionId, restored: true, project: displayName(session.projectKey) };
-  });
-  return restored.find((result) => result !== undefined);
+  const projects = eachStore(context, 'write', (store) => {
+    const held = store.trashed().filter((session) => session.sessionId === sessionId);
+    return held.filter((session) => store.restore(session)).map(({ projectKey }) => displayName(projectKey));
+  }).flat();
+  return projects.length === 0 ? undefined : { sessionId, restored: true, project: projects.join(', ') };
 }
 
 function eachStore<T>({ resolved }: CommandContext, mode: 'read' | 'write', use: (store: StoredSessions) => T): T[] {

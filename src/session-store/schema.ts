@@ -1,4 +1,7 @@
-/** The tables of the session store in SQLite. */
+/** The tables of the session store in SQLite: how ours are made, and how another program's are told from them. */
+
+import { OperatingError } from '../errors.ts';
+import type { SqliteDatabase } from '../sqlite/open.ts';
 
 export const ENTRIES_TABLE = 'claude_session_entries';
 export const STORED_TABLE = 'claude_session_stored';
@@ -32,3 +35,19 @@ export const STORE_MIGRATIONS: readonly string[] = [
    ) WITHOUT ROWID;
    CREATE INDEX ${STORED_TABLE}_by_session ON ${STORED_TABLE} (session_id);`,
 ];
+
+/**
+ * Another program's adapter may have made a table of the same name: its columns mean something else.
+ * @throws OperatingError `config`
+ */
+export function throwIfForeign(database: SqliteDatabase): void {
+  const tables = database
+    .prepare(`SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name IN (?, ?)`)
+    .pluck()
+    .all(ENTRIES_TABLE, STORED_TABLE);
+  if (!tables.includes(ENTRIES_TABLE) || tables.includes(STORED_TABLE)) return;
+  throw new OperatingError(
+    'config',
+    `open session store ${database.name}: its table ${ENTRIES_TABLE} was made by another program; give a file of its own`,
+  );
+}

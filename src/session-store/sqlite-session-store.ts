@@ -5,7 +5,7 @@ import { OperatingError } from '../errors.ts';
 import { migrate } from '../sqlite/migrate.ts';
 import { guarded, openOwnDatabase, type SqliteDatabase } from '../sqlite/open.ts';
 import { Statements } from '../sqlite/statements.ts';
-import { ENTRIES_TABLE, STORE_MIGRATIONS, STORE_VERSION_TABLE, STORED_TABLE } from './schema.ts';
+import { ENTRIES_TABLE, STORE_MIGRATIONS, STORE_VERSION_TABLE, STORED_TABLE, throwIfForeign } from './schema.ts';
 import type { FoldSummary, SessionStoreEntry, SessionStoreKey, SessionSummary } from './sdk-shapes.ts';
 
 export interface SqliteSessionStoreOptions {
@@ -28,7 +28,7 @@ export class SqliteSessionStore {
 
   /**
    * @param path absolute; the database is made, or migrated, as needed
-   * @throws OperatingError `bad-data`, `unavailable`, `io`
+   * @throws OperatingError `config` (its tables are another program's), `bad-data`, `unavailable`, `io`
    */
   constructor(path: string, options: SqliteSessionStoreOptions = {}) {
     this.#clock = options.clock ?? systemClock;
@@ -36,7 +36,10 @@ export class SqliteSessionStore {
     const prepare = (database: SqliteDatabase) => migrate(database, STORE_VERSION_TABLE, STORE_MIGRATIONS);
     this.#database = openOwnDatabase(path, prepare);
     try {
-      guarded(path, 'open', () => prepare(this.#database));
+      guarded(path, 'open', () => {
+        throwIfForeign(this.#database);
+        prepare(this.#database);
+      });
     } catch (error) {
       this.#database.close();
       throw error;
@@ -47,6 +50,8 @@ export class SqliteSessionStore {
   /** Adds to a transcript; what was removed and is not purged yet comes back by it. All of it, or nothing. */
   async append(key: SessionStoreKey, entries: SessionStoreEntry[]): Promise<void> {
     checkKey(key);
+    // Nothing was written: that makes no session, is no use of one, and brings none back.
+    if (entries.length === 0) return;
     const fold = key.subpath === undefined ? await this.#folding() : undefined;
     this.#run('append to', () => this.#database.transaction(() => this.#append(key, entries, fold)).immediate());
   }
@@ -157,8 +162,10 @@ export class SqliteSessionStore {
       added.push(entry);
       addedBytes += Buffer.byteLength(text);
     }
-    // Later than before even where the clock stands, so that a change is always seen.
-    const mtime = Math.max(nowMs, (before?.mtime ?? 0) + 1);
+    // Later than before even where the clock stands, so that a change is always seen. A subagent's entries leave the time as it is: they
+    // are not folded into the summary, and the SDK loads every session whole whose listed time is younger than its summary's.
+    const isMain = key.subpath === undefined;
+    const mtime = before !== undefined && !isMain ? before.mtime : Math.max(nowMs, (before?.mtime ?? 0) + 1);
     const summary = fold === undefined ? (before?.summary ?? null) : folded(fold, before?.summary, key, added, mtime);
     this.#statements
       .get(
@@ -168,7 +175,7 @@ export class SqliteSessionStore {
            bytes = bytes + excluded.bytes, has_main = max(has_main, excluded.has_main), summary = excluded.summary,
            trashed_at = NULL, trash_reason = NULL`,
       )
-      .run({ ...session, mtime, nowMs, addedBytes, isMain: key.subpath === undefined ? 1 : 0, summary });
+      .run({ ...session, mtime, nowMs, addedBytes, isMain: isMain ? 1 : 0, summary });
   }
 
   /** Undefined for what is not there, or was removed. */

@@ -3,9 +3,10 @@
 import { parseSessionId, type SessionId } from '../claude-dir/session-id.ts';
 import type { SessionMarks } from '../claude-dir/session-marks.ts';
 import { OperatingError } from '../errors.ts';
+import { checkVersion } from '../sqlite/migrate.ts';
 import { guarded, openDatabaseForReading, openExistingDatabase, type SqliteDatabase } from '../sqlite/open.ts';
 import { Statements } from '../sqlite/statements.ts';
-import { ENTRIES_TABLE, STORED_TABLE } from './schema.ts';
+import { ENTRIES_TABLE, STORE_MIGRATIONS, STORE_VERSION_TABLE, STORED_TABLE, throwIfForeign } from './schema.ts';
 
 export interface StoredSession {
   readonly projectKey: string;
@@ -23,6 +24,9 @@ export interface TrashedStoredSession extends StoredSession {
 
 const COLUMNS = `project_key AS projectKey, session_id AS sessionId, last_used_at AS lastUsedAtMs, bytes, has_main AS hasMain`;
 const OF_SESSION = 'project_key = @projectKey AND session_id = @sessionId';
+
+/** An entry that marks a session has some hundred characters: a longer one is a message. */
+const MARK_LENGTH_MAX = 65_536;
 
 export class StoredSessions {
   readonly path: string;
@@ -47,6 +51,11 @@ export class StoredSessions {
 
   static #checked(path: string, database: SqliteDatabase): StoredSessions {
     try {
+      guarded(path, 'open', () => {
+        throwIfForeign(database);
+        // What a later release has made of it is not known here, and not to be touched.
+        checkVersion(database, STORE_VERSION_TABLE, STORE_MIGRATIONS);
+      });
       const tables = guarded(path, 'open', () => {
         return database
           .prepare(`SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN (?, ?)`)
@@ -74,19 +83,26 @@ export class StoredSessions {
     return rows.filter(isIdentified) as TrashedStoredSession[];
   }
 
+  /** The last word counts. Entries that mark a session are told by their text, since SQLite refuses to look into deep ones. */
   marks(session: StoredSession): SessionMarks {
     return guarded(this.path, 'read', () => {
       const last = (type: string, field: string) => {
-        const value = this.#statements
+        const entries = this.#statements
           .get(
-            `SELECT json_extract(entry, @field) FROM ${ENTRIES_TABLE}
-             WHERE ${OF_SESSION} AND subpath = '' AND json_extract(entry, '$.type') = @type ORDER BY id DESC LIMIT 1`,
+            `SELECT entry FROM ${ENTRIES_TABLE} WHERE ${OF_SESSION} AND subpath = '' AND instr(entry, @needle) > 0
+             AND length(entry) <= ${MARK_LENGTH_MAX} ORDER BY id DESC`,
           )
           .pluck()
-          .get({ ...keyOf(session), type, field });
-        return typeof value === 'string' && value !== '' ? value : undefined;
+          .iterate({ ...keyOf(session), needle: `"type":"${type}"` }) as Iterable<string>;
+        for (const text of entries) {
+          const entry = parseEntry(text);
+          if (entry?.type !== type) continue;
+          const value = entry[field];
+          return typeof value === 'string' && value !== '' ? value : undefined;
+        }
+        return undefined;
       };
-      return { tag: last('tag', '$.tag'), title: last('custom-title', '$.customTitle') };
+      return { tag: last('tag', 'tag'), title: last('custom-title', 'customTitle') };
     });
   }
 
@@ -134,6 +150,16 @@ export class StoredSessions {
   #read(sql: string): StoredSession[] {
     const rows = guarded(this.path, 'read', () => this.#statements.get(sql).all()) as StoredSession[];
     return rows.map((row) => ({ ...row, hasMain: Boolean(row.hasMain) }));
+  }
+}
+
+function parseEntry(text: string): Record<string, unknown> | undefined {
+  try {
+    const entry: unknown = JSON.parse(text);
+    return typeof entry === 'object' && entry !== null ? (entry as Record<string, unknown>) : undefined;
+  } catch {
+    // Written past the store: it says nothing.
+    return undefined;
   }
 }
 

@@ -3,6 +3,7 @@ import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type FoldSummary, type SessionStoreEntry, SqliteSessionStore } from '../../src/library/index.ts';
+import { StoredSessions } from '../../src/session-store/stored-sessions.ts';
 import { runTogether } from '../support/forked.ts';
 import { SetClock } from '../support/set-clock.ts';
 import { tempDir } from '../support/temp-dir.ts';
@@ -115,6 +116,83 @@ describe('a session store', () => {
     const [summary] = await store.listSessionSummaries(PROJECT);
     const [listed] = await store.listSessions(PROJECT);
     expect(summary).toEqual({ sessionId: ID, mtime: listed?.mtime, data: { entries: 3 } });
+  });
+
+  it('changes nothing by an append of nothing: no session is made, none is used, none comes back', async () => {
+    const { store, path, clock } = storeAt();
+    await store.append(MAIN, []);
+    expect([await store.load(MAIN), await store.listSessions(PROJECT)]).toEqual([null, []]);
+    await store.append(MAIN, [entry(1)]);
+    const worker = StoredSessions.open(path);
+    onTestFinished(() => worker.close());
+    const [session] = worker.sessions();
+    clock.nowMs += 1_000;
+    await store.append(MAIN, []);
+    expect(worker.sessions()).toEqual([session]);
+    if (session !== undefined) worker.trash(session, 'expired', clock.nowMs);
+    await store.append(MAIN, []);
+    expect(await store.load(MAIN)).toBeNull();
+  });
+
+  it('leaves the listed time in step with the summary where a subagent writes', async () => {
+    const { store, clock } = storeAt();
+    await store.append(MAIN, [entry(1)]);
+    clock.nowMs += 60_000;
+    await store.append(AGENT, [entry(2)]);
+    const [[listed], [summary]] = [await store.listSessions(PROJECT), await store.listSessionSummaries(PROJECT)];
+    expect(listed?.mtime).toBe(summary?.mtime);
+  });
+
+  it('counts what a subagent writes as a use all the same', async () => {
+    const { store, path, clock } = storeAt();
+    await store.append(MAIN, [entry(1)]);
+    clock.nowMs += 60_000;
+    await store.append(AGENT, [entry(2)]);
+    const worker = StoredSessions.openForReading(path);
+    onTestFinished(() => worker.close());
+    expect(worker.sessions().map(({ lastUsedAtMs }) => lastUsedAtMs)).toEqual([clock.nowMs]);
+  });
+
+  it('is read for its tag whatever else it holds: an entry as deep as no reader of SQLite goes, and one that is no JSON', async () => {
+    const { store, path } = storeAt();
+    let deep: unknown = 'end';
+    for (let depth = 0; depth < 1_500; depth += 1) deep = [deep];
+    await store.append(MAIN, [
+      { type: 'tag', tag: 'keep', sessionId: ID },
+      { type: 'user', deep, text: '"type":"tag"' },
+      { type: 'custom-title', customTitle: 'a title', sessionId: ID },
+    ]);
+    const database = new Database(path);
+    database
+      .prepare('INSERT INTO claude_session_entries (project_key, session_id, entry, created_at) VALUES (?, ?, ?, 0)')
+      .run(PROJECT, ID, 'not JSON "type":"tag"');
+    database.close();
+    const worker = StoredSessions.openForReading(path);
+    onTestFinished(() => worker.close());
+    expect(worker.sessions().map((session) => worker.marks(session))).toEqual([{ tag: 'keep', title: 'a title' }]);
+  });
+
+  it.each([
+    'CREATE TABLE claude_session_entries (id INTEGER PRIMARY KEY, project_key, session_id, subpath, entry, created_at)',
+    'CREATE TABLE claude_session_entries (project_key TEXT, session_id TEXT, entry JSON)',
+  ])("says so where its table is another program's, and leaves that alone: %s", (schema) => {
+    const path = join(tempDir(), 'other.db');
+    const database = new Database(path);
+    database.exec(schema);
+    const before = database.prepare('SELECT sql FROM sqlite_schema').all();
+    expect(() => storeAt(path)).toThrow(expect.objectContaining({ kind: 'config' }));
+    expect(() => StoredSessions.open(path)).toThrow(/made by another program/);
+    expect(database.prepare('SELECT sql FROM sqlite_schema').all()).toEqual(before);
+    database.close();
+  });
+
+  it('is not touched by the worker where its schema is of a later release', () => {
+    const { path } = storeAt();
+    const database = new Database(path);
+    database.exec('INSERT INTO claude_session_entries_versions VALUES (99, 0)');
+    database.close();
+    expect(() => StoredSessions.open(path)).toThrow(expect.objectContaining({ kind: 'bad-data' }));
+    expect(() => StoredSessions.openForReading(path)).toThrow(expect.objectContaining({ kind: 'bad-data' }));
   });
 
   it('deletes a session with all its subagents, or one subagent', async () => {
