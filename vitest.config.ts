@@ -7,7 +7,8 @@ export default defineConfig({
     pool: 'forks',
     // Much of the time goes by in waiting for programs: one processor less would be one of two.
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // Only what hangs takes so long: however busy the machine is, nothing that works does.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 });

@@ -1,7 +1,8 @@
 /** The seeded sessions of a grown tree: where each is, how old, and what files it has. */
 
 import { parseSessionId, type SessionId } from '../../src/claude-dir/session-id.ts';
-import { DAY_MS, seededRandom } from '../support/tree.ts';
+import { seededRandom } from '../support/samples.ts';
+import { DAY_MS } from '../support/tree.ts';
 
 export interface TreeShape {
   /** How many files there are in all, to within those of one session. */

@@ -3,9 +3,9 @@
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { freshDirectory, spread } from '../faults/harness.ts';
-import { openResumeMap, sessionKey } from '../faults/programs/library.ts';
-import { seededRandom } from '../support/tree.ts';
+import { openResumeMap, sessionKey } from '../support/library.ts';
+import { freshDirectory } from '../support/place.ts';
+import { seededRandom, spread } from '../support/samples.ts';
 import { type GrownSession, randomId } from './grown-session.ts';
 import type { GrownTree } from './tree.ts';
 

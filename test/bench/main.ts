@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { errorMessage } from '../../src/errors.ts';
-import { freshDirectory } from '../faults/harness.ts';
+import { freshDirectory } from '../support/place.ts';
 import { describeMachine, spaceFor } from './machine.ts';
 import { type Measured, type Row, type Skipped, sizesOf, Trees } from './row.ts';
 import { map } from './rows/map.ts';

@@ -1,14 +1,11 @@
 /** Measures contestants in turn: how long whole processes take, and how much memory. */
 
-import { spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { CLEAN_ENVIRONMENT, percentile, start } from '../faults/harness.ts';
+import { run } from '../support/process.ts';
+import { percentile } from '../support/samples.ts';
 
-/** The compiled bench lies in `dist-test/test/bench`, the source of what gcc compiles beside the bench's own. */
-const C_PROGRAMS = fileURLToPath(new URL('../../../test/bench/programs/', import.meta.url));
 const PEAK_MEMORY = new URL('./programs/peak-memory.js', import.meta.url).href;
 
 export const MB = 1e6;
@@ -57,8 +54,7 @@ export async function timeProcess(
   const fd = openSync(output, 'w');
   try {
     const startedAt = performance.now();
-    const child = start(command, args, { stdio: ['ignore', fd, fd], env: { ...CLEAN_ENVIRONMENT, ...env } });
-    const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
+    const { code, signal } = await run(command, args, { stdio: ['ignore', fd, fd], env });
     const seconds = (performance.now() - startedAt) / 1_000;
     if (code === 0) return seconds;
     throw new Error(`${[command, ...args].join(' ')} ended with ${code ?? signal}: ${tailOf(output)}`);
@@ -81,15 +77,6 @@ export async function watchScript(directory: string, script: string, args: reado
     PEAK_MEMORY_FILE: peak,
   });
   return { seconds, peakBytes: Number(readFileSync(peak, 'utf8')) };
-}
-
-/** @param name of the source, without `.c` @returns the program's path */
-export function compile(name: string, directory: string): string {
-  const program = join(directory, name);
-  const args = ['-O2', '-Wall', '-o', program, join(C_PROGRAMS, `${name}.c`)];
-  const { status, stderr } = spawnSync('gcc', args, { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`compile ${name}.c: ${stderr}`);
-  return program;
 }
 
 export function programOf(name: string): string {

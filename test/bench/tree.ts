@@ -1,18 +1,9 @@
 /** Grows Claude directories of many files, in the shape of real ones, and puts back what a prune has taken from them. */
 
-import {
-  closeSync,
-  existsSync,
-  futimesSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  utimesSync,
-  writeSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
-import { run } from '../faults/harness.ts';
+import { run } from '../support/process.ts';
+import { writeAgedIn } from '../support/tree.ts';
 import {
   directoriesOf,
   fileCount,
@@ -83,7 +74,7 @@ export class GrownTree {
       const files = this.expired.flatMap((session) => filesOf(this.path, session).map((file) => ({ session, file })));
       this.#spares.push(
         files.map(({ session, file }, number) => {
-          writeFile(`${directory}/${number}`, file.content, session.mtimeMs / 1_000);
+          writeAgedIn(`${directory}/${number}`, file.content, session.mtimeMs);
           return { from: `${directory}/${number}`, to: file.path };
         }),
       );
@@ -122,7 +113,7 @@ export class GrownTree {
 
   #write(session: GrownSession): void {
     for (const directory of directoriesOf(this.path, session)) mkdirSync(directory);
-    for (const { path, content } of filesOf(this.path, session)) writeFile(path, content, session.mtimeMs / 1_000);
+    for (const { path, content } of filesOf(this.path, session)) writeAgedIn(path, content, session.mtimeMs);
     this.#setTimes(session);
   }
 
@@ -166,14 +157,6 @@ function namesIn(directory: string): string[] {
 
 function moveAll(from: string, to: string): void {
   for (const name of namesIn(from)) renameSync(`${from}/${name}`, `${to}/${name}`);
-}
-
-/** With as few calls as can be: there are a million of them. */
-function writeFile(path: string, content: string, seconds: number): void {
-  const fd = openSync(path, 'w');
-  writeSync(fd, content);
-  futimesSync(fd, seconds, seconds);
-  closeSync(fd);
 }
 
 export function countFiles(path: string): number {

@@ -4,9 +4,10 @@ import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { acquireDirLock, acquireDirLocks, type DirLock, type LockName } from '../../src/claude-dir/dir-lock.ts';
 import { AnchoredDir } from '../../src/files/anchored-dir.ts';
-import { type Forked, forkProgram } from '../support/forked.ts';
+import { snapshot } from '../support/disk.ts';
+import { forkProgram } from '../support/forked.ts';
 import { openClaudeDir } from '../support/opened.ts';
-import { snapshot } from '../support/snapshot.ts';
+import type { Forked } from '../support/process.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { makeClaudeDir } from '../support/tree.ts';
 
@@ -25,9 +26,9 @@ function take(path: string, name: LockName = 'run'): DirLock {
 }
 
 /** Taken by a process of its own, which says what came of it and keeps what it has. */
-async function takeInProcess(path: string): Promise<{ said: string; pid: number; ended: Forked['ended'] }> {
-  const { message, ended } = forkProgram(LOCK_PROCESS, [path, 'run']);
-  return { ...((await message()) as { said: string; pid: number }), ended };
+async function takeInProcess(path: string): Promise<{ said: string; pid: number; exit: Forked['exit'] }> {
+  const { message, exit } = forkProgram(LOCK_PROCESS, [path, 'run']);
+  return { ...((await message()) as { said: string; pid: number }), exit };
 }
 
 describe('the lock of a Claude directory', () => {
@@ -54,11 +55,11 @@ describe('the lock of a Claude directory', () => {
 
   it('dies with its holder, even by SIGKILL', async () => {
     const path = made();
-    const { said, pid, ended } = await takeInProcess(path);
+    const { said, pid, exit } = await takeInProcess(path);
     expect(said).toBe('held');
     expect(() => take(path)).toThrow(LOCKED);
     process.kill(pid, 'SIGKILL');
-    expect(await ended).toBe('SIGKILL');
+    expect(await exit).toMatchObject({ signal: 'SIGKILL' });
     take(path).release();
   });
 

@@ -3,7 +3,7 @@
 import { readdirSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { until } from '../support/program.ts';
+import { until } from '../support/wait.ts';
 
 /** Everything that carries the session's id in its path, relative, children before parents. */
 export function unitOf(configDir: string, sessionId: string): string[] {

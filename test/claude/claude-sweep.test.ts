@@ -6,8 +6,8 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { until } from '../support/program.ts';
 import { DAY_MS } from '../support/tree.ts';
+import { until } from '../support/wait.ts';
 import { ageAtRest, unitOf } from './ages.ts';
 import type { Claude } from './client.ts';
 import { Gate, stall, text } from './replies.ts';

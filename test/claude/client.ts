@@ -34,7 +34,8 @@ export interface RunningCli {
   readonly finished: Promise<CliResult>;
 }
 
-export interface Place {
+/** Where a client lives: its directory, and the model that it talks to. */
+export interface Surroundings {
   readonly root: string;
   readonly apiUrl: string;
   readonly configDir?: string;
@@ -44,16 +45,21 @@ export class Claude {
   readonly configDir: string;
   /** Where it works; the project's directory below `projects/` is named after it. */
   readonly projectDir: string;
-  readonly #place: Place;
+  readonly #surroundings: Surroundings;
   /** How to end what runs; shared with its copies. */
   readonly #running: Set<() => Promise<unknown>>;
 
-  constructor(place: Place, running = new Set<() => Promise<unknown>>()) {
-    this.#place = place;
+  constructor(surroundings: Surroundings, running = new Set<() => Promise<unknown>>()) {
+    this.#surroundings = surroundings;
     this.#running = running;
-    this.configDir = place.configDir ?? join(place.root, 'claude');
-    this.projectDir = join(place.root, 'project');
-    for (const path of [this.configDir, this.projectDir, join(place.root, 'home'), join(place.root, 'tmp')]) {
+    this.configDir = surroundings.configDir ?? join(surroundings.root, 'claude');
+    this.projectDir = join(surroundings.root, 'project');
+    for (const path of [
+      this.configDir,
+      this.projectDir,
+      join(surroundings.root, 'home'),
+      join(surroundings.root, 'tmp'),
+    ]) {
       mkdirSync(path, { recursive: true });
     }
     // Claude's own clean-up would take what is old here five seconds after a start.
@@ -62,14 +68,14 @@ export class Claude {
 
   /** The same sessions once more, times included, to do something else with. */
   copy(name: string): Claude {
-    const configDir = join(this.#place.root, name);
+    const configDir = join(this.#surroundings.root, name);
     cpSync(this.configDir, configDir, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
     return this.at(configDir);
   }
 
   /** With another Claude directory, in the same place. */
   at(configDir: string): Claude {
-    return new Claude({ ...this.#place, configDir }, this.#running);
+    return new Claude({ ...this.#surroundings, configDir }, this.#running);
   }
 
   cli(prompt: string, ...args: readonly string[]): Promise<CliResult> {
@@ -153,7 +159,7 @@ export class Claude {
   }
 
   #environment(): Record<string, string> {
-    const { root, apiUrl } = this.#place;
+    const { root, apiUrl } = this.#surroundings;
     return {
       PATH: process.env.PATH ?? '',
       LANG: 'C.UTF-8',

@@ -9,7 +9,8 @@ import { type Options, query, type SDKMessage, type SDKUserMessage } from '@anth
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { openResumeMap, type ResumeMap, runWithSessionResume } from '../../src/library/index.ts';
-import { addressOf, startProgram } from '../support/program.ts';
+import { startProgram } from '../support/forked.ts';
+import { addressOf } from '../support/process.ts';
 import { DAY_MS } from '../support/tree.ts';
 import { ageAtRest, unitOf } from './ages.ts';
 import { type Claude, heard, type SdkResult, userMessage } from './client.ts';

@@ -5,9 +5,10 @@
 
 import { describe, expect, it } from 'vitest';
 import { parseSessionId, type SessionId } from '../../src/claude-dir/session-id.ts';
-import { runProgram, until } from '../support/program.ts';
+import { runProgram } from '../support/process.ts';
 import { trashSessions } from '../support/trashed.ts';
 import { DAY_MS } from '../support/tree.ts';
+import { until } from '../support/wait.ts';
 import { age, ageAtRest, unitOf } from './ages.ts';
 import { type Claude, userMessage } from './client.ts';
 import { Gate, stall, text } from './replies.ts';

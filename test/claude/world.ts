@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
-import { type Finished, runProgram } from '../support/program.ts';
+import { type Exit, runProgram } from '../support/process.ts';
 import { Claude } from './client.ts';
 import { FakeApi } from './fake-api.ts';
 
@@ -36,7 +36,7 @@ export async function testWorld(): Promise<World> {
 }
 
 /** Runs the sweeper on a client's directory; it has to succeed. */
-export async function sweeper({ stateDir }: World, claude: Claude, ...args: readonly string[]): Promise<Finished> {
+export async function sweeper({ stateDir }: World, claude: Claude, ...args: readonly string[]): Promise<Exit> {
   const place = ['--claude-dir', claude.configDir, '--state-dir', stateDir];
   const finished = await runProgram([...place, ...args]);
   expect(finished.code, finished.stderr).toBe(0);

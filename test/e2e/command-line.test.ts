@@ -2,27 +2,18 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
+import { outsideSweeper, snapshot } from '../support/disk.ts';
 import { canFreeze, freeze } from '../support/freeze.ts';
-import { runProgram } from '../support/program.ts';
-import { outsideSweeper, snapshot } from '../support/snapshot.ts';
-import { tempDir } from '../support/temp-dir.ts';
-import { DAY_MS, makeClaudeDir, makeSession, sessionIdOf } from '../support/tree.ts';
+import type { Place } from '../support/place.ts';
+import { runProgram } from '../support/process.ts';
+import { tempPlace } from '../support/temp-place.ts';
+import { DAY_MS, makeSession, sessionIdOf } from '../support/tree.ts';
 
-interface Place {
-  readonly root: string;
-  readonly claudeDir: string;
-  readonly stateDir: string;
-}
-
-function place(): Place {
-  const root = tempDir();
-  const claudeDir = makeClaudeDir(join(root, 'claude'));
-  makeSession(claudeDir, { id: sessionIdOf(1), ageMs: 40 * DAY_MS });
-  return { root, claudeDir, stateDir: join(root, 'state') };
-}
-
-function argsOf({ claudeDir, stateDir }: Place): string[] {
-  return ['--claude-dir', claudeDir, '--state-dir', stateDir];
+/** A place with one session that a prune would take. */
+function placeWithSession(): Place {
+  const place = tempPlace();
+  makeSession(place.claudeDir, { id: sessionIdOf(1), ageMs: 40 * DAY_MS });
+  return place;
 }
 
 interface Refusal {
@@ -123,20 +114,20 @@ const REFUSALS: readonly Refusal[] = [
 
 describe('the command line', () => {
   it.each(REFUSALS)('refuses $mistake with $code and changes nothing', async ({ args, env, code, says }) => {
-    const where = place();
-    const before = snapshot(where.root);
-    const ofPlace = args.includes('--claude-dir') ? ['--state-dir', where.stateDir] : argsOf(where);
-    const result = await runProgram([...ofPlace, ...args], env === undefined ? {} : { env });
+    const place = placeWithSession();
+    const before = snapshot(place.directory);
+    const flags = args.includes('--claude-dir') ? ['--state-dir', place.stateDir] : place.flags;
+    const result = await runProgram([...flags, ...args], env === undefined ? {} : { env });
     expect(result.stderr).toContain(says);
     expect(result.stderr).not.toMatch(/\n {4}at /);
     expect(result.stdout).toBe('');
     expect(result.code).toBe(code);
     // A look at the resume map makes no database either.
-    expect(snapshot(where.root)).toEqual(before);
+    expect(snapshot(place.directory)).toEqual(before);
   });
 
   it('refuses an unsafe Claude directory with 73, whatever makes it unsafe', async () => {
-    const { root, claudeDir, stateDir } = place();
+    const { directory: root, claudeDir, stateDir } = placeWithSession();
     symlinkSync(claudeDir, join(root, 'link'));
     mkdirSync(join(root, 'empty'));
     mkdirSync(join(root, 'foreign'));
@@ -156,28 +147,28 @@ describe('the command line', () => {
   });
 
   it('refuses a resume map that is named and not there, empty, damaged, or another database', async () => {
-    const where = place();
-    const before = snapshot(where.claudeDir);
-    const damaged = join(where.root, 'damaged.db');
-    const empty = join(where.root, 'empty.db');
-    const other = join(where.root, 'other.db');
+    const place = placeWithSession();
+    const before = snapshot(place.claudeDir);
+    const damaged = join(place.directory, 'damaged.db');
+    const empty = join(place.directory, 'empty.db');
+    const other = join(place.directory, 'other.db');
     writeFileSync(damaged, 'this is no database, and it is long enough to be taken for one'.repeat(20));
     writeFileSync(empty, '');
     new Database(other).exec('CREATE TABLE x (y)').close();
     const cases = [
-      { path: join(where.root, 'none.db'), code: 69 },
+      { path: join(place.directory, 'none.db'), code: 69 },
       { path: empty, code: 65 },
       { path: damaged, code: 65 },
       { path: other, code: 78 },
     ];
     for (const { path, code } of cases) {
       for (const dryRun of [[], ['--dry-run']]) {
-        const result = await runProgram([...argsOf(where), '--sessions-db', path, '--run-now', ...dryRun]);
+        const result = await place.run(['--sessions-db', path, '--run-now', ...dryRun]);
         expect(result.code, path).toBe(code);
         expect(result.stdout, path).toContain(path);
       }
     }
-    expect(outsideSweeper(snapshot(where.claudeDir))).toEqual(before);
+    expect(outsideSweeper(snapshot(place.claudeDir))).toEqual(before);
   });
 
   it('gives --help and --version with 0', async () => {
@@ -188,8 +179,8 @@ describe('the command line', () => {
   });
 
   it('prints one document on stdout with --json, and the log on stderr', async () => {
-    const where = place();
-    const result = await runProgram([...argsOf(where), '--run-now', '--json']);
+    const place = placeWithSession();
+    const result = await place.run(['--run-now', '--json']);
     const { jobs } = JSON.parse(result.stdout) as { jobs: Record<string, unknown>[] };
     expect(jobs[1]).toMatchObject({
       job: 'prune-transcripts',
@@ -218,16 +209,16 @@ describe('the command line', () => {
   });
 
   it('runs only the jobs that are named, in the fixed order', async () => {
-    const where = place();
+    const place = placeWithSession();
     const jobs = ['--job', 'purge-trash', '--job', 'sweep-sessions'];
-    const result = await runProgram([...argsOf(where), '--run-now', '--json', ...jobs]);
+    const result = await place.run(['--run-now', '--json', ...jobs]);
     const document = JSON.parse(result.stdout) as { jobs: { job: string }[] };
     expect(document.jobs.map(({ job }) => job)).toEqual(['sweep-sessions', 'purge-trash']);
   });
 
   it('keeps a pinned session until it is unpinned', async () => {
-    const where = place();
-    const run = async (...args: string[]) => (await runProgram([...argsOf(where), ...args])).stdout;
+    const place = placeWithSession();
+    const run = async (...args: string[]) => (await place.run(args)).stdout;
     expect(await run('pin', sessionIdOf(1))).toContain('pinned');
     expect(await run('pins')).toContain(sessionIdOf(1));
     expect(await run('--run-now')).toContain('1 pinned');
@@ -239,10 +230,10 @@ describe('the command line', () => {
   });
 
   it.skipIf(!canFreeze)('ends with 74, not 65, where the system will not let a session back', async () => {
-    const where = place();
-    const run = (...args: string[]) => runProgram([...argsOf(where), ...args]);
+    const place = placeWithSession();
+    const run = (...args: string[]) => place.run(args);
     expect((await run('--run-now')).code).toBe(0);
-    freeze(join(where.claudeDir, 'projects/-srv-app'));
+    freeze(join(place.claudeDir, 'projects/-srv-app'));
     expect(await run('trash', 'restore', sessionIdOf(1))).toMatchObject({
       code: 74,
       stderr: expect.stringContaining('EPERM'),
@@ -250,10 +241,10 @@ describe('the command line', () => {
   });
 
   it('ends with 74, not 65, where a trash run that cannot be read may hold the session', async () => {
-    const where = place();
-    const run = (...args: string[]) => runProgram([...argsOf(where), ...args]);
+    const place = placeWithSession();
+    const run = (...args: string[]) => place.run(args);
     expect((await run('--run-now')).code).toBe(0);
-    const trash = join(where.claudeDir, 'session-sweeper/trash');
+    const trash = join(place.claudeDir, 'session-sweeper/trash');
     const manifest = join(trash, readdirSync(trash)[0] ?? '', 'manifest.jsonl');
     rmSync(manifest);
     mkdirSync(manifest);
@@ -264,8 +255,8 @@ describe('the command line', () => {
   });
 
   it('keeps a session that the resume map names until it is dropped', async () => {
-    const where = place();
-    const run = async (...args: string[]) => (await runProgram([...argsOf(where), ...args])).stdout;
+    const place = placeWithSession();
+    const run = async (...args: string[]) => (await place.run(args)).stdout;
     await run('sessions', 'set', 'forgejo:a:acme/app:1', sessionIdOf(1));
     expect(await run('sessions', 'list')).toContain('forgejo:a:acme/app:1');
     expect(JSON.parse(await run('sessions', 'get', 'forgejo:a:acme/app:1', '--json'))).toMatchObject({
@@ -278,26 +269,26 @@ describe('the command line', () => {
   });
 
   it('shows the status of disk and jobs, and changes nothing by it', async () => {
-    const where = place();
-    await runProgram([...argsOf(where), '--run-now', '--job', 'sweep-sessions']);
-    const before = snapshot(where.root);
-    const { stdout, code } = await runProgram([...argsOf(where), 'status']);
+    const place = placeWithSession();
+    await place.run(['--run-now', '--job', 'sweep-sessions']);
+    const before = snapshot(place.directory);
+    const { stdout, code } = await place.run(['status']);
     expect(code).toBe(0);
     expect(stdout).toMatch(/sweep-sessions +ok/);
     expect(stdout).toMatch(/prune-transcripts +never/);
     expect(stdout).toContain('Next prune takes 1 session');
     expect(stdout).toContain('-srv-app');
-    const document = JSON.parse((await runProgram([...argsOf(where), 'status', '--json'])).stdout) as object;
+    const document = JSON.parse((await place.run(['status', '--json'])).stdout) as object;
     expect(document).toMatchObject({ nextPrune: { removed: { sessions: 1 } }, projects: [{ project: '-srv-app' }] });
-    expect(snapshot(where.root)).toEqual(before);
+    expect(snapshot(place.directory)).toEqual(before);
   });
 
   it('shows where each value of the configuration comes from', async () => {
-    const where = place();
-    const file = join(where.root, 'c.yaml');
+    const place = placeWithSession();
+    const file = join(place.directory, 'c.yaml');
     writeFileSync(file, 'maxAge: 60d\nminAge: 36h\ntrash:\n  keep: 9d\n');
     const env = { SWEEPER_CONFIG: file, SWEEPER_MIN_AGE: '48h' };
-    const { stdout } = await runProgram([...argsOf(where), '--trash-keep', '3d', 'check-config', '--json'], { env });
+    const { stdout } = await place.run(['--trash-keep', '3d', 'check-config', '--json'], { env });
     const { settings } = JSON.parse(stdout) as { settings: { setting: string; value: string; origin: string }[] };
     const shown = new Map(settings.map(({ setting, value, origin }) => [setting, `${value} ${origin}`]));
     expect(shown.get('maxAge')).toBe('60d file');
@@ -307,8 +298,8 @@ describe('the command line', () => {
   });
 
   it('writes no colours and no progress bar into a pipe', async () => {
-    const where = place();
-    const { stdout, stderr } = await runProgram([...argsOf(where), '--run-now']);
+    const place = placeWithSession();
+    const { stdout, stderr } = await place.run(['--run-now']);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape character is what is looked for.
     expect(stdout + stderr).not.toMatch(/\u001b/);
   });

@@ -4,9 +4,13 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { addressOf, runProgram, startProgram, until } from '../support/program.ts';
+import { startProgram } from '../support/forked.ts';
+import { addressOf, runProgram } from '../support/process.ts';
+import { seriesValue } from '../support/prometheus-text.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { DAY_MS, makeClaudeDir, makeSession, makeTree, sessionIdOf } from '../support/tree.ts';
+import { tempPlace } from '../support/temp-place.ts';
+import { DAY_MS, makeSession, makeTree, sessionIdOf } from '../support/tree.ts';
+import { until } from '../support/wait.ts';
 
 const FAST = ['--schedule-jitter', '1ms', '--listen', '127.0.0.1:0'];
 const EVERY_SECOND = [
@@ -20,30 +24,14 @@ const EVERY_SECOND = [
 const HANG_IN_THREAD = new URL('../support/programs/hang-in-thread.mjs', import.meta.url).href;
 const NEVER_SOON = ['--schedule-prune', '0 0 1 1 *', '--schedule-sweep', '0 0 1 1 *', '--schedule-purge', '0 0 1 1 *'];
 
-interface Place {
-  readonly claudeDir: string;
-  readonly args: readonly string[];
-}
-
-function place(): Place {
-  const root = tempDir();
-  const claudeDir = makeClaudeDir(join(root, 'claude'));
-  return { claudeDir, args: ['--claude-dir', claudeDir, '--state-dir', join(root, 'state')] };
-}
-
 async function metricsOf(address: string): Promise<string> {
   return (await fetch(`${address}/metrics`)).text();
-}
-
-function valueIn(metrics: string, series: string): number | undefined {
-  const line = metrics.split('\n').find((candidate) => candidate.startsWith(`${series} `));
-  return line === undefined ? undefined : Number(line.slice(series.length + 1));
 }
 
 async function untilMetric(address: string, series: string, isReached: (value: number) => boolean): Promise<string> {
   return until(series, async () => {
     const metrics = await metricsOf(address);
-    const value = valueIn(metrics, series);
+    const value = seriesValue(metrics, series);
     return value !== undefined && isReached(value) ? metrics : undefined;
   });
 }
@@ -54,34 +42,34 @@ if (!hasPrometheus)
 
 describe('the daemon', () => {
   it('prunes, sweeps and purges by itself, and says so in its metrics', async () => {
-    const { claudeDir, args } = place();
+    const { claudeDir, flags: args } = tempPlace();
     makeTree(claudeDir, { sessions: 200, seed: 11 });
     await runProgram([...args, 'sessions', 'set', 'forgejo:a:acme/app:1', sessionIdOf(1)]);
     const daemon = startProgram([...args, ...FAST, ...EVERY_SECOND, '--trash-keep', '1s', '--sessions-max-age', '1ms']);
     const address = await addressOf(daemon);
     const metrics = await untilMetric(address, 'session_sweeper_purged_bytes_total', (bytes) => bytes > 0);
-    expect(valueIn(metrics, 'session_sweeper_transcripts_removed_total{reason="expired"}')).toBeGreaterThan(0);
-    expect(valueIn(metrics, 'session_sweeper_transcripts_removed_total{reason="orphan"}')).toBeGreaterThan(0);
-    expect(valueIn(metrics, 'session_sweeper_rows_swept_total{reason="expired"}')).toBe(1);
+    expect(seriesValue(metrics, 'session_sweeper_transcripts_removed_total{reason="expired"}')).toBeGreaterThan(0);
+    expect(seriesValue(metrics, 'session_sweeper_transcripts_removed_total{reason="orphan"}')).toBeGreaterThan(0);
+    expect(seriesValue(metrics, 'session_sweeper_rows_swept_total{reason="expired"}')).toBe(1);
     const trash = join(claudeDir, 'session-sweeper/trash');
     await until('an empty trash', () => (readdirSync(trash).length === 0 ? true : undefined));
     expect(await (await fetch(`${address}/readyz`)).json()).toMatchObject({ status: 'ready' });
   });
 
   it('keeps its last-success times over a restart, and catches up what it missed', async () => {
-    const { claudeDir, args } = place();
+    const { claudeDir, flags: args } = tempPlace();
     makeSession(claudeDir, { id: sessionIdOf(1), ageMs: DAY_MS });
     expect((await runProgram([...args, '--run-now'])).code).toBe(0);
     const first = startProgram([...args, ...FAST, ...NEVER_SOON]);
     const firstAddress = await addressOf(first);
     const series = 'session_sweeper_run_last_success_timestamp_seconds{job="prune-transcripts"}';
-    const lastSuccess = valueIn(await metricsOf(firstAddress), series);
+    const lastSuccess = seriesValue(await metricsOf(firstAddress), series);
     expect(lastSuccess).toBeGreaterThan(0);
     expect(
-      valueIn(await metricsOf(firstAddress), 'session_sweeper_runs_total{job="prune-transcripts",outcome="ok"}'),
+      seriesValue(await metricsOf(firstAddress), 'session_sweeper_runs_total{job="prune-transcripts",outcome="ok"}'),
     ).toBe(1);
     first.kill('SIGTERM');
-    expect(await first.finished).toBe(0);
+    expect(await first.exit).toMatchObject({ code: 0 });
 
     // By this pattern, the run has been due since the last one: that is what a worker that was down finds.
     const passed = new Date((lastSuccess ?? 0) * 1_000 + 1_000);
@@ -91,12 +79,12 @@ describe('the daemon', () => {
     const second = startProgram([...args, ...FAST, ...schedule]);
     const secondAddress = await addressOf(second);
     const metrics = await untilMetric(secondAddress, series, (value) => value > (lastSuccess ?? 0));
-    expect(valueIn(metrics, 'session_sweeper_runs_total{job="prune-transcripts",outcome="ok"}')).toBe(2);
-    expect(valueIn(metrics, 'session_sweeper_runs_total{job="purge-trash",outcome="ok"}')).toBe(1);
+    expect(seriesValue(metrics, 'session_sweeper_runs_total{job="prune-transcripts",outcome="ok"}')).toBe(2);
+    expect(seriesValue(metrics, 'session_sweeper_runs_total{job="purge-trash",outcome="ok"}')).toBe(1);
   });
 
   it('shows every known series as 0 from the start, and no more of them however hostile the names', async () => {
-    const { claudeDir, args } = place();
+    const { claudeDir, flags: args } = tempPlace();
     const daemon = startProgram([...args, ...FAST, ...NEVER_SOON]);
     const address = await addressOf(daemon);
     const seriesOf = (metrics: string) =>
@@ -113,7 +101,7 @@ describe('the daemon', () => {
       'session_sweeper_transcripts_removed_total{reason="over-size"}',
       'session_sweeper_trash_bytes',
     ]) {
-      expect(valueIn(fresh, series), series).toBe(0);
+      expect(seriesValue(fresh, series), series).toBe(0);
     }
     makeSession(claudeDir, { id: sessionIdOf(2), project: '-evil"}\n{job="x', ageMs: 40 * DAY_MS });
     const secret = 'forgejo:a:secret-token/app:1';
@@ -128,7 +116,7 @@ describe('the daemon', () => {
   });
 
   it.runIf(hasPrometheus)('is scraped by a real Prometheus, whose linter has nothing to say', async () => {
-    const { claudeDir, args } = place();
+    const { claudeDir, flags: args } = tempPlace();
     makeTree(claudeDir, { sessions: 60, seed: 12 });
     expect((await runProgram([...args, '--run-now'])).code).toBe(0);
     const daemon = startProgram([...args, ...FAST, ...NEVER_SOON]);
@@ -163,7 +151,7 @@ describe('the daemon', () => {
   });
 
   it('counts the failures that a host writes down in the same database', async () => {
-    const { args } = place();
+    const { flags: args } = tempPlace();
     const daemon = startProgram([...args, ...FAST, ...NEVER_SOON]);
     const address = await addressOf(daemon);
     const host = `import { openResumeMap } from 'claude-session-sweeper';
@@ -173,12 +161,12 @@ describe('the daemon', () => {
       await map.close();`;
     execFileSync(process.execPath, ['--input-type=module', '-e', host]);
     const metrics = await metricsOf(address);
-    expect(valueIn(metrics, 'claude_session_resume_attempts_total')).toBe(1);
-    expect(valueIn(metrics, 'claude_session_resume_failures_total')).toBe(1);
+    expect(seriesValue(metrics, 'claude_session_resume_attempts_total')).toBe(1);
+    expect(seriesValue(metrics, 'claude_session_resume_failures_total')).toBe(1);
   });
 
   it('is one a Claude directory: a second ends with 75, a run by hand beside an idle one works', async () => {
-    const { claudeDir, args } = place();
+    const { claudeDir, flags: args } = tempPlace();
     makeSession(claudeDir, { id: sessionIdOf(4), ageMs: 40 * DAY_MS });
     await addressOf(startProgram([...args, ...FAST, ...NEVER_SOON]));
     const second = await runProgram([...args, ...FAST]);
@@ -189,7 +177,7 @@ describe('the daemon', () => {
 
   it('leaves with 0 on SIGTERM and on SIGINT', async () => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      const { args } = place();
+      const { flags: args } = tempPlace();
       const daemon = startProgram([...args, ...FAST, ...EVERY_SECOND]);
       await untilMetric(
         await addressOf(daemon),
@@ -197,13 +185,13 @@ describe('the daemon', () => {
         (runs) => runs > 0,
       );
       daemon.kill(signal);
-      expect(await daemon.finished).toBe(0);
+      expect(await daemon.exit).toMatchObject({ code: 0 });
     }
   });
 
   it('leaves in time where a job hangs in a system call, and at once when asked twice', async () => {
     for (const signals of [1, 2]) {
-      const { claudeDir, args } = place();
+      const { claudeDir, flags: args } = tempPlace();
       makeSession(claudeDir, { id: sessionIdOf(1), ageMs: 40 * DAY_MS });
       const pipe = join(claudeDir, '../pipe');
       execFileSync('mkfifo', [pipe]);
@@ -219,13 +207,13 @@ describe('the daemon', () => {
         daemon.kill('SIGTERM');
         await until('the signal to be heard', () => daemon.log().includes('daemon stopping') || undefined);
       }
-      expect(await daemon.finished).toBe(null);
+      expect(await daemon.exit).toMatchObject({ code: null });
       expect(performance.now() - startedAt).toBeLessThan(signals === 1 ? 5_000 : 2_500);
     }
   });
 
   it('goes on after a failed job, and says in its metrics and in /readyz what is wrong', async () => {
-    const { claudeDir, args } = place();
+    const { claudeDir, flags: args } = tempPlace();
     makeSession(claudeDir, { id: sessionIdOf(5), ageMs: 40 * DAY_MS });
     // A record that cannot be understood: who is running is not known, so nothing may go.
     makeSession(claudeDir, {
@@ -240,7 +228,7 @@ describe('the daemon', () => {
     const failed = 'session_sweeper_runs_total{job="prune-transcripts",outcome="failed"}';
     const metrics = await untilMetric(address, failed, (runs) => runs >= 2);
     expect(
-      valueIn(metrics, 'session_sweeper_errors_total{job="prune-transcripts",kind="unavailable"}'),
+      seriesValue(metrics, 'session_sweeper_errors_total{job="prune-transcripts",kind="unavailable"}'),
     ).toBeGreaterThan(0);
     const ready = await fetch(`${address}/readyz`);
     expect(ready.status).toBe(503);
@@ -249,7 +237,7 @@ describe('the daemon', () => {
   });
 
   it('does not start on a port that is in use, and names it', async () => {
-    const { args } = place();
+    const { flags: args } = tempPlace();
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     onTestFinished(() => void server.close());
@@ -262,7 +250,7 @@ describe('the daemon', () => {
   });
 
   it('answers garbage with 4xx and others meanwhile', async () => {
-    const { args } = place();
+    const { flags: args } = tempPlace();
     const address = await addressOf(startProgram([...args, ...FAST, ...NEVER_SOON]));
     const port = Number(new URL(address).port);
     for (const path of ['/nope', '//metrics', '/metrics/../x', '/%00']) {

@@ -2,29 +2,21 @@ import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Finding } from '../../src/doctor/finding.ts';
-import { runProgram } from '../support/program.ts';
-import { snapshot } from '../support/snapshot.ts';
+import { snapshot } from '../support/disk.ts';
+import type { Place } from '../support/place.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { DAY_MS, makeClaudeDir, makeSession, sessionIdOf, writeAged } from '../support/tree.ts';
+import { tempPlace } from '../support/temp-place.ts';
+import { DAY_MS, makeSession, sessionIdOf, writeAged } from '../support/tree.ts';
 
-interface Host {
-  readonly claudeDir: string;
-  readonly stateDir: string;
+function sound(): Place {
+  const place = tempPlace();
+  makeSession(place.claudeDir, { id: sessionIdOf(1), ageMs: DAY_MS });
+  chmodSync(place.claudeDir, 0o700);
+  return place;
 }
 
-function sound(): Host {
-  const root = tempDir();
-  const claudeDir = makeClaudeDir(join(root, 'claude'));
-  makeSession(claudeDir, { id: sessionIdOf(1), ageMs: DAY_MS });
-  chmodSync(claudeDir, 0o700);
-  return { claudeDir, stateDir: join(root, 'state') };
-}
-
-async function examine({ claudeDir, stateDir }: Host, ...flags: string[]) {
-  const { code, stdout } = await runProgram([
-    ...['--claude-dir', claudeDir, '--state-dir', stateDir],
-    ...['doctor', '--json', ...flags],
-  ]);
+async function examine(place: Place, ...flags: string[]) {
+  const { code, stdout } = await place.run(['doctor', '--json', ...flags]);
   const { findings } = JSON.parse(stdout) as { findings: (Finding & { claudeDir: string | null })[] };
   return { code, findings, levels: (level: Finding['level']) => findings.filter((one) => one.level === level) };
 }
@@ -32,14 +24,14 @@ async function examine({ claudeDir, stateDir }: Host, ...flags: string[]) {
 describe('doctor', () => {
   it('finds nothing to do on a sound host, changes nothing, and ends with 0', async () => {
     const host = sound();
-    await runProgram(['--claude-dir', host.claudeDir, '--state-dir', host.stateDir, '--run-now']);
+    await host.run(['--run-now']);
     const before = [snapshot(host.claudeDir), snapshot(host.stateDir)];
     const { code, levels } = await examine(host);
     expect({ code, others: [...levels('problem'), ...levels('notice')] }).toEqual({ code: 0, others: [] });
     expect([snapshot(host.claudeDir), snapshot(host.stateDir)]).toEqual(before);
   });
 
-  it.each<{ what: string; make: (host: Host) => void; flags?: string[]; check: string; level: Finding['level'] }>([
+  it.each<{ what: string; make: (host: Place) => void; flags?: string[]; check: string; level: Finding['level'] }>([
     {
       what: "Claude's clean-up comes before ours",
       make: () => undefined,
@@ -151,16 +143,7 @@ describe('doctor', () => {
   });
 
   it('shows people what is the matter and what to do about it', async () => {
-    const { claudeDir, stateDir } = sound();
-    const { stdout } = await runProgram([
-      '--claude-dir',
-      claudeDir,
-      '--state-dir',
-      stateDir,
-      'doctor',
-      '--max-age',
-      '60d',
-    ]);
+    const { stdout } = await sound().run(['doctor', '--max-age', '60d']);
     expect(stdout).toMatch(
       /problem {2}clean-up period: Claude deletes after 30 days by default, and transcripts are to live for 60d/,
     );

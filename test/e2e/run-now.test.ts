@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
-import { PROGRAM, runProgram } from '../support/program.ts';
-import { outsideSweeper, snapshot, trashedIn } from '../support/snapshot.ts';
+import { outsideSweeper, snapshot, trashedIn } from '../support/disk.ts';
+import { Place } from '../support/place.ts';
+import { PROGRAM } from '../support/process.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { DAY_MS, type MadeSession, makeTree } from '../support/tree.ts';
 
@@ -38,9 +39,9 @@ function every<T>(items: readonly T[], step: number): T[] {
 
 describe('--run-now on a tree of 2,000 sessions, 300 of them live', () => {
   it('moves exactly the expired, non-live ones to the trash, byte-identical, and brings any of them back', async () => {
-    const root = tempDir();
-    const claudeDir = join(root, 'claude');
-    const databasePath = join(root, 'host.db');
+    const place = new Place(tempDir());
+    const { claudeDir } = place;
+    const databasePath = join(place.directory, 'host.db');
     const nowMs = Date.now();
     const sessions = makeTree(claudeDir, { sessions: 2_000, seed: SEED, nowMs });
     // Of old and young ones alike.
@@ -50,8 +51,7 @@ describe('--run-now on a tree of 2,000 sessions, 300 of them live', () => {
     makeHostDatabase(databasePath, liveIds, nowMs);
     const before = snapshot(claudeDir);
 
-    const args = ['--claude-dir', claudeDir, '--state-dir', join(root, 'state'), '--sessions-db', databasePath];
-    const run = await runProgram([...args, '--run-now', '--json']);
+    const run = await place.run(['--sessions-db', databasePath, '--run-now', '--json']);
     expect(run.code, run.stderr).toBe(0);
 
     // The oracle: it reads the database and the tree itself, and knows the ages from the making of the tree.
@@ -74,7 +74,10 @@ describe('--run-now on a tree of 2,000 sessions, 300 of them live', () => {
     });
 
     const back = every(sessions.filter(isExpired), 17);
-    const restore = await runProgram([...args, 'trash', 'restore', ...back.map((session) => session.id)]);
+    const restore = await place.run([
+      ...['--sessions-db', databasePath, 'trash', 'restore'],
+      ...back.map((session) => session.id),
+    ]);
     expect(restore.code, restore.stderr).toBe(0);
     const restored = snapshot(claudeDir);
     for (const file of back.flatMap((session) => session.files)) expect(restored.get(file)).toEqual(before.get(file));
@@ -85,16 +88,14 @@ describe('--run-now on a tree of 2,000 sessions, 300 of them live', () => {
   });
 
   it('shows in a dry run what the real run then does, and changes no byte', async () => {
-    const root = tempDir();
-    const claudeDir = join(root, 'claude');
-    makeTree(claudeDir, { sessions: 200, seed: SEED + 1 });
-    const before = snapshot(root);
-    const args = ['--claude-dir', claudeDir, '--state-dir', join(root, 'state'), '--run-now', '--json'];
-    const dry = await runProgram([...args, '--dry-run']);
+    const place = new Place(tempDir());
+    makeTree(place.claudeDir, { sessions: 200, seed: SEED + 1 });
+    const before = snapshot(place.directory);
+    const dry = await place.run(['--run-now', '--json', '--dry-run']);
     expect(dry.code, dry.stderr).toBe(0);
-    expect(snapshot(root)).toEqual(before);
-    expect(existsSync(join(root, 'state'))).toBe(false);
-    const real = await runProgram(args);
+    expect(snapshot(place.directory)).toEqual(before);
+    expect(existsSync(place.stateDir)).toBe(false);
+    const real = await place.run(['--run-now', '--json']);
     const prunePart = (output: string) => {
       const { jobs } = JSON.parse(output) as { jobs: { removed?: object; removedSessions?: object; kept: object }[] };
       return { removed: jobs[1]?.removed, sessions: jobs[1]?.removedSessions, kept: jobs[1]?.kept };
@@ -107,42 +108,38 @@ describe('--run-now on a tree of 2,000 sessions, 300 of them live', () => {
   });
 
   it('counts what an import of sessions.json would bring, and a sweep would take, in a dry run too', async () => {
-    const root = tempDir();
-    const claudeDir = join(root, 'claude');
-    const state = join(root, 'state');
+    const place = new Place(tempDir());
+    const { claudeDir, stateDir } = place;
     const sessions = makeTree(claudeDir, { sessions: 60, seed: SEED + 2 });
     const old = sessions.filter((session) => Date.now() - session.mtimeMs > RETENTION_MS);
     const [stale, fresh] = [old[0], old[1]];
-    const { mkdirSync, writeFileSync } = await import('node:fs');
-    mkdirSync(state);
+    mkdirSync(stateDir);
     writeFileSync(
-      join(state, 'sessions.json'),
+      join(stateDir, 'sessions.json'),
       JSON.stringify({
         'foreman:acme/app:1': stale?.id,
         'a:acme/app:2': { id: fresh?.id, last_used_at: Date.now() - 1_000 },
       }),
     );
-    const args = ['--claude-dir', claudeDir, '--state-dir', state, '--run-now', '--json'];
     const idsOf = (output: string) => {
       const { jobs } = JSON.parse(output) as { jobs: { removedSessions?: { sessionId: string }[] }[] };
       return jobs[1]?.removedSessions?.map((session) => session.sessionId).sort();
     };
-    const dry = idsOf((await runProgram([...args, '--dry-run'])).stdout);
+    const dry = idsOf((await place.run(['--run-now', '--json', '--dry-run'])).stdout);
     expect(dry).toContain(stale?.id);
     expect(dry).not.toContain(fresh?.id);
-    const real = await runProgram(args);
+    const real = await place.run(['--run-now', '--json']);
     expect(real.code, real.stderr).toBe(0);
     expect(idsOf(real.stdout)).toEqual(dry);
-    expect(existsSync(join(state, 'sessions.json.bak'))).toBe(true);
+    expect(existsSync(join(stateDir, 'sessions.json.bak'))).toBe(true);
   });
 });
 
 describe('the log of a run', () => {
   it('has one line a job and nothing else, however many directories were opened', async () => {
-    const root = tempDir();
-    const claudeDir = join(root, 'claude');
-    makeTree(claudeDir, { sessions: 500, seed: SEED });
-    const { stderr } = await runProgram(['--claude-dir', claudeDir, '--state-dir', join(root, 'state'), '--run-now']);
+    const place = new Place(tempDir());
+    makeTree(place.claudeDir, { sessions: 500, seed: SEED });
+    const { stderr } = await place.run(['--run-now']);
     const lines = stderr.trimEnd().split('\n');
     expect(lines.map((line) => (JSON.parse(line) as { job: string }).job)).toEqual([
       'sweep-sessions',
@@ -156,10 +153,10 @@ const HAS_STRACE = spawnSync('strace', ['-V']).status === 0;
 
 describe('the end of a run', () => {
   it.skipIf(!HAS_STRACE)('does not wait for what is written to be durable, and hangs nowhere where that fails', () => {
-    const claudeDir = tempDir();
+    const place = new Place(tempDir());
     // Enough to have the system's own calls loaded.
-    makeTree(claudeDir, { sessions: 400, seed: 3 });
-    const args = ['--run-now', '--dry-run', '--claude-dir', claudeDir, '--state-dir', tempDir()];
+    makeTree(place.claudeDir, { sessions: 400, seed: 3 });
+    const args = [...place.flags, '--run-now', '--dry-run'];
     const injection = ['-f', '-qq', '-o', '/dev/null', '-e', 'trace=fsync', '-e', 'inject=fsync:error=EIO'];
     const { status } = spawnSync('strace', [...injection, process.execPath, PROGRAM, ...args], {
       timeout: 20_000,
@@ -174,12 +171,11 @@ describe('output that cannot be written', () => {
     { stream: 'stdout', redirection: '>/dev/full 2>/dev/null', code: 74 },
     { stream: 'stderr', redirection: '>/dev/null 2>/dev/full', code: 0 },
   ])('does not keep the work from being done: $stream', ({ redirection, code }) => {
-    const root = tempDir();
-    const claudeDir = join(root, 'claude');
-    makeTree(claudeDir, { sessions: 10, seed: SEED });
-    const args = [PROGRAM, '--claude-dir', claudeDir, '--state-dir', join(root, 'state'), '--run-now', '--json'];
+    const place = new Place(tempDir());
+    makeTree(place.claudeDir, { sessions: 10, seed: SEED });
+    const args = [PROGRAM, ...place.flags, '--run-now', '--json'];
     const { status } = spawnSync('sh', ['-c', `"$@" ${redirection}`, 'sh', process.execPath, ...args]);
     expect(status).toBe(code);
-    expect(trashedIn(snapshot(claudeDir)).size).toBeGreaterThan(0);
+    expect(trashedIn(snapshot(place.claudeDir)).size).toBeGreaterThan(0);
   });
 });

@@ -1,13 +1,14 @@
 /** A host for the clock harness: a machine with a Claude directory on it, and the daemon that looks after it. */
 
-import type { ChildProcess } from 'node:child_process';
 import { get } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
+import { freshDirectory, Place } from '../support/place.ts';
+import { addressOf, type Exit, PROGRAM, type Running } from '../support/process.ts';
+import { seriesValue } from '../support/prometheus-text.ts';
 import { DAY_MS, makeClaudeDir, makeTree, sessionIdOf } from '../support/tree.ts';
 import { MAX_AGE_MS, ROW_AGE_MAX_MS, type Row, type Run, runsIn, Watch } from './clock-watch.ts';
-import { type Exit, exitOf, freshDirectory, PROGRAM } from './harness.ts';
 import { Machine } from './machine.ts';
 import { printsOf } from './oracle.ts';
 
@@ -45,18 +46,15 @@ export interface Schedule {
 }
 
 interface Daemon {
-  readonly child: ChildProcess;
-  readonly exit: Promise<Exit>;
+  readonly running: Running;
   readonly address: string;
-  readonly log: () => string;
 }
 
 export class Host {
   readonly machine: Machine;
   readonly faults: Fault[] = [];
   readonly #options: HostOptions;
-  readonly #stateDir: string;
-  readonly #claudeDir: string;
+  readonly #place: Place;
   #watch: Watch | undefined;
   #prunesBefore = 0;
   #daemon: Daemon | undefined;
@@ -65,14 +63,14 @@ export class Host {
   constructor(options: HostOptions) {
     this.#options = options;
     this.machine = new Machine(freshDirectory(options.directory, 'machine'), options.idleClock, options.nowMs);
-    this.#stateDir = join(options.directory, 'state');
-    this.#claudeDir = makeClaudeDir(join(options.directory, 'claude'));
+    this.#place = new Place(options.directory);
+    makeClaudeDir(this.#place.claudeDir);
   }
 
   /** Sessions of all ages, and rows for some of the old ones. */
   async furnish(): Promise<void> {
     const nowMs = this.machine.trueMs;
-    const claudeDir = this.#claudeDir;
+    const { claudeDir, stateDir } = this.#place;
     const sessions = makeTree(claudeDir, { sessions: SESSIONS, seed: this.#options.seed, nowMs });
     const old = sessions.filter(({ mtimeMs }) => nowMs - mtimeMs > MAX_AGE_MS);
     const rows = old.slice(0, ROW_AGES_DAYS.length).map(
@@ -84,12 +82,12 @@ export class Host {
     );
     // Makes the database; any row will do.
     await this.#command(PROGRAM, ['sessions', 'set', 'forgejo:a:acme/other:1', sessionIdOf(1)]);
-    const database = new Database(join(this.#stateDir, 'sessions.db'));
+    const database = new Database(join(stateDir, 'sessions.db'));
     const insert = database.prepare('INSERT INTO claude_sdk_sessions VALUES (@key, @sessionId, @usedAtMs, @usedAtMs)');
     for (const row of rows) insert.run(row);
     database.close();
     const prints = printsOf(claudeDir, sessions);
-    this.#watch = new Watch({ claudeDir, stateDir: this.#stateDir, sessions, prints, rows });
+    this.#watch = new Watch({ claudeDir, stateDir, sessions, prints, rows });
   }
 
   /** A run by hand that goes well: the ledger knows this host afterwards, and there may be something in the trash. */
@@ -97,7 +95,7 @@ export class Host {
     const { code, stdout, stderr } = await this.#command(PROGRAM, ['--run-now']);
     if (code !== 0) throw new Error(`the first run ended with ${code}: ${stdout}${stderr}`);
     this.look();
-    this.#prunesBefore = runsIn(this.#stateDir, PRUNE).length;
+    this.#prunesBefore = runsIn(this.#place.stateDir, PRUNE).length;
   }
 
   async runNow(...flags: readonly string[]): Promise<Exit> {
@@ -109,31 +107,18 @@ export class Host {
   async startDaemon({ daily, zone }: Schedule): Promise<void> {
     const times = ['prune', 'sweep', 'purge'].flatMap((job) => [`--schedule-${job}`, daily]);
     const args = [...times, '--schedule-time-zone', zone, '--schedule-jitter', '1ms', '--listen', '127.0.0.1:0'];
-    const child = this.#start(this.#options.program, args);
-    let log = '';
-    child.stderr?.on('data', (chunk: Buffer) => {
-      log += chunk.toString();
-    });
-    const exit = exitOf(child);
-    const deadline = performance.now() + SETTLE_DEADLINE_MS;
-    for (;;) {
-      const listen = /"listen":"([^"]+)".*"daemon started"/.exec(log)?.[1];
-      if (listen !== undefined) {
-        this.#daemon = { child, exit, address: `http://${listen}`, log: () => log };
-        return this.settle();
-      }
-      if (child.exitCode !== null || performance.now() > deadline) throw new Error(`the daemon did not start: ${log}`);
-      await sleep(10);
-    }
+    const running = this.#start(this.#options.program, args);
+    this.#daemon = { running, address: await addressOf(running) };
+    await this.settle();
   }
 
   async stopDaemon(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
-    const { child, exit, log } = this.#running();
+    const { running } = this.#running();
     const askedAt = performance.now();
-    child.kill(signal);
-    const { code } = await exit;
+    running.kill(signal);
+    const { code, stderr } = await running.exit;
     this.#daemon = undefined;
-    this.#log += log();
+    this.#log += stderr;
     const tookMs = performance.now() - askedAt;
     if (signal === 'SIGTERM' && code !== 0) this.fault('other', `the daemon left with ${code}`);
     if (tookMs > LEAVE_DEADLINE_MS) this.fault('other', `the daemon took ${Math.round(tookMs)} ms to leave`);
@@ -190,7 +175,7 @@ export class Host {
 
   /** The prunes after the first one. */
   prunes(): readonly Run[] {
-    return runsIn(this.#stateDir, PRUNE).slice(this.#prunesBefore);
+    return runsIn(this.#place.stateDir, PRUNE).slice(this.#prunesBefore);
   }
 
   /** How many sessions are not where they were made. */
@@ -217,16 +202,16 @@ export class Host {
 
   /** All that the daemons have logged. */
   get log(): string {
-    return this.#log + (this.#daemon?.log() ?? '');
+    return this.#log + (this.#daemon?.running.log() ?? '');
   }
 
   #judgeMetrics(metrics: string): void {
     for (const outcome of OUTCOMES) {
-      const shown = valueIn(metrics, `session_sweeper_runs_total{job="${PRUNE}",outcome="${outcome}"}`);
-      const recorded = runsIn(this.#stateDir, PRUNE).filter((run) => run.outcome === outcome).length;
+      const shown = seriesValue(metrics, `session_sweeper_runs_total{job="${PRUNE}",outcome="${outcome}"}`);
+      const recorded = runsIn(this.#place.stateDir, PRUNE).filter((run) => run.outcome === outcome).length;
       this.expect(shown === recorded, 'other', () => `/metrics shows ${shown} ${outcome} runs of ${recorded}`);
     }
-    const nextMs = (valueIn(metrics, `session_sweeper_run_next_timestamp_seconds{job="${PRUNE}"}`) ?? 0) * 1_000;
+    const nextMs = (seriesValue(metrics, `session_sweeper_run_next_timestamp_seconds{job="${PRUNE}"}`) ?? 0) * 1_000;
     const aheadMs = nextMs - this.machine.wallMs;
     const isSoon = aheadMs > -1_000 && aheadMs < DAILY_INTERVAL_MAX_MS;
     this.expect(isSoon, 'other', () => `/metrics shows the next run at ${new Date(nextMs).toISOString()}`);
@@ -252,18 +237,12 @@ export class Host {
     });
   }
 
-  #start(program: string, args: readonly string[]): ChildProcess {
-    const place = ['--claude-dir', this.#claudeDir, '--state-dir', this.#stateDir];
+  #start(program: string, args: readonly string[]): Running {
     const ages = ['--sessions-max-age', `${ROW_AGE_MAX_MS / DAY_MS}d`];
-    return this.machine.start([process.execPath, program, ...place, ...ages, ...args]);
+    return this.machine.start([process.execPath, program, ...this.#place.flags, ...ages, ...args]);
   }
 
   #command(program: string, args: readonly string[]): Promise<Exit> {
-    return exitOf(this.#start(program, args));
+    return this.#start(program, args).exit;
   }
-}
-
-function valueIn(metrics: string, series: string): number | undefined {
-  const line = metrics.split('\n').find((candidate) => candidate.startsWith(`${series} `));
-  return line === undefined ? undefined : Number(line.slice(series.length + 1));
 }

@@ -1,10 +1,10 @@
 /** Scenarios of the clock harness in which the wall clock is wrong, becomes wrong or is set right. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Exit } from '../support/process.ts';
 import { DAY_MS } from '../support/tree.ts';
 import { type Host, LONGEST_WAIT_MS, type Schedule } from './clock-host.ts';
 import { expectOnceADay, HOUR_MS, MINUTE_MS, type Scenario } from './clock-scenario.ts';
-import type { Exit } from './harness.ts';
 
 const DAILY: Schedule = { daily: '17 4 * * *', zone: 'UTC' };
 const HOURLY: Schedule = { daily: '17 * * * *', zone: 'UTC' };

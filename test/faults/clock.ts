@@ -1,18 +1,13 @@
 /** Clocks that jump, days that have 23 hours, machines that sleep: nothing goes before its time, and a day has one daily run. */
 
 import { fileURLToPath } from 'node:url';
+import { freshDirectory } from '../support/place.ts';
+import { PROGRAM } from '../support/process.ts';
 import { calendarScenarios } from './clock-calendar.ts';
 import { type Fault, Host } from './clock-host.ts';
 import { JUMP_SCENARIOS } from './clock-jumps.ts';
 import type { Scenario } from './clock-scenario.ts';
-import {
-  freshDirectory,
-  type Harness,
-  type HarnessOptions,
-  type HarnessResult,
-  inParallel,
-  PROGRAM,
-} from './harness.ts';
+import { type Harness, type HarnessOptions, type HarnessResult, inParallel } from './harness.ts';
 import { compileIdleClock, machineMissing } from './machine.ts';
 
 const HANDS = 2;

@@ -1,8 +1,8 @@
 /** The sessions that dispatchers work on: what each must hold follows from its id and how often it was resumed. */
 
-import { mkdirSync, utimesSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { DAY_MS } from '../support/tree.ts';
+import { utimesSync } from 'node:fs';
+import { join } from 'node:path';
+import { DAY_MS, writeAged } from '../support/tree.ts';
 
 const PROJECTS = 7;
 const HEAD_LINES_MAX = 12;
@@ -36,10 +36,11 @@ export function transcriptText(id: string, resumes: number): string {
 
 export function makeExpired(claudeDir: string, id: string): void {
   for (const file of filesOf(id).reverse()) {
-    const path = join(claudeDir, file);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, file === transcriptOf(id) ? transcriptText(id, 0) : companionText(id));
-    ageFile(path, id);
+    writeAged(
+      join(claudeDir, file),
+      file === transcriptOf(id) ? transcriptText(id, 0) : companionText(id),
+      expiredMs(id),
+    );
   }
 }
 
@@ -49,10 +50,10 @@ export function companionText(id: string): string {
 
 /** Makes a transcript look as if nobody had used it for long. */
 export function expireAgain(claudeDir: string, id: string): void {
-  ageFile(join(claudeDir, transcriptOf(id)), id);
+  const seconds = expiredMs(id) / 1_000;
+  utimesSync(join(claudeDir, transcriptOf(id)), seconds, seconds);
 }
 
-function ageFile(path: string, id: string): void {
-  const seconds = (Date.now() - (EXPIRED_DAYS + (numberOf(id) % 20)) * DAY_MS) / 1_000;
-  utimesSync(path, seconds, seconds);
+function expiredMs(id: string): number {
+  return Date.now() - (EXPIRED_DAYS + (numberOf(id) % 20)) * DAY_MS;
 }

@@ -5,17 +5,14 @@ import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { DAY_MS, type MadeSession, makeTree, seededRandom } from '../support/tree.ts';
-import {
-  freshDirectory,
-  type Harness,
-  type HarnessOptions,
-  type HarnessResult,
-  inParallel,
-  PROGRAM,
-} from './harness.ts';
+import { freshDirectory, Place } from '../support/place.ts';
+import { killed, PROGRAM } from '../support/process.ts';
+import { seededRandom } from '../support/samples.ts';
+import { DAY_MS, type MadeSession, makeTree } from '../support/tree.ts';
+import { until } from '../support/wait.ts';
+import { type Harness, type HarnessOptions, type HarnessResult, inParallel } from './harness.ts';
 import { locate, type Prints, printsOf } from './oracle.ts';
-import { freezeHolder, type Place, type Started, type Starter, startOne, until } from './starters.ts';
+import { freezeHolder, type SharedPlace, type Started, type Starter, startOne } from './starters.ts';
 
 const HANDS = 2;
 const ROUNDS = 100;
@@ -119,12 +116,12 @@ async function playRound(
   kind: Kind,
   { directory, sessions }: Template,
   random: () => number,
-  place: { readonly directory: string; readonly program: string },
+  where: { readonly directory: string; readonly program: string },
 ): Promise<Played> {
   for (let tries = 1; ; tries += 1) {
-    const claudeDir = join(freshDirectory(place.directory, ''), 'claude');
-    cpSync(directory, claudeDir, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
-    const round = new Round(kind, sessions, { ...place, claudeDir }, random);
+    const place = new Place(freshDirectory(where.directory, ''));
+    cpSync(directory, place.claudeDir, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
+    const round = new Round(kind, sessions, Object.assign(place, { program: where.program }), random);
     try {
       if (await round.play()) return round;
     } catch (error) {
@@ -141,12 +138,12 @@ class Round implements Played {
   readonly waitsMs: number[] = [];
   readonly #kind: Kind;
   readonly #sessions: readonly MadeSession[];
-  readonly #place: Place;
+  readonly #place: SharedPlace;
   readonly #prints: Prints;
   readonly #random: () => number;
   readonly #all: Started[] = [];
 
-  constructor(kind: Kind, sessions: readonly MadeSession[], place: Place, random: () => number) {
+  constructor(kind: Kind, sessions: readonly MadeSession[], place: SharedPlace, random: () => number) {
     this.#kind = kind;
     this.#sessions = sessions;
     this.#place = place;
@@ -204,7 +201,7 @@ class Round implements Played {
     this.waitsMs.push(performance.now() - killedAt);
     if (!worker.isAtWork()) this.faults.push(`after the kill, the next daemon ends with ${worker.code()}`);
     if (starters.every(({ kind }) => kind === 'daemon')) return;
-    const { code, stderr } = await this.#start({ ...next, kind: 'run' }).exit;
+    const { code, stderr } = await this.#start({ ...next, kind: 'run' }).running.exit;
     if (code !== 0) this.faults.push(`after the kill, the next run ends with ${code}: ${stderr.slice(0, 300)}`);
     this.#expectPruned();
   }
@@ -226,8 +223,7 @@ class Round implements Played {
 
   /** SIGKILL for whatever is left, frozen or not. */
   async end(): Promise<void> {
-    for (const started of this.#all) started.kill();
-    await Promise.all(this.#all.map(({ exit }) => exit));
+    await Promise.all(this.#all.map(({ running }) => killed(running)));
   }
 }
 

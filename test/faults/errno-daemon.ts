@@ -1,14 +1,15 @@
 /** The daemon with a call that fails for ever in its jobs: it lives, answers, says so, and leaves with 0 when it is asked to. */
 
-import type { ChildProcess } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { seededRandom } from '../support/tree.ts';
+import { Place } from '../support/place.ts';
+import { addressOf, type Exit, PROGRAM, type Running } from '../support/process.ts';
+import { seededRandom, spread } from '../support/samples.ts';
+import { until } from '../support/wait.ts';
 import { exitFaults, heldFaults, settledFaults } from './errno-judge.ts';
 import { FAULTY_CALLS, type Recording, recordingOf } from './fault-points.ts';
-import { type Exit, exitOf, type HarnessOptions, inParallel, PROGRAM, spread } from './harness.ts';
-import { common, copyPlace, printsOfPresent, type Scenario, type Template } from './scenarios.ts';
+import { type HarnessOptions, inParallel } from './harness.ts';
+import { copyPlace, printsOfPresent, type Scenario, type Template } from './scenarios.ts';
 import { type CallFault, countHits, readTrace, type SeenCall, startFailing, startTraced } from './strace.ts';
 
 const HANDS = 2;
@@ -44,14 +45,14 @@ export async function runDaemonCases(
   template: Template,
   options: HarnessOptions,
 ): Promise<{ readonly cases: number; readonly failures: readonly string[] }> {
-  const recordedPlace = join(options.directory, 'daemon-recorded');
+  const recordedPlace = new Place(join(options.directory, 'daemon-recorded'));
   const seen = await traceDaemon(template, recordedPlace);
-  const recording = recordingOf(seen, recordedPlace);
+  const recording = recordingOf(seen, recordedPlace.directory);
   const faults = faultsInJobs(seen, recording, recordedPlace, seededRandom(options.seed));
   const failures: string[] = [];
   let reached = 0;
   await inParallel(options.isShort ? spread(faults, CASES_SHORT) : faults, HANDS, async (fault, hand) => {
-    const place = join(options.directory, `daemon-place-${hand}`);
+    const place = new Place(join(options.directory, `daemon-place-${hand}`));
     const found = await runDaemonCase(scenario, { template, recording, fault }, place);
     if (found === undefined) return;
     reached += 1;
@@ -61,30 +62,30 @@ export async function runDaemonCases(
   return { cases: reached, failures };
 }
 
-function daemonCommand(place: string): string[] {
-  return [process.execPath, PROGRAM, ...common(place), ...SCHEDULE];
+function daemonCommand(place: Place): string[] {
+  return [process.execPath, PROGRAM, ...place.flags, ...SCHEDULE];
 }
 
-async function traceDaemon(template: Template, place: string): Promise<SeenCall[]> {
+async function traceDaemon(template: Template, place: Place): Promise<SeenCall[]> {
   copyPlace(template, place);
-  const daemon = new Daemon(startTraced(FAULTY_CALLS, daemonCommand(place), `${place}.trace`));
-  await daemon.until(() => daemon.log.includes('"job finished"'));
-  await daemon.leave();
-  rmSync(place, { recursive: true });
-  return readTrace(`${place}.trace`);
+  const daemon = startTraced(FAULTY_CALLS, daemonCommand(place), `${place.directory}.trace`);
+  await untilLogged(daemon, /"job finished"/);
+  await leave(daemon);
+  rmSync(place.directory, { recursive: true });
+  return readTrace(`${place.directory}.trace`);
 }
 
 /** `when` counts by thread: so each fault comes later than all that the main thread does of its kind before the first job. */
 function faultsInJobs(
   seen: readonly SeenCall[],
   recording: Recording,
-  place: string,
+  place: Place,
   random: () => number,
 ): Omit<CallFault, 'paths'>[] {
   const mover = seen.find(({ call }) => call === 'rename')?.thread;
   const firstOfJob = seen.findIndex(({ thread }) => thread === mover);
   return WAYS.flatMap(([call, errnos]) => {
-    const paths = recording.pathsFor(call, place);
+    const paths = recording.pathsFor(call, place.directory);
     const confined = paths === undefined ? undefined : new Set(paths);
     const made = seen
       .map((one, index) => ({ ...one, index }))
@@ -103,20 +104,20 @@ function faultsInJobs(
 async function runDaemonCase(
   scenario: Scenario,
   { template, recording, fault }: DaemonCase,
-  place: string,
+  place: Place,
 ): Promise<string[] | undefined> {
   copyPlace(template, place);
-  const prints = new Map([...template.prints, ...printsOfPresent(join(place, 'claude'), template)]);
-  const paths = recording.pathsFor(fault.call, place);
-  const output = `${place}.trace`;
-  const daemon = new Daemon(startFailing({ ...fault, paths }, daemonCommand(place), output));
+  const prints = new Map([...template.prints, ...printsOfPresent(place.claudeDir, template)]);
+  const paths = recording.pathsFor(fault.call, place.directory);
+  const output = `${place.directory}.trace`;
+  const daemon = startFailing({ ...fault, paths }, daemonCommand(place), output);
   const failures: string[] = [];
   try {
     failures.push(...(await livingFaults(daemon, fault.call)));
   } catch (error) {
-    failures.push(`${String(error)}: ${daemon.log.slice(-400)}`);
+    failures.push(`${String(error)}: ${daemon.log().slice(-400)}`);
   }
-  const exit = await daemon.leave();
+  const exit = await leave(daemon);
   const hits = countHits(output);
   if (hits === 0) return undefined;
   failures.push(...exitFaults(exit));
@@ -135,56 +136,27 @@ function isOfLedger(call: string, log: string): boolean {
   return LEDGER_CALLS.includes(call) || log.includes('ledger.db');
 }
 
-async function livingFaults(daemon: Daemon, call: string): Promise<string[]> {
-  await daemon.until(() => daemon.address !== undefined);
-  await daemon.until(() => /"job (failed|finished in part|could not be begun)/.test(daemon.log));
-  const health = await fetch(`${daemon.address}/healthz`);
-  const metrics = await fetch(`${daemon.address}/metrics`);
+async function livingFaults(daemon: Running, call: string): Promise<string[]> {
+  const address = await addressOf(daemon);
+  await untilLogged(daemon, /"job (failed|finished in part|could not be begun)/);
+  const health = await fetch(`${address}/healthz`);
+  const metrics = await fetch(`${address}/metrics`);
   const text = await metrics.text();
   const faults = health.status === 200 ? [] : [`/healthz answers with ${health.status}`];
   if (metrics.status !== 200) faults.push(`/metrics answers with ${metrics.status}`);
-  else if (!isOfLedger(call, daemon.log) && !BAD_RUN.test(text)) faults.push('/metrics says nothing of the failed run');
+  else if (!isOfLedger(call, daemon.log()) && !BAD_RUN.test(text))
+    faults.push('/metrics says nothing of the failed run');
   return faults;
 }
 
-const POLL_INTERVAL_MS = 25;
-const UNTIL_DEADLINE_MS = 30_000;
+async function untilLogged(daemon: Running, line: RegExp): Promise<void> {
+  await until(`the daemon to log ${line}`, () => {
+    if (daemon.ended() !== undefined) throw new Error('it ended by itself');
+    return line.test(daemon.log());
+  });
+}
 
-/** A daemon under strace, from its start to its exit. */
-class Daemon {
-  readonly #child: ChildProcess;
-  readonly #exit: Promise<Exit>;
-  #isOver = false;
-  log = '';
-
-  constructor(child: ChildProcess) {
-    this.#child = child;
-    this.#exit = exitOf(child);
-    child.stderr?.on('data', (chunk: string) => {
-      this.log += chunk;
-    });
-    child.on('close', () => {
-      this.#isOver = true;
-    });
-  }
-
-  /** Undefined until it listens. */
-  get address(): string | undefined {
-    const listen = /"listen":"([^"]+)".*"daemon started"/.exec(this.log)?.[1];
-    return listen === undefined ? undefined : `http://${listen}`;
-  }
-
-  async until(isReached: () => boolean): Promise<void> {
-    const deadline = Date.now() + UNTIL_DEADLINE_MS;
-    while (!isReached()) {
-      if (this.#isOver) throw new Error('it ended by itself');
-      if (Date.now() > deadline) throw new Error('waited in vain for its run to fail');
-      await sleep(POLL_INTERVAL_MS);
-    }
-  }
-
-  async leave(): Promise<Exit> {
-    if (!this.#isOver) this.#child.kill('SIGTERM');
-    return this.#exit;
-  }
+async function leave(daemon: Running): Promise<Exit> {
+  if (daemon.ended() === undefined) daemon.kill('SIGTERM');
+  return daemon.exit;
 }

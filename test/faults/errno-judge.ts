@@ -2,7 +2,8 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Exit, runSweeper } from './harness.ts';
+import type { Place } from '../support/place.ts';
+import { type Exit, runProgram } from '../support/process.ts';
 import { integrityFault, leftOvers, locate, missingFiles, type Prints } from './oracle.ts';
 import { restore, type Scenario, type Template } from './scenarios.ts';
 import type { CallFault } from './strace.ts';
@@ -11,7 +12,7 @@ import type { CallFault } from './strace.ts';
 export interface Tree {
   readonly scenario: Scenario;
   readonly template: Template;
-  readonly place: string;
+  readonly place: Place;
   readonly prints: Prints;
 }
 
@@ -42,7 +43,7 @@ export function exitFaults({ code, signal, stderr }: Exit): string[] {
 
 /** Directly after the faults: a unit may be under way, but nothing that stays has moved, and nothing is lost or changed. */
 export function heldFaults({ scenario, template, place, prints }: Tree): string[] {
-  const claudeDir = join(place, 'claude');
+  const { claudeDir } = place;
   const expected = scenario.expected(template);
   const { places, faults } = locate(claudeDir, template.sessions, prints);
   const lasting = template.sessions.filter(({ id }) => expected.get(id) !== 'gone');
@@ -57,7 +58,7 @@ export function heldFaults({ scenario, template, place, prints }: Tree): string[
 /** What the faults of each kind are promised to lead to, where that is clear. */
 export function outcomeFaults(run: FaultyRun, exit: Exit): string[] {
   const { scenario, template, place, prints, fault } = run;
-  const { places } = locate(join(place, 'claude'), template.sessions, prints);
+  const { places } = locate(place.claudeDir, template.sessions, prints);
   const expected = [...scenario.expected(template)];
   const undone = expected.filter(([id, where]) => places.get(id) !== where).length;
   const isDone = undone === 0 && (scenario.judge?.(place, template) ?? []).length === 0;
@@ -113,26 +114,26 @@ function pruneFaults(
  */
 export async function settledFaults(tree: Tree, isBlind = false): Promise<string[]> {
   const { scenario, template, place, prints } = tree;
-  const claudeDir = join(place, 'claude');
+  const { claudeDir } = place;
   const expected = scenario.expected(template);
   const sessions = template.sessions.filter(({ id }) => !isBlind || expected.get(id) !== 'gone');
-  const rerun = await runSweeper(scenario.args(place, template));
+  const rerun = await runProgram(scenario.args(place, template));
   const faults: string[] = [];
   // A restore that had been through before finds nothing to restore.
   if (rerun.code !== 0 && !(scenario === restore && rerun.code === BAD_DATA_EXIT_CODE)) {
     faults.push(`the second run ended with ${rerun.code}: ${rerun.stderr.slice(0, 400)}`);
   }
   const { places, faults: torn } = locate(claudeDir, sessions, prints);
-  faults.push(...torn, ...(scenario.judge?.(place, template) ?? []), ...leftOvers(join(place, 'state')));
+  faults.push(...torn, ...(scenario.judge?.(place, template) ?? []), ...leftOvers(place.stateDir));
   for (const { id } of sessions) {
     if (places.get(id) !== expected.get(id)) faults.push(`session ${id} is ${places.get(id)}, not ${expected.get(id)}`);
   }
   return [...faults, ...databaseFaults(place)];
 }
 
-function databaseFaults(place: string): string[] {
+function databaseFaults(place: Place): string[] {
   const paths = ['sessions.db', 'ledger.db']
-    .map((name) => join(place, 'state', name))
+    .map((name) => join(place.stateDir, name))
     .filter((path) => existsSync(path));
   return paths.map(integrityFault).filter((fault) => fault !== undefined);
 }

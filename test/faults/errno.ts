@@ -3,24 +3,16 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { DAY_MS, seededRandom } from '../support/tree.ts';
+import { freshDirectory, Place } from '../support/place.ts';
+import { PROGRAM } from '../support/process.ts';
+import { seededRandom, shuffled, spread } from '../support/samples.ts';
+import { DAY_MS } from '../support/tree.ts';
 import { runDaemonCases } from './errno-daemon.ts';
 import { exitFaults, type FaultyRun, heldFaults, outcomeFaults, settledFaults } from './errno-judge.ts';
 import { ERRNOS, FAULTY_CALLS, type Recording, recordingOf, type Target } from './fault-points.ts';
-import {
-  exitOf,
-  freshDirectory,
-  type Harness,
-  type HarnessOptions,
-  type HarnessResult,
-  inParallel,
-  PROGRAM,
-  runSweeper,
-  spread,
-} from './harness.ts';
+import { type Harness, type HarnessOptions, type HarnessResult, inParallel } from './harness.ts';
 import { locate, missingFiles } from './oracle.ts';
 import {
-  common,
   copyPlace,
   printsOfPresent,
   prune,
@@ -51,7 +43,7 @@ function withLedger(scenario: Scenario): Scenario {
     prepare: async (directory, seed) => {
       const template = await scenario.prepare(directory, seed);
       const job = ['--run-now', '--job', 'sweep-sessions', '--sessions-max-age', 'never'];
-      await runSweeper([...common(directory), ...job]);
+      await new Place(directory).run(job);
       return template;
     },
   };
@@ -94,7 +86,7 @@ async function runErrno(options: HarnessOptions): Promise<HarnessResult> {
   const failures: string[] = [];
   let misses = 0;
   await inParallel(cases, HANDS, async (one, hand) => {
-    const faults = await runCase(one, join(options.directory, `place-${hand}`));
+    const faults = await runCase(one, new Place(join(options.directory, `place-${hand}`)));
     if (faults === undefined) misses += 1;
     else for (const fault of faults) failures.push(`${nameOf(one)}: ${fault}`);
   });
@@ -124,12 +116,12 @@ async function recordAll(options: HarnessOptions): Promise<Recorded[]> {
 async function record(scenario: Scenario, options: HarnessOptions): Promise<Recorded> {
   const name = scenario.name.replace(' ', '-');
   const template = await scenario.prepare(freshDirectory(options.directory, name), TREE_SEED);
-  const place = join(options.directory, `${name}-recorded`);
+  const place = new Place(join(options.directory, `${name}-recorded`));
   copyPlace(template, place);
-  const output = `${place}.trace`;
-  await exitOf(startTraced(FAULTY_CALLS, [process.execPath, PROGRAM, ...scenario.args(place, template)], output));
-  const recording = recordingOf(readTrace(output), place);
-  rmSync(place, { recursive: true });
+  const output = `${place.directory}.trace`;
+  await startTraced(FAULTY_CALLS, [process.execPath, PROGRAM, ...scenario.args(place, template)], output).exit;
+  const recording = recordingOf(readTrace(output), place.directory);
+  rmSync(place.directory, { recursive: true });
   return { scenario, template, recording };
 }
 
@@ -157,24 +149,19 @@ function isSensible(call: string, { errno, isForEver }: Pick<CallFault, 'errno' 
   return !isForEver || (errno !== 'EINTR' && call !== 'fcntl');
 }
 
-function shuffled<T>(items: readonly T[], random: () => number): T[] {
-  const keyed = items.map((item) => ({ item, key: random() }));
-  return keyed.sort((left, right) => left.key - right.key).map(({ item }) => item);
-}
-
 function nameOf({ scenario, fault }: Case): string {
   return `${scenario.name}, ${fault.call} fails with ${fault.errno} at ${fault.position}${fault.isForEver ? '+' : ''}`;
 }
 
 /** @returns undefined where the run did not come to the call */
-async function runCase(one: Case, place: string): Promise<string[] | undefined> {
+async function runCase(one: Case, place: Place): Promise<string[] | undefined> {
   const { scenario, template, recording, target, fault } = one;
   copyPlace(template, place);
-  const prints = new Map([...template.prints, ...printsOfPresent(join(place, 'claude'), template)]);
+  const prints = new Map([...template.prints, ...printsOfPresent(place.claudeDir, template)]);
   const command = [process.execPath, PROGRAM, ...scenario.args(place, template)];
-  const output = `${place}.trace`;
-  const paths = recording.pathsFor(fault.call, place);
-  const exit = await exitOf(startFailing({ ...fault, paths }, command, output));
+  const output = `${place.directory}.trace`;
+  const paths = recording.pathsFor(fault.call, place.directory);
+  const exit = await startFailing({ ...fault, paths }, command, output).exit;
   const hits = countHits(output);
   // A fault of Node's own start, before anything of ours has run, is none of ours.
   if (hits === 0 || exit.stderr.includes('node::PlatformInit')) return undefined;
@@ -195,18 +182,18 @@ const CONTROL_POINTS = 6;
 
 /** The naive pruner under the same faults: something must be lost, torn or changed, or this harness sees nothing. */
 async function runControl(template: Template, { directory, isShort }: HarnessOptions): Promise<number> {
-  const place = join(directory, 'control-place');
-  const claudeDir = join(place, 'claude');
+  const place = new Place(join(directory, 'control-place'));
+  const { claudeDir } = place;
   const script = fileURLToPath(new URL('./controls/copying-prune.js', import.meta.url));
   const trash = join(claudeDir, 'session-sweeper/trash/naive');
-  const args = [claudeDir, join(place, 'state/sessions.db'), trash, String(30 * DAY_MS)];
+  const args = [claudeDir, join(place.stateDir, 'sessions.db'), trash, String(30 * DAY_MS)];
   let caught = 0;
   for (const name of isShort ? ERRNOS.slice(0, 1) : ERRNOS.filter((other) => other !== 'EINTR')) {
     for (let position = 1; position <= CONTROL_POINTS; position += 2) {
       copyPlace(template, place);
       const prints = printsOfPresent(claudeDir, template);
       const fault = { call: 'rename', errno: name, position, isForEver: true, paths: undefined };
-      await exitOf(startFailing(fault, [process.execPath, script, ...args], `${place}.trace`));
+      await startFailing(fault, [process.execPath, script, ...args], `${place.directory}.trace`).exit;
       caught += locate(claudeDir, template.sessions, prints).faults.length;
       caught += missingFiles(claudeDir, template.sessions).length;
     }

@@ -1,16 +1,18 @@
 /** A server under attack, from its start to its end, and what was seen of it meanwhile. */
 
-import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { seededRandom } from '../support/tree.ts';
-import { CLEAN_ENVIRONMENT, start } from './harness.ts';
+import { addressOf, forked, killed, type Running, start } from '../support/process.ts';
+import type { Scrapes } from '../support/programs/http-scrape.ts';
+import { seededRandom } from '../support/samples.ts';
+import { Scraper } from '../support/scraper.ts';
+import { until } from '../support/wait.ts';
 import type { AttackOptions, AttackReport } from './programs/http-attack.ts';
-import type { Scrapes } from './programs/http-scrape.ts';
 
+const ATTACK = new URL('./programs/http-attack.js', import.meta.url);
+const POLL_INTERVAL_MS = 100;
 const CROWDS = { slow: 400, idle: 1_000, unread: 50 };
 const HANGING_AT_THE_END = 400;
 export const QUIET_MS = 1_500;
@@ -56,95 +58,51 @@ export interface Siege {
 export async function besiege(target: Target, seed: number): Promise<Siege> {
   const startedAt = performance.now();
   const server = start(process.execPath, target.command, { stdio: ['ignore', 'ignore', 'pipe'] });
-  const children: ChildProcess[] = [server];
+  const children: Running[] = [server];
   let stopWatching = () => {};
-  let log = '';
-  server.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
-    log += chunk;
-  });
   try {
-    const pid = server.pid ?? 0;
-    const port = await portOf(server, () => log);
-    const scraper = forkProgram('http-scrape', [String(port)]);
-    children.push(scraper);
+    const { pid } = server;
+    const address = await addressOf(server);
+    const port = Number(new URL(address).port);
+    const scraper = new Scraper(address);
+    children.push(scraper.process);
     if (target.pruningShareMin !== undefined) await untilPruning(scraper);
-    await take(scraper);
+    await scraper.take();
     await sleep(QUIET_MS);
-    const quiet = await take(scraper);
+    const quiet = await scraper.take();
     const before = stateOf(pid, quiet);
     const attackOptions: AttackOptions = { port, seed, durationMs: target.attackMs, ...CROWDS };
-    const attacker = forkProgram('http-attack', [JSON.stringify(attackOptions)]);
+    const attacker = forked(ATTACK, [JSON.stringify(attackOptions)]);
     children.push(attacker);
     const watch = watchProcess(pid);
     stopWatching = watch.stop;
-    const attack = (await messageOf(attacker)) as AttackReport;
+    const attack = (await attacker.message()) as AttackReport;
     const { rssMbMax, busyShare } = watch.seen();
-    const besieged = await take(scraper);
+    const besieged = await scraper.take();
     const after = await settledState(pid, scraper, before);
     const { exitCode, exitMs } = await endAmongHanging(server, port, seed);
     const seconds = (performance.now() - startedAt) / 1_000;
-    return { attack, quiet, besieged, before, after, rssMbMax, busyShare, exitCode, exitMs, log, seconds };
+    return {
+      attack,
+      quiet,
+      besieged,
+      before,
+      after,
+      rssMbMax,
+      busyShare,
+      exitCode,
+      exitMs,
+      log: server.log(),
+      seconds,
+    };
   } finally {
     stopWatching();
     await Promise.all(children.map(killed));
   }
 }
 
-export async function killed(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = once(child, 'exit');
-  child.kill('SIGKILL');
-  await gone;
-}
-
-export function forkProgram(name: string, args: readonly string[]): ChildProcess {
-  return fork(fileURLToPath(new URL(`./programs/${name}.js`, import.meta.url)), args, { env: CLEAN_ENVIRONMENT });
-}
-
-export async function messageOf(child: ChildProcess): Promise<unknown> {
-  const settled = new AbortController();
-  const { signal } = settled;
-  const ended = once(child, 'exit', { signal }).then(() => {
-    throw new Error(`${child.spawnargs[1]} ended before it had reported`);
-  });
-  ended.catch(() => undefined);
-  try {
-    const [message] = (await Promise.race([once(child, 'message', { signal }), ended])) as [unknown];
-    return message;
-  } finally {
-    settled.abort();
-  }
-}
-
-export async function take(scraper: ChildProcess): Promise<Scrapes> {
-  const taken = messageOf(scraper);
-  scraper.send('take');
-  return (await taken) as Scrapes;
-}
-
-async function untilPruning(scraper: ChildProcess): Promise<void> {
-  await until('a prune', async () => ((await take(scraper)).scrapes.at(-1)?.isPruning ? true : undefined));
-}
-
-export async function portOf(server: ChildProcess, log: () => string): Promise<number> {
-  return until('the server to listen', () => {
-    if (server.exitCode !== null) throw new Error(`the server ended with ${server.exitCode}: ${log()}`);
-    const listening = /"listen":"127\.0\.0\.1:(\d+)"/.exec(log());
-    return listening === null ? undefined : Number(listening[1]);
-  });
-}
-
-const POLL_INTERVAL_MS = 100;
-const UNTIL_DEADLINE_MS = 60_000;
-
-async function until<T>(what: string, ask: () => T | undefined | Promise<T | undefined>): Promise<T> {
-  const deadline = performance.now() + UNTIL_DEADLINE_MS;
-  for (;;) {
-    const answer = await ask();
-    if (answer !== undefined) return answer;
-    if (performance.now() > deadline) throw new Error(`waited in vain for ${what}`);
-    await sleep(POLL_INTERVAL_MS);
-  }
+async function untilPruning(scraper: Scraper): Promise<void> {
+  await until('a prune', async () => (await scraper.take()).scrapes.at(-1)?.isPruning);
 }
 
 function stateOf(pid: number, { sockets }: Scrapes): ProcessState {
@@ -192,17 +150,17 @@ function textOf(path: string): string {
 }
 
 /** What is left once the attackers have gone; where it does not come down to what it was, what it is at last. */
-async function settledState(pid: number, scraper: ChildProcess, before: ProcessState): Promise<ProcessState> {
+async function settledState(pid: number, scraper: Scraper, before: ProcessState): Promise<ProcessState> {
   const deadline = performance.now() + SETTLED_AFTER_MS;
   for (;;) {
     await sleep(3 * POLL_INTERVAL_MS);
-    const now = stateOf(pid, await take(scraper));
+    const now = stateOf(pid, await scraper.take());
     if (leakFaults(before, now).length === 0 || performance.now() > deadline) return now;
   }
 }
 
 /** SIGTERM, while connections hang that will never say another word. */
-async function endAmongHanging(server: ChildProcess, port: number, seed: number) {
+async function endAmongHanging(server: Running, port: number, seed: number) {
   const random = seededRandom(seed);
   const hanging = Array.from({ length: HANGING_AT_THE_END }, (): Socket => {
     const socket = connect(port, '127.0.0.1', () => {
@@ -214,13 +172,12 @@ async function endAmongHanging(server: ChildProcess, port: number, seed: number)
     Promise.all(hanging.map((socket) => once(socket, 'connect').catch(() => undefined))),
     sleep(CONNECT_MAX_MS),
   ]);
-  const closed = once(server, 'close');
   const startedAt = performance.now();
   server.kill('SIGTERM');
-  await Promise.race([closed, sleep(2 * EXIT_MAX_MS, undefined, { ref: false })]);
+  await Promise.race([server.exit, sleep(2 * EXIT_MAX_MS, undefined, { ref: false })]);
   const exitMs = performance.now() - startedAt;
   for (const socket of hanging) socket.destroy();
-  return { exitCode: server.exitCode, exitMs };
+  return { exitCode: server.child.exitCode, exitMs };
 }
 
 /** What the attack has left behind. */

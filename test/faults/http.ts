@@ -1,20 +1,16 @@
 /** The daemon's HTTP server under attack, while a prune of a big tree is at work and a good scraper goes on scraping. */
 
-import { closeSync, futimesSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { DAY_MS, sessionIdOf } from '../support/tree.ts';
-import {
-  freshDirectory,
-  type Harness,
-  type HarnessOptions,
-  type HarnessResult,
-  PROGRAM,
-  percentile,
-} from './harness.ts';
+import { freshDirectory } from '../support/place.ts';
+import { PROGRAM } from '../support/process.ts';
+import type { Scrape, Scrapes } from '../support/programs/http-scrape.ts';
+import { percentile } from '../support/samples.ts';
+import { DAY_MS, sessionIdOf, writeAgedIn } from '../support/tree.ts';
+import type { Harness, HarnessOptions, HarnessResult } from './harness.ts';
 import { besiege, EXIT_MAX_MS, leakFaults, QUIET_MS, type Siege, type Target } from './http-siege.ts';
-import type { Scrape, Scrapes } from './programs/http-scrape.ts';
 
 const ATTACK_MS = 90_000;
 /** Longer than a connection may be held. */
@@ -88,19 +84,16 @@ async function runControl(options: HarnessOptions): Promise<Pick<HarnessResult, 
   };
 }
 
-/** Old sessions of one file each, made with as few calls as can be. */
+/** Old sessions of one file each. */
 function makeOldSessions(claudeDir: string, count: number): string {
-  const time = (Date.now() - 40 * DAY_MS) / 1_000;
+  const mtimeMs = Date.now() - 40 * DAY_MS;
   let project = '';
   for (let number = 0; number < count; number += 1) {
     if (number % SESSIONS_A_PROJECT === 0) {
       project = join(claudeDir, `projects/-srv-project-${number / SESSIONS_A_PROJECT}`);
       mkdirSync(project, { recursive: true });
     }
-    const file = openSync(join(project, `${sessionIdOf(number)}.jsonl`), 'w');
-    writeSync(file, '{}\n');
-    futimesSync(file, time, time);
-    closeSync(file);
+    writeAgedIn(join(project, `${sessionIdOf(number)}.jsonl`), '{}\n', mtimeMs);
   }
   return claudeDir;
 }

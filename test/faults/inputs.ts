@@ -6,20 +6,13 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
-import { DAY_MS, makeSession, makeTree, seededRandom, sessionIdOf } from '../support/tree.ts';
-import {
-  CLEAN_ENVIRONMENT,
-  freshDirectory,
-  type Harness,
-  type HarnessOptions,
-  type HarnessResult,
-  inParallel,
-  PROGRAM,
-  run,
-  runSweeper,
-  spread,
-} from './harness.ts';
-import { filled, type InputCase, type Place } from './inputs/case.ts';
+import { differences, looksOf } from '../support/disk.ts';
+import { freshDirectory, Place } from '../support/place.ts';
+import { PROGRAM, run } from '../support/process.ts';
+import { seededRandom, shuffled, spread } from '../support/samples.ts';
+import { DAY_MS, makeSession, makeTree, sessionIdOf } from '../support/tree.ts';
+import { type Harness, type HarnessOptions, type HarnessResult, inParallel } from './harness.ts';
+import { filled, type InputCase } from './inputs/case.ts';
 import { commandLineCases, EXACT_KEYS, exactIdOf } from './inputs/command-lines.ts';
 import { configFileCases } from './inputs/config-files.ts';
 import { databaseCases } from './inputs/databases.ts';
@@ -30,7 +23,7 @@ import { secretCases } from './inputs/secrets.ts';
 import { cutCases, sessionsJsonCases } from './inputs/sessions-json.ts';
 import { settingCases, variableOf } from './inputs/settings.ts';
 import { placeCases } from './inputs/surroundings.ts';
-import { changesBetween, judgeAnswer, snapshotPlace } from './inputs/verdict.ts';
+import { judgeAnswer } from './inputs/verdict.ts';
 
 const FUZZED = 20_000;
 const FUZZED_SHORT = 6_000;
@@ -95,31 +88,16 @@ function namedCases(): InputCase[] {
   ];
 }
 
-function shuffled<T>(items: readonly T[], random: () => number): T[] {
-  return items
-    .map((item) => ({ item, order: random() }))
-    .sort((left, right) => left.order - right.order)
-    .map(({ item }) => item);
-}
-
 /** A Claude directory with sessions of all ages, and a resume map with every key that must match exactly. */
 async function prepareTemplate(directory: string, seed: number): Promise<string> {
-  const [claude, state] = [join(directory, 'claude'), join(directory, 'state')];
-  makeTree(claude, { sessions: 4, seed: seed % 1_000 });
-  makeSession(claude, { id: sessionIdOf(0xabcd), ageMs: 40 * DAY_MS });
-  mkdirSync(state);
-  const made = await runSweeper([
-    '--claude-dir',
-    claude,
-    '--state-dir',
-    state,
-    'sessions',
-    'set',
-    'first',
-    sessionIdOf(1),
-  ]);
+  const place = new Place(directory);
+  const { claudeDir, stateDir } = place;
+  makeTree(claudeDir, { sessions: 4, seed: seed % 1_000 });
+  makeSession(claudeDir, { id: sessionIdOf(0xabcd), ageMs: 40 * DAY_MS });
+  mkdirSync(stateDir);
+  const made = await place.run(['sessions', 'set', 'first', sessionIdOf(1)]);
   if (made.code !== 0) throw new Error(`the template cannot be made: ${made.stderr}`);
-  const database = new Database(join(state, 'sessions.db'));
+  const database = new Database(join(stateDir, 'sessions.db'));
   const insert = database.prepare('INSERT INTO claude_sdk_sessions VALUES (?, ?, ?, ?)');
   for (const [index, key] of EXACT_KEYS.entries()) insert.run(key, exactIdOf(index), Date.now(), Date.now());
   database.close();
@@ -143,9 +121,9 @@ async function runCases(
 async function runCase(one: InputCase, program: string, template: string, directory: string): Promise<string[]> {
   rmSync(directory, { recursive: true, force: true });
   cpSync(template, directory, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
-  const place: Place = { directory, claude: join(directory, 'claude'), state: join(directory, 'state') };
+  const place = new Place(directory);
   await one.prepare?.(place);
-  const before = snapshotPlace(directory);
+  const before = looksOf(directory);
   const exit = await run(...commandOf(one, program, place), {
     env: environmentOf(one, place),
     cwd: '/',
@@ -154,7 +132,7 @@ async function runCase(one: InputCase, program: string, template: string, direct
   });
   return [
     ...judgeAnswer(one, exit, place),
-    ...changesBetween(before, snapshotPlace(directory), one.mayChange),
+    ...differences(before, looksOf(directory), one.mayChange),
     ...(one.judge?.(place) ?? []),
   ];
 }
@@ -170,9 +148,8 @@ function commandOf(one: InputCase, program: string, place: Place): [string, stri
 
 function environmentOf(one: InputCase, place: Place): Record<string, string> {
   const environment: Record<string, string> = {
-    ...CLEAN_ENVIRONMENT,
-    SWEEPER_CLAUDE_DIR: place.claude,
-    SWEEPER_STATE_DIR: place.state,
+    SWEEPER_CLAUDE_DIR: place.claudeDir,
+    SWEEPER_STATE_DIR: place.stateDir,
   };
   for (const [name, value] of Object.entries(one.environment ?? {})) {
     if (value === undefined) delete environment[name];
@@ -198,7 +175,7 @@ function asNamed(one: FuzzCase): InputCase[] {
   if (expected === 'open' || one.kind === 'id' || one.kind === 'key') return [];
   const isGood = expected !== 'refused';
   if (one.kind === 'sessions-json') {
-    const prepare = ({ state }: Place) => writeFileSync(join(state, 'sessions.json'), one.bytes);
+    const prepare = ({ stateDir }: Place) => writeFileSync(join(stateDir, 'sessions.json'), one.bytes);
     return [
       {
         name: `sampled: sessions.json ${JSON.stringify(one.bytes.toString('latin1'))}`,

@@ -3,17 +3,11 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { DAY_MS, seededRandom } from '../support/tree.ts';
-import {
-  freshDirectory,
-  type Harness,
-  type HarnessOptions,
-  type HarnessResult,
-  inParallel,
-  PROGRAM,
-  runSweeper,
-  spread,
-} from './harness.ts';
+import { freshDirectory, Place } from '../support/place.ts';
+import { PROGRAM, runProgram } from '../support/process.ts';
+import { seededRandom, spread } from '../support/samples.ts';
+import { DAY_MS } from '../support/tree.ts';
+import { type Harness, type HarnessOptions, type HarnessResult, inParallel } from './harness.ts';
 import { integrityFault, leftOvers, locate, type Prints } from './oracle.ts';
 import {
   copyPlace,
@@ -77,7 +71,7 @@ async function runKill(options: HarnessOptions): Promise<HarnessResult> {
   });
   const failures: string[] = [];
   await inParallel([...singles, ...doubles], HANDS, async (one, hand) => {
-    const place = join(options.directory, `place-${hand}`);
+    const place = new Place(join(options.directory, `place-${hand}`));
     for (const fault of await runCase(one, place))
       failures.push(`${one.scenario.name}, ${one.kills.join(' then ')}: ${fault}`);
   });
@@ -94,11 +88,11 @@ async function runKill(options: HarnessOptions): Promise<HarnessResult> {
 async function casesOf(scenario: Scenario, tree: number, options: HarnessOptions): Promise<Case[]> {
   const name = `${scenario.name}-${tree}`;
   const template = await scenario.prepare(freshDirectory(options.directory, name), TREE_SEED + tree);
-  const place = join(options.directory, `${name}-count`);
+  const place = new Place(join(options.directory, `${name}-count`));
   copyPlace(template, place);
   const command = [process.execPath, PROGRAM, ...scenario.args(place, template)];
   const counts = await countCalls(MUTATING_CALLS, command, options.directory);
-  rmSync(place, { recursive: true });
+  rmSync(place.directory, { recursive: true });
   const kills = Array.from(counts, ([call, count]) =>
     Array.from({ length: count }, (_, index) => `${call}:signal=KILL:when=${index + 1}`),
   ).flat();
@@ -109,10 +103,10 @@ async function casesOf(scenario: Scenario, tree: number, options: HarnessOptions
   }));
 }
 
-async function runCase({ scenario, template, kills }: Case, place: string): Promise<string[]> {
+async function runCase({ scenario, template, kills }: Case, place: Place): Promise<string[]> {
   copyPlace(template, place);
   // A copy has times of whole microseconds; what counts is that they do not change any more.
-  const claudeDir = join(place, 'claude');
+  const { claudeDir } = place;
   const prints = new Map([...template.prints, ...printsOfPresent(claudeDir, template)]);
   const args = scenario.args(place, template);
   const command = [process.execPath, PROGRAM, ...args];
@@ -121,18 +115,18 @@ async function runCase({ scenario, template, kills }: Case, place: string): Prom
     await runInjected(point, command);
     faults.push(...lostFaults(scenario, template, claudeDir, prints).map((fault) => `after the kill: ${fault}`));
   }
-  const rerun = await runSweeper(args);
+  const rerun = await runProgram(args);
   // A restore that had been through before the kill finds nothing to restore.
   if (rerun.code !== 0 && !(scenario === restore && rerun.code === 65)) {
     faults.push(`the second run ended with ${rerun.code}: ${rerun.stderr.slice(0, 300)}`);
   }
   const { places, faults: torn } = locate(claudeDir, template.sessions, prints);
-  faults.push(...torn, ...(scenario.judge?.(place, template) ?? []), ...leftOvers(join(place, 'state')));
+  faults.push(...torn, ...(scenario.judge?.(place, template) ?? []), ...leftOvers(place.stateDir));
   for (const [id, expected] of scenario.expected(template)) {
     if (places.get(id) !== expected) faults.push(`session ${id} is ${places.get(id)}, not ${expected}`);
   }
   for (const name of ['sessions.db', 'ledger.db']) {
-    const fault = integrityFault(join(place, 'state', name));
+    const fault = integrityFault(join(place.stateDir, name));
     if (fault !== undefined) faults.push(fault);
   }
   return faults;
@@ -154,14 +148,14 @@ function lostFaults(scenario: Scenario, template: Template, claudeDir: string, p
 /** The naive pruner at a few kill points: it must leave something torn behind, or this harness sees nothing. */
 async function runControl({ directory }: HarnessOptions): Promise<number> {
   const template = await prepareTree(freshDirectory(directory, 'control'), TREE_SEED);
-  const place = join(directory, 'control-place');
+  const place = new Place(join(directory, 'control-place'));
   const script = fileURLToPath(new URL('./controls/naive-prune.js', import.meta.url));
   const command = () => [
     process.execPath,
     script,
-    join(place, 'claude'),
-    join(place, 'state/sessions.db'),
-    join(place, 'claude/session-sweeper/trash/naive'),
+    place.claudeDir,
+    join(place.stateDir, 'sessions.db'),
+    place.at('session-sweeper/trash/naive'),
     String(30 * DAY_MS),
   ];
   let torn = 0;
@@ -169,8 +163,7 @@ async function runControl({ directory }: HarnessOptions): Promise<number> {
     copyPlace(template, place);
     await runInjected(`rename:signal=KILL:when=${point}`, command());
     await runInjected('rename:signal=0', command()).catch(() => undefined);
-    torn += locate(join(place, 'claude'), template.sessions, printsOfPresent(join(place, 'claude'), template)).faults
-      .length;
+    torn += locate(place.claudeDir, template.sessions, printsOfPresent(place.claudeDir, template)).faults.length;
   }
   return torn;
 }

@@ -3,18 +3,15 @@
  * monotonic clock that timers wait for. True time is what a wall clock would show that is never wrong.
  */
 
-import { type ChildProcess, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { closeSync, existsSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { CLEAN_ENVIRONMENT, start } from './harness.ts';
-import { gccMissing } from './swapper.ts';
+import { compile, gccMissing } from '../support/compile.ts';
+import { isWorking, killed, type Running, start } from '../support/process.ts';
 
 const FAKETIME_LIBRARY = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/faketime/libfaketime.so.1`;
-/** The compiled harness lies in `dist-test/test/faults`, the source of what gcc compiles beside the harness' own. */
-const IDLE_CLOCK_SOURCE = fileURLToPath(new URL('../../../test/faults/programs/idle-clock.c', import.meta.url).href);
 
 /** What the process sees of the machine is mounted over /proc; and what libfaketime leaves in /dev/shm dies with it. */
 const INTO_MACHINE = [
@@ -34,18 +31,13 @@ export function machineMissing(): string | undefined {
 
 /** @returns the path of the preloaded library */
 export function compileIdleClock(directory: string): string {
-  const library = join(directory, 'idle-clock.so');
-  const { status, stderr } = spawnSync('gcc', ['-shared', '-fPIC', '-O2', '-o', library, IDLE_CLOCK_SOURCE], {
-    encoding: 'utf8',
-  });
-  if (status !== 0) throw new Error(`compile idle-clock.c: ${stderr}`);
-  return library;
+  return compile('test/faults/programs/idle-clock.c', directory, '-shared', '-fPIC');
 }
 
 export class Machine {
   readonly #directory: string;
   readonly #idleClock: string;
-  readonly #processes = new Set<ChildProcess>();
+  readonly #processes = new Set<Running>();
   /** True time less the time of the machine that the harness runs on. */
   #trueOffsetMs: number;
   /** Wall time less true time. */
@@ -77,9 +69,8 @@ export class Machine {
   }
 
   /** Starts a process on this machine. */
-  start(command: readonly string[]): ChildProcess {
+  start(command: readonly string[]): Running {
     const env = {
-      ...CLEAN_ENVIRONMENT,
       FAKETIME_NO_CACHE: '1',
       FAKETIME_DONT_FAKE_MONOTONIC: '1',
       FAKETIME_TIMESTAMP_FILE: join(this.#directory, 'wall-offset'),
@@ -88,12 +79,11 @@ export class Machine {
       IDLE_SECONDS_FILE: join(this.#directory, 'idle-seconds'),
     };
     const preloaded = `${this.#idleClock}:${FAKETIME_LIBRARY}`;
-    const child = start('unshare', ['-m', 'sh', '-ec', INTO_MACHINE, 'sh', this.#directory, preloaded, ...command], {
-      env,
-    });
-    this.#processes.add(child);
-    child.once('close', () => this.#processes.delete(child));
-    return child;
+    const args = ['-m', 'sh', '-ec', INTO_MACHINE, 'sh', this.#directory, preloaded, ...command];
+    const running = start('unshare', args, { env });
+    this.#processes.add(running);
+    running.exit.finally(() => this.#processes.delete(running));
+    return running;
   }
 
   /** Time passes, and the machine is awake. */
@@ -130,17 +120,16 @@ export class Machine {
   }
 
   async killAll(): Promise<void> {
-    for (const child of this.#processes) child.kill('SIGKILL');
-    while (this.#processes.size > 0) await sleep(5);
+    await Promise.all([...this.#processes].map(killed));
   }
 
   /** No process sees one clock turned and the other not; and whatever waits looks at its clock afterwards. */
   async #turn(change: () => void): Promise<void> {
-    for (const child of this.#processes) child.kill('SIGSTOP');
-    while ([...this.#processes].some(isWorking)) await sleep(1);
+    for (const { kill } of this.#processes) kill('SIGSTOP');
+    while ([...this.#processes].some(({ child }) => isWorking(child))) await sleep(1);
     change();
     this.#writeClocks();
-    for (const child of this.#processes) child.kill('SIGCONT');
+    for (const { kill } of this.#processes) kill('SIGCONT');
   }
 
   #writeClocks(): void {
@@ -161,15 +150,5 @@ export class Machine {
     } finally {
       closeSync(fd);
     }
-  }
-}
-
-function isWorking({ pid, exitCode, signalCode }: ChildProcess): boolean {
-  if (exitCode !== null || signalCode !== null) return false;
-  try {
-    const state = /\) (\w)/.exec(readFileSync(`/proc/${pid}/stat`, 'latin1'))?.[1];
-    return state !== 'T' && state !== 'Z';
-  } catch {
-    return false;
   }
 }

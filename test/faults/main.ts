@@ -5,10 +5,11 @@
 
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { freshDirectory } from '../support/place.ts';
 import { clock } from './clock.ts';
 import { doubleStart } from './double-start.ts';
 import { errno } from './errno.ts';
-import { freshDirectory, type Harness, type HarnessResult, makeWorkDirectory } from './harness.ts';
+import { type Harness, type HarnessResult, makeWorkDirectory } from './harness.ts';
 import { http } from './http.ts';
 import { inputs } from './inputs.ts';
 import { kill } from './kill.ts';

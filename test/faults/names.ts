@@ -4,21 +4,13 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { byteSnapshot, type Files } from '../support/disk.ts';
+import type { Place } from '../support/place.ts';
+import { freshDirectory } from '../support/place.ts';
+import { addressOf, type Exit, killed, PROGRAM, run, runProgram, start } from '../support/process.ts';
+import { until } from '../support/wait.ts';
+import type { Harness, HarnessOptions, HarnessResult } from './harness.ts';
 import {
-  CLEAN_ENVIRONMENT,
-  type Exit,
-  exitOf,
-  freshDirectory,
-  type Harness,
-  type HarnessOptions,
-  type HarnessResult,
-  PROGRAM,
-  run,
-  runSweeper,
-  start,
-} from './harness.ts';
-import {
-  byteSnapshot,
   logFaults,
   metricsFaults,
   secretIn,
@@ -35,7 +27,6 @@ import {
   hostileName,
   longestRunRecord,
   makeNamedPlace,
-  type NamedPlace,
   type Naming,
   SECRET,
 } from './names/hostile.ts';
@@ -89,16 +80,12 @@ async function runNames({ isShort, directory }: HarnessOptions): Promise<Harness
   };
 }
 
-async function prepare(directory: string, naming: Naming, counts: Counts): Promise<NamedPlace> {
+async function prepare(directory: string, naming: Naming, counts: Counts): Promise<Place> {
   const place = makeNamedPlace(directory, naming, counts);
-  const made = await runSweeper([...common(place), 'sessions', 'set', 'first', '00000000-0000-4000-8000-000000000001']);
+  const made = await runProgram([...place.flags, 'sessions', 'set', 'first', '00000000-0000-4000-8000-000000000001']);
   if (made.code !== 0) throw new Error(`the resume map cannot be made: ${made.stderr}`);
   fillMap(place, naming, counts.names);
   return place;
-}
-
-function common({ claude, state }: NamedPlace): string[] {
-  return ['--claude-dir', claude, '--state-dir', state];
 }
 
 interface Command {
@@ -125,11 +112,7 @@ const AFTER: readonly Command[] = [
   { args: ['--run-now', '--trash-keep', '1s'], codes: [74] },
 ];
 
-async function commandFaults(
-  place: NamedPlace,
-  { names: count }: Counts,
-  commands: readonly Command[],
-): Promise<string[]> {
+async function commandFaults(place: Place, { names: count }: Counts, commands: readonly Command[]): Promise<string[]> {
   const faults: string[] = [];
   for (const { args, codes, isList } of commands) {
     const exit = await runUnprivileged(place, args);
@@ -144,9 +127,9 @@ function exitFaults({ stdout, stderr }: Exit, isDocument: boolean, linesMax: num
   return [...stdoutFaults(stdout, isDocument, linesMax), ...stderrFaults(stderr, LOG_LINES_MAX)];
 }
 
-function runUnprivileged(place: NamedPlace, args: readonly string[]): Promise<Exit> {
+function runUnprivileged(place: Place, args: readonly string[]): Promise<Exit> {
   const [command = '', ...before] = UNPRIVILEGED;
-  return run(command, [...before, ...common(place), ...args], { timeout: DEADLINE_MS, killSignal: 'SIGKILL' });
+  return run(command, [...before, ...place.flags, ...args], { timeout: DEADLINE_MS, killSignal: 'SIGKILL' });
 }
 
 interface Observed {
@@ -157,27 +140,16 @@ interface Observed {
 }
 
 /** A daemon from its start until every job has run, and then its end; everything that it says is looked at. */
-async function observeDaemon(place: NamedPlace): Promise<Observed> {
-  const before = { tree: byteSnapshot(place.claude), rows: freshRows(place) };
+async function observeDaemon(place: Place): Promise<Observed> {
+  const before = { tree: byteSnapshot(place.claudeDir), rows: freshRows(place) };
   const [command = '', ...args] = UNPRIVILEGED;
-  const child = start(command, [...args, ...common(place), ...DAEMON], { env: CLEAN_ENVIRONMENT });
-  let log = '';
-  child.stderr?.on('data', (chunk: Buffer) => {
-    log += chunk.toString('utf8');
-  });
-  const ended = exitOf(child);
+  const daemon = start(command, [...args, ...place.flags, ...DAEMON]);
   const faults: string[] = [];
   try {
-    const base = await until(
-      () => /"listen":"([^"]+)"/.exec(log)?.[1],
-      () => log,
-    );
-    const read = async (path: string) => (await fetch(`http://${base}${path}`)).text();
+    const address = await addressOf(daemon);
+    const read = async (path: string) => (await fetch(`${address}${path}`)).text();
     faults.push(...metricsFaults(await read('/metrics')));
-    const metrics = await until(
-      async () => withAllRuns(await read('/metrics')),
-      () => log,
-    );
+    const metrics = await until('all jobs to have run', async () => withAllRuns(await read('/metrics')));
     const answers = [
       metrics,
       await read('/readyz'),
@@ -186,23 +158,19 @@ async function observeDaemon(place: NamedPlace): Promise<Observed> {
     ];
     faults.push(...metricsFaults(metrics));
     for (const answer of answers) if (answer.includes(SECRET)) faults.push(`HTTP tells a secret: ${secretIn(answer)}`);
-    child.kill('SIGTERM');
-    const { code } = await ended;
+    daemon.kill('SIGTERM');
+    const { code, stderr: log } = await daemon.exit;
     if (code !== 0) faults.push(`the daemon ended with ${code}`);
     const runs = log.split('\n').filter((line) => /"msg":"job /.test(line)).length;
     faults.push(...logFaults(log, runs + LINES_BESIDE_RUNS), ...afterwards(place, before));
     return { metrics, faults, lines: log.split('\n').length - 1, runs };
   } finally {
-    child.kill('SIGKILL');
-    await ended;
+    await killed(daemon);
   }
 }
 
-function afterwards(
-  place: NamedPlace,
-  before: { readonly tree: ReadonlyMap<string, string>; readonly rows: string },
-): string[] {
-  const faults = treeFaults(before.tree, byteSnapshot(place.claude), isOldSession);
+function afterwards(place: Place, before: { readonly tree: Files; readonly rows: string }): string[] {
+  const faults = treeFaults(before.tree, byteSnapshot(place.claudeDir), isOldSession);
   if (freshRows(place) !== before.rows) faults.push('rows in use are not what they were');
   const kib = longestRunRecord(place);
   return kib <= RUN_RECORD_KIB_MAX ? faults : [...faults, `the ledger takes ${Math.round(kib)} KiB for one run`];
@@ -210,22 +178,12 @@ function afterwards(
 
 /** By the shape of the tree: sessions of even number are old. */
 function isOldSession(path: string): boolean {
-  return /^\/projects\/.*\/00000000-0000-4000-8000-[0-9a-f]{11}[02468ace]\.jsonl$/s.test(path);
+  return /^projects\/.*\/00000000-0000-4000-8000-[0-9a-f]{11}[02468ace]\.jsonl$/s.test(path);
 }
 
 function withAllRuns(metrics: string): string | undefined {
   const jobs = ['sweep-sessions', 'prune-transcripts', 'purge-trash'];
   return jobs.every((job) => metrics.includes(`run_last_timestamp_seconds{job="${job}"}`)) ? metrics : undefined;
-}
-
-async function until<T>(ask: () => T | undefined | Promise<T | undefined>, log: () => string): Promise<T> {
-  const deadline = Date.now() + DEADLINE_MS;
-  for (;;) {
-    const answer = await ask();
-    if (answer !== undefined) return answer;
-    if (Date.now() > deadline) throw new Error(`waited in vain; the log: ${log().slice(-1_000)}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
 }
 
 function seriesFaults(benign: string, hostile: string): string[] {
@@ -239,10 +197,10 @@ function seriesFaults(benign: string, hostile: string): string[] {
 }
 
 /** A record of a running process that names no session: the run fails, and says so without the name. */
-async function recordFaults(place: NamedPlace): Promise<string[]> {
+async function recordFaults(place: Place): Promise<string[]> {
   for (let number = 0; number < 100; number += 1) {
     const record = JSON.stringify({ pid: 1, sessionId: `${hostileName(number)}${SECRET}`, pidDomain: 'linux:other' });
-    writeFileSync(join(place.claude, 'sessions', `${100_000 + number}.json`), record);
+    writeFileSync(join(place.claudeDir, 'sessions', `${100_000 + number}.json`), record);
   }
   const exit = await runUnprivileged(place, ['--run-now', '--job', 'prune-transcripts']);
   const faults = exitFaults(exit, false, TABLE_LINES_MAX);
@@ -261,10 +219,12 @@ const CONTROL_FINDS: Readonly<Record<string, RegExp>> = {
   floods: /^the log has \d+ lines/,
 };
 
-async function runControl(benign: NamedPlace, hostile: NamedPlace): Promise<string[]> {
+async function runControl(benign: Place, hostile: Place): Promise<string[]> {
   const script = fileURLToPath(new URL('./controls/naive-metrics.js', import.meta.url));
   const [ofBenign, ofHostile] = await Promise.all(
-    [benign, hostile].map(({ claude, state }) => run(process.execPath, [script, claude, join(state, 'sessions.db')])),
+    [benign, hostile].map(({ claudeDir, stateDir }) =>
+      run(process.execPath, [script, claudeDir, join(stateDir, 'sessions.db')]),
+    ),
   );
   if (ofBenign === undefined || ofHostile === undefined) return [];
   const found = [

@@ -1,28 +1,19 @@
 /** Judges a tree after whatever happened to it, with plain node:fs and SQL and nothing of the program's own. */
 
-import { createHash } from 'node:crypto';
-import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { type Files, stateOf } from '../support/disk.ts';
 import type { MadeSession } from '../support/tree.ts';
 
 export type Whereabouts = 'here' | 'trashed' | 'gone';
 
-export interface FilePrint {
-  readonly hash: string;
-  readonly mtimeNs: bigint;
-}
-
-export type Prints = ReadonlyMap<string, FilePrint>;
+/** What files look like, by path below the Claude directory. */
+export type Prints = Files;
 
 /** What the files of the sessions look like before anything happens to them. */
 export function printsOf(claudeDir: string, sessions: readonly MadeSession[]): Prints {
-  return new Map(sessions.flatMap(({ files }) => files.map((file) => [file, printOf(join(claudeDir, file))] as const)));
-}
-
-function printOf(path: string): FilePrint {
-  const hash = createHash('sha1').update(readFileSync(path)).digest('hex');
-  return { hash, mtimeNs: lstatSync(path, { bigint: true }).mtimeNs };
+  return new Map(sessions.flatMap(({ files }) => files.map((file) => [file, stateOf(join(claudeDir, file))] as const)));
 }
 
 export function trashRuns(claudeDir: string): string[] {
@@ -48,7 +39,7 @@ export function locate(
       const copies = [here, ...runs.map((run) => join(run, file))].filter((path) => existsSync(path));
       if (copies.length > 1) faults.push(`${file} is there ${copies.length} times`);
       for (const copy of copies) {
-        const [now, before] = [printOf(copy), prints.get(file)];
+        const [now, before] = [stateOf(copy), prints.get(file)];
         if (now.hash !== before?.hash) faults.push(`${file} is not what it was`);
         if (now.mtimeNs !== before?.mtimeNs) faults.push(`${file} has another time than before`);
       }

@@ -4,20 +4,12 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
+import { freshDirectory, Place } from '../support/place.ts';
+import { PROGRAM, run, start } from '../support/process.ts';
+import { percentile } from '../support/samples.ts';
 import { DAY_MS, makeSession, sessionIdOf } from '../support/tree.ts';
 import { companionText, filesOf, transcriptOf, transcriptText } from './dispatched-session.ts';
-import {
-  exitOf,
-  freshDirectory,
-  type Harness,
-  type HarnessOptions,
-  type HarnessResult,
-  PROGRAM,
-  percentile,
-  run,
-  runSweeper,
-  start,
-} from './harness.ts';
+import type { Harness, HarnessOptions, HarnessResult } from './harness.ts';
 import { integrityFault, trashRuns } from './oracle.ts';
 import type { DispatcherReport } from './programs/dispatcher.ts';
 
@@ -33,6 +25,7 @@ const LEAST = {
 /** In seconds. */
 const DURATIONS = { short: { race: 8, alone: 3, control: 2 }, full: { race: 65, alone: 15, control: 5 } };
 
+const PRUNE = ['--run-now', '--job', 'prune-transcripts', '--allow-mass-removal'];
 /** Until all dispatchers are ready; they begin together. */
 const START_MS = 1_500;
 const CONTROL_ROUNDS_MAX = 5;
@@ -40,9 +33,8 @@ const CONTROL_ROUNDS_MAX = 5;
 const DISPATCHER = fileURLToPath(new URL('./programs/dispatcher.js', import.meta.url));
 const SNAPSHOT_PRUNER = fileURLToPath(new URL('./controls/snapshot-prune.js', import.meta.url));
 
-interface Place {
-  readonly claudeDir: string;
-  readonly stateDir: string;
+interface RacedPlace extends Place {
+  /** The files of the sessions that are young. */
   readonly young: readonly string[];
 }
 
@@ -55,7 +47,7 @@ interface PruningReport {
 }
 
 interface Round {
-  readonly place: Place;
+  readonly place: RacedPlace;
   readonly reports: readonly DispatcherReport[];
   readonly pruning: PruningReport;
   readonly faults: readonly string[];
@@ -106,7 +98,7 @@ async function runControl(options: HarnessOptions, seconds: number): Promise<{ l
 async function runRound(options: HarnessOptions, name: string, seconds: number, pruning: Pruning): Promise<Round> {
   const place = makePlace(freshDirectory(options.directory, name));
   // Makes the databases: nobody is to find them missing.
-  await runSweeper([...common(place), '--run-now', '--job', 'sweep-sessions']);
+  await place.run(['--run-now', '--job', 'sweep-sessions']);
   const fromMs = Date.now() + START_MS;
   const untilMs = fromMs + seconds * 1_000;
   const beside = pruning(place, untilMs);
@@ -118,16 +110,14 @@ async function runRound(options: HarnessOptions, name: string, seconds: number, 
   return { place, reports, pruning: pruned, faults: [...lost, ...pruned.faults, ...judge(place, reports)] };
 }
 
-function makePlace(directory: string): Place {
-  const claudeDir = join(directory, 'claude');
+function makePlace(directory: string): RacedPlace {
+  const place = new Place(directory);
   const young = Array.from({ length: YOUNG_SESSIONS }, (_, number) => {
     const shape = { id: sessionIdOf(number), project: `-srv-young-${number % 5}`, ageMs: (2 + (number % 20)) * DAY_MS };
-    return makeSession(claudeDir, shape).files;
+    return makeSession(place.claudeDir, shape).files;
   });
-  return { claudeDir, stateDir: join(directory, 'state'), young: young.flat() };
+  return Object.assign(place, { young: young.flat() });
 }
-
-const common = ({ claudeDir, stateDir }: Place) => ['--claude-dir', claudeDir, '--state-dir', stateDir];
 
 async function dispatch({ claudeDir, stateDir }: Place, numbers: readonly number[]): Promise<DispatcherReport> {
   const exit = await run(process.execPath, [DISPATCHER, claudeDir, stateDir, ...numbers.map(String)]);
@@ -141,25 +131,18 @@ async function pruneAllTheTime(place: Place, untilMs: number): Promise<PruningRe
   const faults: string[] = [];
   const schedule = ['--schedule-prune', '* * * * * *', '--schedule-jitter', '1ms', '--listen', 'off'];
   // Whatever becomes of this process, the daemon does not outlive it.
-  const daemon = start('setpriv', ['--pdeathsig', 'KILL', process.execPath, PROGRAM, ...common(place), ...schedule]);
-  const daemonExit = exitOf(daemon);
+  const daemon = start('setpriv', ['--pdeathsig', 'KILL', process.execPath, PROGRAM, ...place.flags, ...schedule]);
   let prunes = 0;
   try {
     while (Date.now() < untilMs) {
-      const { code, stderr } = await runSweeper([
-        ...common(place),
-        '--run-now',
-        '--job',
-        'prune-transcripts',
-        '--allow-mass-removal',
-      ]);
+      const { code, stderr } = await place.run(PRUNE);
       if (code === 0) prunes += 1;
       else if (code !== 75) faults.push(`a prune ended with ${code}: ${stderr.slice(0, 500)}`);
     }
   } finally {
     daemon.kill('SIGTERM');
   }
-  const { code, stdout } = await daemonExit;
+  const { code, stdout } = await daemon.exit;
   if (code !== 0) faults.push(`the daemon ended with ${code}: ${stdout.slice(-500)}`);
   return { prunes: prunes + stdout.split('\n').filter((line) => line.includes('"outcome":"ok"')).length, faults };
 }
@@ -174,7 +157,7 @@ async function pruneBySnapshot({ claudeDir, stateDir }: Place, untilMs: number):
 }
 
 /** After the race: each session is in one place, whole; what has a row is where its host left it. */
-function judge(place: Place, reports: readonly DispatcherReport[]): string[] {
+function judge(place: RacedPlace, reports: readonly DispatcherReport[]): string[] {
   const { claudeDir, stateDir } = place;
   const runs = trashRuns(claudeDir);
   const faults = place.young

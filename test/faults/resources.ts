@@ -4,14 +4,9 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import {
-  CLEAN_ENVIRONMENT,
-  freshDirectory,
-  type Harness,
-  type HarnessOptions,
-  type HarnessResult,
-  run,
-} from './harness.ts';
+import { freshDirectory } from '../support/place.ts';
+import { CLEAN_ENVIRONMENT, run } from '../support/process.ts';
+import type { Harness, HarnessOptions, HarnessResult } from './harness.ts';
 import type { CasesResult } from './resources/run-cases.ts';
 
 /** Whatever is mounted or started in it ends with it. */

@@ -3,8 +3,8 @@
 import { cpSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { freshDirectory, Place } from '../support/place.ts';
 import { DAY_MS, type MadeSession, makeTree, sessionIdOf } from '../support/tree.ts';
-import { freshDirectory, runSweeper } from './harness.ts';
 import { type Prints, printsOf, trashRuns, type Whereabouts } from './oracle.ts';
 
 /** A place as it is before the program runs; every case works on a copy of it. */
@@ -18,14 +18,12 @@ export interface Scenario {
   readonly name: string;
   prepare(directory: string, seed: number): Promise<Template>;
   /** @param place the copy that the case works on */
-  args(place: string, template: Template): readonly string[];
+  args(place: Place, template: Template): readonly string[];
   /** Where each session must be after the second run; undefined for what is no matter of sessions. */
   expected(template: Template): ReadonlyMap<string, Whereabouts>;
   /** What else must be true after the second run. */
-  judge?(place: string, template: Template): readonly string[];
+  judge?(place: Place, template: Template): readonly string[];
 }
-
-export const common = (place: string) => ['--claude-dir', join(place, 'claude'), '--state-dir', join(place, 'state')];
 
 const isOld = (session: MadeSession) => Date.now() - session.mtimeMs > 30 * DAY_MS;
 
@@ -38,21 +36,21 @@ export async function prepareTree(directory: string, seed: number): Promise<Temp
   const sessions = makeTree(join(directory, 'claude'), { sessions: 14, seed });
   const live = liveOf(sessions);
   if (live !== undefined) {
-    await runSweeper([...common(directory), 'sessions', 'set', 'forgejo:a:acme/app:1', live.id]);
+    await new Place(directory).run(['sessions', 'set', 'forgejo:a:acme/app:1', live.id]);
   }
   return { directory, sessions, prints: printsOf(join(directory, 'claude'), sessions) };
 }
 
 async function prepareTrash(directory: string, seed: number): Promise<Template> {
   const template = await prepareTree(directory, seed);
-  await runSweeper([...common(directory), '--run-now', '--job', 'prune-transcripts']);
+  await new Place(directory).run(['--run-now', '--job', 'prune-transcripts']);
   return template;
 }
 
 export const prune: Scenario = {
   name: 'prune',
   prepare: prepareTree,
-  args: (place) => [...common(place), '--run-now', '--job', 'prune-transcripts'],
+  args: (place) => [...place.flags, '--run-now', '--job', 'prune-transcripts'],
   expected: ({ sessions }) => {
     const live = liveOf(sessions);
     return new Map(sessions.map((one) => [one.id, isOld(one) && one !== live ? 'trashed' : 'here']));
@@ -66,12 +64,11 @@ export const purge: Scenario = {
     // One of the trashed is live again: its row must save it.
     const revived = template.sessions.filter(isOld)[1];
     if (revived !== undefined) {
-      await runSweeper([...common(directory), 'sessions', 'set', 'forgejo:a:acme/app:2', revived.id]);
+      await new Place(directory).run(['sessions', 'set', 'forgejo:a:acme/app:2', revived.id]);
     }
-    await new Promise((resolve) => setTimeout(resolve, 1_100));
     return template;
   },
-  args: (place) => [...common(place), '--run-now', '--job', 'purge-trash', '--trash-keep', '1s'],
+  args: (place) => [...place.flags, '--run-now', '--job', 'purge-trash', '--trash-keep', '1ms'],
   expected: ({ sessions }) => {
     const [live, revived] = sessions.filter(isOld);
     return new Map(
@@ -84,7 +81,7 @@ export const restore: Scenario = {
   name: 'restore',
   prepare: prepareTrash,
   args: (place, { sessions }) => [
-    ...common(place),
+    ...place.flags,
     'trash',
     'restore',
     ...sessions.filter((one) => isOld(one) && one !== liveOf(sessions)).map((one) => one.id),
@@ -110,7 +107,7 @@ export const sweep: Scenario = {
     database.close();
     return template;
   },
-  args: (place) => [...common(place), '--run-now', '--job', 'sweep-sessions'],
+  args: (place) => [...place.flags, '--run-now', '--job', 'sweep-sessions'],
   expected: ({ sessions }) => new Map(sessions.map((one) => [one.id, 'here'])),
   judge: (place) => {
     const rows = countRows(place, "key LIKE 'forgejo:a:acme/sweep:%'");
@@ -132,11 +129,11 @@ export const migrate: Scenario = {
     writeFileSync(join(directory, 'state/sessions.json'), JSON.stringify(Object.fromEntries(rows)));
     return { directory, sessions, prints: printsOf(join(directory, 'claude'), sessions) };
   },
-  args: (place) => [...common(place), '--run-now', '--job', 'sweep-sessions', '--sessions-max-age', 'never'],
+  args: (place) => [...place.flags, '--run-now', '--job', 'sweep-sessions', '--sessions-max-age', 'never'],
   expected: ({ sessions }) => new Map(sessions.map((one) => [one.id, 'here'])),
   judge: (place) => {
     const rows = countRows(place, "key LIKE 'forgejo:architect:acme/app:%'");
-    const names = readdirSync(join(place, 'state')).filter((name) => name.startsWith('sessions.json'));
+    const names = readdirSync(place.stateDir).filter((name) => name.startsWith('sessions.json'));
     return [
       ...(rows === IMPORTED_ROWS ? [] : [`${rows} rows are imported of ${IMPORTED_ROWS}`]),
       ...(names.join() === 'sessions.json.bak' ? [] : [`beside the database there are ${names.join(', ')}`]),
@@ -144,8 +141,8 @@ export const migrate: Scenario = {
   },
 };
 
-function countRows(place: string, where: string): number {
-  const database = new Database(join(place, 'state/sessions.db'), { readonly: true });
+function countRows(place: Place, where: string): number {
+  const database = new Database(join(place.stateDir, 'sessions.db'), { readonly: true });
   try {
     return Number(database.prepare(`SELECT count(*) FROM claude_sdk_sessions WHERE ${where}`).pluck().get());
   } finally {
@@ -153,9 +150,9 @@ function countRows(place: string, where: string): number {
   }
 }
 
-export function copyPlace(template: Template, place: string): void {
-  rmSync(place, { recursive: true, force: true });
-  cpSync(template.directory, place, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
+export function copyPlace(template: Template, place: Place): void {
+  rmSync(place.directory, { recursive: true, force: true });
+  cpSync(template.directory, place.directory, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
 }
 
 export function printsOfPresent(claudeDir: string, { sessions }: Template): Prints {

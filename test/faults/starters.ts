@@ -3,7 +3,8 @@
 import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Exit, exitOf, freshDirectory, start } from './harness.ts';
+import { freshDirectory, type Place } from '../support/place.ts';
+import { isStopped, type Running, start } from '../support/process.ts';
 
 export interface Starter {
   readonly kind: 'daemon' | 'run' | 'busy daemon';
@@ -15,48 +16,35 @@ export interface Starter {
 
 export interface Started {
   readonly starter: Starter;
-  readonly exit: Promise<Exit>;
+  readonly running: Running;
   /** What it has ended with; undefined while it is there. */
   readonly code: () => number | null | undefined;
   /** A daemon that has said that it works. */
   readonly isAtWork: () => boolean;
-  readonly kill: () => void;
 }
 
-/** The directory of one round, and the program that is started in it: the product or a control. */
-export interface Place {
-  readonly directory: string;
-  readonly claudeDir: string;
+/** The place of one round, and the program that is started in it: the product or a control. */
+export interface SharedPlace extends Place {
   readonly program: string;
 }
 
-const DEADLINE_MS = 30_000;
 const NEVER_SOON = '0 0 1 1 *';
 const EVERY_SECOND = '* * * * * *';
 /** Another mount, another name, another process tree, as in a container that shares a volume. */
 const CONTAINED = ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
 const WITH_VOLUME = 'mount --bind "$1" "$2"; shift 2; exec "$@"';
 
-export function startOne(place: Place, starter: Starter, index: number): Started {
+export function startOne(place: SharedPlace, starter: Starter, index: number): Started {
   const volume = freshDirectory(place.directory, `volume-${index}`);
   const claudeDir = starter.isContained ? volume : place.claudeDir;
   const state = join(place.directory, `state-${starter.state}`);
   const args = ['--claude-dir', claudeDir, '--state-dir', state, ...argsOf(starter)];
   const command = [process.execPath, place.program, ...args];
-  const child = starter.isContained
+  const running = starter.isContained
     ? start('unshare', [...CONTAINED, 'sh', '-ec', WITH_VOLUME, 'sh', place.claudeDir, volume, ...command])
     : start(command[0] as string, command.slice(1));
-  let log = '';
-  let code: number | null | undefined;
-  child.stderr?.on('data', (chunk: Buffer) => {
-    log += chunk.toString();
-  });
-  const exit = exitOf(child).then((ended) => {
-    code = ended.code;
-    return ended;
-  });
-  const isAtWork = () => log.includes('"daemon started"');
-  return { starter, exit, code: () => code, isAtWork, kill: () => child.kill('SIGKILL') };
+  const isAtWork = () => running.log().includes('"daemon started"');
+  return { starter, running, code: () => running.ended()?.code, isAtWork };
 }
 
 function argsOf({ kind }: Starter): readonly string[] {
@@ -108,17 +96,4 @@ async function isFrozenWithLock(place: Place, pid: number): Promise<boolean> {
     // It has ended before it could be stopped.
   }
   return false;
-}
-
-function isStopped(pid: number): boolean {
-  return /\) [Tt]/.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
-}
-
-/** @throws where it does not come true in a long time */
-export async function until(what: string, isTrue: () => boolean): Promise<void> {
-  const deadline = performance.now() + DEADLINE_MS;
-  while (!isTrue()) {
-    if (performance.now() > deadline) throw new Error(`waited in vain for ${what}`);
-    await sleep(5);
-  }
 }

@@ -1,12 +1,13 @@
 /** Runs a program under strace, to count its system calls or to make one of them fail or be its last. */
 
-import { type ChildProcess, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { CLEAN_ENVIRONMENT, type Exit, run, start } from './harness.ts';
+import type { Running } from '../support/process.ts';
+import { type Exit, run, start } from '../support/process.ts';
 
 /** One thread does all of libuv's file work, and none of it by io_uring, so that calls can be counted. */
-const TRACEABLE = { ...CLEAN_ENVIRONMENT, UV_THREADPOOL_SIZE: '1', UV_USE_IO_URING: '0' };
+const TRACEABLE = { UV_THREADPOOL_SIZE: '1', UV_USE_IO_URING: '0' };
 
 export function straceMissing(): string | undefined {
   return spawnSync('strace', ['-V']).status === 0 ? undefined : 'strace is not installed (apt-get install strace)';
@@ -67,7 +68,7 @@ const AS_GRANDCHILD = ['-D', '-f', '--quiet=all', '--seccomp-bpf'];
 const RUN_DEADLINE_MS = 60_000;
 
 /** @param output where `readTrace` finds the calls afterwards */
-export function startTraced(calls: readonly string[], command: readonly string[], output: string): ChildProcess {
+export function startTraced(calls: readonly string[], command: readonly string[], output: string): Running {
   const options = ['-y', '-s', '512', '-o', output, '-e', `trace=${calls.join(',')}`];
   return start('strace', [...AS_GRANDCHILD, ...options, ...command], { env: TRACEABLE });
 }
@@ -87,7 +88,7 @@ export function readTrace(output: string): SeenCall[] {
   return seen;
 }
 
-export function startFailing(fault: CallFault, command: readonly string[], output: string): ChildProcess {
+export function startFailing(fault: CallFault, command: readonly string[], output: string): Running {
   const { call, errno, position, isForEver, paths } = fault;
   const injection = `inject=${call}:error=${errno}:when=${position}${isForEver ? '+' : ''}`;
   const filter = (paths ?? []).flatMap((path) => ['-P', path]);

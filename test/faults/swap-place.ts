@@ -3,9 +3,10 @@
 import { cpSync, lchownSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { differences, type Fingerprint, fingerprintOf, type Traces, tracesOf } from '../support/disk.ts';
+import { freshDirectory, Place } from '../support/place.ts';
+import { runProgram } from '../support/process.ts';
 import { DAY_MS, type MadeSession, makeTree } from '../support/tree.ts';
-import { differences, type Fingerprint, fingerprintOf, type Traces, tracesOf } from './fingerprint.ts';
-import { freshDirectory, runSweeper } from './harness.ts';
 
 export const TRASH = 'session-sweeper/trash';
 export const RUN_LOCK = 'session-sweeper/run.lock';
@@ -15,8 +16,7 @@ const LIVE_SESSIONS = 10;
 /** Nobody's id. A worker that runs as root gives what it makes to the owner of the Claude directory. */
 const OWNER = 4_242;
 
-export interface Place {
-  readonly claudeDir: string;
+export interface AttackedPlace extends Place {
   /** Where the symlinks lead: the same names, all as old, and in its trash the same run. */
   readonly outside: string;
   /** Another Claude directory, of which another run holds the lock all the time. */
@@ -24,9 +24,8 @@ export interface Place {
   /** Another `projects/`: what lies in it may be pruned while it is swapped in. */
   readonly decoy: string;
   readonly stage: string;
-  readonly stateDir: string;
   /** The run that lies in the trash from the beginning. */
-  readonly run: string;
+  readonly trashed: string;
   /** Old, and no live source names them: they lie in the trash at the beginning. */
   readonly removable: readonly string[];
   close(): void;
@@ -38,26 +37,27 @@ export interface PlaceOptions {
   readonly isOwnedByOther: boolean;
 }
 
-export const common = (place: Pick<Place, 'claudeDir' | 'stateDir'>) => [
-  '--claude-dir',
-  place.claudeDir,
-  '--state-dir',
-  place.stateDir,
+export const common = (place: Place): readonly string[] => [
+  ...place.flags,
   '--sessions-db',
   databaseOf(place),
   '--json',
 ];
 
-function databaseOf({ stateDir }: Pick<Place, 'stateDir'>): string {
+function databaseOf({ stateDir }: Place): string {
   return join(stateDir, 'host.db');
 }
 
-export async function makePlace(directory: string, options: PlaceOptions): Promise<Place> {
-  const [claudeDir, outside, held, decoy] = ['claude', 'outside', 'held', 'decoy'].map((name) =>
-    join(directory, name),
-  ) as [string, string, string, string];
-  const [stage, stateDir] = [freshDirectory(directory, 'stage'), freshDirectory(directory, 'state')];
-  const place = { claudeDir, outside, held, decoy, stage, stateDir };
+export async function makePlace(directory: string, options: PlaceOptions): Promise<AttackedPlace> {
+  const place = new Place(directory);
+  const { claudeDir } = place;
+  const [outside, held, decoy] = ['outside', 'held', 'decoy'].map((name) => join(directory, name)) as [
+    string,
+    string,
+    string,
+  ];
+  const stage = freshDirectory(directory, 'stage');
+  freshDirectory(directory, 'state');
   const sessions = makeTree(claudeDir, options);
   copyTree(claudeDir, outside);
   copyTree(claudeDir, held);
@@ -66,13 +66,14 @@ export async function makePlace(directory: string, options: PlaceOptions): Promi
   const old = sessions.filter(isOld).map(({ id }) => id);
   makeDatabase(place);
   addRows(place, old.slice(0, LIVE_SESSIONS));
-  const { code, stderr } = await runSweeper([...common(place), ...PRUNE]);
-  const [run] = code === 0 ? readdirSync(join(claudeDir, TRASH)) : [];
-  if (run === undefined) throw new Error(`the first prune ended with ${code}: ${stderr}`);
+  const { code, stderr } = await runProgram([...common(place), ...PRUNE]);
+  const [trashed] = code === 0 ? readdirSync(join(claudeDir, TRASH)) : [];
+  if (trashed === undefined) throw new Error(`the first prune ended with ${code}: ${stderr}`);
   for (const copy of [outside, held]) copyTree(join(claudeDir, 'session-sweeper'), join(copy, 'session-sweeper'));
   makeTouchy(join(outside, RUN_LOCK));
   const lock = holdLock(join(held, RUN_LOCK));
-  return { ...place, run, removable: old.slice(LIVE_SESSIONS), close: () => lock.close() };
+  const removable = old.slice(LIVE_SESSIONS);
+  return Object.assign(place, { outside, held, decoy, stage, trashed, removable, close: () => lock.close() });
 }
 
 function isOld(session: MadeSession): boolean {
@@ -91,7 +92,7 @@ function giveAway(directory: string): void {
 }
 
 /** As a host has it. */
-function makeDatabase(place: Pick<Place, 'stateDir'>): void {
+function makeDatabase(place: Place): void {
   const database = new Database(databaseOf(place));
   database.exec(
     'CREATE TABLE claude_sdk_sessions (key TEXT PRIMARY KEY, session_id TEXT NOT NULL, last_used_at INTEGER NOT NULL, created_at INTEGER NOT NULL)',
@@ -100,7 +101,7 @@ function makeDatabase(place: Pick<Place, 'stateDir'>): void {
 }
 
 /** Makes sessions live from now on. */
-export function addRows(place: Pick<Place, 'stateDir'>, ids: readonly string[]): void {
+export function addRows(place: Place, ids: readonly string[]): void {
   const database = new Database(databaseOf(place));
   try {
     const insert = database.prepare('INSERT OR IGNORE INTO claude_sdk_sessions VALUES (?, ?, ?, ?)');
@@ -127,13 +128,13 @@ const SESSION_ID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 
 /** Tells after every run what is not as it must be. */
 export class Watch {
-  readonly #place: Place;
+  readonly #place: AttackedPlace;
   readonly #files: Traces;
   readonly #removable: ReadonlySet<string>;
   #outside: Fingerprint;
   #held: Fingerprint;
 
-  constructor(place: Place) {
+  constructor(place: AttackedPlace) {
     this.#place = place;
     this.#removable = new Set(place.removable);
     this.#files = this.#trace();
@@ -146,8 +147,8 @@ export class Watch {
     const outside = fingerprintOf(this.#place.outside);
     const held = fingerprintOf(this.#place.held);
     const faults = [
-      ...differences('outside', this.#outside, outside),
-      ...differences('the directory with a lock', this.#held, held),
+      ...differences(this.#outside, outside).map((fault) => `outside: ${fault}`),
+      ...differences(this.#held, held).map((fault) => `the directory with a lock: ${fault}`),
       ...this.#lostFaults(destroyed),
     ];
     [this.#outside, this.#held] = [outside, held];

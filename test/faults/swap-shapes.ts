@@ -2,12 +2,12 @@
 
 import { type Dirent, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Place, RUN_LOCK, TRASH } from './swap-place.ts';
-import type { Attack, SwapPlace } from './swapper.ts';
+import { type AttackedPlace, RUN_LOCK, TRASH } from './swap-place.ts';
+import type { Attack, Exchange } from './swapper.ts';
 
 export interface Shape {
   readonly name: string;
-  attack(place: Place): Attack;
+  attack(place: AttackedPlace): Attack;
 }
 
 /** Of many places, each is rarely the one that is swapped: no pause is needed. */
@@ -53,8 +53,8 @@ export const SHAPES: readonly Shape[] = [
   {
     name: 'trash',
     attack: (place) => {
-      const inRun = pathsBelow(place, `${TRASH}/${place.run}`).map((path) =>
-        path.slice(`${TRASH}/${place.run}/`.length),
+      const inRun = pathsBelow(place, `${TRASH}/${place.trashed}`).map((path) =>
+        path.slice(`${TRASH}/${place.trashed}/`.length),
       );
       const above = [
         ...['session-sweeper', TRASH, RUN_LOCK].map((path) => toLink(place, path)),
@@ -73,25 +73,25 @@ export const SHAPES: readonly Shape[] = [
 ];
 
 /** Its counterpart outside has the same path. */
-function toLink(place: Place, path: string): SwapPlace {
+function toLink(place: AttackedPlace, path: string): Exchange {
   return { kind: 'link', path: join(place.claudeDir, path), other: join(place.outside, path) };
 }
 
 /** In every run of the trash, the one that is begun under attack included. */
-function toLinkInRuns(place: Place, path: string): SwapPlace {
+function toLinkInRuns(place: AttackedPlace, path: string): Exchange {
   return {
     kind: 'link',
     path: `${join(place.claudeDir, TRASH)}/*${path}`,
-    other: `${join(place.outside, TRASH, place.run)}${path}`,
+    other: `${join(place.outside, TRASH, place.trashed)}${path}`,
   };
 }
 
-function entries(place: Place, path: string): Dirent[] {
+function entries(place: AttackedPlace, path: string): Dirent[] {
   return readdirSync(join(place.outside, path), { withFileTypes: true });
 }
 
 /** Directories first: more hangs on them. */
-function pathsBelow(place: Place, path: string): string[] {
+function pathsBelow(place: AttackedPlace, path: string): string[] {
   const below = entries(place, path);
   const [directories, files] = [true, false].map((isDirectory) =>
     below.filter((entry) => entry.isDirectory() === isDirectory).map((entry) => `${path}/${entry.name}`),

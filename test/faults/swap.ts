@@ -6,20 +6,14 @@
 import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import {
-  type Exit,
-  freshDirectory,
-  type Harness,
-  type HarnessOptions,
-  type HarnessResult,
-  PROGRAM,
-  run,
-  runSweeper,
-} from './harness.ts';
+import { gccMissing } from '../support/compile.ts';
+import { freshDirectory } from '../support/place.ts';
+import { type Exit, PROGRAM, run, runProgram } from '../support/process.ts';
+import type { Harness, HarnessOptions, HarnessResult } from './harness.ts';
 import { runInjected, straceMissing } from './strace.ts';
-import { addRows, common, makePlace, type Place, PRUNE, Watch } from './swap-place.ts';
+import { type AttackedPlace, addRows, common, makePlace, PRUNE, Watch } from './swap-place.ts';
 import { SHAPES, type Shape } from './swap-shapes.ts';
-import { compileSwapper, gccMissing, type Swapper, startSwapper } from './swapper.ts';
+import { compileSwapper, type Swapper, startSwapper } from './swapper.ts';
 
 const SWAPS_OF_SHAPE = 250_000;
 const RUNS_OF_SHAPE = 24;
@@ -41,7 +35,7 @@ const CODES: ReadonlySet<number | null> = new Set([0, 65, 73, 74, 75]);
 
 interface Step {
   readonly name: 'restore' | 'prune' | 'purge';
-  args(place: Place): readonly string[];
+  args(place: AttackedPlace): readonly string[];
 }
 
 const prune: Step = { name: 'prune', args: () => PRUNE };
@@ -172,10 +166,10 @@ async function underAttack<T>(swapper: Swapper, work: () => Promise<T>): Promise
   }
 }
 
-async function runStep(step: Step, place: Place, isDelayed: boolean): Promise<Exit> {
+async function runStep(step: Step, place: AttackedPlace, isDelayed: boolean): Promise<Exit> {
   const args = [...common(place), ...step.args(place)];
   if (isDelayed) return runInjected(DELAYS, [process.execPath, PROGRAM, ...args]);
-  return runSweeper(args, { timeout: RUN_TIMEOUT_MS, killSignal: 'SIGKILL' });
+  return runProgram(args, { timeout: RUN_TIMEOUT_MS, killSignal: 'SIGKILL' });
 }
 
 interface Document {
@@ -201,7 +195,7 @@ function exitFaults({ code, signal, stderr }: Exit): string[] {
   return CODES.has(code) ? [] : [`the worker ended with ${code ?? signal}: ${stderr.slice(0, 500)}`];
 }
 
-async function runControl({ claudeDir }: Place, { isShort }: HarnessOptions): Promise<Exit> {
+async function runControl({ claudeDir }: AttackedPlace, { isShort }: HarnessOptions): Promise<Exit> {
   const script = fileURLToPath(new URL('./controls/naive-remove.js', import.meta.url));
   return run(process.execPath, [script, claudeDir, String(isShort ? CONTROL_SHORT_MS : CONTROL_MS)]);
 }

@@ -3,8 +3,11 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
+import { freshDirectory } from '../support/place.ts';
+import { run } from '../support/process.ts';
+import { percentile } from '../support/samples.ts';
 import { readJsonMap } from './controls/json-map.ts';
-import { freshDirectory, type Harness, type HarnessOptions, type HarnessResult, percentile, run } from './harness.ts';
+import type { Harness, HarnessOptions, HarnessResult } from './harness.ts';
 import { integrityFault } from './oracle.ts';
 import type { WriterReport } from './programs/writer.ts';
 

@@ -8,7 +8,7 @@ import type { Unit } from '../../src/claude-dir/unit.ts';
 import { byteNameFromSystem } from '../../src/files/byte-name.ts';
 import { removalRecord } from '../../src/jobs/prune-transcripts/apply.ts';
 import { Ledger, type RunRecord } from '../../src/ledger/ledger.ts';
-import { snapshot } from '../support/snapshot.ts';
+import { snapshot } from '../support/disk.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { DAY_MS, sessionIdOf } from '../support/tree.ts';
 import { makeUnit, NOW } from '../support/units.ts';

@@ -11,9 +11,9 @@ import {
   type MapUnderTest,
   type StoredRow,
 } from '../contract/resume-map.ts';
+import { snapshot } from '../support/disk.ts';
 import { forkProgram, runTogether } from '../support/forked.ts';
 import { SetClock } from '../support/set-clock.ts';
-import { snapshot } from '../support/snapshot.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { sessionIdOf } from '../support/tree.ts';
 
@@ -415,7 +415,7 @@ describe('opening for reading', () => {
     await writer.message();
     writer.send('go');
     expect(await writer.message()).toBe('written');
-    expect(await writer.ended).toBe('SIGKILL');
+    expect(await writer.exit).toMatchObject({ signal: 'SIGKILL' });
     // The -shm is SQLite's index of the WAL, made anew by whoever opens it first: it holds nothing of anybody's.
     const kept = () => [...snapshot(root)].filter(([name]) => name !== 'sessions.db-shm');
     const before = kept();
@@ -565,7 +565,7 @@ describe('processes', () => {
     const child = forkProgram(PROCESS, [action, path]);
     await child.message();
     child.send('go');
-    expect(await child.ended).toBe('SIGKILL');
+    expect(await child.exit).toMatchObject({ signal: 'SIGKILL' });
   };
 
   it.each(['die-creating', 'die-created'])(

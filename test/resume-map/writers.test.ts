@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { SqliteResumeMap } from '../../src/resume-map/sqlite.ts';
-import { type Forked, forkProgram, runTogether } from '../support/forked.ts';
+import { forkProgram, runTogether } from '../support/forked.ts';
+import type { Forked } from '../support/process.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { DAY_MS, sessionIdOf } from '../support/tree.ts';
 

@@ -8,12 +8,13 @@ import { JOB_NAMES, type JobName, type JobReport } from '../../src/jobs/job.ts';
 import { KeepList } from '../../src/live-sources/keep-list.ts';
 import { SqliteResumeMap } from '../../src/resume-map/sqlite.ts';
 import { runConfiguredJob } from '../../src/runs/compose-job.ts';
+import { outsideSweeper, snapshot } from '../support/disk.ts';
 import { contextOf } from '../support/job-context.ts';
+import { seededRandom } from '../support/samples.ts';
 import { SetClock } from '../support/set-clock.ts';
-import { outsideSweeper, snapshot } from '../support/snapshot.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { trashSessions } from '../support/trashed.ts';
-import { DAY_MS, makeClaudeDir, makeSession, makeTree, seededRandom, sessionIdOf, writeAged } from '../support/tree.ts';
+import { DAY_MS, makeClaudeDir, makeSession, makeTree, sessionIdOf, writeAged } from '../support/tree.ts';
 import { NOW } from '../support/units.ts';
 
 const [A, B, C] = [sessionIdOf(1), sessionIdOf(2), sessionIdOf(3)] as const;

@@ -18,10 +18,10 @@ import { partPath, type Unit } from '../../src/claude-dir/unit.ts';
 import { AnchoredDir } from '../../src/files/anchored-dir.ts';
 import { ownName } from '../../src/files/byte-name.ts';
 import { type ScanOptions, scanClaudeDir } from '../../src/scan/scan.ts';
+import { snapshot } from '../support/disk.ts';
 import { canMount, inMountNamespace } from '../support/mount-namespace.ts';
 import { openClaudeDir } from '../support/opened.ts';
 import { type Scanned, scanned } from '../support/scanned.ts';
-import { snapshot } from '../support/snapshot.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import {
   addWhatIsKept,

@@ -1,41 +1,21 @@
 /** Programs of a test that run as processes of their own. None outlives its test. */
 
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { onTestFinished } from 'vitest';
+import { type Forked, forked, killed, PROGRAM, type Running, type StartOptions, start } from './process.ts';
 
-export interface Forked {
-  /** The next message that it sends; rejects where it ends without one. */
-  message(): Promise<unknown>;
-  send(message: string): void;
-  /** Its exit code, or the signal that ended it. */
-  readonly ended: Promise<number | NodeJS.Signals | null>;
+/** Starts a script of Node with which one can talk. */
+export function forkProgram(program: URL, args: readonly string[]): Forked {
+  return endedWithTest(forked(program, args));
 }
 
-export function forkProgram(program: URL, args: readonly string[]): Forked {
-  const child = fork(program, args, { execArgv: [] });
-  const ended = once(child, 'close').then(([code, signal]) => (signal ?? code) as number | NodeJS.Signals | null);
-  const received: unknown[] = [];
-  let onMessage = () => undefined as unknown;
-  child.on('message', (message) => {
-    received.push(message);
-    onMessage();
-  });
-  onTestFinished(async () => {
-    child.kill('SIGKILL');
-    await ended;
-  });
-  const message = async () => {
-    if (received.length === 0) {
-      const arrived = new Promise((resolve) => {
-        onMessage = () => resolve(undefined);
-      });
-      await Promise.race([arrived, ended]);
-    }
-    if (received.length === 0) throw new Error(`${args.join(' ')}: ended with ${await ended} and said nothing`);
-    return received.shift();
-  };
-  return { message, send: (text) => child.send(text), ended };
+/** Starts the built program and leaves it running. */
+export function startProgram(args: readonly string[], options: StartOptions = {}): Running {
+  return endedWithTest(start(process.execPath, [PROGRAM, ...args], options));
+}
+
+function endedWithTest<T extends Running>(running: T): T {
+  onTestFinished(() => killed(running));
+  return running;
 }
 
 /**

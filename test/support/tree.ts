@@ -1,21 +1,11 @@
 /** Makes Claude directories as the real Claude Code leaves them: seeded, so that a failing tree can be made again. */
 
-import { mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { closeSync, futimesSync, mkdirSync, openSync, symlinkSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseSessionId, type SessionId } from '../../src/claude-dir/session-id.ts';
+import { seededRandom } from './samples.ts';
 
 export const DAY_MS = 86_400_000;
-
-/** Mulberry32: small, seeded, good enough for shapes of trees. */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** A UUID that a test can tell from the next one. */
 export function sessionIdOf(number: number): SessionId {
@@ -47,8 +37,15 @@ export interface SessionShape {
 /** Writes a file and gives it an age. */
 export function writeAged(path: string, content: string, mtimeMs: number): void {
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, content);
-  utimesSync(path, mtimeMs / 1000, mtimeMs / 1000);
+  writeAgedIn(path, content, mtimeMs);
+}
+
+/** As `writeAged` into a directory that is there, with as few calls as can be: a tree may have a million files. */
+export function writeAgedIn(path: string, content: string, mtimeMs: number): void {
+  const fd = openSync(path, 'w');
+  writeSync(fd, content);
+  futimesSync(fd, mtimeMs / 1000, mtimeMs / 1000);
+  closeSync(fd);
 }
 
 export function makeClaudeDir(path: string): string {

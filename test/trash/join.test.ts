@@ -11,9 +11,9 @@ import {
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { TrashedSession } from '../../src/trash/trash.ts';
+import { snapshot } from '../support/disk.ts';
 import { openClaudeDir, openTrash } from '../support/opened.ts';
-import { runProgram } from '../support/program.ts';
-import { snapshot } from '../support/snapshot.ts';
+import { runProgram } from '../support/process.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { trashSessions } from '../support/trashed.ts';
 import { DAY_MS, makeClaudeDir, makeSession, sessionIdOf, writeAged } from '../support/tree.ts';

@@ -23,7 +23,7 @@ describe('The manifest of a trash folder', () => {
     const place = new TrashPlace();
     const { files, bytes, newestMtimeMs } = place.unit();
     place.take();
-    const { sessions, unreadableRuns } = openTrash(openClaudeDir(place.path)).contents();
+    const { sessions, unreadableRuns } = openTrash(openClaudeDir(place.claudeDir)).contents();
     expect(unreadableRuns).toEqual([]);
     expect(sessions).toEqual([
       {

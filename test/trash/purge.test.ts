@@ -11,7 +11,7 @@ import {
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { SessionId } from '../../src/claude-dir/session-id.ts';
-import { snapshot } from '../support/snapshot.ts';
+import { snapshot } from '../support/disk.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { NOW } from '../support/units.ts';
 import { ID, LATER, OTHER, ofSession, PROJECT, TRANSCRIPT, TrashPlace } from './trash-place.ts';

@@ -2,7 +2,7 @@ import { existsSync, linkSync, lstatSync, mkdirSync, readFileSync, rmSync, symli
 import { dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { partPath } from '../../src/claude-dir/unit.ts';
-import { snapshot } from '../support/snapshot.ts';
+import { snapshot } from '../support/disk.ts';
 import { DAY_MS, makeSession, sessionIdOf } from '../support/tree.ts';
 import { NOW } from '../support/units.ts';
 import { COMPANIONS, ID, LATER, OTHER, ofSession, PROJECT, TRANSCRIPT, TrashPlace } from './trash-place.ts';
@@ -16,9 +16,9 @@ describe('Reconciling the trash after a killed run', () => {
   /** Reconciles twice: the second time must find nothing to do. */
   function reconcile(place: TrashPlace): void {
     place.trash.reconcile(LATER);
-    const before = snapshot(place.path);
+    const before = snapshot(place.claudeDir);
     expect(place.trash.reconcile(LATER)).toEqual({ undone: 0, completed: 0, restored: [], unreadableRuns: [] });
-    expect(snapshot(place.path)).toEqual(before);
+    expect(snapshot(place.claudeDir)).toEqual(before);
   }
 
   it.each(everySubset([TRANSCRIPT, ...COMPANIONS]).map((moved) => ({ moved, parts: moved.join(', ') || 'none' })))(
@@ -119,7 +119,7 @@ describe('Reconciling the trash after a killed run', () => {
     const place = new TrashPlace();
     const other = sessionIdOf(3);
     const shape = { project: '-srv-other', elsewhere: [`debug/${other}.txt`] };
-    makeSession(place.path, { id: other, ageMs: 40 * DAY_MS, ...shape }, NOW);
+    makeSession(place.claudeDir, { id: other, ageMs: 40 * DAY_MS, ...shape }, NOW);
     const units = [place.unit(), place.unit(other)];
     const run = place.trash.beginRun(NOW);
     run.intend(

@@ -15,9 +15,9 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { AnchoredDir } from '../../src/files/anchored-dir.ts';
 import { ownName } from '../../src/files/byte-name.ts';
+import { snapshot } from '../support/disk.ts';
 import { canFreeze, freeze } from '../support/freeze.ts';
 import { openClaudeDir, openTrash } from '../support/opened.ts';
-import { snapshot } from '../support/snapshot.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { trashSessions } from '../support/trashed.ts';
 import { DAY_MS, makeClaudeDir, makeSession, writeAged } from '../support/tree.ts';
@@ -136,7 +136,7 @@ describe('Restoring a session from the trash', () => {
     place.take();
     rmdirSync(place.at('file-history'));
     const before = place.files();
-    freeze(place.path);
+    freeze(place.claudeDir);
     expect(() => place.trash.restore(ID, LATER)).toThrow(expect.objectContaining({ kind: 'io' }));
     expect(place.files()).toEqual(before);
   });
@@ -153,7 +153,7 @@ describe('Restoring a session from the trash', () => {
     const place = new TrashPlace();
     const older = readFileSync(place.at(TRANSCRIPT), 'utf8');
     place.take();
-    makeSession(place.path, { id: ID, ageMs: 35 * DAY_MS, content: 'the newer part\n' }, NOW);
+    makeSession(place.claudeDir, { id: ID, ageMs: 35 * DAY_MS, content: 'the newer part\n' }, NOW);
     place.take(place.unit(), LATER);
     expect(place.listed()).toHaveLength(2);
     place.trash.restore(ID, LATER);

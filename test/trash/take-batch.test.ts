@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { PlaceTimes } from '../../src/claude-dir/directory-fingerprints.ts';
 import type { TakeOutcome } from '../../src/trash/take.ts';
+import { snapshot } from '../support/disk.ts';
 import { scanned } from '../support/scanned.ts';
-import { snapshot } from '../support/snapshot.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { DAY_MS, makeSession, sessionIdOf, writeAged } from '../support/tree.ts';
 import { NOW } from '../support/units.ts';
@@ -16,9 +16,9 @@ describe('Taking a batch of sessions into the trash', () => {
   /** Three sessions, of two projects, whose intents are written. */
   const begun = (placeTimes?: PlaceTimes) => {
     const place = new TrashPlace();
-    makeSession(place.path, { id: third, project: '-srv-other', ageMs: 40 * DAY_MS }, NOW);
+    makeSession(place.claudeDir, { id: third, project: '-srv-other', ageMs: 40 * DAY_MS }, NOW);
     const units = [place.unit(), place.unit(OTHER), place.unit(third)];
-    const run = place.trash.beginRun(NOW, placeTimes ?? PlaceTimes.observe(place.claudeDir, Date.now() + DAY_MS));
+    const run = place.trash.beginRun(NOW, placeTimes ?? PlaceTimes.observe(place.opened, Date.now() + DAY_MS));
     onTestFinished(() => run.close());
     run.intend(
       units.map((unit) => ({ unit, reason: 'expired' })),
@@ -101,20 +101,20 @@ describe('Taking a batch of sessions into the trash', () => {
 
   it('leaves left-over companions whose transcript has come back in any project', () => {
     const place = new TrashPlace();
-    makeSession(place.path, {
+    makeSession(place.claudeDir, {
       id: third,
       ageMs: 40 * DAY_MS,
       hasTranscript: false,
       elsewhere: [`tasks/${third}/1.json`],
     });
-    makeSession(place.path, {
+    makeSession(place.claudeDir, {
       id: sessionIdOf(4),
       ageMs: 40 * DAY_MS,
       hasTranscript: false,
       elsewhere: [`tasks/${sessionIdOf(4)}/1.json`],
     });
     const units = [place.unit(third), place.unit(sessionIdOf(4))];
-    const run = place.trash.beginRun(NOW, PlaceTimes.observe(place.claudeDir, Date.now() + DAY_MS));
+    const run = place.trash.beginRun(NOW, PlaceTimes.observe(place.opened, Date.now() + DAY_MS));
     onTestFinished(() => run.close());
     writeAged(place.at(`projects/-srv-new/${third}.jsonl`), 'new', NOW);
     expect(kinds(run.takeBatch(units, NOW, () => false))).toEqual(['changed', 'trashed']);
@@ -124,8 +124,8 @@ describe('Taking a batch of sessions into the trash', () => {
     const place = new TrashPlace();
     const ids = Array.from({ length: 60 }, (_, number) => sessionIdOf(100 + number));
     for (const [number, id] of ids.entries())
-      makeSession(place.path, { id, project: `-srv-${number}`, ageMs: 40 * DAY_MS }, NOW);
-    const units = scanned(place.claudeDir).units.filter(({ project }) => project !== '-srv-app');
+      makeSession(place.claudeDir, { id, project: `-srv-${number}`, ageMs: 40 * DAY_MS }, NOW);
+    const units = scanned(place.opened).units.filter(({ project }) => project !== '-srv-app');
     const run = place.trash.beginRun(NOW);
     onTestFinished(() => run.close());
     run.prepare(units);

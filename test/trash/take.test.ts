@@ -68,7 +68,7 @@ describe('Taking a session into the trash', () => {
   it('takes nothing from a directory that was moved out of the Claude directory while the run held it', () => {
     const place = new TrashPlace();
     const third = sessionIdOf(3);
-    makeSession(place.path, { id: third, ageMs: 40 * DAY_MS }, NOW);
+    makeSession(place.claudeDir, { id: third, ageMs: 40 * DAY_MS }, NOW);
     const units = [place.unit(OTHER), place.unit(third)] as const;
     const run = place.trash.beginRun(NOW);
     run.intend(
@@ -164,7 +164,7 @@ describe('Taking a session that is not what it was when it was looked at', () =>
 
   const lone = (shape: { hasTranscript: boolean; elsewhere?: string[] }) => {
     const place = new TrashPlace();
-    makeSession(place.path, { id: sessionIdOf(3), ageMs: 40 * DAY_MS, ...shape }, NOW);
+    makeSession(place.claudeDir, { id: sessionIdOf(3), ageMs: 40 * DAY_MS, ...shape }, NOW);
     return { place, unit: place.unit(sessionIdOf(3)) };
   };
 

@@ -1,7 +1,7 @@
 /** A Claude directory with sessions to be put in its trash, and what lies where afterwards. */
 
 import { appendFileSync, mkdirSync, renameSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { ClaudeDir } from '../../src/claude-dir/claude-dir.ts';
 import type { SessionId } from '../../src/claude-dir/session-id.ts';
@@ -11,9 +11,10 @@ import type { ManifestEvent } from '../../src/trash/manifest.ts';
 import type { RunPurge } from '../../src/trash/purge.ts';
 import type { TakeOutcome } from '../../src/trash/take.ts';
 import type { Trash, TrashedSession } from '../../src/trash/trash.ts';
+import { type FileState, outsideSweeper, snapshot, trashedIn } from '../support/disk.ts';
 import { openClaudeDir, openTrash } from '../support/opened.ts';
+import { Place } from '../support/place.ts';
 import { scanned } from '../support/scanned.ts';
-import { type FileState, outsideSweeper, snapshot, trashedIn } from '../support/snapshot.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { DAY_MS, makeClaudeDir, makeSession, sessionIdOf } from '../support/tree.ts';
 import { NOW } from '../support/units.ts';
@@ -27,33 +28,30 @@ export const OLD_MS = NOW - 40 * DAY_MS;
 export const LATER = NOW + DAY_MS;
 
 /** A Claude directory with one session of a transcript and companions of three kinds, and one other session. */
-export class TrashPlace {
-  readonly path = makeClaudeDir(tempDir());
-  readonly claudeDir: ClaudeDir;
+export class TrashPlace extends Place {
+  readonly opened: ClaudeDir;
   readonly trash: Trash;
 
   constructor() {
+    super(tempDir());
+    makeClaudeDir(this.claudeDir);
     const shape = { ageMs: 40 * DAY_MS, companions: ['subagents/agent-a1.jsonl', 'tool-results/1.txt'] };
     const elsewhere = [`file-history/${ID}/0a1b@v1`, `debug/${ID}.txt`];
-    makeSession(this.path, { id: ID, ...shape, elsewhere }, NOW);
-    makeSession(this.path, { id: OTHER, ageMs: 40 * DAY_MS }, NOW);
-    this.claudeDir = openClaudeDir(this.path);
-    this.trash = openTrash(this.claudeDir);
-  }
-
-  at(relative: string): string {
-    return join(this.path, relative);
+    makeSession(this.claudeDir, { id: ID, ...shape, elsewhere }, NOW);
+    makeSession(this.claudeDir, { id: OTHER, ageMs: 40 * DAY_MS }, NOW);
+    this.opened = openClaudeDir(this.claudeDir);
+    this.trash = openTrash(this.opened);
   }
 
   unit(id: SessionId = ID): Unit {
-    const unit = scanned(this.claudeDir).units.find(({ sessionId }) => sessionId === id);
+    const unit = scanned(this.opened).units.find(({ sessionId }) => sessionId === id);
     if (unit === undefined) throw new Error(`no unit ${id}`);
     return unit;
   }
 
   /** What is where it belongs, and what lies in the trash by its old path. */
   files(): { readonly inPlace: Map<string, FileState>; readonly inTrash: Map<string, FileState> } {
-    const files = snapshot(this.path);
+    const files = snapshot(this.claudeDir);
     return { inPlace: outsideSweeper(files), inTrash: trashedIn(files) };
   }
 

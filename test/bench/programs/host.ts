@@ -4,7 +4,7 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openResumeMap, sessionKey } from '../../faults/programs/library.ts';
+import { openResumeMap, sessionKey } from '../../support/library.ts';
 import { sessionIdOf } from '../../support/tree.ts';
 
 const KEYS = 200;

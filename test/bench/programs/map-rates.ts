@@ -4,8 +4,8 @@
  */
 
 import Database from 'better-sqlite3';
-import { openResumeMap } from '../../faults/programs/library.ts';
-import { seededRandom } from '../../support/tree.ts';
+import { openResumeMap } from '../../support/library.ts';
+import { seededRandom } from '../../support/samples.ts';
 import { randomId } from '../grown-session.ts';
 import { keyOf } from '../live-ids.ts';
 import { inTurn } from '../measure.ts';

@@ -2,8 +2,9 @@
 
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freshDirectory, run } from '../../faults/harness.ts';
-import { seededRandom } from '../../support/tree.ts';
+import { freshDirectory } from '../../support/place.ts';
+import { run } from '../../support/process.ts';
+import { seededRandom } from '../../support/samples.ts';
 import { randomId } from '../grown-session.ts';
 import { makeMap } from '../live-ids.ts';
 import { programOf } from '../measure.ts';

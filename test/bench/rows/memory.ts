@@ -1,6 +1,6 @@
 /** What a prune has resident at most, by the size of the tree. */
 
-import { freshDirectory } from '../../faults/harness.ts';
+import { freshDirectory } from '../../support/place.ts';
 import { nameLive } from '../live-ids.ts';
 import { inTurn, MB, median, watchScript } from '../measure.ts';
 import { type BenchOptions, type Measured, type Row, sizesOf } from '../row.ts';

@@ -1,11 +1,9 @@
 /** How long the daemon's /metrics take while it prunes a big tree, and while it does nothing. */
 
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PROGRAM, start } from '../../faults/harness.ts';
-import { forkProgram, killed, portOf, take } from '../../faults/http-siege.ts';
-import type { Scrape, Scrapes } from '../../faults/programs/http-scrape.ts';
+import { addressOf, killed, PROGRAM, type Running, start } from '../../support/process.ts';
+import type { Scrape, Scrapes } from '../../support/programs/http-scrape.ts';
+import { Scraper } from '../../support/scraper.ts';
 import { type LiveIds, nameLive } from '../live-ids.ts';
 import { spreadOf } from '../measure.ts';
 import { type BenchOptions, type Measured, type Row, showSpread, sizesOf } from '../row.ts';
@@ -61,19 +59,13 @@ async function scrapeOneDaemon(tree: GrownTree, live: LiveIds, options: BenchOpt
   const daemon = startDaemon(tree, stateDir, due);
   const children = [daemon];
   try {
-    let log = '';
-    daemon.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
-      log += chunk;
-    });
-    const port = await portOf(daemon, () => log);
-    const scraper = forkProgram('http-scrape', [String(port), String(SCRAPE_INTERVAL_MS)]);
-    children.push(scraper);
+    const scraper = new Scraper(await addressOf(daemon), SCRAPE_INTERVAL_MS);
+    children.push(scraper.process);
     await sleep(WARM_UP_MS);
     await taken(scraper);
     const scraped = await scrapeUntilPruned(scraper);
-    const ended = once(daemon, 'exit');
     daemon.kill('SIGTERM');
-    await ended;
+    await daemon.exit;
     expectPruned(tree, live.removable);
     return scraped;
   } finally {
@@ -81,7 +73,7 @@ async function scrapeOneDaemon(tree: GrownTree, live: LiveIds, options: BenchOpt
   }
 }
 
-function startDaemon(tree: GrownTree, stateDir: string, due: Date): ChildProcess {
+function startDaemon(tree: GrownTree, stateDir: string, due: Date): Running {
   const pattern = `${due.getUTCSeconds()} ${due.getUTCMinutes()} ${due.getUTCHours()} * * *`;
   // Whatever becomes of this process, the daemon does not outlive it.
   return start(
@@ -106,7 +98,7 @@ function startDaemon(tree: GrownTree, stateDir: string, due: Date): ChildProcess
   );
 }
 
-async function scrapeUntilPruned(scraper: ChildProcess): Promise<Scraped> {
+async function scrapeUntilPruned(scraper: Scraper): Promise<Scraped> {
   const deadline = performance.now() + PRUNE_MAX_MS;
   const scrapes: Scrape[] = [];
   for (;;) {
@@ -127,8 +119,8 @@ async function scrapeUntilPruned(scraper: ChildProcess): Promise<Scraped> {
 /** So many without a prune: it is over. */
 const SCRAPES_AFTER = 50;
 
-async function taken(scraper: ChildProcess): Promise<readonly Scrape[]> {
-  const { scrapes, failures }: Scrapes = await take(scraper);
+async function taken(scraper: Scraper): Promise<readonly Scrape[]> {
+  const { scrapes, failures }: Scrapes = await scraper.take();
   if (failures.length > 0) throw new Error(`${failures.length} scrapes failed: ${failures[0]}`);
   return scrapes;
 }

@@ -3,12 +3,13 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freshDirectory, PROGRAM } from '../../faults/harness.ts';
-import { gccMissing } from '../../faults/swapper.ts';
+import { compile, gccMissing } from '../../support/compile.ts';
+import { freshDirectory } from '../../support/place.ts';
+import { PROGRAM } from '../../support/process.ts';
 import { DAY_MS } from '../../support/tree.ts';
 import type { GrownSession } from '../grown-session.ts';
 import { type LiveIds, nameLive } from '../live-ids.ts';
-import { type Contestant, compile, inTurn, median, timeProcess } from '../measure.ts';
+import { type Contestant, inTurn, median, timeProcess } from '../measure.ts';
 import { type BenchOptions, comparedSeconds, type Measured, type Row, type Skipped, sizesOf } from '../row.ts';
 import { type GrownTree, settle } from '../tree.ts';
 
@@ -72,7 +73,7 @@ async function runPrune(options: BenchOptions): Promise<readonly (Measured | Ski
     const { ours, find } = await inTurn(repeat, contestants, tell);
     return [besideFind(ours, find), { name: 'prune beside C', skipped: missing }];
   }
-  const program = compile('expire', directory);
+  const program = compile('test/bench/programs/expire.c', directory);
   const expire = () => expireOnce(tree, program, directory, expired);
   const times = await inTurn(repeat, { ...contestants, expire }, tell);
   return [

@@ -2,7 +2,8 @@
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { freshDirectory, PROGRAM, run } from '../../faults/harness.ts';
+import { freshDirectory } from '../../support/place.ts';
+import { PROGRAM, run } from '../../support/process.ts';
 import { inTurn, timeProcess } from '../measure.ts';
 import { type BenchOptions, comparedSeconds, type Measured, type Row } from '../row.ts';
 import { GrownTree, settle } from '../tree.ts';

@@ -1,13 +1,13 @@
 /** How long a host's `setSession` waits while the worker is at work on the same resume map. */
 
-import { type ChildProcess, fork } from 'node:child_process';
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
-import { CLEAN_ENVIRONMENT, freshDirectory, PROGRAM } from '../../faults/harness.ts';
-import { killed, messageOf } from '../../faults/http-siege.ts';
-import { DAY_MS, makeClaudeDir, seededRandom } from '../../support/tree.ts';
+import { freshDirectory } from '../../support/place.ts';
+import { type Forked, forked, killed, PROGRAM } from '../../support/process.ts';
+import { seededRandom } from '../../support/samples.ts';
+import { DAY_MS, makeClaudeDir } from '../../support/tree.ts';
 import { randomId } from '../grown-session.ts';
 import { makeMap, nameLive } from '../live-ids.ts';
 import { programOf, spreadOf, timeProcess } from '../measure.ts';
@@ -81,7 +81,7 @@ async function measure(name: string, options: BenchOptions, makeReady: () => Pro
   const [alone, beside]: [number[], number[]] = [[], []];
   for (let turn = 0; turn < options.repeat; turn += 1) {
     const { stateDir, work } = await makeReady();
-    const host = fork(programOf('host'), [stateDir, String(INTERVAL_MS)], { env: CLEAN_ENVIRONMENT });
+    const host = forked(programOf('host'), [stateDir, String(INTERVAL_MS)]);
     try {
       await take(host);
       await sleep(aloneMs);
@@ -107,10 +107,9 @@ async function measure(name: string, options: BenchOptions, makeReady: () => Pro
 }
 
 /** What the host has waited since it was asked the last time, milliseconds each. */
-async function take(host: ChildProcess): Promise<readonly number[]> {
-  const waits = messageOf(host);
+async function take(host: Forked): Promise<readonly number[]> {
   host.send('take');
-  return (await waits) as readonly number[];
+  return (await host.message()) as readonly number[];
 }
 
 function expectSwept(stateDir: string, lastUsedAtMs: number): void {

@@ -1,6 +1,7 @@
 /** The whole process, from its start to its end, where there is nothing to do. */
 
-import { freshDirectory, PROGRAM } from '../../faults/harness.ts';
+import { freshDirectory } from '../../support/place.ts';
+import { PROGRAM } from '../../support/process.ts';
 import { makeClaudeDir } from '../../support/tree.ts';
 import { inTurn, timeProcess } from '../measure.ts';
 import { type BenchOptions, comparedSeconds, type Measured, type Row } from '../row.ts';

@@ -1,6 +1,7 @@
 /** The session store's `append` and `load`, beside bare inserts and selects on the same schema. */
 
-import { freshDirectory, run } from '../../faults/harness.ts';
+import { freshDirectory } from '../../support/place.ts';
+import { run } from '../../support/process.ts';
 import { programOf } from '../measure.ts';
 import type { StoreRates } from '../programs/store-rates.ts';
 import { type BenchOptions, comparedRates, type Measured, type Row } from '../row.ts';

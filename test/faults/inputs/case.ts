@@ -1,11 +1,6 @@
 /** What one named input is, and what must be true of the program's answer to it. */
 
-export interface Place {
-  readonly directory: string;
-  /** The Claude directory and the state directory, both with something in them. */
-  readonly claude: string;
-  readonly state: string;
-}
+import type { Place } from '../../support/place.ts';
 
 export interface InputCase {
   readonly name: string;
@@ -39,6 +34,6 @@ export const RECORDED = /^(state\/ledger\.db|claude\/session-sweeper(\/|$))/;
 
 export const ID = '00000000-0000-4000-8000-00000000abcd';
 
-export function filled(text: string, { directory, claude, state }: Place): string {
-  return text.replaceAll('{place}', directory).replaceAll('{claude}', claude).replaceAll('{state}', state);
+export function filled(text: string, { directory, claudeDir, stateDir }: Place): string {
+  return text.replaceAll('{place}', directory).replaceAll('{claude}', claudeDir).replaceAll('{state}', stateDir);
 }

@@ -2,7 +2,8 @@
 
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { ID, type InputCase, type Place } from './case.ts';
+import type { Place } from '../../support/place.ts';
+import { ID, type InputCase } from './case.ts';
 
 const OTHER_ID = ID.replace('abcd', 'dcba');
 
@@ -185,8 +186,8 @@ function leftWithout(place: Place, ...gone: readonly string[]): string[] {
   return wrong.map((key) => `the key ${JSON.stringify(key)} is ${left.has(key) ? 'still there' : 'gone'}`);
 }
 
-function keysIn({ state }: Place): Set<unknown> {
-  const database = new Database(join(state, 'sessions.db'), { readonly: true });
+function keysIn({ stateDir }: Place): Set<unknown> {
+  const database = new Database(join(stateDir, 'sessions.db'), { readonly: true });
   try {
     return new Set(database.prepare('SELECT key FROM claude_sdk_sessions').pluck().all());
   } finally {

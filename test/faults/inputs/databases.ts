@@ -16,8 +16,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { runSweeper } from '../harness.ts';
-import { ID, type InputCase, type Place, RECORDED } from './case.ts';
+import type { Place } from '../../support/place.ts';
+import { runProgram } from '../../support/process.ts';
+import { ID, type InputCase, RECORDED } from './case.ts';
 
 export const TABLE = 'claude_sdk_sessions';
 const COLUMNS =
@@ -160,9 +161,9 @@ function commandsOn(name: string, { codes, apply }: Damage, file: string): Input
           name: `database ${isHost ? "of the host's " : ''}${name}: ${command}`,
           args,
           ...(isHost ? { environment: { SWEEPER_SESSIONS_DB: '{place}/host.db' } } : {}),
-          prepare: ({ directory, state }) => {
+          prepare: ({ directory, stateDir }) => {
             const path = join(directory, file);
-            if (isHost) copyFileSync(join(state, 'sessions.db'), path);
+            if (isHost) copyFileSync(join(stateDir, 'sessions.db'), path);
             apply(path);
           },
           codes,
@@ -207,9 +208,9 @@ function ledgers(): InputCase[] {
     ['whose tables are gone', { codes: [0], apply: tablesGone }],
   ];
   const prepared = (apply: Damage['apply']) => async (place: Place) => {
-    const places = ['--state-dir', place.state, '--claude-dir', place.claude];
-    await runSweeper(['--run-now', '--job', 'purge-trash', ...places]);
-    apply(join(place.state, 'ledger.db'));
+    const places = ['--state-dir', place.stateDir, '--claude-dir', place.claudeDir];
+    await runProgram(['--run-now', '--job', 'purge-trash', ...places]);
+    apply(join(place.stateDir, 'ledger.db'));
   };
   return [
     ...impossible.flatMap(([name, { codes, apply }]) =>
@@ -233,8 +234,8 @@ function ledgers(): InputCase[] {
         codes: [0],
         isRun: true,
         mayChange: /^(state\/(ledger|sessions)\.|claude\/session-sweeper(\/|$))/,
-        judge: ({ state }) => {
-          const isKept = readdirSync(state).some((file) => file.startsWith('ledger.db.damaged-'));
+        judge: ({ stateDir }) => {
+          const isKept = readdirSync(stateDir).some((file) => file.startsWith('ledger.db.damaged-'));
           return isKept ? [] : ['the damaged ledger was not kept'];
         },
       }),

@@ -3,7 +3,7 @@
 import { lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { run } from '../harness.ts';
+import { run } from '../../support/process.ts';
 import type { FuzzCase } from './generate.ts';
 import { isId, isKey, MEANINGS, readConfigFile, readJson, readRows } from './grammar.ts';
 import { RAW_CONTROLS } from './verdict.ts';

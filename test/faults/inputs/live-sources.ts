@@ -3,8 +3,9 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { runSweeper } from '../harness.ts';
-import { ID, type InputCase, type Place } from './case.ts';
+import type { Place } from '../../support/place.ts';
+import { runProgram } from '../../support/process.ts';
+import { ID, type InputCase } from './case.ts';
 import { altered, made, RUN, remove, TABLE } from './databases.ts';
 
 export function liveSourceCases(): InputCase[] {
@@ -90,19 +91,19 @@ function fallenSilent(): InputCase[] {
     ...(codes.includes(0) ? { mayChange: /./ } : { mayChange: SILENT_CHANGES, names: [`${known} sessions before`] }),
     prepare: async (place) => {
       fillSources(place, known);
-      const common = ['--state-dir', place.state, '--claude-dir', place.claude];
-      const first = await runSweeper([...common, '--run-now', '--job', 'prune-transcripts', '--max-age', 'never']);
+      const common = ['--state-dir', place.stateDir, '--claude-dir', place.claudeDir];
+      const first = await runProgram([...common, '--run-now', '--job', 'prune-transcripts', '--max-age', 'never']);
       if (first.code !== 0) throw new Error(`the first run: ${first.stderr}`);
       empty(place);
     },
   });
-  const sql = (text: string) => (place: Place) => altered(join(place.state, 'sessions.db'), text);
+  const sql = (text: string) => (place: Place) => altered(join(place.stateDir, 'sessions.db'), text);
   const prune = [...RUN, '--job', 'prune-transcripts'];
-  const unpin = ({ state }: Place) => rmSync(join(state, 'pins'), { recursive: true });
-  const unpinMost = ({ state }: Place) => {
-    for (const name of readdirSync(join(state, 'pins')).slice(1)) rmSync(join(state, 'pins', name));
+  const unpin = ({ stateDir }: Place) => rmSync(join(stateDir, 'pins'), { recursive: true });
+  const unpinMost = ({ stateDir }: Place) => {
+    for (const name of readdirSync(join(stateDir, 'pins')).slice(1)) rmSync(join(stateDir, 'pins', name));
   };
-  const remake = ({ state }: Place) => remove(join(state, 'sessions.db'));
+  const remake = ({ stateDir }: Place) => remove(join(stateDir, 'sessions.db'));
   return [
     silent('no row is left', sql(`DELETE FROM ${TABLE}`), prune, [65]),
     silent('one row is left', sql(`DELETE FROM ${TABLE} WHERE rowid > 1`), prune, [65]),
@@ -115,15 +116,15 @@ function fallenSilent(): InputCase[] {
   ];
 }
 
-function fillSources({ state }: Place, count: number): void {
-  const database = new Database(join(state, 'sessions.db'));
+function fillSources({ stateDir }: Place, count: number): void {
+  const database = new Database(join(stateDir, 'sessions.db'));
   database.exec(`DELETE FROM ${TABLE}`);
   const insert = database.prepare(`INSERT INTO ${TABLE} VALUES (?, ?, ?, ?)`);
-  mkdirSync(join(state, 'pins'), { recursive: true });
+  mkdirSync(join(stateDir, 'pins'), { recursive: true });
   for (let number = 0; number < count; number += 1) {
     const id = `00000000-0000-4000-8000-0000000f${number.toString(16).padStart(4, '0')}`;
     insert.run(`row ${number}`, id, Date.now(), Date.now());
-    writeFileSync(join(state, 'pins', id), '');
+    writeFileSync(join(stateDir, 'pins', id), '');
   }
   database.close();
 }

@@ -83,8 +83,8 @@ export function secretCases(): InputCase[] {
     }),
     refused('in sessions.json', {
       args: ['sessions', 'list'],
-      prepare: ({ state }) =>
-        writeFileSync(join(state, 'sessions.json'), `{"${URL_WITH_SECRET}":1,"${URL_WITH_SECRET}":2}`),
+      prepare: ({ stateDir }) =>
+        writeFileSync(join(stateDir, 'sessions.json'), `{"${URL_WITH_SECRET}":1,"${URL_WITH_SECRET}":2}`),
       codes: [65],
       names: ['{state}/sessions.json'],
     }),

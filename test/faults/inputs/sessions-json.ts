@@ -12,7 +12,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { ID, type InputCase, type Place, RECORDED } from './case.ts';
+import type { Place } from '../../support/place.ts';
+import { ID, type InputCase, RECORDED } from './case.ts';
 
 const id = (number: number) => `00000000-0000-4000-8000-${number.toString(16).padStart(12, '0')}`;
 
@@ -135,7 +136,7 @@ function refused(name: string, text: string | Buffer, turn: number): InputCase {
     name: `sessions.json: ${name}: ${args.join(' ')}`,
     ...answered(args),
     prepare: (place) => {
-      writeFileSync(join(place.state, 'sessions.json'), text);
+      writeFileSync(join(place.stateDir, 'sessions.json'), text);
       // Every other time there is no database yet: what is made then must be empty.
       if (turn % 2 === 0) dropDatabase(place);
     },
@@ -151,18 +152,18 @@ function answered(args: readonly string[]): Pick<InputCase, 'args' | 'codes' | '
   return { args, codes: [65], names: ['{state}/sessions.json'], isRun, ...mayChange, ...lock };
 }
 
-function dropDatabase({ state }: Place): void {
-  for (const name of readdirSync(state)) if (name.startsWith('sessions.db')) rmSync(join(state, name));
+function dropDatabase({ stateDir }: Place): void {
+  for (const name of readdirSync(stateDir)) if (name.startsWith('sessions.db')) rmSync(join(stateDir, name));
 }
 
-function importedRows({ state }: Place): string[] {
-  const rows = Object.keys(rowsOf(state));
+function importedRows({ stateDir }: Place): string[] {
+  const rows = Object.keys(rowsOf(stateDir));
   return rows.length === 0 ? [] : [`${rows.length} rows are imported: ${rows.join(', ').slice(0, 200)}`];
 }
 
-function rowsOf(state: string): Record<string, string> {
-  if (!existsSync(join(state, 'sessions.db'))) return {};
-  const database = new Database(join(state, 'sessions.db'), { readonly: true });
+function rowsOf(stateDir: string): Record<string, string> {
+  if (!existsSync(join(stateDir, 'sessions.db'))) return {};
+  const database = new Database(join(stateDir, 'sessions.db'), { readonly: true });
   try {
     const rows = database.prepare('SELECT key, session_id FROM claude_sdk_sessions').raw().all() as [string, string][];
     return Object.fromEntries(rows);
@@ -172,7 +173,7 @@ function rowsOf(state: string): Record<string, string> {
 }
 
 function fileKinds(): InputCase[] {
-  const at = ({ state }: Place) => join(state, 'sessions.json');
+  const at = ({ stateDir }: Place) => join(stateDir, 'sessions.json');
   const kinds: Readonly<Record<string, (place: Place) => void>> = {
     'that is a directory': (place) => mkdirSync(at(place)),
     'that is a symlink': (place) => {
@@ -199,15 +200,15 @@ function whole(): InputCase[] {
     codes: [0],
     prepare: (place) => {
       dropDatabase(place);
-      writeFileSync(join(place.state, 'sessions.json'), text);
+      writeFileSync(join(place.stateDir, 'sessions.json'), text);
     },
     mayChange: /^state\/sessions\./,
-    judge: ({ state }) => {
+    judge: ({ stateDir }) => {
       const wanted = JSON.stringify(Object.entries({ ...expected, k: ID }).sort());
-      const rows = JSON.stringify(Object.entries(rowsOf(state)).sort());
-      const backup = join(state, 'sessions.json.bak');
+      const rows = JSON.stringify(Object.entries(rowsOf(stateDir)).sort());
+      const backup = join(stateDir, 'sessions.json.bak');
       const isKept =
-        existsSync(backup) && readFileSync(backup, 'utf8') === text && !existsSync(join(state, 'sessions.json'));
+        existsSync(backup) && readFileSync(backup, 'utf8') === text && !existsSync(join(stateDir, 'sessions.json'));
       return [
         ...(rows === wanted ? [] : [`the rows are ${rows}`]),
         ...(isKept ? [] : ['the file is not set aside as it was']),

@@ -2,7 +2,8 @@
 
 import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { InputCase, Place } from './case.ts';
+import type { Place } from '../../support/place.ts';
+import type { InputCase } from './case.ts';
 
 const DRY = ['--run-now', '--dry-run', '--job', 'prune-transcripts'];
 const LIST = ['trash', 'list'];
@@ -20,7 +21,7 @@ const UNSAFE: Readonly<Record<string, { readonly dir: string; readonly prepare?:
   'one that is not there': { dir: '{place}/none' },
   'one without projects': {
     dir: '{claude}',
-    prepare: ({ claude }) => rmSync(join(claude, 'projects'), { recursive: true }),
+    prepare: ({ claudeDir }) => rmSync(join(claudeDir, 'projects'), { recursive: true }),
   },
   'one whose projects are a file': {
     dir: '{place}/other',
@@ -31,19 +32,19 @@ const UNSAFE: Readonly<Record<string, { readonly dir: string; readonly prepare?:
   },
   'one whose projects are a symlink': {
     dir: '{place}/other',
-    prepare: ({ directory, claude }) => {
+    prepare: ({ directory, claudeDir }) => {
       mkdirSync(join(directory, 'other'));
-      symlinkSync(join(claude, 'projects'), join(directory, 'other/projects'));
+      symlinkSync(join(claudeDir, 'projects'), join(directory, 'other/projects'));
     },
   },
   'a file': { dir: '{place}/file', prepare: ({ directory }) => writeFileSync(join(directory, 'file'), '') },
   'a symlink': {
     dir: '{place}/link',
-    prepare: ({ directory, claude }) => symlinkSync(claude, join(directory, 'link')),
+    prepare: ({ directory, claudeDir }) => symlinkSync(claudeDir, join(directory, 'link')),
   },
   'a symlink with a slash': {
     dir: '{place}/link/',
-    prepare: ({ directory, claude }) => symlinkSync(claude, join(directory, 'link')),
+    prepare: ({ directory, claudeDir }) => symlinkSync(claudeDir, join(directory, 'link')),
   },
   'a symlink to nothing': {
     dir: '{place}/link',
@@ -104,7 +105,7 @@ function entangled(): InputCase[] {
     ]),
     refused('that is the database', { SWEEPER_SESSIONS_DB: '{claude}' }, ['sessions.db']),
     refused('that holds the configuration', { SWEEPER_CONFIG: '{claude}/config' }, ['{claude}/config'], {
-      prepare: ({ claude }) => writeFileSync(join(claude, 'config'), ''),
+      prepare: ({ claudeDir }) => writeFileSync(join(claudeDir, 'config'), ''),
     }),
     refused('given twice', { SWEEPER_CLAUDE_DIR: '{claude}:{claude}' }, ['{claude}'], { faults: 2 }),
     refused('given twice, once with a slash', { SWEEPER_CLAUDE_DIR: '{claude}:{claude}/' }, ['{claude}'], {
@@ -117,19 +118,19 @@ function entangled(): InputCase[] {
     refused('that holds another root', { SWEEPER_CLAUDE_DIR: '{place}:{claude}' }, ['{claude}'], { faults: 3 }),
     refused('given twice by a symlink', { SWEEPER_CLAUDE_DIR: '{claude}:{place}/link' }, ['{claude}'], {
       faults: 2,
-      prepare: ({ directory, claude }) => symlinkSync(claude, join(directory, 'link')),
+      prepare: ({ directory, claudeDir }) => symlinkSync(claudeDir, join(directory, 'link')),
     }),
     refused('that holds the state by a symlink', { SWEEPER_STATE_DIR: '{place}/link/state' }, ['stateDir'], {
       faults: 2,
-      prepare: ({ directory, claude }) => symlinkSync(claude, join(directory, 'link')),
+      prepare: ({ directory, claudeDir }) => symlinkSync(claudeDir, join(directory, 'link')),
     }),
     refused('that holds the database by a symlink', { SWEEPER_SESSIONS_DB: '{place}/link' }, ['sessions.db'], {
-      prepare: ({ directory, claude }) => symlinkSync(join(claude, 'settings.json'), join(directory, 'link')),
+      prepare: ({ directory, claudeDir }) => symlinkSync(join(claudeDir, 'settings.json'), join(directory, 'link')),
     }),
     {
       name: 'root: that others may write to',
       args: LIST,
-      prepare: ({ claude }) => chmodSync(claude, 0o777),
+      prepare: ({ claudeDir }) => chmodSync(claudeDir, 0o777),
       codes: process.geteuid?.() === 0 ? [73] : [0],
       ...(process.geteuid?.() === 0 ? { names: ['chmod'] } : {}),
     },
@@ -137,7 +138,7 @@ function entangled(): InputCase[] {
       name: 'root: that vanished with all of its sessions',
       args: DRY,
       isRun: true,
-      prepare: ({ claude, directory }) => renameSync(claude, join(directory, 'elsewhere')),
+      prepare: ({ claudeDir, directory }) => renameSync(claudeDir, join(directory, 'elsewhere')),
       codes: [73],
       names: ['mounted'],
     },

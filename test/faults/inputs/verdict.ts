@@ -1,10 +1,8 @@
 /** Judges what a program answered to an input: exit code, what it said, and whether anything on disk is other than before. */
 
-import { existsSync, lstatSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { type FileState, stateOf } from '../../support/snapshot.ts';
-import type { Exit } from '../harness.ts';
-import { filled, type InputCase, type Place } from './case.ts';
+import type { Place } from '../../support/place.ts';
+import type { Exit } from '../../support/process.ts';
+import { filled, type InputCase } from './case.ts';
 
 /** A message is for a person's eye. */
 const LINE_LENGTH_MAX = 5_000;
@@ -74,36 +72,4 @@ export function isJson(line: string): boolean {
 
 export function excerpt(text: string): string {
   return JSON.stringify(text.slice(0, 400));
-}
-
-export type Snapshot = ReadonlyMap<string, FileState>;
-
-/** Files by content and time, directories by their being there. */
-export function snapshotPlace(root: string): Snapshot {
-  const states = new Map<string, FileState>();
-  const walk = (relative: string) => {
-    for (const entry of readdirSync(join(root, relative), { withFileTypes: true })) {
-      const path = relative === '' ? entry.name : `${relative}/${entry.name}`;
-      if (!entry.isDirectory()) {
-        states.set(path, stateOf(join(root, path)));
-        continue;
-      }
-      states.set(path, { hash: `directory ${lstatSync(join(root, path)).mode}`, mtimeNs: 0n });
-      walk(path);
-    }
-  };
-  if (existsSync(root)) walk('');
-  return states;
-}
-
-export function changesBetween(before: Snapshot, after: Snapshot, mayChange: RegExp | undefined): string[] {
-  const paths = new Set([...before.keys(), ...after.keys()]);
-  return [...paths].flatMap((path) => {
-    const [was, is] = [before.get(path), after.get(path)];
-    if (mayChange?.test(path)) return [];
-    if (was === undefined) return [`${path} is new`];
-    if (is === undefined) return [`${path} is gone`];
-    if (was.hash !== is.hash) return [`${path} is not what it was`];
-    return was.mtimeNs === is.mtimeNs ? [] : [`${path} has another time`];
-  });
 }

@@ -1,7 +1,7 @@
 /** What metrics, logs and tables must be like, whatever the names are that they come from. */
 
-import { createHash } from 'node:crypto';
-import { lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
+import type { FileState, Files } from '../../support/disk.ts';
 import { isJson, RAW_CONTROLS } from '../inputs/verdict.ts';
 import { SECRET } from './hostile.ts';
 
@@ -105,43 +105,19 @@ export function stdoutFaults(stdout: string, isDocument: boolean, linesMax: numb
   return faults;
 }
 
-/** Files by their byte-exact path, one Latin-1 character a byte. */
-export function byteSnapshot(root: string): Map<string, string> {
-  const files = new Map<string, string>();
-  const walk = (relative: string) => {
-    const directory = Buffer.concat([Buffer.from(root), Buffer.from(relative, 'latin1')]);
-    for (const entry of readdirSync(directory, { encoding: 'latin1', withFileTypes: true })) {
-      const path = `${relative}/${entry.name}`;
-      if (entry.isDirectory()) walk(path);
-      else files.set(path, printOf(Buffer.concat([Buffer.from(root), Buffer.from(path, 'latin1')])));
-    }
-  };
-  walk('');
-  return files;
-}
-
-function printOf(path: Buffer): string {
-  const content = createHash('sha1').update(readFileSync(path)).digest('hex');
-  return `${content} ${lstatSync(path, { bigint: true }).mtimeNs}`;
-}
-
 /** Old sessions lie in the trash as they were; everything else is where and as it was. */
-export function treeFaults(
-  before: ReadonlyMap<string, string>,
-  after: ReadonlyMap<string, string>,
-  isOld: (path: string) => boolean,
-): string[] {
-  const trashed = new Map<string, string>();
-  for (const [path, print] of after) {
-    const origin = /^\/session-sweeper\/trash\/[^/]+(\/.+)$/s.exec(path)?.[1];
-    if (origin !== undefined) trashed.set(origin, print);
+export function treeFaults(before: Files, after: Files, isOld: (path: string) => boolean): string[] {
+  const trashed = new Map<string, FileState>();
+  for (const [path, state] of after) {
+    const origin = /^session-sweeper\/trash\/[^/]+\/(.+)$/s.exec(path)?.[1];
+    if (origin !== undefined) trashed.set(origin, state);
   }
   const faults: string[] = [];
-  for (const [path, print] of before) {
+  for (const [path, state] of before) {
     const [here, there] = isOld(path) ? [trashed, after] : [after, trashed];
-    if (here.get(path) !== print) faults.push(`${JSON.stringify(path)} is not what it was`);
+    if (!isDeepStrictEqual(here.get(path), state)) faults.push(`${JSON.stringify(path)} is not what it was`);
     if (there.has(path)) faults.push(`${JSON.stringify(path)} is where it should not be`);
   }
-  const strays = [...after.keys()].filter((path) => !before.has(path) && !path.startsWith('/session-sweeper/'));
+  const strays = [...after.keys()].filter((path) => !before.has(path) && !path.startsWith('session-sweeper/'));
   return [...faults, ...strays.map((path) => `${JSON.stringify(path)} is new`)];
 }

@@ -3,6 +3,7 @@
 import { chmodSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { Place } from '../../support/place.ts';
 import { DAY_MS, sessionIdOf } from '../../support/tree.ts';
 
 /** Stands in every secret, and must stand in no log and no metric. */
@@ -48,12 +49,6 @@ export type Naming = (number: number) => string;
 export const hostileName: Naming = (number) => (HOSTILE[number % HOSTILE.length] as Naming)(number);
 export const benignName: Naming = (number) => `name-${number}`;
 
-export interface NamedPlace {
-  readonly directory: string;
-  readonly claude: string;
-  readonly state: string;
-}
-
 export interface Counts {
   /** Names of each kind. */
   readonly names: number;
@@ -63,12 +58,12 @@ export interface Counts {
 
 const TABLE = 'claude_sdk_sessions';
 
-export function makeNamedPlace(directory: string, naming: Naming, { names, faults }: Counts): NamedPlace {
-  const place = { directory, claude: join(directory, 'claude'), state: join(directory, 'state') };
+export function makeNamedPlace(directory: string, naming: Naming, { names, faults }: Counts): Place {
+  const place = new Place(directory);
   for (const name of ['projects', 'file-history', 'tasks', 'debug', 'todos', 'sessions', 'jobs']) {
-    mkdirSync(join(place.claude, name), { recursive: true });
+    mkdirSync(join(place.claudeDir, name), { recursive: true });
   }
-  mkdirSync(join(place.state, 'pins'), { recursive: true });
+  mkdirSync(join(place.stateDir, 'pins'), { recursive: true });
   makeProjects(place, naming, names);
   makeStrays(place, naming, names);
   makeUnreadable(place, naming, faults);
@@ -76,16 +71,16 @@ export function makeNamedPlace(directory: string, naming: Naming, { names, fault
 }
 
 /** Projects that may not be read: each is a fault of every prune. And directories in the trash that are no runs: nobody's business. */
-function makeUnreadable({ claude }: NamedPlace, naming: Naming, faults: number): void {
-  mkdirSync(join(claude, 'session-sweeper/trash'), { recursive: true, mode: 0o700 });
+function makeUnreadable({ claudeDir }: Place, naming: Naming, faults: number): void {
+  mkdirSync(join(claudeDir, 'session-sweeper/trash'), { recursive: true, mode: 0o700 });
   for (let number = 0; number < faults; number += 1) {
-    const project = bytePath(claude, 'projects', `f${naming(number)}`.slice(0, NAME_BYTES_MAX));
+    const project = bytePath(claudeDir, 'projects', `f${naming(number)}`.slice(0, NAME_BYTES_MAX));
     mkdirSync(project);
     chmodSync(project, 0);
     // Only the first few, in the order of their names, are told: secrets are to be among them.
     const run = `${number % HOSTILE.length < 4 ? '\u0001' : ''}${naming(number)}`;
-    mkdirSync(bytePath(claude, 'session-sweeper', 'trash', run));
-    writeFileSync(bytePath(claude, 'session-sweeper', 'trash', run, 'kept'), 'kept\n');
+    mkdirSync(bytePath(claudeDir, 'session-sweeper', 'trash', run));
+    writeFileSync(bytePath(claudeDir, 'session-sweeper', 'trash', run, 'kept'), 'kept\n');
   }
 }
 
@@ -101,36 +96,36 @@ function write(path: Buffer, content: string, ageMs: number): void {
 }
 
 /** A session in every project, and beside it what is none; every other session is old. */
-function makeProjects({ claude }: NamedPlace, naming: Naming, names: number): void {
+function makeProjects({ claudeDir }: Place, naming: Naming, names: number): void {
   for (let number = 0; number < names; number += 1) {
     const project = naming(number);
     const ageMs = number % 2 === 0 ? 40 * DAY_MS : 2 * DAY_MS;
-    mkdirSync(bytePath(claude, 'projects', project));
-    write(bytePath(claude, 'projects', project, `${sessionIdOf(number)}.jsonl`), `{"number":${number}}\n`, ageMs);
-    write(bytePath(claude, 'projects', project, naming(names + number)), 'kept\n', 400 * DAY_MS);
+    mkdirSync(bytePath(claudeDir, 'projects', project));
+    write(bytePath(claudeDir, 'projects', project, `${sessionIdOf(number)}.jsonl`), `{"number":${number}}\n`, ageMs);
+    write(bytePath(claudeDir, 'projects', project, naming(names + number)), 'kept\n', 400 * DAY_MS);
   }
 }
 
 /** Where sessions have companions and Claude its records, names that are no session's. */
-function makeStrays({ claude, state }: NamedPlace, naming: Naming, names: number): void {
+function makeStrays({ claudeDir, stateDir }: Place, naming: Naming, names: number): void {
   for (let number = 0; number < names; number += 1) {
     const name = naming(3 * names + number);
     const place = ['file-history', 'tasks', 'debug', 'todos', 'sessions', 'jobs', 'projects'][number % 7] ?? '';
     if (place === 'jobs') {
-      mkdirSync(bytePath(claude, place, name));
+      mkdirSync(bytePath(claudeDir, place, name));
       write(
-        bytePath(claude, place, name, 'state.json'),
+        bytePath(claudeDir, place, name, 'state.json'),
         JSON.stringify({ sessionId: name, resumeSessionId: [name] }),
         DAY_MS,
       );
-    } else write(bytePath(claude, place, name), 'kept\n', 400 * DAY_MS);
-    if (number % 7 === 0) write(bytePath(state, 'pins', naming(4 * names + number)), '', DAY_MS);
+    } else write(bytePath(claudeDir, place, name), 'kept\n', 400 * DAY_MS);
+    if (number % 7 === 0) write(bytePath(stateDir, 'pins', naming(4 * names + number)), '', DAY_MS);
   }
 }
 
 /** Rows with such keys, with such ids, and both; every other one is stale. The database must be there. */
-export function fillMap({ state }: NamedPlace, naming: Naming, names: number): void {
-  const database = new Database(join(state, 'sessions.db'));
+export function fillMap({ stateDir }: Place, naming: Naming, names: number): void {
+  const database = new Database(join(stateDir, 'sessions.db'));
   const insert = database.prepare(`INSERT INTO ${TABLE} VALUES (?, ?, ?, ?)`);
   const text = (number: number) => Buffer.from(naming(number), 'latin1').toString('utf8');
   database.transaction(() => {
@@ -145,8 +140,8 @@ export function fillMap({ state }: NamedPlace, naming: Naming, names: number): v
 }
 
 /** The rows that no sweep may take, as they are. */
-export function freshRows({ state }: NamedPlace): string {
-  const database = new Database(join(state, 'sessions.db'), { readonly: true });
+export function freshRows({ stateDir }: Place): string {
+  const database = new Database(join(stateDir, 'sessions.db'), { readonly: true });
   try {
     const cutoffMs = Date.now() - DAY_MS;
     return JSON.stringify(
@@ -158,8 +153,8 @@ export function freshRows({ state }: NamedPlace): string {
 }
 
 /** How many kilobytes the longest record of a run takes. */
-export function longestRunRecord({ state }: NamedPlace): number {
-  const database = new Database(join(state, 'ledger.db'), { readonly: true });
+export function longestRunRecord({ stateDir }: Place): number {
+  const database = new Database(join(stateDir, 'ledger.db'), { readonly: true });
   try {
     return Number(database.prepare('SELECT max(length(report)) FROM runs').pluck().get()) / 1_024;
   } finally {

@@ -6,7 +6,9 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
-import { seededRandom, sessionIdOf } from '../../support/tree.ts';
+import { openResumeMap, sessionKey } from '../../support/library.ts';
+import { seededRandom } from '../../support/samples.ts';
+import { sessionIdOf } from '../../support/tree.ts';
 import {
   companionOf,
   companionText,
@@ -16,7 +18,6 @@ import {
   transcriptOf,
   transcriptText,
 } from '../dispatched-session.ts';
-import { openResumeMap, sessionKey } from './library.ts';
 
 export interface DispatcherReport {
   readonly operations: number;

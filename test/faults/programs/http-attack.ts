@@ -1,7 +1,7 @@
 /** The attackers: crowds that hold connections, and single hostile requests whose answers are judged. Reports when it is through. */
 
 import { connect, type Socket } from 'node:net';
-import { seededRandom } from '../../support/tree.ts';
+import { seededRandom } from '../../support/samples.ts';
 import { SHAPES, type Shape } from '../http-shapes.ts';
 
 export interface AttackOptions {

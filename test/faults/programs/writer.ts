@@ -4,9 +4,10 @@
  */
 
 import { join } from 'node:path';
-import { seededRandom, sessionIdOf } from '../../support/tree.ts';
+import { openResumeMap, type ResumeMap, sessionKey } from '../../support/library.ts';
+import { seededRandom } from '../../support/samples.ts';
+import { sessionIdOf } from '../../support/tree.ts';
 import { JsonMap } from '../controls/json-map.ts';
-import { openResumeMap, type ResumeMap, sessionKey } from './library.ts';
 
 /** What the writers use of a resume map. */
 export interface WriterMap

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { sessionIdOf } from '../../support/tree.ts';
 import type { ResourceCase, Stage } from './case.ts';
 import { PRUNE, PURGE, RESTORE } from './jobs.ts';
-import type { Place } from './place.ts';
+import type { TroubledPlace } from './place.ts';
 
 const LEVELS = 3_000;
 const ENTRIES = 100_000;
@@ -55,10 +55,10 @@ const deep: readonly ResourceCase[] = [
     name: `${LEVELS} levels in ${where}`,
     run: async (stage: Stage) => {
       const place = stage.place();
-      mkdirSync(place.in(where), { recursive: true });
-      makeDeep(place.in(where));
+      mkdirSync(place.at(where), { recursive: true });
+      makeDeep(place.at(where));
       await place.through({ codes: [0], done: 'all' });
-      place.expect(depthOf(place.in(where)) === LEVELS, 'the deep tree is not what it was');
+      place.expect(depthOf(place.at(where)) === LEVELS, 'the deep tree is not what it was');
     },
   })),
   ...[128, 1_024].map((limit) => ({
@@ -83,12 +83,12 @@ function fillDirectory(path: string, nameOf: (number: number) => string): void {
   }
 }
 
-const WIDE: Readonly<Record<string, (place: Place) => void>> = {
+const WIDE: Readonly<Record<string, (place: TroubledPlace) => void>> = {
   'strangers in a project': (place) => fillDirectory(place.projectOf(place.plain), (number) => `${number}.txt`),
   'files in the directory of a session': (place) =>
     fillDirectory(join(place.companionsOf(place.rich), 'tool-results'), (number) => `file-${number}`),
   projects: (place) => {
-    for (let number = 0; number < ENTRIES; number += 1) mkdirSync(place.in(`projects/-srv-wide-${number}`));
+    for (let number = 0; number < ENTRIES; number += 1) mkdirSync(place.at(`projects/-srv-wide-${number}`));
   },
 };
 

@@ -1,13 +1,13 @@
 /** What a case is: a name, a place, and what it does to it. */
 
-import type { Place, PlaceOptions } from './place.ts';
+import type { PlaceOptions, TroubledPlace } from './place.ts';
 
 export interface Stage {
   readonly seed: number;
   /** A directory of the case's own, for images and the like. */
   readonly directory: string;
   /** Makes the place that the case works on; once a case. */
-  place(options?: Omit<PlaceOptions, 'seed'>): Place;
+  place(options?: Omit<PlaceOptions, 'seed'>): TroubledPlace;
 }
 
 export interface ResourceCase {

@@ -3,22 +3,23 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freshDirectory } from '../../support/place.ts';
+import { CLEAN_ENVIRONMENT, run } from '../../support/process.ts';
 import { DAY_MS } from '../../support/tree.ts';
-import { CLEAN_ENVIRONMENT, freshDirectory, run } from '../harness.ts';
 import { PRUNE } from './jobs.ts';
 import { CannotSetUp, changeFlags, fill, mountExt4, mountTmpfs } from './mounts.ts';
-import { Place } from './place.ts';
+import { TroubledPlace } from './place.ts';
 
 const SCRIPT = fileURLToPath(new URL('../controls/copying-prune.js', import.meta.url));
 
-type Cause = (place: Place, trash: string) => void;
+type Cause = (place: TroubledPlace, trash: string) => void;
 
 const TROUBLES: Readonly<Record<string, Cause>> = {
   'a foreign, full trash': (_, trash) => {
     mountTmpfs(trash, 'size=64k');
     fill(trash, 4);
   },
-  'an immutable companion': (place) => changeFlags('+i', place.in(`file-history/${place.rich.id}`)),
+  'an immutable companion': (place) => changeFlags('+i', place.at(`file-history/${place.rich.id}`)),
   'a mount in a session': (place) => mountTmpfs(join(place.companionsOf(place.rich), 'tool-results')),
 };
 
@@ -28,7 +29,7 @@ export async function runControl(work: string, template: string, seed: number): 
   for (const [name, cause] of Object.entries(TROUBLES)) {
     const directory = freshDirectory(work, `control-${name.replaceAll(' ', '-')}`);
     try {
-      const place = new Place(directory, template, {
+      const place = new TroubledPlace(directory, template, {
         seed,
         mountClaude: name.includes('immutable') ? onExt4 : onTmpfs,
       });
@@ -44,8 +45,8 @@ export async function runControl(work: string, template: string, seed: number): 
 const onTmpfs = (at: string) => mountTmpfs(at);
 const onExt4 = (at: string) => mountExt4(at, `${at}.img`);
 
-async function runCopyingPruner(place: Place, cause: Cause): Promise<void> {
-  const trash = place.in('session-sweeper/trash/naive');
+async function runCopyingPruner(place: TroubledPlace, cause: Cause): Promise<void> {
+  const trash = place.at('session-sweeper/trash/naive');
   mkdirSync(trash, { recursive: true });
   cause(place, trash);
   const args = [SCRIPT, place.claudeDir, join(place.stateDir, 'sessions.db'), trash, String(30 * DAY_MS)];

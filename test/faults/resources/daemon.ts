@@ -1,13 +1,12 @@
 /** The daemon on a place, with every job every second, and what its log says. */
 
-import type { ChildProcess } from 'node:child_process';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type Exit, exitOf, PROGRAM, start } from '../harness.ts';
-import type { Place } from './place.ts';
+import { PROGRAM, type Running, start } from '../../support/process.ts';
+import { until } from '../../support/wait.ts';
+import type { TroubledPlace } from './place.ts';
 
 const EVERY_SECOND = ['prune', 'sweep', 'purge'].flatMap((job) => [`--schedule-${job}`, '* * * * * *']);
-const UNTIL_TIMEOUT_MS = 20_000;
-const POLL_MS = 50;
+/** A daemon that does not leave by itself is ended, and told by its exit. */
+const LEAVE_TIMEOUT_MS = 20_000;
 
 interface LogLine {
   readonly job?: string;
@@ -16,17 +15,15 @@ interface LogLine {
 }
 
 export class Daemon {
-  readonly #place: Place;
-  readonly #child: ChildProcess;
-  readonly #exit: Promise<Exit>;
-  #log = '';
+  readonly #place: TroubledPlace;
+  readonly #running: Running;
 
-  constructor(place: Place, more: readonly string[], launcher: readonly string[] = []) {
+  constructor(place: TroubledPlace, more: readonly string[], launcher: readonly string[] = []) {
     this.#place = place;
     const args = [
       process.execPath,
       PROGRAM,
-      ...place.commonArgs(),
+      ...place.flags,
       ...EVERY_SECOND,
       '--schedule-jitter',
       '1ms',
@@ -35,30 +32,24 @@ export class Daemon {
       ...more,
     ];
     const [command = '', ...rest] = [...launcher, ...args];
-    this.#child = start(command, rest);
-    this.#child.stderr?.on('data', (chunk: Buffer) => {
-      this.#log += chunk;
-    });
-    this.#exit = exitOf(this.#child);
+    this.#running = start(command, rest);
   }
 
   /** From now on, until a job has ended like this. */
   async until(job: string, ...outcomes: readonly string[]): Promise<void> {
-    const from = this.#log.length;
-    const deadline = performance.now() + UNTIL_TIMEOUT_MS;
-    while (performance.now() < deadline) {
-      const lines = this.#log.slice(from).split('\n').map(parseLine);
-      if (lines.some((line) => line.job === job && outcomes.includes(line.outcome ?? ''))) return;
-      await sleep(POLL_MS);
-    }
-    this.#place.faults.push(`the daemon has no ${job} that is ${outcomes.join(' or ')}: ${this.#log.slice(-300)}`);
+    const from = this.#running.log().length;
+    await until(`a ${job} that is ${outcomes.join(' or ')}`, () => {
+      const lines = this.#running.log().slice(from).split('\n').map(parseLine);
+      return lines.some((line) => line.job === job && outcomes.includes(line.outcome ?? ''));
+    });
   }
 
   async stop(): Promise<void> {
-    this.#place.expect(this.#child.exitCode === null, `the daemon has died with ${this.#child.exitCode}`);
-    this.#child.kill('SIGTERM');
-    const killer = setTimeout(() => this.#child.kill('SIGKILL'), UNTIL_TIMEOUT_MS);
-    this.#place.expectCode(await this.#exit, [0], 'the daemon');
+    const { ended, kill, exit } = this.#running;
+    this.#place.expect(ended() === undefined, `the daemon has died with ${ended()?.code}`);
+    kill('SIGTERM');
+    const killer = setTimeout(() => kill('SIGKILL'), LEAVE_TIMEOUT_MS);
+    this.#place.expectCode(await exit, [0], 'the daemon');
     clearTimeout(killer);
   }
 }

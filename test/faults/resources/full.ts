@@ -6,7 +6,7 @@ import { sessionIdOf } from '../../support/tree.ts';
 import { eachOf, type ResourceCase, type Stage } from './case.ts';
 import { type Job, PRUNE, PURGE, RESTORE, SWEEP } from './jobs.ts';
 import { fill, fillInodes, mountExt4, mountTmpfs } from './mounts.ts';
-import type { Place } from './place.ts';
+import type { TroubledPlace } from './place.ts';
 
 const ANY_NO_SPACE = /ENOSPC|SQLITE_FULL|SQLITE_IOERR/;
 const IO = [74];
@@ -173,7 +173,7 @@ const states: readonly ResourceCase[] = [
   },
 ];
 
-async function expectRow(place: Place, key: string, id: string): Promise<void> {
+async function expectRow(place: TroubledPlace, key: string, id: string): Promise<void> {
   const { stdout } = await place.sweeper(['sessions', 'get', key]);
   place.expect(stdout.includes(id), `the row of ${key} is ${stdout.trim()}, not ${id}`);
 }

@@ -5,30 +5,30 @@ import { join } from 'node:path';
 import type { ResourceCase, Stage } from './case.ts';
 import { type Job, PRUNE, PURGE, RESTORE, SWEEP, type Trouble } from './jobs.ts';
 import { changeFlags, mountExt4 } from './mounts.ts';
-import type { Place } from './place.ts';
+import type { TroubledPlace } from './place.ts';
 
 interface Flagged extends Pick<Trouble, 'codes' | 'done' | 'says'> {
   readonly job?: Job;
-  path(place: Place): string;
+  path(place: TroubledPlace): string;
   /** Who is held back by it. */
   readonly who?: 'rich' | 'plain';
 }
 
 const held: Pick<Flagged, 'codes' | 'done' | 'says'> = { codes: [74], done: 'all', says: /EPERM/ };
 const stopped: Pick<Flagged, 'codes' | 'done'> = { codes: [69, 74], done: 'none' };
-const trashedRich = (place: Place) => place.trashed(`projects/${place.rich.project}/${place.rich.id}`);
+const trashedRich = (place: TroubledPlace) => place.trashed(`projects/${place.rich.project}/${place.rich.id}`);
 
 /** By flag and place. */
 const FLAGGED: Readonly<Record<string, Flagged>> = {
   '+i a transcript': { ...held, path: (place) => place.transcriptOf(place.rich), who: 'rich' },
   '+i the directory of a session': { ...held, path: (place) => place.companionsOf(place.rich), who: 'rich' },
-  '+i a companion beside projects/': { ...held, path: (p) => p.in(`file-history/${p.rich.id}`), who: 'rich' },
-  '+i the last companion': { ...held, path: (place) => place.in(`todos/${place.rich.id}.json`), who: 'rich' },
+  '+i a companion beside projects/': { ...held, path: (p) => p.at(`file-history/${p.rich.id}`), who: 'rich' },
+  '+i the last companion': { ...held, path: (place) => place.at(`todos/${place.rich.id}.json`), who: 'rich' },
   '+i a project': { ...held, path: (place) => place.projectOf(place.plain), who: 'plain' },
   '+a a transcript': { ...held, path: (place) => place.transcriptOf(place.plain), who: 'plain' },
   '+a a project': { ...held, path: (place) => place.projectOf(place.plain), who: 'plain' },
   '+i the Claude directory': { ...stopped, path: (place) => place.claudeDir },
-  '+i the trash': { ...stopped, path: (place) => place.in('session-sweeper/trash') },
+  '+i the trash': { ...stopped, path: (place) => place.at('session-sweeper/trash') },
   '+i the manifest, during a purge': { ...stopped, job: PURGE, path: (place) => place.trashed('manifest.jsonl') },
   '+i a project, during a restore': {
     codes: [65, 74],
@@ -46,7 +46,7 @@ const inClaude: readonly ResourceCase[] = Object.entries(FLAGGED).map(([name, fl
     const { job = PRUNE, who, path, ...trouble } = flagged;
     const place = onExt4(stage);
     if (job.from === 'trashed') await place.fillTrash();
-    else if (name === '+i the trash') mkdirSync(place.in('session-sweeper/trash'), { recursive: true, mode: 0o700 });
+    else if (name === '+i the trash') mkdirSync(place.at('session-sweeper/trash'), { recursive: true, mode: 0o700 });
     const flag = name.slice(1, 2);
     const target = path(place);
     changeFlags(`+${flag}`, target);
@@ -104,7 +104,7 @@ const others: readonly ResourceCase[] = [
   })),
 ];
 
-function onExt4(stage: Stage): Place {
+function onExt4(stage: Stage): TroubledPlace {
   return stage.place({ mountClaude: (at) => mountExt4(at, join(stage.directory, 'claude.img')) });
 }
 

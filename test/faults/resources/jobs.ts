@@ -1,13 +1,13 @@
 /** The runs of the program that the cases disturb, and what a trouble may do to them. */
 
 import type { Whereabouts } from '../oracle.ts';
-import type { Place } from './place.ts';
+import type { TroubledPlace } from './place.ts';
 
 /** A run of the program, and where it brings an expired session. */
 export interface Job {
   readonly from: Whereabouts;
   readonly to: Whereabouts;
-  args(place: Place): readonly string[];
+  args(place: TroubledPlace): readonly string[];
 }
 
 export const runNow = (job: string, ...more: readonly string[]) => ['--run-now', '--json', '--job', job, ...more];

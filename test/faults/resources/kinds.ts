@@ -91,7 +91,7 @@ const named = eachOf(Object.keys(NAMES), ['that is no UTF-8'], (kind) => ({
     const name = NAMES[kind] ?? Buffer.alloc(0);
     const below = (path: string) => Buffer.concat([Buffer.from(`${path}/`), name]);
     // A project that bears it, with an expired session.
-    const project = below(place.in('projects'));
+    const project = below(place.at('projects'));
     mkdirSync(project);
     const transcript = Buffer.concat([project, Buffer.from(`/${sessionIdOf(600)}.jsonl`)]);
     writeFileSync(transcript, 'in an odd project\n');

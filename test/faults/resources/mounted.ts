@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import type { ResourceCase, Stage } from './case.ts';
 import { PRUNE, PURGE, RESTORE, SWEEP } from './jobs.ts';
 import { bindMount, mountExt4, mountTmpfs, setUp, unmount } from './mounts.ts';
-import type { Place } from './place.ts';
+import type { TroubledPlace } from './place.ts';
 
 /** Something of somebody else's, in a mount; it must be there afterwards. */
-function putForeign(place: Place, at: string): () => void {
+function putForeign(place: TroubledPlace, at: string): () => void {
   const path = join(at, 'foreign.txt');
   writeFileSync(path, 'foreign');
   return () => place.expect(readdirSync(at).includes('foreign.txt'), `${path} is gone`);
@@ -26,13 +26,13 @@ const projects: readonly ResourceCase[] = KINDS.flatMap(([kind, mount]) => [
     isShort: kind === 'a tmpfs',
     run: async (stage: Stage) => {
       const place = stage.place();
-      mount(place.in('projects'));
+      mount(place.at('projects'));
       for (const args of [SWEEP.args(place), ['--listen', 'off']]) {
         const exit = await place.sweeper(args);
         place.expectCode(exit, [73], args.join(' '));
         place.expect(/mount of its own/.test(exit.stdout + exit.stderr), `${args.join(' ')} does not say why`);
       }
-      unmount(place.in('projects'));
+      unmount(place.at('projects'));
       place.expectSessions(PRUNE, 'none');
       await place.through({ codes: [0], done: 'all' });
     },
@@ -63,8 +63,8 @@ const projects: readonly ResourceCase[] = KINDS.flatMap(([kind, mount]) => [
     name: `file-history/ is ${kind}`,
     run: async (stage: Stage) => {
       const place = stage.place();
-      mount(place.in('file-history'));
-      const pass = () => unmount(place.in('file-history'));
+      mount(place.at('file-history'));
+      const pass = () => unmount(place.at('file-history'));
       await place.through({ codes: [74], says: /EXDEV/, done: 'none', pass, isHiding: true });
     },
   },
@@ -73,13 +73,13 @@ const projects: readonly ResourceCase[] = KINDS.flatMap(([kind, mount]) => [
     isShort: kind === 'a tmpfs',
     run: async (stage: Stage) => {
       const place = stage.place();
-      mkdirSync(place.in('session-sweeper'), { mode: 0o700 });
-      mount(place.in('session-sweeper'));
+      mkdirSync(place.at('session-sweeper'), { mode: 0o700 });
+      mount(place.at('session-sweeper'));
       await place.through({
         codes: [74],
         says: /EXDEV/,
         done: 'none',
-        pass: () => unmount(place.in('session-sweeper')),
+        pass: () => unmount(place.at('session-sweeper')),
       });
     },
   },
@@ -88,7 +88,7 @@ const projects: readonly ResourceCase[] = KINDS.flatMap(([kind, mount]) => [
     run: async (stage: Stage) => {
       const place = stage.place();
       await place.warmUp();
-      const trash = place.in('session-sweeper/trash');
+      const trash = place.at('session-sweeper/trash');
       mkdirSync(trash, { recursive: true, mode: 0o700 });
       mount(trash);
       await place.through({ codes: [74], says: /EXDEV/, done: 'none', pass: () => unmount(trash) });

@@ -3,30 +3,30 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync } from 'node:fs';
 import { join } from 'node:path';
-import { PROGRAM } from '../harness.ts';
+import { PROGRAM } from '../../support/process.ts';
 import type { ResourceCase, Stage } from './case.ts';
 import { PRUNE, type Trouble } from './jobs.ts';
 import { setUp } from './mounts.ts';
-import type { Place } from './place.ts';
+import type { TroubledPlace } from './place.ts';
 
 const USER = '61234';
 const STRANGER = 61_235;
 const AS_USER = ['setpriv', `--reuid=${USER}`, `--regid=${USER}`, '--clear-groups'];
 
 /** A place that is a plain user's, and a worker that runs as him. */
-function ofUser(stage: Stage): Place {
+function ofUser(stage: Stage): TroubledPlace {
   setUp(AS_USER[0] ?? '', ...AS_USER.slice(1), process.execPath, PROGRAM, '--version');
   const place = stage.place();
   giveToUser(place);
   return place;
 }
 
-function giveToUser(place: Place): void {
+function giveToUser(place: TroubledPlace): void {
   setUp('chown', '-R', `${USER}:${USER}`, place.claudeDir, place.stateDir);
 }
 
 interface Forbidden extends Pick<Trouble, 'codes' | 'done' | 'says' | 'kept'> {
-  path(place: Place): string;
+  path(place: TroubledPlace): string;
   readonly mode: number;
   readonly who?: 'rich' | 'plain';
 }
@@ -58,13 +58,13 @@ const FORBIDDEN: Readonly<Record<string, Forbidden>> = {
     who: 'rich',
   },
   'an unreadable file-history': {
-    path: (place) => place.in('file-history'),
+    path: (place) => place.at('file-history'),
     mode: 0o000,
     codes: [74],
     says: /EACCES/,
     done: 'none',
   },
-  'an unreadable projects/': { path: (place) => place.in('projects'), mode: 0o000, codes: [73, 74], done: 'none' },
+  'an unreadable projects/': { path: (place) => place.at('projects'), mode: 0o000, codes: [73, 74], done: 'none' },
   'a Claude directory without write permission': {
     path: (place) => place.claudeDir,
     mode: 0o500,
@@ -130,12 +130,12 @@ const others: readonly ResourceCase[] = [
     name: 'root and a Claude directory that others may write',
     run: async (stage) => {
       const place = stage.place();
-      chmodSync(place.in('projects'), 0o777);
+      chmodSync(place.at('projects'), 0o777);
       await place.through({
         codes: [73],
         says: /chmod go-w/,
         done: 'none',
-        pass: () => chmodSync(place.in('projects'), 0o755),
+        pass: () => chmodSync(place.at('projects'), 0o755),
       });
     },
   },

@@ -2,9 +2,10 @@
 
 import { chmodSync, cpSync } from 'node:fs';
 import { join } from 'node:path';
-import { snapshot } from '../../support/snapshot.ts';
+import { snapshot } from '../../support/disk.ts';
+import { freshDirectory, Place } from '../../support/place.ts';
+import { type Exit, PROGRAM, run } from '../../support/process.ts';
 import { DAY_MS, type MadeSession, makeSession, makeTree, sessionIdOf } from '../../support/tree.ts';
-import { CLEAN_ENVIRONMENT, type Exit, freshDirectory, PROGRAM, run } from '../harness.ts';
 import { integrityFault, leftOvers, locate, type Prints, printsOf, type Whereabouts } from '../oracle.ts';
 import { type Job, PRUNE, PURGE, RESTORE, runNow, SWEEP, type Trouble } from './jobs.ts';
 import { countRows, FRESH_ROWS, STALE_ROWS } from './state.ts';
@@ -25,10 +26,7 @@ export interface PlaceOptions {
   readonly mountState?: (at: string) => void;
 }
 
-export class Place {
-  readonly directory: string;
-  readonly claudeDir: string;
-  readonly stateDir: string;
+export class TroubledPlace extends Place {
   readonly sessions: MadeSession[];
   /** Expired, with companions of every kind. */
   readonly rich: MadeSession;
@@ -43,9 +41,9 @@ export class Place {
 
   /** @param stateTemplate a state directory to begin with */
   constructor(directory: string, stateTemplate: string, options: PlaceOptions) {
-    this.directory = directory;
-    this.claudeDir = freshDirectory(directory, 'claude');
-    this.stateDir = freshDirectory(directory, 'state');
+    super(directory);
+    freshDirectory(directory, 'claude');
+    freshDirectory(directory, 'state');
     chmodSync(this.stateDir, 0o700);
     options.mountClaude?.(this.claudeDir);
     options.mountState?.(this.stateDir);
@@ -82,50 +80,36 @@ export class Place {
     return this.sessions.filter((one) => one !== this.live && Date.now() - one.mtimeMs > EXPIRY_MS);
   }
 
-  in(path: string): string {
-    return join(this.claudeDir, path);
-  }
-
   transcriptOf(session: MadeSession): string {
-    return this.in(`projects/${session.project}/${session.id}.jsonl`);
+    return this.at(`projects/${session.project}/${session.id}.jsonl`);
   }
 
   projectOf(session: MadeSession): string {
-    return this.in(`projects/${session.project}`);
+    return this.at(`projects/${session.project}`);
   }
 
   companionsOf(session: MadeSession): string {
-    return this.in(`projects/${session.project}/${session.id}`);
+    return this.at(`projects/${session.project}/${session.id}`);
   }
 
   /** Where the transcript lies in the trash. */
   trashed(path: string): string {
     const [runDirectory] = this.#trashRuns();
-    return join(this.in('session-sweeper/trash'), runDirectory ?? 'none', path);
+    return join(this.at('session-sweeper/trash'), runDirectory ?? 'none', path);
   }
 
   #trashRuns(): string[] {
-    return [...new Set([...snapshot(this.in('session-sweeper/trash')).keys()].map((path) => path.split('/')[0] ?? ''))];
+    return [...new Set([...snapshot(this.at('session-sweeper/trash')).keys()].map((path) => path.split('/')[0] ?? ''))];
   }
 
   expect(isTrue: boolean, fault: string): void {
     if (!isTrue) this.faults.push(fault);
   }
 
-  commonArgs(): string[] {
-    return ['--claude-dir', this.claudeDir, '--state-dir', this.stateDir];
-  }
-
   async sweeper(args: readonly string[], options: Pick<Trouble, 'launcher' | 'environment'> = {}): Promise<Exit> {
-    const [command = '', ...rest] = [
-      ...(options.launcher ?? []),
-      process.execPath,
-      PROGRAM,
-      ...this.commonArgs(),
-      ...args,
-    ];
+    const [command = '', ...rest] = [...(options.launcher ?? []), process.execPath, PROGRAM, ...this.flags, ...args];
     const startedAt = performance.now();
-    const env = { ...CLEAN_ENVIRONMENT, ...options.environment };
+    const env = options.environment ?? {};
     const exit = await run(command, rest, { env, timeout: RUN_TIMEOUT_MS, killSignal: 'SIGKILL' });
     this.expect(performance.now() - startedAt < RUN_TIMEOUT_MS, `${args.join(' ')} did not end`);
     return exit;

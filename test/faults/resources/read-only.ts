@@ -71,7 +71,7 @@ const others: readonly ResourceCase[] = [
     run: async (stage) => {
       const place = stage.place();
       await place.fillTrash();
-      const pass = makeReadOnly(place.in('session-sweeper/trash'));
+      const pass = makeReadOnly(place.at('session-sweeper/trash'));
       await place.through({ job: PURGE, codes: [74], done: 'none', pass });
     },
   },

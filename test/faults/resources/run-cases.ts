@@ -1,7 +1,8 @@
 /** Runs the cases in a mount namespace of their own, and prints what came of them as one JSON document. */
 
 import { mkdirSync } from 'node:fs';
-import { freshDirectory, inParallel } from '../harness.ts';
+import { freshDirectory } from '../../support/place.ts';
+import { inParallel } from '../harness.ts';
 import { BIG_CASES } from './big.ts';
 import type { ResourceCase } from './case.ts';
 import { runControl } from './control.ts';
@@ -12,7 +13,7 @@ import { LIMITS_CASES } from './limits.ts';
 import { MOUNTED_CASES } from './mounted.ts';
 import { CannotSetUp, mountTmpfs } from './mounts.ts';
 import { OWNERS_CASES } from './owners.ts';
-import { Place, SPECIAL_IDS } from './place.ts';
+import { SPECIAL_IDS, TroubledPlace } from './place.ts';
 import { READ_ONLY_CASES } from './read-only.ts';
 import { makeStateTemplate } from './state.ts';
 import { STREAMS_CASES } from './streams.ts';
@@ -64,14 +65,14 @@ const result: CasesResult = {
 process.stdout.write(JSON.stringify(result));
 
 async function runCase(one: ResourceCase, directory: string): Promise<void> {
-  let place: Place | undefined;
+  let place: TroubledPlace | undefined;
   mkdirSync(directory, { recursive: true });
   try {
     await one.run({
       seed: Number(seed),
       directory,
       place: (options = {}) => {
-        place = new Place(directory, template, { ...options, seed: Number(seed) });
+        place = new TroubledPlace(directory, template, { ...options, seed: Number(seed) });
         return place;
       },
     });

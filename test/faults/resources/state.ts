@@ -3,8 +3,9 @@
 import { cpSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { freshDirectory } from '../../support/place.ts';
+import { PROGRAM, run } from '../../support/process.ts';
 import { DAY_MS, sessionIdOf } from '../../support/tree.ts';
-import { freshDirectory, PROGRAM, run } from '../harness.ts';
 import { runNow } from './jobs.ts';
 
 export const STALE_ROWS = 5;

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { eachOf, type ResourceCase, type Stage } from './case.ts';
 import { Daemon } from './daemon.ts';
 import { PRUNE } from './jobs.ts';
-import type { Place } from './place.ts';
+import type { TroubledPlace } from './place.ts';
 
 const shell = (redirection: string) => ['sh', '-c', `exec "$@" ${redirection}`, 'sh'];
 /** The reader goes at once; what counts is the exit code of the program, not its. */
@@ -49,7 +49,7 @@ const daemons: readonly ResourceCase[] = [
   },
 }));
 
-async function untilPruned(place: Place): Promise<void> {
+async function untilPruned(place: TroubledPlace): Promise<void> {
   const isThrough = () => place.expiring.every((session) => !existsSync(place.transcriptOf(session)));
   for (let attempt = 0; attempt < 100 && !isThrough(); attempt += 1) await sleep(100);
 }

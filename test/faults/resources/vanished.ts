@@ -8,7 +8,7 @@ import type { ResourceCase, Stage } from './case.ts';
 import { Daemon } from './daemon.ts';
 import { type Job, PRUNE, PURGE, SWEEP } from './jobs.ts';
 import { bindMount, mountTmpfs, unmount } from './mounts.ts';
-import type { Place } from './place.ts';
+import type { TroubledPlace } from './place.ts';
 
 const ONLY_THIS_HOST = ['--sessions-only-this-host', 'true', '--sessions-max-age', 'never', '--min-age', '1h'];
 const SWEEP_DANGLING: Job = { ...SWEEP, args: (place) => [...SWEEP.args(place), ...ONLY_THIS_HOST] };
@@ -164,7 +164,7 @@ const others: readonly ResourceCase[] = [
 ];
 
 /** Each session is live, by a row that is old enough to dangle. */
-function addRowsOfAll(place: Place): void {
+function addRowsOfAll(place: TroubledPlace): void {
   const database = new Database(join(place.stateDir, 'sessions.db'));
   const insert = database.prepare('INSERT INTO claude_sdk_sessions VALUES (?, ?, ?, ?)');
   const usedAtMs = Date.now() - 3 * DAY_MS;
@@ -172,7 +172,7 @@ function addRowsOfAll(place: Place): void {
   database.close();
 }
 
-function comeBack(place: Place, source: string): void {
+function comeBack(place: TroubledPlace, source: string): void {
   rmdirSync(place.claudeDir);
   renameSync(source, place.claudeDir);
 }

@@ -5,9 +5,10 @@ import { describe, expect, it } from 'vitest';
 import { allowAll, type Guards } from '../../../src/jobs/guards/guards.ts';
 import { guardsBy } from '../../../src/jobs/guards/removals.ts';
 import type { ClockHistory } from '../../../src/jobs/ports.ts';
-import { runProgram } from '../../support/program.ts';
-import { snapshot } from '../../support/snapshot.ts';
-import { tempDir } from '../../support/temp-dir.ts';
+import { snapshot } from '../../support/disk.ts';
+import type { Place } from '../../support/place.ts';
+import { runProgram } from '../../support/process.ts';
+import { tempPlace } from '../../support/temp-place.ts';
 import { DAY_MS, makeSession, sessionIdOf } from '../../support/tree.ts';
 
 function guardsWith(known: { readonly sessions?: number; readonly ids?: Readonly<Record<string, number>> }): Guards {
@@ -70,28 +71,20 @@ describe('an operator who allows all', () => {
 });
 
 describe('the guards at work', () => {
-  interface Host {
-    readonly claudeDir: string;
-    readonly stateDir: string;
-    readonly args: readonly string[];
-  }
-
-  function makeHost(): Host {
-    const root = tempDir();
-    const claudeDir = join(root, 'claude');
+  function makeHost(): Place {
+    const place = tempPlace();
     for (let number = 0; number < 30; number += 1) {
-      makeSession(claudeDir, { id: sessionIdOf(number), ageMs: 10 * DAY_MS });
+      makeSession(place.claudeDir, { id: sessionIdOf(number), ageMs: 10 * DAY_MS });
     }
-    const stateDir = join(root, 'state');
-    return { claudeDir, stateDir, args: ['--claude-dir', claudeDir, '--state-dir', stateDir] };
+    return place;
   }
 
-  const transcripts = (host: Host) => readdirSync(join(host.claudeDir, 'projects/-srv-app')).length;
+  const transcripts = (host: Place) => readdirSync(join(host.claudeDir, 'projects/-srv-app')).length;
 
   it('refuse a retention that a mistake has shortened, show it in a dry run, and give way when told', async () => {
     const host = makeHost();
-    expect((await runProgram([...host.args, '--run-now'])).code).toBe(0);
-    const mistaken = [...host.args, '--max-age', '3d', '--run-now'];
+    expect((await runProgram([...host.flags, '--run-now'])).code).toBe(0);
+    const mistaken = [...host.flags, '--max-age', '3d', '--run-now'];
     const refused = await runProgram(mistaken);
     expect(refused.code).toBe(65);
     expect(refused.stdout).toContain('30 of the 30 sessions');
@@ -115,24 +108,24 @@ describe('the guards at work', () => {
   ])('let a prune after the resume map $what end with $code', async ({ by, code }) => {
     const host = makeHost();
     for (let number = 0; number < 10; number += 1) {
-      await runProgram([...host.args, 'sessions', 'set', `forgejo:a:acme/app:${number}`, sessionIdOf(number)]);
+      await runProgram([...host.flags, 'sessions', 'set', `forgejo:a:acme/app:${number}`, sessionIdOf(number)]);
     }
-    expect((await runProgram([...host.args, '--run-now'])).code).toBe(0);
-    const sweep = [...host.args, '--run-now', '--job', 'sweep-sessions', '--sessions-max-age', '1ms'];
+    expect((await runProgram([...host.flags, '--run-now'])).code).toBe(0);
+    const sweep = [...host.flags, '--run-now', '--job', 'sweep-sessions', '--sessions-max-age', '1ms'];
     if (by === 'drop') {
       for (let number = 0; number < 10; number += 1) {
-        await runProgram([...host.args, 'sessions', 'drop', `forgejo:a:acme/app:${number}`]);
+        await runProgram([...host.flags, 'sessions', 'drop', `forgejo:a:acme/app:${number}`]);
       }
     }
     expect((await runProgram(sweep)).code).toBe(0);
-    const prune = await runProgram([...host.args, '--run-now', '--job', 'prune-transcripts', '--max-age', '11d']);
+    const prune = await runProgram([...host.flags, '--run-now', '--job', 'prune-transcripts', '--max-age', '11d']);
     expect(prune.code).toBe(code);
     expect(prune.stdout.includes('resume-map named 10 sessions before')).toBe(by === 'drop');
   });
 
   describe('of the clock', () => {
     /** As if the last run had seen the clock so much later. */
-    function clockWas(host: Host, aheadMs: number): void {
+    function clockWas(host: Place, aheadMs: number): void {
       const database = new Database(join(host.stateDir, 'ledger.db'));
       const row = database.prepare('SELECT history FROM clock').pluck().get() as string;
       const history = JSON.parse(row) as ClockHistory;
@@ -146,9 +139,9 @@ describe('the guards at work', () => {
       { what: 'lies before the last run', aheadMs: DAY_MS },
     ])('skip every job where the clock $what, until an operator says that it is right', async ({ aheadMs }) => {
       const host = makeHost();
-      expect((await runProgram([...host.args, '--run-now'])).code).toBe(0);
+      expect((await runProgram([...host.flags, '--run-now'])).code).toBe(0);
       clockWas(host, aheadMs);
-      const run = [...host.args, '--max-age', '9d', '--run-now'];
+      const run = [...host.flags, '--max-age', '9d', '--run-now'];
       for (let round = 0; round < 2; round += 1) {
         const refused = await runProgram(run);
         expect(refused.code).toBe(65);
@@ -164,11 +157,10 @@ describe('the guards at work', () => {
 
 describe('a lost ledger', () => {
   it.each(['lost', 'damaged'])('that is %s is filled again from the manifests in the trash', async (fate) => {
-    const root = tempDir();
-    const [claudeDir, stateDir] = [join(root, 'claude'), join(root, 'state')];
+    const place = tempPlace();
+    const { claudeDir, stateDir } = place;
     for (let number = 0; number < 5; number += 1)
       makeSession(claudeDir, { id: sessionIdOf(number), ageMs: 50 * DAY_MS });
-    const args = ['--claude-dir', claudeDir, '--state-dir', stateDir, '--run-now'];
     const removals = () => {
       const database = new Database(join(stateDir, 'ledger.db'), { readonly: true });
       const rows = database
@@ -179,13 +171,13 @@ describe('a lost ledger', () => {
       database.close();
       return rows;
     };
-    await runProgram(args);
+    await place.run(['--run-now']);
     const before = removals();
     expect(before).toHaveLength(5);
     if (fate === 'lost') {
       for (const name of readdirSync(stateDir).filter((one) => one.startsWith('ledger'))) rmSync(join(stateDir, name));
     } else writeFileSync(join(stateDir, 'ledger.db'), 'x'.repeat(10_000));
-    const rerun = await runProgram(args);
+    const rerun = await place.run(['--run-now']);
     expect(rerun.code).toBe(0);
     expect(removals()).toEqual(before);
     expect(rerun.stderr.includes('ledger damaged')).toBe(fate === 'damaged');
@@ -194,8 +186,7 @@ describe('a lost ledger', () => {
 
 describe('a state directory that is not there any more', () => {
   function host() {
-    const root = tempDir();
-    const [claudeDir, stateDir] = [join(root, 'claude'), join(root, 'state')];
+    const { directory: root, claudeDir, stateDir } = tempPlace();
     for (const number of [1, 2]) makeSession(claudeDir, { id: sessionIdOf(number), ageMs: 50 * DAY_MS });
     const args = (state = stateDir) => ['--claude-dir', claudeDir, '--state-dir', state];
     const transcripts = () => readdirSync(join(claudeDir, 'projects/-srv-app')).length;

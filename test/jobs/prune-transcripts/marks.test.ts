@@ -4,10 +4,10 @@ import { planWithMarks } from '../../../src/jobs/prune-transcripts/plan-with-mar
 import { prunePolicy } from '../../../src/jobs/prune-transcripts/policy.ts';
 import { PruneTally } from '../../../src/jobs/prune-transcripts/tally.ts';
 import { contextOf } from '../../support/job-context.ts';
-import { runProgram } from '../../support/program.ts';
+import { runProgram } from '../../support/process.ts';
 import { SetClock } from '../../support/set-clock.ts';
-import { tempDir } from '../../support/temp-dir.ts';
-import { DAY_MS, makeClaudeDir, makeSession, sessionIdOf } from '../../support/tree.ts';
+import { tempPlace } from '../../support/temp-place.ts';
+import { DAY_MS, makeSession, sessionIdOf } from '../../support/tree.ts';
 import { makeUnit, NOW, rowsOf } from '../../support/units.ts';
 
 async function planned(units: readonly Unit[], tagged: readonly Unit[], maxTotalBytes: number | 'off' = 'off') {
@@ -57,11 +57,11 @@ describe('a prune', () => {
   };
 
   function host() {
-    const claudeDir = makeClaudeDir(tempDir());
+    const { claudeDir, flags } = tempPlace();
     for (const [index, content] of Object.values(CONTENTS).entries()) {
       makeSession(claudeDir, { id: sessionIdOf(index), ageMs: 40 * DAY_MS, content });
     }
-    return { claudeDir, args: ['--claude-dir', claudeDir, '--state-dir', tempDir(), '--run-now', '--json'] };
+    return { args: [...flags, '--run-now', '--json'] };
   }
 
   async function kept(args: readonly string[]): Promise<unknown> {

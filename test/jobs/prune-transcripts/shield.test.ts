@@ -2,8 +2,9 @@ import { readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:f
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { cleanupPeriods, shortestCleanupPeriod } from '../../../src/claude-dir/settings.ts';
-import { runProgram } from '../../support/program.ts';
+import { runProgram } from '../../support/process.ts';
 import { tempDir } from '../../support/temp-dir.ts';
+import { tempPlace } from '../../support/temp-place.ts';
 import { DAY_MS, makeClaudeDir, makeSession, sessionIdOf, writeAged } from '../../support/tree.ts';
 
 const transcriptOf = (claudeDir: string, number: number) =>
@@ -12,7 +13,7 @@ const ageDays = (path: string) => (Date.now() - statSync(path).mtimeMs) / DAY_MS
 
 /** Sessions 1, 2, 3 of 28, 27 and 10 days, all live; 4 of 28 days, which is not; settings of the given period. */
 async function host(cleanupPeriodDays?: number) {
-  const claudeDir = makeClaudeDir(tempDir());
+  const { claudeDir, flags: args } = tempPlace();
   for (const [number, days] of [
     [1, 28],
     [2, 27],
@@ -27,7 +28,6 @@ async function host(cleanupPeriodDays?: number) {
   if (cleanupPeriodDays !== undefined) {
     writeFileSync(join(claudeDir, 'settings.json'), JSON.stringify({ cleanupPeriodDays }));
   }
-  const args = ['--claude-dir', claudeDir, '--state-dir', tempDir()];
   for (const number of [1, 2, 3]) {
     await runProgram([...args, 'sessions', 'set', `forgejo:a:acme/app:${number}`, sessionIdOf(number)]);
   }

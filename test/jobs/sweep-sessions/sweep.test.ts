@@ -8,10 +8,10 @@ import { type SweepDependencies, sweepSessionsJob } from '../../../src/jobs/swee
 import type { MaintainableResumeMap, UncheckedResumeRow } from '../../../src/resume-map/resume-map.ts';
 import { SqliteResumeMap } from '../../../src/resume-map/sqlite.ts';
 import { UnwrittenHistory } from '../../../src/runs/unwritten-history.ts';
+import { snapshot } from '../../support/disk.ts';
 import { contextOf, stopAfter } from '../../support/job-context.ts';
 import { openClaudeDir } from '../../support/opened.ts';
 import { SetClock } from '../../support/set-clock.ts';
-import { snapshot } from '../../support/snapshot.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 import { trashSessions } from '../../support/trashed.ts';
 import { DAY_MS, makeClaudeDir, makeSession, sessionIdOf, writeAged } from '../../support/tree.ts';
