@@ -4,6 +4,7 @@
  */
 
 import { type ByteName, ownName } from '../files/byte-name.ts';
+import { type FindIrregularPart, findToDoList } from './irregular-parts.ts';
 import { parseSessionId, SESSION_ID_LENGTH, type SessionId } from './session-id.ts';
 import { isSamePath, type Part } from './unit.ts';
 
@@ -19,31 +20,19 @@ export interface RegularPart {
   nameFor(sessionId: SessionId): ByteName;
 }
 
-/** Parts whose names do not follow from the session's id, so that they have to be listed. */
-export interface IrregularParts {
-  readonly kind: 'file' | 'directory';
-  /** The session that an entry belongs to; undefined for what is no session's. */
-  sessionOf(name: string): SessionId | undefined;
-}
-
 /** A directory beside `projects/` in which sessions leave things. */
 export interface CompanionPlace {
   /** Its path below the Claude directory. */
   readonly directory: readonly ByteName[];
   readonly regular?: RegularPart;
-  readonly irregular?: IrregularParts;
+  readonly findIrregular?: FindIrregularPart;
 }
 
-function directoryPlace(directory: string): CompanionPlace {
-  return {
-    directory: [ownName(directory)],
-    regular: { kind: 'directory', sessionOf: parseSessionId, nameFor: (sessionId) => ownName(sessionId) },
-  };
-}
-
-function filePlace(directory: string, suffix: string): CompanionPlace {
-  return { directory: [ownName(directory)], regular: regularFile((sessionId) => sessionId + suffix) };
-}
+const REGULAR_DIRECTORY: RegularPart = {
+  kind: 'directory',
+  sessionOf: parseSessionId,
+  nameFor: (sessionId) => ownName(sessionId),
+};
 
 /** @param textFor a name that begins with the session's id */
 function regularFile(textFor: (sessionId: SessionId) => string): RegularPart {
@@ -57,30 +46,35 @@ function regularFile(textFor: (sessionId: SessionId) => string): RegularPart {
   };
 }
 
-/** To-do lists of older releases of Claude Code: one for the session itself, and one for each of its agents. */
-const TO_DO_LISTS: CompanionPlace = {
-  directory: [ownName('todos')],
-  regular: regularFile((sessionId) => `${sessionId}-agent-${sessionId}.json`),
-  irregular: {
-    kind: 'file',
-    sessionOf: (name) =>
-      /^(-agent-[0-9a-f-]+)?\.json$/.test(name.slice(SESSION_ID_LENGTH))
-        ? parseSessionId(name.slice(0, SESSION_ID_LENGTH))
-        : undefined,
-  },
-};
-
 /** Where else a session leaves things. */
 export const COMPANION_PLACES: readonly CompanionPlace[] = [
-  directoryPlace('file-history'),
-  directoryPlace('session-env'),
+  { directory: below('file-history'), regular: REGULAR_DIRECTORY },
+  { directory: below('session-env'), regular: REGULAR_DIRECTORY },
   // Also holds named task lists that are no session's: their names do not parse, so they stay.
-  directoryPlace('tasks'),
-  directoryPlace('image-cache'),
-  directoryPlace('uploads'),
-  filePlace('debug', '.txt'),
-  TO_DO_LISTS,
+  { directory: below('tasks'), regular: REGULAR_DIRECTORY },
+  { directory: below('image-cache'), regular: REGULAR_DIRECTORY },
+  { directory: below('uploads'), regular: REGULAR_DIRECTORY },
+  { directory: below('dev-mods'), regular: REGULAR_DIRECTORY },
+  { directory: below('debug'), regular: regularFile((sessionId) => `${sessionId}.txt`) },
+  // They hold the first prompt of a session.
+  { directory: below('usage-data', 'session-meta'), regular: regularFile((sessionId) => `${sessionId}.json`) },
+  { directory: below('usage-data', 'facets'), regular: regularFile((sessionId) => `${sessionId}.json`) },
+  // By older releases of Claude Code.
+  {
+    directory: below('todos'),
+    regular: regularFile((sessionId) => `${sessionId}-agent-${sessionId}.json`),
+    findIrregular: findToDoList,
+  },
 ];
+
+function below(...names: readonly string[]): readonly ByteName[] {
+  return names.map(ownName);
+}
+
+/** Directories that have to be held open to work on what a session has beside its projects, those on the way included. */
+export const COMPANION_DIRECTORIES = new Set(
+  COMPANION_PLACES.flatMap(({ directory }) => directory.map((_, depth) => directory.slice(0, depth + 1).join('/'))),
+).size;
 
 /** @throws where there is none with that index */
 export function companionPlace(index: number): CompanionPlace {
@@ -117,4 +111,9 @@ export function parseProjectEntry(
   const isTranscript = name.endsWith(TRANSCRIPT_SUFFIX);
   const sessionId = parseSessionId(isTranscript ? name.slice(0, -TRANSCRIPT_SUFFIX.length) : name);
   return sessionId && { sessionId, isTranscript };
+}
+
+/** Of a session's parts, the one that Claude resumes it from. */
+export function isTranscript({ directory, name, kind }: Part): boolean {
+  return directory[0] === PROJECTS && kind === 'file' && parseProjectEntry(name)?.isTranscript === true;
 }

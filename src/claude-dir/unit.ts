@@ -22,6 +22,9 @@ export const DOUBTS = [
 ] as const;
 export type Doubt = (typeof DOUBTS)[number];
 
+/** More project directories than this no session has something in. */
+export const UNIT_PROJECTS_MAX = 8;
+
 /** A file or directory that is moved in one rename. */
 export interface Part {
   /** Its directory below the Claude directory, e.g. `['projects', '-srv-app']`. Shared between the parts in it. */
@@ -42,7 +45,7 @@ export interface Measure {
 
 export interface Unit extends Measure {
   readonly sessionId: SessionId;
-  /** The project's directory name; undefined where only companions beside `projects/` are left. */
+  /** The directory name of its transcript's project; undefined where only companions beside `projects/` are left. */
   readonly project: ByteName | undefined;
   readonly hasTranscript: boolean;
   readonly doubt: Doubt | undefined;
@@ -73,9 +76,4 @@ export function partPath(part: Part): string {
 /** Whether two directories are one, by their paths. */
 export function isSamePath(left: readonly ByteName[], right: readonly ByteName[]): boolean {
   return left.length === right.length && left.every((name, index) => name === right[index]);
-}
-
-/** Of a session's parts, only the transcript is a file two directories deep; below the other places there is one. */
-export function isTranscript(part: Part): boolean {
-  return part.directory.length === 2 && part.kind === 'file';
 }

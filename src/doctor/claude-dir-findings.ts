@@ -144,7 +144,7 @@ function sessionFindings({ units, faults }: ScanResult): Finding[] {
       : {
           check: 'duplicates',
           level: 'problem',
-          message: `${duplicates.length} ids have transcripts in two projects, and Claude resumes neither: ${examples(units, duplicates)}`,
+          message: `${duplicates.length} ids have transcripts in two projects; Claude resumes the one of the directory it runs in, and both are kept: ${examples(units, duplicates)}`,
           advice: 'move one of each away, the one with the older or shorter transcript',
         },
     ...Object.entries(DOUBTS).flatMap(([doubt, meaning]): Finding[] => {

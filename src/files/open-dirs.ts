@@ -7,8 +7,8 @@ import { errorCode } from '../errors.ts';
 import type { AnchoredDir } from './anchored-dir.ts';
 import type { ByteName } from './byte-name.ts';
 
-/** Enough for a few projects and all companion places; far below any limit of descriptors. */
-const HELD_MAX = 24;
+/** Enough for many projects and all companion places; far below any limit of descriptors. */
+const HELD_MAX = 40;
 
 const ABSENT_CODES: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP']);
 

@@ -3,9 +3,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import { acquireDirLock } from '../claude-dir/dir-lock.ts';
-import { parseProjectEntry, projectParts } from '../claude-dir/layout.ts';
+import { isTranscript, parseProjectEntry, projectParts } from '../claude-dir/layout.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
-import { isTranscript } from '../claude-dir/unit.ts';
 import type { Clock } from '../clock.ts';
 import { errorCode, OperatingError } from '../errors.ts';
 import { requireAnchoring } from '../files/anchored-dir.ts';

@@ -1,5 +1,6 @@
 /** Looks at what one directory holds of sessions. Synchronous, and the same in every thread that takes part in a scan. */
 
+import { findSetAside, type IrregularPart } from '../claude-dir/irregular-parts.ts';
 import { companionPlace, PROJECTS, parseProjectEntry } from '../claude-dir/layout.ts';
 import { isExhaustion, Measurer, type ReadFault, type Surroundings } from '../claude-dir/measure.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
@@ -63,26 +64,28 @@ export class DirectoryScanner {
   #scanProject(name: ByteName, found: Found): boolean {
     const directory = [PROJECTS, name];
     return this.#inDirectory(directory, found, (held, entry) => {
-      const known = parseProjectEntry(entry.name);
-      if (known === undefined) return;
-      const part: Part = { directory, name: entry.name, kind: known.isTranscript ? 'file' : 'directory' };
+      const { name } = entry;
+      const known = parseProjectEntry(name);
+      if (known === undefined) {
+        found.addIrregular(findSetAside(name), held, directory, entry);
+        return;
+      }
+      const part: Part = { directory, name, kind: known.isTranscript ? 'file' : 'directory' };
       found.add(known.sessionId, held, part, entry, known.isTranscript ? TRANSCRIPT_FLAG : DIRECTORY_FLAG);
     });
   }
 
   #scanPlace(index: number, found: Found): boolean {
-    const { directory, regular, irregular } = companionPlace(index);
+    const { directory, regular, findIrregular } = companionPlace(index);
     const flag = companionFlag(index);
     return this.#inDirectory(directory, found, (held, entry) => {
       const { name } = entry;
       const sessionId = regular?.sessionOf(name);
-      if (regular !== undefined && sessionId !== undefined) {
-        found.add(sessionId, held, { directory, name, kind: regular.kind }, entry, flag);
+      if (regular === undefined || sessionId === undefined) {
+        found.addIrregular(findIrregular?.(name), held, directory, entry);
         return;
       }
-      const owner = irregular?.sessionOf(name);
-      if (irregular === undefined || owner === undefined) return;
-      found.addIrregular(owner, held, { directory, name, kind: irregular.kind }, entry);
+      found.add(sessionId, held, { directory, name, kind: regular.kind }, entry, flag);
     });
   }
 
@@ -155,10 +158,17 @@ class Found {
     if (this.#isOurShare(sessionId)) this.#add(sessionId, held, part, entry, flag);
   }
 
-  addIrregular(sessionId: SessionId, held: AnchoredDir, part: Part, entry: DirEntry): void {
-    if (!this.#isOurShare(sessionId)) return;
-    this.irregular.push({ row: this.rows.count, name: part.name, kind: part.kind });
-    this.#add(sessionId, held, part, entry, NO_FLAG);
+  /** @param found undefined for what is no session's */
+  addIrregular(
+    found: IrregularPart | undefined,
+    held: AnchoredDir,
+    directory: readonly ByteName[],
+    entry: DirEntry,
+  ): void {
+    if (found === undefined || !this.#isOurShare(found.sessionId)) return;
+    const { sessionId, kind } = found;
+    this.irregular.push({ row: this.rows.count, name: entry.name, kind });
+    this.#add(sessionId, held, { directory, name: entry.name, kind }, entry, NO_FLAG);
   }
 
   #add(sessionId: SessionId, held: AnchoredDir, part: Part, entry: DirEntry, flag: number): void {

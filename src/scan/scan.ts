@@ -107,7 +107,7 @@ class Scan {
 
   result(): ScanResult {
     const complete = this.#projectsComplete && !this.#stopped;
-    this.#units.setCompleteness({ projects: complete, companions: this.#companionsComplete });
+    this.#units.complete({ projects: complete, companions: this.#companionsComplete });
     return { units: this.#units, complete, stopped: this.#stopped, faults: this.#faults };
   }
 

@@ -1,10 +1,11 @@
 /** All units of a Claude directory, in typed arrays: some 60 bytes each, whatever they hold. */
 
-import { COMPANION_PLACES, companionPlace, PROJECTS, projectParts } from '../claude-dir/layout.ts';
+import { COMPANION_PLACES, companionPlace, isTranscript, PROJECTS, projectParts } from '../claude-dir/layout.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
-import { type Doubt, isTranscript, type Part, type Unit, type UnitRows } from '../claude-dir/unit.ts';
-import { type ByteName, ownName } from '../files/byte-name.ts';
+import type { Doubt, Part, Unit, UnitRows } from '../claude-dir/unit.ts';
+import type { ByteName } from '../files/byte-name.ts';
 import type { DirectoryRows } from './directory-scan.ts';
+import { IrregularTable } from './irregular-table.ts';
 import {
   companionFlag,
   copyRow,
@@ -50,10 +51,8 @@ export class UnitTable implements UnitRows {
   /** By the hash of an id: its row, plus 1; 0 where there is none. */
   #slots = new Uint32Array(FIRST_SLOTS);
   #length = 0;
-  /** Of ids that are there twice: what lies in other projects than the first. */
-  readonly #elsewhere = new Map<number, { readonly project: number; readonly flags: number }[]>();
-  /** Parts whose names do not follow from the id of the session, by its row; of few sessions there are any. */
-  readonly #irregular = new Map<number, Part[]>();
+  /** What lies in other projects than the transcript's is in it, too. */
+  readonly #irregular = new IrregularTable();
   #completeness: Completeness = { projects: true, companions: true };
   readonly #wanted = new Uint32Array(4);
 
@@ -75,12 +74,14 @@ export class UnitTable implements UnitRows {
       const entry = irregular[next];
       if (entry?.row !== index) continue;
       next += 1;
-      this.#addIrregular(row, { directory: this.#directoryOf(project, place), name: entry.name, kind: entry.kind });
+      this.#irregular.add(row, { directory: this.#directoryOf(project, place), name: entry.name, kind: entry.kind });
     }
   }
 
-  setCompleteness(completeness: Completeness): void {
+  /** To be called when all directories have been added. */
+  complete(completeness: Completeness): void {
     this.#completeness = completeness;
+    for (const row of this.#irregular.scattered()) this.#doubt(row, 'unrecognised');
   }
 
   /** For where a transcript may lie that was not seen: then what has none is no left-over. */
@@ -161,33 +162,31 @@ export class UnitTable implements UnitRows {
     const sessionId = this.sessionId(row);
     const flags = this.#word(row, WORD.flags);
     const project = this.projectIndex(row);
-    const places = [...(project === undefined ? [] : [{ project, flags }]), ...(this.#elsewhere.get(row) ?? [])];
-    const inProjects = places.flatMap((place) => {
-      const [transcript, directory] = projectParts(sessionId, this.projects[place.project] ?? ownName(PROJECTS));
-      return [
-        ...(transcript !== undefined && (place.flags & TRANSCRIPT_FLAG) !== 0 ? [transcript] : []),
-        ...(directory !== undefined && (place.flags & DIRECTORY_FLAG) !== 0 ? [directory] : []),
-      ];
-    });
+    const inProject = project === undefined ? [] : this.#projectParts(sessionId, project, flags);
     const companions = COMPANION_PLACES.flatMap((place, index): readonly Part[] => {
       const { directory, regular } = place;
       if (regular === undefined || (flags & companionFlag(index)) === 0) return [];
       return [{ directory, name: regular.nameFor(sessionId), kind: regular.kind }];
     });
-    return [...inProjects, ...companions, ...(this.#irregular.get(row) ?? [])].sort(
+    return [...inProject, ...companions, ...this.#irregular.partsOf(row)].sort(
       (left, right) => Number(isTranscript(right)) - Number(isTranscript(left)),
     );
   }
 
-  #directoryOf(project: number | undefined, place: number | undefined): readonly ByteName[] {
-    const name = project === undefined ? undefined : this.projects[project];
-    return name === undefined ? companionPlace(place ?? -1).directory : [PROJECTS, name];
+  #projectParts(sessionId: SessionId, project: number, flags: number): Part[] {
+    return projectParts(sessionId, this.#projectName(project)).filter((part) => {
+      return (flags & (isTranscript(part) ? TRANSCRIPT_FLAG : DIRECTORY_FLAG)) !== 0;
+    });
   }
 
-  #addIrregular(row: number, part: Part): void {
-    const others = this.#irregular.get(row);
-    if (others === undefined) this.#irregular.set(row, [part]);
-    else others.push(part);
+  #projectName(project: number): ByteName {
+    const name = this.projects[project];
+    if (name === undefined) throw new Error(`no project ${project}`);
+    return name;
+  }
+
+  #directoryOf(project: number | undefined, place: number | undefined): readonly ByteName[] {
+    return project === undefined ? companionPlace(place ?? -1).directory : [PROJECTS, this.#projectName(project)];
   }
 
   /** @returns the row of the session in the table */
@@ -235,16 +234,40 @@ export class UnitTable implements UnitRows {
     words[to + WORD.flags] = joinedFlags(words[to + WORD.flags] ?? 0, flags);
   }
 
-  /** Claude refuses an id that it finds in two projects, so which of the two is meant is not ours to say. */
+  /**
+   * A unit's project is that of its transcript. Entering a worktree moves the transcript to another project, and may leave the rest
+   * behind: what lies in other projects is irregular.
+   * @param flags of what was found in `project`
+   * @returns the flags that the unit gets by it
+   */
   #placedFlags(row: number, flags: number, project: number): number {
+    const own = this.projectIndex(row);
+    if (project === NO_PROJECT || project === own) return flags;
+    const ownFlags = this.#word(row, WORD.flags);
+    const [rank, ownRank] = [rankOf(flags), rankOf(ownFlags)];
+    // Without a transcript anywhere, it is the same project whichever thread was first.
+    if (own === undefined || rank > ownRank || (rank === ownRank && rank < TRANSCRIPT_RANK && project < own)) {
+      if (own !== undefined) this.#moveElsewhere(row, own, ownFlags);
+      this.#chunk(row).words[wordAt(row) + WORD.project] = project;
+      return flags;
+    }
+    this.#addElsewhere(row, project, flags);
+    const isDouble = (flags & ownFlags & TRANSCRIPT_FLAG) !== 0;
+    return joinedFlags(flags & ~PROJECT_FLAGS, doubtFlags(isDouble ? 'duplicate-id' : undefined));
+  }
+
+  #moveElsewhere(row: number, project: number, flags: number): void {
+    this.#addElsewhere(row, project, flags);
+    this.#chunk(row).words[wordAt(row) + WORD.flags] = flags & ~PROJECT_FLAGS;
+  }
+
+  #addElsewhere(row: number, project: number, flags: number): void {
+    for (const part of this.#projectParts(this.sessionId(row), project, flags)) this.#irregular.add(row, part);
+  }
+
+  #doubt(row: number, doubt: Doubt): void {
     const { words } = this.#chunk(row);
-    const projectBefore = this.projectIndex(row);
-    if (projectBefore === undefined) words[wordAt(row) + WORD.project] = project;
-    if (projectBefore === undefined || project === NO_PROJECT || project === projectBefore) return flags;
-    const elsewhere = this.#elsewhere.get(row) ?? [];
-    this.#elsewhere.set(row, [...elsewhere, { project, flags: flags & PROJECT_FLAGS }]);
-    // A transcript there is one of the session, too; its directory is known to lie elsewhere.
-    return joinedFlags(flags & ~DIRECTORY_FLAG, doubtFlags('duplicate-id'));
+    words[wordAt(row) + WORD.flags] = joinedFlags(this.#word(row, WORD.flags), doubtFlags(doubt));
   }
 
   /** The slot of an id, or the free one that it would take. */
@@ -282,4 +305,12 @@ function wordAt(row: number): number {
 
 function floatAt(row: number): number {
   return (row & (CHUNK_ROWS - 1)) * ROW_FLOATS;
+}
+
+const TRANSCRIPT_RANK = 2;
+
+/** How much what was found in a project says that the session is the project's. */
+function rankOf(flags: number): number {
+  if ((flags & TRANSCRIPT_FLAG) !== 0) return TRANSCRIPT_RANK;
+  return (flags & DIRECTORY_FLAG) === 0 ? 0 : 1;
 }

@@ -5,9 +5,15 @@
 
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import type { PlaceTimes } from '../claude-dir/directory-fingerprints.ts';
-import { COMPANION_PLACES, type CompanionPlace, PROJECTS, projectParts } from '../claude-dir/layout.ts';
+import {
+  COMPANION_DIRECTORIES,
+  COMPANION_PLACES,
+  type CompanionPlace,
+  PROJECTS,
+  projectParts,
+} from '../claude-dir/layout.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
-import { isSamePath, type Part, type Unit } from '../claude-dir/unit.ts';
+import { isSamePath, type Part, UNIT_PROJECTS_MAX, type Unit } from '../claude-dir/unit.ts';
 import type { ByteName } from '../files/byte-name.ts';
 import { factsBelow } from '../files/facts-below.ts';
 import type { HeldDirs } from '../files/open-dirs.ts';
@@ -53,7 +59,9 @@ export class Newcomers {
   hasAny(unit: Unit): boolean {
     if (this.#isInAny(unit, this.#open)) return true;
     const { sessionId, project } = unit;
-    if (project !== undefined) return projectParts(sessionId, project).some((part) => this.#isNew(part, unit));
+    if (project !== undefined) {
+      return projectsOf(unit).some((name) => projectParts(sessionId, name).some((part) => this.#isNew(part, unit)));
+    }
     // Left-overs whose project is unknown: their transcript may have come back anywhere.
     this.#openProjects ??= this.#listOpenProjects();
     return this.#openProjects.some((name) => projectParts(sessionId, name).some((part) => this.#isNew(part, unit)));
@@ -62,7 +70,7 @@ export class Newcomers {
   /** That a part of the unit has gone from a place is our own doing, and no reason to list all of it again. */
   noteOwnMove(unit: Unit): void {
     const places = COMPANION_PLACES.filter(({ directory }) =>
-      unit.parts.some((part) => part.directory[0] === directory[0]),
+      unit.parts.some((part) => isSamePath(part.directory, directory)),
     );
     if (places.length === 0) return;
     this.#open = new Set([...this.#open, ...places]);
@@ -94,7 +102,7 @@ export class Newcomers {
   /** What a session may have in a place. */
   #possibleParts(place: CompanionPlace, sessionId: SessionId): readonly Part[] {
     const { directory, regular } = place;
-    const irregular = place.irregular === undefined ? [] : (this.#list(place).get(sessionId) ?? []);
+    const irregular = place.findIrregular === undefined ? [] : (this.#list(place).get(sessionId) ?? []);
     if (regular === undefined) return irregular;
     return [{ directory, name: regular.nameFor(sessionId), kind: regular.kind }, ...irregular];
   }
@@ -121,15 +129,14 @@ export class Newcomers {
     return factsBelow(this.#claudeDir.root, directory)?.ctimeMs;
   }
 
-  #irregularParts({ directory, regular, irregular }: CompanionPlace): Map<SessionId, Part[]> {
+  #irregularParts({ directory, regular, findIrregular }: CompanionPlace): Map<SessionId, Part[]> {
     const partsBySession = new Map<SessionId, Part[]>();
-    if (irregular === undefined) return partsBySession;
     for (const { name } of this.#source.find(directory)?.entries() ?? []) {
-      const sessionId = regular?.sessionOf(name) === undefined ? irregular.sessionOf(name) : undefined;
-      if (sessionId === undefined) continue;
-      const part = { directory, name, kind: irregular.kind };
-      const parts = partsBySession.get(sessionId);
-      if (parts === undefined) partsBySession.set(sessionId, [part]);
+      const found = regular?.sessionOf(name) === undefined ? findIrregular?.(name) : undefined;
+      if (found === undefined) continue;
+      const part = { directory, name, kind: found.kind };
+      const parts = partsBySession.get(found.sessionId);
+      if (parts === undefined) partsBySession.set(found.sessionId, [part]);
       else parts.push(part);
     }
     return partsBySession;
@@ -140,5 +147,14 @@ function isSame(left: Part, right: Part): boolean {
   return left.name === right.name && isSamePath(left.directory, right.directory);
 }
 
-/** Directories of the Claude directory that one unit can have something in: its project's, and all companion places. */
-export const UNIT_DIRECTORIES_MAX = COMPANION_PLACES.length + 2;
+/** The projects that a unit has something in; mostly one. */
+function projectsOf({ parts }: Unit): ByteName[] {
+  return [
+    ...new Set(
+      parts.flatMap(({ directory: [place, name] }) => (place === PROJECTS && name !== undefined ? [name] : [])),
+    ),
+  ];
+}
+
+/** Directories of the Claude directory that one unit can have something in, those on the way included. */
+export const UNIT_DIRECTORIES_MAX = COMPANION_DIRECTORIES + 1 + UNIT_PROJECTS_MAX;

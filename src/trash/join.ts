@@ -15,7 +15,8 @@ import {
   type Stats,
   writeSync,
 } from 'node:fs';
-import { isTranscript, type Part, partPath } from '../claude-dir/unit.ts';
+import { isTranscript } from '../claude-dir/layout.ts';
+import { type Part, partPath } from '../claude-dir/unit.ts';
 import { OperatingError } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import { type ByteName, displayName, ownName } from '../files/byte-name.ts';

@@ -1,9 +1,9 @@
 /** Brings one session back out of a run of the trash: whole, times included, and never over anything that stands there. */
 
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
-import { projectParts } from '../claude-dir/layout.ts';
+import { isTranscript, projectParts } from '../claude-dir/layout.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
-import { isTranscript, type Part, partPath } from '../claude-dir/unit.ts';
+import { type Part, partPath } from '../claude-dir/unit.ts';
 import { errorMessage, OperatingError } from '../errors.ts';
 import { displayName } from '../files/byte-name.ts';
 import { HeldDirs } from '../files/open-dirs.ts';
@@ -110,7 +110,7 @@ export function refuseLeft(sessionId: SessionId, parts: readonly Part[], trash: 
   );
 }
 
-/** Claude refuses an id that has transcripts in two projects. @throws OperatingError `bad-data` */
+/** Of two transcripts of one id, Claude resumes that of the project it runs in: another one might hide this. @throws OperatingError `bad-data` */
 export function throwIfElsewhere({ sessionId, parts }: ManifestEntry, { root, projects }: ClaudeDir): void {
   const own = parts.find(isTranscript);
   if (own === undefined) return;
@@ -122,7 +122,7 @@ export function throwIfElsewhere({ sessionId, parts }: ManifestEntry, { root, pr
         continue;
       throw new OperatingError(
         'bad-data',
-        `restore ${sessionId}: ${displayName(partPath(transcript))} has the same id, and Claude would resume neither`,
+        `restore ${sessionId}: ${displayName(partPath(transcript))} has the same id, and Claude would resume only one of the two`,
       );
     }
   } finally {

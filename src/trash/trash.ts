@@ -2,9 +2,9 @@
 
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import type { PlaceTimes } from '../claude-dir/directory-fingerprints.ts';
-import { SWEEPER_DIRECTORY } from '../claude-dir/layout.ts';
+import { isTranscript, SWEEPER_DIRECTORY } from '../claude-dir/layout.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
-import { isTranscript, type Part, partPath } from '../claude-dir/unit.ts';
+import { type Part, partPath } from '../claude-dir/unit.ts';
 import { errorCode, errorMessage, OperatingError, operatingError, systemError } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import { type ByteName, displayName, ownName } from '../files/byte-name.ts';

@@ -53,23 +53,23 @@ describe('an entry of a project directory', () => {
 describe('a place beside projects', () => {
   const places = new Map(COMPANION_PLACES.map((place) => [place.directory.join('/'), place]));
   const ownerIn = (place: string, name: string) => {
-    const { regular, irregular } = places.get(place) ?? {};
-    return regular?.sessionOf(name) ?? irregular?.sessionOf(name);
+    const known = places.get(place);
+    return known?.regular?.sessionOf(name) ?? known?.findIrregular?.(name)?.sessionId;
   };
 
   it('is one of those where Claude leaves what belongs to a session', () => {
-    const kinds = COMPANION_PLACES.map(({ directory, regular, irregular }) => [
-      directory.join('/'),
-      { regular: regular?.kind, irregular: irregular?.kind },
-    ]);
+    const kinds = COMPANION_PLACES.map(({ directory, regular }) => [directory.join('/'), regular?.kind]);
     expect(Object.fromEntries(kinds)).toEqual({
-      'file-history': { regular: 'directory' },
-      'session-env': { regular: 'directory' },
-      tasks: { regular: 'directory' },
-      'image-cache': { regular: 'directory' },
-      uploads: { regular: 'directory' },
-      debug: { regular: 'file' },
-      todos: { regular: 'file', irregular: 'file' },
+      'file-history': 'directory',
+      'session-env': 'directory',
+      tasks: 'directory',
+      'image-cache': 'directory',
+      uploads: 'directory',
+      'dev-mods': 'directory',
+      debug: 'file',
+      'usage-data/session-meta': 'file',
+      'usage-data/facets': 'file',
+      todos: 'file',
     });
   });
 
@@ -79,7 +79,10 @@ describe('a place beside projects', () => {
     { place: 'tasks', name: ID },
     { place: 'image-cache', name: ID },
     { place: 'uploads', name: ID },
+    { place: 'dev-mods', name: ID },
     { place: 'debug', name: `${ID}.txt` },
+    { place: 'usage-data/session-meta', name: `${ID}.json` },
+    { place: 'usage-data/facets', name: `${ID}.json` },
     { place: 'todos', name: `${ID}.json` },
     { place: 'todos', name: `${ID}-agent-${ID}.json` },
   ])('knows $name in $place', ({ place, name }) => {
@@ -94,6 +97,9 @@ describe('a place beside projects', () => {
     { place: 'debug', name: ID },
     { place: 'debug', name: `${ID}.txt.gz` },
     { place: 'debug', name: `${ID}.TXT` },
+    { place: 'usage-data/session-meta', name: `${ID}.json.tmp.1` },
+    { place: 'usage-data/session-meta', name: 'report.json' },
+    { place: 'dev-mods', name: 'shared' },
     { place: 'todos', name: ID },
     { place: 'todos', name: `${ID}.json.bak` },
     { place: 'todos', name: `${ID}-agent-x/y.json` },

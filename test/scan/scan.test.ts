@@ -267,11 +267,6 @@ describe('a unit in doubt', () => {
       doubt: 'duplicate-id',
       change: (path) => writeAged(join(path, `projects/-other/${ID}.jsonl`), '', NOW - OLD.ageMs),
     },
-    {
-      what: 'another project has a directory of its id',
-      doubt: 'duplicate-id',
-      change: (path) => writeAged(join(path, `projects/-other/${ID}/a`), '', NOW - OLD.ageMs),
-    },
   ])('is one where $what, and the others are not', async ({ doubt, change }) => {
     const path = madeWith();
     await change(path);

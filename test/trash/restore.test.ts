@@ -184,7 +184,7 @@ describe('Restoring a session from the trash', () => {
     expect(place.files()).toEqual(before);
   });
 
-  it('is refused where the id has come back in another project, since Claude would resume neither', () => {
+  it('is refused where the id has come back in another project, since Claude would resume only one of the two', () => {
     const path = makeClaudeDir(tempDir());
     makeSession(path, { id: ID, ageMs: 40 * DAY_MS }, NOW);
     trashSessions(path, [ID], NOW);

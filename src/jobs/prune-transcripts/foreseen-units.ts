@@ -1,7 +1,8 @@
 /** The units as they will be once what a killed run had begun is ended: a dry run ends nothing, and plans as if it had. */
 
+import { isTranscript } from '../../claude-dir/layout.ts';
 import type { SessionId } from '../../claude-dir/session-id.ts';
-import { isTranscript, type UnitRows } from '../../claude-dir/unit.ts';
+import type { UnitRows } from '../../claude-dir/unit.ts';
 import { type ByteName, parseByteName } from '../../files/byte-name.ts';
 import type { ManifestEntry } from '../../trash/manifest.ts';
 
