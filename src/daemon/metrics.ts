@@ -5,6 +5,7 @@ import { EXIT_CODES, errorKind } from '../errors.ts';
 import { JOB_NAMES, type JobName } from '../jobs/job.ts';
 import { REMOVE_REASONS } from '../jobs/prune-transcripts/plan.ts';
 import { TRANSCRIPT_STATES } from '../jobs/prune-transcripts/tally.ts';
+import { SWEEP_REASONS } from '../jobs/sweep-sessions/plan.ts';
 import { FIGURES } from '../ledger/figure-names.ts';
 import type { Figure } from '../ledger/ledger.ts';
 import type { Logger } from '../log.ts';
@@ -34,7 +35,6 @@ export interface Metrics {
 
 const PREFIX = 'session_sweeper_';
 const OUTCOMES = ['ok', 'partial', 'failed', 'skipped'];
-const SWEEP_REASONS = ['expired', 'dangling'];
 const LIVE_SOURCES = ['resume-map', 'keep-list', 'running-processes'];
 const ERROR_KINDS = Object.keys(EXIT_CODES).filter((kind) => kind !== 'ok' && kind !== 'problems');
 /** Where a scrape itself fails; beside the jobs. */

@@ -20,8 +20,13 @@ export interface LiveSource {
   /**
    * Runs `act` with those of `ids` that are live now; sources with writers hold them back meanwhile. Keep `act` short.
    * Rejects without having run `act` where the source cannot be read.
+   * @param onHeld called as soon as writers are held back
    */
-  withLive<T>(ids: readonly SessionId[], act: (live: ReadonlySet<SessionId>) => Promise<T>): Promise<T>;
+  withLive<T>(
+    ids: readonly SessionId[],
+    act: (live: ReadonlySet<SessionId>) => Promise<T>,
+    onHeld?: () => void,
+  ): Promise<T>;
   /** Rejects where the source cannot be read; cheap. */
   check(): Promise<void>;
 }
@@ -58,16 +63,22 @@ export async function readAllSources(
   return { ids, counts: [...countBySource.values()] };
 }
 
-/** Runs `act` with those of `ids` that any source protects now, while the writers of all of them are held back. */
+/**
+ * Runs `act` with those of `ids` that any source protects now, while the writers of all of them are held back.
+ * @param onHeld called as soon as any of them holds its writers back
+ */
 export async function withLiveOfAll<T>(
   sources: readonly LiveSource[],
   ids: readonly SessionId[],
   act: (live: ReadonlySet<SessionId>) => T,
+  onHeld: () => void = () => undefined,
 ): Promise<T> {
   const [first, ...rest] = sources;
   if (first === undefined) return act(new Set());
-  return first.withLive(ids, (live) =>
-    withLiveOfAll(rest, ids, (liveElsewhere) => act(new Set([...live, ...liveElsewhere]))),
+  return first.withLive(
+    ids,
+    (live) => withLiveOfAll(rest, ids, (liveElsewhere) => act(new Set([...live, ...liveElsewhere])), onHeld),
+    onHeld,
   );
 }
 

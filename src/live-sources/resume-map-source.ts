@@ -11,7 +11,7 @@ export function resumeMapSource(map: MaintainableResumeMap): LiveSource {
     name: RESUME_MAP,
     protection: 'live',
     read: () => map.readLiveIds(),
-    withLive: (ids, act) => map.withWritersHeld(ids, act),
+    withLive: (ids, act, onHeld) => map.withWritersHeld(ids, act, onHeld),
     check: () => map.check(),
   };
 }

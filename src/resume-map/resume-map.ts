@@ -1,6 +1,7 @@
 /** The resume map: which conversation key resumes which session id. Asynchronous, so that any backend fits. */
 
 import type { SessionId } from '../claude-dir/session-id.ts';
+import type { ShortHolds } from '../sqlite/short-holds.ts';
 import type { SessionMaxAge } from './row-age.ts';
 
 /** Where a session's transcript is on this host. */
@@ -91,13 +92,18 @@ export interface MaintainableResumeMap extends ResumeMap {
   readLiveIds(): Promise<LiveIds>;
   /** Every row, unchecked, a page at a time, in key order. Rows may be deleted between two pages. */
   readPages(): AsyncIterable<readonly UncheckedResumeRow[]>;
-  /** Deletes those of the given rows that still are as they were read. @returns how many */
-  deleteUnchanged(rows: readonly UncheckedResumeRow[]): Promise<number>;
+  /** Deletes those of the given rows that still are as they were read. Yields after each hold how many that were. */
+  deleteUnchanged(rows: readonly UncheckedResumeRow[], holds: ShortHolds): AsyncIterable<number>;
   /**
    * Holds every writer of the map back while `act` runs, and tells it which of `ids` are live at that moment.
    * Keep `act` short: hosts wait for it.
+   * @param onHeld called as soon as they are held back, before anything else
    */
-  withWritersHeld<T>(ids: readonly SessionId[], act: (live: ReadonlySet<SessionId>) => T | Promise<T>): Promise<T>;
+  withWritersHeld<T>(
+    ids: readonly SessionId[],
+    act: (live: ReadonlySet<SessionId>) => T | Promise<T>,
+    onHeld?: () => void,
+  ): Promise<T>;
   /** Why a deletion would change more than the rows that it names; undefined where it would not. */
   sweepObstacle(): Promise<string | undefined>;
   /** Rejects where the map cannot be read; cheap. */

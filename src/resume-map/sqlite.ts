@@ -14,6 +14,7 @@ import {
   openOwnDatabase,
   type SqliteDatabase,
 } from '../sqlite/open.ts';
+import { ShortHolds, systemPacer, withoutRests } from '../sqlite/short-holds.ts';
 import { insertOnce, type SessionsJson } from './import/sessions-json.ts';
 import { checkedKey, parseSessionKey } from './keys.ts';
 import { liveAmong, readLiveIds } from './live-ids.ts';
@@ -246,18 +247,25 @@ export class SqliteResumeMap implements MaintainableResumeMap {
 
   async sweepStaleSessions(): Promise<number> {
     if (this.#maxSessionAge === 'never') return 0;
-    return sweepStale(this.#connection, this.#order, this.#deletions, this.#clock.now() - this.#maxSessionAge);
+    const cutoffMs = this.#clock.now() - this.#maxSessionAge;
+    // Whoever calls this waits for it: one timeout is enough.
+    const holds = new ShortHolds(this.#connection.database.memory ? withoutRests : systemPacer, { busyMax: 1 });
+    return sweepStale(this.#connection, this.#order, this.#deletions, holds, cutoffMs);
   }
 
-  async deleteUnchanged(rows: readonly UncheckedResumeRow[]): Promise<number> {
-    return this.#deletions.deleteEach(rows, (row) => deleteUnchanged(this.#connection, this.#order, row));
+  deleteUnchanged(rows: readonly UncheckedResumeRow[], holds: ShortHolds): AsyncIterable<number> {
+    return this.#deletions.deleteEach(rows, (row) => deleteUnchanged(this.#connection, this.#order, row), holds);
   }
 
   async withWritersHeld<T>(
     ids: readonly SessionId[],
     act: (live: ReadonlySet<SessionId>) => T | Promise<T>,
+    onHeld: () => void = () => undefined,
   ): Promise<T> {
-    return this.#connection.withWritersHeld(() => act(liveAmong(this.#connection, ids)));
+    return this.#connection.withWritersHeld(() => {
+      onHeld();
+      return act(liveAmong(this.#connection, ids));
+    });
   }
 
   /** Why a deletion would change more than the rows that it names; undefined where it would not. */

@@ -1,6 +1,7 @@
 /** Walks and sweeps a whole resume map in SQLite, in steps so short that no host waits long, whatever stands in the host's table. */
 
 import { EARLIEST_SENSIBLE_TIME_MS } from '../clock.ts';
+import type { ShortHolds } from '../sqlite/short-holds.ts';
 import type { MapConnection } from './map-connection.ts';
 import type { RowLocator, UncheckedFields, UncheckedResumeRow } from './resume-map.ts';
 import type { RowOrder } from './row-order.ts';
@@ -47,6 +48,7 @@ export async function sweepStale(
   connection: MapConnection,
   order: RowOrder,
   deletions: ShortDeletions,
+  holds: ShortHolds,
   cutoffMs: number,
 ): Promise<number> {
   let swept = 0;
@@ -57,7 +59,8 @@ export async function sweepStale(
     const last = rows.at(-1);
     if (last === undefined) return swept;
     after = last.locator;
-    swept += await deletions.deleteEach(rows, (row) => deleteIfStale(connection, order, row, cutoffMs));
+    const deleteOne = (row: UncheckedResumeRow) => deleteIfStale(connection, order, row, cutoffMs);
+    for await (const deleted of deletions.deleteEach(rows, deleteOne, holds)) swept += deleted;
   }
 }
 

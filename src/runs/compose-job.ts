@@ -20,6 +20,7 @@ import { SqliteResumeMap } from '../resume-map/sqlite.ts';
 import { StoredSessions } from '../session-store/stored-sessions.ts';
 import { isTaken } from '../sqlite/file-identity.ts';
 import { JOB_BUSY_TIMEOUT_MS } from '../sqlite/open.ts';
+import { ShortHolds, withoutRests } from '../sqlite/short-holds.ts';
 import type { JobTask } from './messages.ts';
 import { UnwrittenHistory } from './unwritten-history.ts';
 
@@ -47,7 +48,8 @@ export async function runConfiguredJob(
     );
     const history = context.dryRun || ledger === undefined ? new UnwrittenHistory(ledger) : ledger;
     const guards = allowMassRemoval ? allowAll : guardsBy(history, mapIdentity);
-    const surroundings: Surroundings = { config, claudeDirs, guards, history, clock };
+    const holds = new ShortHolds();
+    const surroundings: Surroundings = { config, claudeDirs, guards, history, holds, clock };
     if (context.dryRun && afterSweep && name !== 'sweep-sessions') {
       const swept = await previewSwept(map, surroundings);
       if (swept !== undefined) map = acquire(swept, (opened) => opened.close());
@@ -75,9 +77,11 @@ export async function runConfiguredJob(
           mapIdentity,
           shieldPeriodMs: config.shield ? shieldPeriodMs : undefined,
           trueTimes: ledger,
+          holds,
           clock,
         }),
-      'purge-trash': () => purgeTrashJob({ claudeDirs, stores, sources, keepMs: config['trash.keep'], guards, clock }),
+      'purge-trash': () =>
+        purgeTrashJob({ claudeDirs, stores, sources, keepMs: config['trash.keep'], guards, holds, clock }),
     };
     return await jobs[name]().run(context);
   } finally {
@@ -90,6 +94,7 @@ interface Surroundings {
   readonly claudeDirs: readonly ClaudeDir[];
   readonly guards: Guards;
   readonly history: RemovalHistory;
+  readonly holds: ShortHolds;
   readonly clock: Clock;
 }
 
@@ -127,7 +132,8 @@ async function previewSwept(map: SqliteResumeMap, surroundings: Surroundings): P
   const { swept } = await configuredSweep(map, surroundings).run(context);
   if (swept === undefined || swept.expired + swept.dangling === 0) return undefined;
   const copy = await SqliteResumeMap.preview(map, undefined, { clock: surroundings.clock });
-  await configuredSweep(copy, surroundings).run({ ...context, dryRun: false });
+  const holds = new ShortHolds(withoutRests);
+  await configuredSweep(copy, { ...surroundings, holds }).run({ ...context, dryRun: false });
   return copy;
 }
 

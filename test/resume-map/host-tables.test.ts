@@ -3,6 +3,7 @@ import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { UncheckedResumeRow } from '../../src/resume-map/resume-map.ts';
 import { SqliteResumeMap } from '../../src/resume-map/sqlite.ts';
+import { deleteUnchanged } from '../support/deleted-rows.ts';
 import { SetClock } from '../support/set-clock.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { sessionIdOf } from '../support/tree.ts';
@@ -78,7 +79,7 @@ describe.each([
     host.exec(`UPDATE claude_sdk_sessions SET last_used_at = ${NOW_MS} WHERE key = 'a'`);
     const byId = new Map(rows.map((row) => [row.sessionId, row]));
     const wanted = [sessionIdOf(0), sessionIdOf(5), sessionIdOf(8)].flatMap((id) => byId.get(id) ?? []);
-    expect(await map.deleteUnchanged(wanted)).toBe(2);
+    expect(await deleteUnchanged(map, wanted)).toBe(2);
     expect(host.prepare('SELECT count(*) FROM claude_sdk_sessions').pluck().get()).toBe(ODD_KEYS.length - 2);
     expect(
       host.prepare("SELECT count(*) FROM claude_sdk_sessions WHERE CAST(key AS BLOB) = x'ff62'").pluck().get(),

@@ -26,8 +26,9 @@ export function scriptedSource(script: Script = {}): LiveSource {
       script.onRead?.();
       return { ids: planned, malformed: 0 };
     },
-    withLive: async (ids, act) => {
+    withLive: async (ids, act, onHeld) => {
       script.onHold?.(ids);
+      onHeld?.();
       return act(new Set(ids.filter((id) => atTheAct.has(id))));
     },
     check: async () => script.onRead?.(),

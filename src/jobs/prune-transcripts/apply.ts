@@ -3,18 +3,18 @@
  * are held back for one short batch.
  */
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { PlaceTimes } from '../../claude-dir/directory-fingerprints.ts';
 import type { SessionId } from '../../claude-dir/session-id.ts';
 import type { Unit } from '../../claude-dir/unit.ts';
 import type { Clock } from '../../clock.ts';
-import { BusyError, OperatingError, operatingError, systemError } from '../../errors.ts';
+import { OperatingError, operatingError, systemError } from '../../errors.ts';
 import { displayName } from '../../files/byte-name.ts';
-import { type LiveSource, withLiveOfAll } from '../../live-sources/live-source.ts';
+import type { Hold } from '../../sqlite/short-holds.ts';
 import type { Intent } from '../../trash/manifest.ts';
 import type { TakeOutcome, TrashRun } from '../../trash/take.ts';
 import type { Trash } from '../../trash/trash.ts';
 import type { JobContext, JobFault } from '../job.ts';
+import type { LiveHolds } from '../live-holds.ts';
 import type { RemovalRecord, RemovalRecorder } from '../ports.ts';
 import type { ApplyEnd, LateKeepReason } from './applied-plan.ts';
 import type { RemoveReason } from './plan.ts';
@@ -35,7 +35,7 @@ export interface ApplyOptions {
   /** For the record: the Claude directory's path. */
   readonly claudeDir: string;
   readonly trash: Trash;
-  readonly sources: readonly LiveSource[];
+  readonly holds: LiveHolds;
   readonly recorder: RemovalRecorder;
   readonly clock: Clock;
   readonly context: Pick<JobContext, 'shouldStop' | 'onProgress'>;
@@ -47,16 +47,8 @@ export interface ApplyOptions {
 
 /** Units in one chunk: an fsync may take ten milliseconds, and a kill leaves so many intents to be looked at. */
 export const CHUNK_UNITS = 2_048;
-/** Units of the first batch that is moved while the writers of the resume map wait; later ones are as many as the time allows. */
-const HOLD_FIRST_UNITS = 16;
-const HOLD_UNITS_MAX = 1_024;
-/** A batch ends with the unit in hand: hosts wait for it. */
-const HOLD_MAX_MS = 5;
-const PAUSE_MIN_MS = 2;
 /** A disk that fails this often is not to be worked on. */
 const IO_ERRORS_MAX = 3;
-/** Each one is a full timeout's wait: after as many in a row, whoever holds the map will not let go soon. */
-const BUSY_BATCHES_MAX = 3;
 
 export async function applyPrune(removals: Removals, options: ApplyOptions): Promise<ApplyEnd> {
   const apply = new PruneApply(options);
@@ -66,8 +58,6 @@ export async function applyPrune(removals: Removals, options: ApplyOptions): Pro
 
 /** What was done while the writers were held back. */
 interface HeldBatch {
-  /** By the monotonic clock. */
-  readonly heldAt: number;
   /** Units that it has come to, from the first one on. */
   readonly done: number;
   readonly taken: readonly { readonly removal: Removal; readonly outcome: TakeOutcome }[];
@@ -85,9 +75,6 @@ class PruneApply {
   #failure: OperatingError | undefined;
   #stopped = false;
   #ioErrors = 0;
-  #busyBatches = 0;
-  #batchUnits = HOLD_FIRST_UNITS;
-  #pauseEndsAt = 0;
 
   constructor(options: ApplyOptions) {
     this.#options = options;
@@ -123,7 +110,7 @@ class PruneApply {
     let next = 0;
     try {
       while (next < chunk.length && !(await this.#shouldStop())) {
-        const batch = chunk.slice(next, next + this.#batchUnits);
+        const batch = chunk.slice(next, next + this.#options.holds.units);
         trashRun.prepare(batch.map(({ unit }) => unit));
         next += await this.#removeBatch(trashRun, batch);
         trashRun.throwIfFailed();
@@ -139,47 +126,28 @@ class PruneApply {
   /** @returns how many units it has come to, from the first one on */
   async #removeBatch(trashRun: TrashRun, batch: readonly Removal[]): Promise<number> {
     const ids = batch.map(({ unit }) => unit.sessionId);
-    const pauseLeftMs = this.#pauseEndsAt - performance.now();
-    if (pauseLeftMs > 0) await sleep(pauseLeftMs);
-    let held: HeldBatch;
-    try {
-      held = await withLiveOfAll(this.#options.sources, ids, (live) => this.#removeHeld(trashRun, batch, live));
-    } catch (error) {
-      if (!(error instanceof BusyError)) throw error;
-      this.#busyBatches += 1;
-      this.#batchUnits = HOLD_FIRST_UNITS;
+    const held = await this.#options.holds.take(ids, (live, hold) => this.#removeHeld(trashRun, batch, live, hold));
+    // Whatever nobody has to wait for is done while the writers have their turn.
+    if (held === undefined) {
       for (const removal of batch) this.#keep(trashRun, removal, 'busy');
-      if (this.#busyBatches >= BUSY_BATCHES_MAX) throw error;
       return batch.length;
     }
-    // SQLite's waiters poll: without a pause as long as the hold, a writer could miss its turn again and again. Whatever nobody
-    // has to wait for is done in it.
-    const nowAt = performance.now();
-    this.#pauseEndsAt = nowAt + Math.max(PAUSE_MIN_MS, nowAt - held.heldAt);
-    this.#busyBatches = 0;
     for (const removal of held.live) this.#keep(trashRun, removal, 'live');
     this.#note(trashRun, held.taken);
     return held.done;
   }
 
-  #removeHeld(trashRun: TrashRun, batch: readonly Removal[], live: ReadonlySet<SessionId>): HeldBatch {
-    const heldAt = performance.now();
-    const { clock } = this.#options;
-    const startedAtMs = clock.now();
+  #removeHeld(trashRun: TrashRun, batch: readonly Removal[], live: ReadonlySet<SessionId>, hold: Hold): HeldBatch {
     const removals = live.size === 0 ? batch : batch.filter(({ unit }) => !live.has(unit.sessionId));
     const units = removals.map(({ unit }) => unit);
     let ioErrors = this.#ioErrors;
-    let heldMs = 0;
-    const outcomes = trashRun.takeBatch(units, startedAtMs, (outcome) => {
-      heldMs = clock.now() - startedAtMs;
+    const outcomes = trashRun.takeBatch(units, this.#options.clock.now(), (outcome) => {
       if (isIoError(outcome)) ioErrors += 1;
-      return heldMs >= HOLD_MAX_MS || ioErrors >= IO_ERRORS_MAX;
+      return hold.isOver() || ioErrors >= IO_ERRORS_MAX;
     });
-    this.#batchUnits = nextBatchUnits(outcomes.length, heldMs);
     const [firstLeft] = removals.slice(outcomes.length);
     const done = firstLeft === undefined ? batch.length : batch.indexOf(firstLeft);
     return {
-      heldAt,
       done,
       taken: outcomes.flatMap((outcome, index) => {
         const removal = removals[index];
@@ -268,10 +236,4 @@ export function removalRecord(
 
 function isIoError(outcome: TakeOutcome): boolean {
   return outcome.kind === 'unmovable' && outcome.code === 'EIO';
-}
-
-/** As many as the time allows at the pace of the last batch, and no more than twice as many as it had. */
-function nextBatchUnits(units: number, heldMs: number): number {
-  const allowed = heldMs === 0 ? Number.POSITIVE_INFINITY : Math.ceil((units * HOLD_MAX_MS) / heldMs);
-  return Math.max(HOLD_FIRST_UNITS, Math.min(allowed, units * 2, HOLD_UNITS_MAX));
 }

@@ -4,6 +4,7 @@ import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
 import type { Clock } from '../../clock.ts';
 import type { LiveSource } from '../../live-sources/live-source.ts';
 import type { StoredSessions } from '../../session-store/stored-sessions.ts';
+import type { ShortHolds } from '../../sqlite/short-holds.ts';
 import type { Guards } from '../guards/guards.ts';
 import type { RemovalHistory, RemovalRecorder, TrashCache, TrueTimes } from '../ports.ts';
 import type { PrunePolicy } from './plan.ts';
@@ -29,5 +30,6 @@ export interface PruneDependencies {
   readonly shieldPeriodMs: ((claudeDir: string) => number | undefined) | undefined;
   /** Undefined where there is no ledger yet: then nothing was ever shielded. */
   readonly trueTimes: TrueTimes | undefined;
+  readonly holds: ShortHolds;
   readonly clock: Clock;
 }

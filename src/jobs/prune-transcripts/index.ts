@@ -12,6 +12,7 @@ import type { KnownRun } from '../../trash/known-folders.ts';
 import { type Reconciled, Trash } from '../../trash/trash.ts';
 import { freeSpace } from '../guards/free-space.ts';
 import type { Job, JobContext } from '../job.ts';
+import { LiveHolds } from '../live-holds.ts';
 import type { ShieldedTimes } from '../ports.ts';
 import { AppliedPlan } from './applied-plan.ts';
 import { applyPrune, CHUNK_UNITS, type Removal, removalRecord } from './apply.ts';
@@ -182,7 +183,7 @@ async function applyToTrash(
   plan: Plan,
   rows: Uint32Array,
   { trash, placeTimes }: { readonly trash: Trash; readonly placeTimes: PlaceTimes | undefined },
-  { sources, recorder, clock }: PruneDependencies,
+  { sources, holds, recorder, clock }: PruneDependencies,
   context: JobContext,
 ): Promise<AppliedPlan> {
   const applied = new AppliedPlan(plan.length);
@@ -190,7 +191,8 @@ async function applyToTrash(
   const end = await applyPrune(
     { total: rows.length, chunks: chunksOf(units, plan, rows) },
     {
-      ...{ claudeDir: displayName(claudeDir.path), trash, sources, recorder, clock, context, placeTimes },
+      ...{ claudeDir: displayName(claudeDir.path), trash, recorder, clock, context, placeTimes },
+      holds: new LiveHolds(sources, holds),
       onRemoved: (removal) => applied.removed(rowOf(removal)),
       onKept: (removal, reason) => applied.kept(rowOf(removal), reason),
     },

@@ -9,6 +9,7 @@ import { errorCode, errorMessage, OperatingError, systemError } from '../../erro
 import { type ByteName, displayName } from '../../files/byte-name.ts';
 import { type LiveSource, readAllSources, withLiveOfAll } from '../../live-sources/live-source.ts';
 import type { StoredSessions, TrashedStoredSession } from '../../session-store/stored-sessions.ts';
+import type { ShortHolds } from '../../sqlite/short-holds.ts';
 import type { KnownRun } from '../../trash/known-folders.ts';
 import type { ManifestEntry } from '../../trash/manifest.ts';
 import type { Found, RunPurge } from '../../trash/purge.ts';
@@ -23,6 +24,7 @@ export interface PurgeDependencies {
   readonly sources: readonly LiveSource[];
   readonly keepMs: number;
   readonly guards: Guards;
+  readonly holds: ShortHolds;
   readonly clock: Clock;
 }
 

@@ -7,11 +7,12 @@ import { OperatingError } from '../../errors.ts';
 import { RESUME_MAP } from '../../live-sources/resume-map-source.ts';
 import type { MaintainableResumeMap, UncheckedResumeRow } from '../../resume-map/resume-map.ts';
 import type { SessionMaxAge } from '../../resume-map/row-age.ts';
+import type { ShortHolds } from '../../sqlite/short-holds.ts';
 import { presentSessions } from '../../trash/present.ts';
 import type { Guards } from '../guards/guards.ts';
 import type { Job, JobContext, JobFault, JobReport } from '../job.ts';
 import type { RemovalHistory } from '../ports.ts';
-import { judgeRow, type PresentSessions, type RowKeepReason } from './plan.ts';
+import { judgeRow, type PresentSessions, type RowKeepReason, type SweepReason } from './plan.ts';
 
 export interface SweepDependencies {
   readonly map: MaintainableResumeMap;
@@ -24,6 +25,7 @@ export interface SweepDependencies {
   readonly guards: Pick<Guards, 'massDangling'>;
   /** Is told which of the ids that the guards know are gone by this sweep. */
   readonly history: Pick<RemovalHistory, 'knownIds' | 'recordKnownIds'>;
+  readonly holds: ShortHolds;
   readonly clock: Clock;
 }
 
@@ -77,7 +79,7 @@ class SweepWalk {
         else if (verdict === 'gone') this.#gone.push(row);
         else this.#keep(verdict, 1);
       }
-      this.#swept.expired += await this.#remove(expired);
+      await this.#remove(expired, 'expired');
       this.#seen += page.length;
       this.#context.onProgress({ phase: 'sweep', done: this.#seen });
     }
@@ -93,7 +95,7 @@ class SweepWalk {
     }
     const held = this.#dependencies.guards.massDangling({ fresh: this.#seen - this.#swept.expired, dangling });
     if (held === undefined) {
-      this.#swept.dangling = await this.#remove(this.#gone);
+      await this.#remove(this.#gone, 'dangling');
       return;
     }
     this.#keep('mass-dangling', dangling);
@@ -109,11 +111,18 @@ class SweepWalk {
     };
   }
 
-  async #remove(rows: readonly UncheckedResumeRow[]): Promise<number> {
-    if (this.#context.dryRun) return rows.length;
-    const deleted = await this.#dependencies.map.deleteUnchanged(rows);
-    this.#noteForgotten(rows, deleted);
-    return deleted;
+  async #remove(rows: readonly UncheckedResumeRow[], reason: SweepReason): Promise<void> {
+    const { map, holds } = this.#dependencies;
+    if (this.#context.dryRun) {
+      this.#swept[reason] += rows.length;
+      return;
+    }
+    const before = this.#swept[reason];
+    try {
+      for await (const deleted of map.deleteUnchanged(rows, holds)) this.#swept[reason] += deleted;
+    } finally {
+      this.#noteForgotten(rows, this.#swept[reason] - before);
+    }
   }
 
   /** What this sweep takes is no loss to the guards of the next prune. What was gone before it came is: a map may have been lost. */

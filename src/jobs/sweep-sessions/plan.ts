@@ -13,6 +13,10 @@ export type RowKeepReason =
   /** So many transcripts are gone that the disk, not the rows, is what is wrong. */
   | 'mass-dangling';
 
+/** Why a row goes. */
+export const SWEEP_REASONS = ['expired', 'dangling'] as const;
+export type SweepReason = (typeof SWEEP_REASONS)[number];
+
 /** What is to become of one row; `gone` rows are decided on together, when the whole map has been walked. */
 export type RowVerdict = 'in-use' | 'senseless' | 'expired' | 'gone';
 

@@ -6,6 +6,7 @@ import type { RemovalRecorder } from '../../../src/jobs/ports.ts';
 import type { LiveSource } from '../../../src/live-sources/live-source.ts';
 import { resumeMapSource } from '../../../src/live-sources/resume-map-source.ts';
 import { outsideSweeper, snapshot, trashedIn } from '../../support/disk.ts';
+import { pacerOf } from '../../support/hold-pacers.ts';
 import { stopAfter } from '../../support/job-context.ts';
 import { type Script, scriptedSource } from '../../support/scripted-source.ts';
 import { tempDir } from '../../support/temp-dir.ts';
@@ -165,10 +166,11 @@ describe('Holding the writers of the map back during a prune', () => {
   it('takes fewer sessions at a time on a slow disk, and loses none of them', async () => {
     const path = expiredSessions(20);
     const batches: number[] = [];
-    let looks = 0;
-    const clock = { now: () => NOW + 2 * looks++ };
     const source = scriptedSource({ onHold: (ids) => batches.push(ids.length) });
-    expect(await prune(path, { sources: [source], clock })).toMatchObject({ removed: { sessions: 20 }, faults: [] });
+    expect(await prune(path, { sources: [source], pacer: pacerOf(2) })).toMatchObject({
+      removed: { sessions: 20 },
+      faults: [],
+    });
     expect(batches).toEqual([16, 16, 14, 11, 8, 5, 2]);
     expect(trashedIds(path)).toHaveLength(20);
   });
@@ -176,10 +178,11 @@ describe('Holding the writers of the map back during a prune', () => {
   it('takes as many sessions at a time on a fast disk as the time allows', async () => {
     const path = expiredSessions(120);
     const batches: number[] = [];
-    let looks = 0;
-    const clock = { now: () => NOW + Math.floor(looks++ / 16) };
     const source = scriptedSource({ onHold: (ids) => batches.push(ids.length) });
-    expect(await prune(path, { sources: [source], clock })).toMatchObject({ removed: { sessions: 120 }, faults: [] });
+    expect(await prune(path, { sources: [source], pacer: pacerOf(1 / 64) })).toMatchObject({
+      removed: { sessions: 120 },
+      faults: [],
+    });
     expect(batches.slice(0, 3)).toEqual([16, 32, 64]);
     expect(trashedIds(path)).toHaveLength(120);
   });

@@ -14,7 +14,9 @@ import type { Ledger } from '../../../src/ledger/ledger.ts';
 import type { LiveSource } from '../../../src/live-sources/live-source.ts';
 import { SqliteResumeMap } from '../../../src/resume-map/sqlite.ts';
 import { UnwrittenHistory } from '../../../src/runs/unwritten-history.ts';
+import { type Pacer, ShortHolds } from '../../../src/sqlite/short-holds.ts';
 import { outsideSweeper, snapshot, trashedIn } from '../../support/disk.ts';
+import { SetPacer } from '../../support/hold-pacers.ts';
 import { contextOf } from '../../support/job-context.ts';
 import { openClaudeDir } from '../../support/opened.ts';
 import { SetClock } from '../../support/set-clock.ts';
@@ -41,6 +43,7 @@ export interface PruneOptions {
   readonly keepNamed?: boolean;
   readonly context?: Partial<JobContext>;
   readonly clock?: Clock;
+  readonly pacer?: Pacer;
   readonly trueTimes?: TrueTimes;
   readonly shieldPeriodMs?: (claudeDir: string) => number | undefined;
 }
@@ -56,6 +59,7 @@ export function prune(paths: string | readonly string[], options: PruneOptions =
     trashCache: options.trashCache,
     guards: allowAll,
     history: new UnwrittenHistory(undefined),
+    holds: new ShortHolds(options.pacer ?? new SetPacer()),
     mapIdentity: undefined,
     shieldPeriodMs: options.shieldPeriodMs,
     trueTimes: options.trueTimes,

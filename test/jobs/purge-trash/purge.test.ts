@@ -10,6 +10,7 @@ import { purgeTrashJob } from '../../../src/jobs/purge-trash/index.ts';
 import type { LiveSource } from '../../../src/live-sources/live-source.ts';
 import { resumeMapSource } from '../../../src/live-sources/resume-map-source.ts';
 import { SqliteResumeMap } from '../../../src/resume-map/sqlite.ts';
+import { ShortHolds } from '../../../src/sqlite/short-holds.ts';
 import { outsideSweeper, snapshot, trashedIn } from '../../support/disk.ts';
 import { canFreeze, freeze } from '../../support/freeze.ts';
 import { contextOf, stopAfter } from '../../support/job-context.ts';
@@ -39,6 +40,7 @@ function purge(paths: string | readonly string[], options: PurgeOptions = {}): P
     sources: options.sources ?? [],
     keepMs: KEEP_MS,
     guards: options.guards ?? allowAll,
+    holds: new ShortHolds(),
     clock: new SetClock(options.nowMs ?? NOW),
   }).run(contextOf(options.context));
 }

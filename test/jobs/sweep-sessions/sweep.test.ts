@@ -8,6 +8,7 @@ import { type SweepDependencies, sweepSessionsJob } from '../../../src/jobs/swee
 import type { MaintainableResumeMap, UncheckedResumeRow } from '../../../src/resume-map/resume-map.ts';
 import { SqliteResumeMap } from '../../../src/resume-map/sqlite.ts';
 import { UnwrittenHistory } from '../../../src/runs/unwritten-history.ts';
+import { ShortHolds } from '../../../src/sqlite/short-holds.ts';
 import { snapshot } from '../../support/disk.ts';
 import { contextOf, stopAfter } from '../../support/job-context.ts';
 import { openClaudeDir } from '../../support/opened.ts';
@@ -57,6 +58,7 @@ class Host {
       sweepsDangling: true,
       guards: guardsBy(this.history, undefined),
       history: this.history,
+      holds: new ShortHolds(),
       clock: new SetClock(NOW),
       ...overrides,
     }).run(contextOf(context));

@@ -9,11 +9,13 @@ import { allowAll } from '../../../dist/jobs/guards/guards.js';
 import { pruneTranscriptsJob } from '../../../dist/jobs/prune-transcripts/index.js';
 import { purgeTrashJob } from '../../../dist/jobs/purge-trash/index.js';
 import { UnwrittenHistory } from '../../../dist/runs/unwritten-history.js';
+import { ShortHolds } from '../../../dist/sqlite/short-holds.js';
 
 const DAY_MS = 86_400_000;
 const [name, path, nowMs, command] = process.argv.slice(2);
 const clock = { now: () => Number(nowMs) };
-const common = { claudeDirs: [ClaudeDir.open(path)], stores: [], sources: [], guards: allowAll, clock };
+const holds = new ShortHolds();
+const common = { claudeDirs: [ClaudeDir.open(path)], stores: [], sources: [], guards: allowAll, holds, clock };
 if (command !== undefined) execFileSync('sh', ['-ec', command]);
 const policy = {
   minAgeMs: DAY_MS,

@@ -1,0 +1,62 @@
+/** Short holds of the writers of every live source: what is live is known for as long as one lasts, and cannot change meanwhile. */
+
+import type { SessionId } from '../claude-dir/session-id.ts';
+import { OperatingError } from '../errors.ts';
+import { type LiveSource, withLiveOfAll } from '../live-sources/live-source.ts';
+import type { Hold, ShortHolds } from '../sqlite/short-holds.ts';
+
+/** A live source that could not be asked: nothing more may be removed, wherever it lies. */
+export class LiveSourceError extends OperatingError {
+  constructor(error: OperatingError) {
+    super(error.kind, error.message, { cause: error });
+    this.name = 'LiveSourceError';
+  }
+}
+
+export class LiveHolds {
+  readonly #sources: readonly LiveSource[];
+  readonly #holds: ShortHolds;
+
+  constructor(sources: readonly LiveSource[], holds: ShortHolds) {
+    this.#sources = sources;
+    this.#holds = holds;
+  }
+
+  /** For how many sessions the next hold is to be taken. */
+  get units(): number {
+    return this.#holds.units;
+  }
+
+  /**
+   * Runs `act` with those of `ids` that are live now. Keep it short: hosts wait for it.
+   * @returns what it returned; undefined where writers were too busy to be held, and `act` has not run
+   * @throws LiveSourceError where a source cannot be asked, or was too busy too often; and whatever `act` throws
+   */
+  async take<T extends object>(
+    ids: readonly SessionId[],
+    act: (live: ReadonlySet<SessionId>, hold: Hold) => T,
+  ): Promise<T | undefined> {
+    let thrown: { readonly error: unknown } | undefined;
+    const guarded = (live: ReadonlySet<SessionId>, hold: Hold) => {
+      try {
+        return act(live, hold);
+      } catch (error) {
+        thrown = { error };
+        throw error;
+      }
+    };
+    try {
+      return await this.#holds.take((hold) => {
+        return withLiveOfAll(
+          this.#sources,
+          ids,
+          (live) => guarded(live, hold),
+          () => hold.begin(),
+        );
+      });
+    } catch (error) {
+      if (thrown?.error === error || !(error instanceof OperatingError)) throw error;
+      throw new LiveSourceError(error);
+    }
+  }
+}
