@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { CONFIG_FILE_VARIABLE, resolveConfig } from '../src/config/config.ts';
+import { CONFIG_FILE_VARIABLE } from '../src/config/config.ts';
 import { SETTING_PATHS, settingTable, variableOf } from '../src/config/settings.ts';
 import { EXIT_CODES, type ExitKind } from '../src/errors.ts';
+import { resolveConfig } from './support/resolved-config.ts';
 
 const top = fileURLToPath(new URL('..', import.meta.url));
 const DAEMON_UNIT = 'deploy/systemd/claude-session-sweeper.service';

@@ -6,6 +6,7 @@ import { EXIT_CODE_MEANINGS, EXIT_CODES, type ExitKind } from '../src/errors.ts'
 import type { LateKeepReason } from '../src/jobs/prune-transcripts/applied-plan.ts';
 import type { KeepReason } from '../src/jobs/prune-transcripts/plan.ts';
 import { silentLogger } from '../src/log.ts';
+import { resolveConfig } from './support/resolved-config.ts';
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 const changelog = readFileSync(new URL('../CHANGELOG.md', import.meta.url), 'utf8');
@@ -99,8 +100,7 @@ describe('the README', () => {
     expect(packageJson.scripts.test).toContain('vitest run');
   });
 
-  it('shows a configuration file that is one', async () => {
-    const { resolveConfig } = await import('../src/config/config.ts');
+  it('shows a configuration file that is one', () => {
     const text = readme.split('```yaml\n')[1]?.split('```')[0] ?? '';
     const { config } = resolveConfig({ flags: {}, environment: {}, home: '/home/x', file: { path: '/c.yaml', text } });
     expect(config).toMatchObject({ maxTotalBytes: 50 * 2 ** 30, 'trash.keep': 14 * 86_400_000 });

@@ -50,11 +50,6 @@ export interface CollectedConfig {
   readonly faults: readonly string[];
 }
 
-/** @throws ConfigError naming every unknown key (with the nearest known one) and every value that means nothing */
-export function resolveConfig(sources: ConfigSources): ResolvedConfig {
-  return concludeConfig(collectConfig(sources));
-}
-
 /** @throws ConfigError where there are faults */
 export function concludeConfig({ settings, origins, faults }: CollectedConfig): ResolvedConfig {
   if (faults.length > 0) throw new ConfigError(faults);

@@ -23,8 +23,6 @@ export interface ScanOptions {
 
 export interface ScanResult {
   readonly units: UnitTable;
-  /** Whether every project directory could be read: if not, a missing transcript may be where we could not look. */
-  readonly complete: boolean;
   readonly stopped: boolean;
   readonly faults: readonly ReadFault[];
 }
@@ -106,9 +104,9 @@ class Scan {
   }
 
   result(): ScanResult {
-    const complete = this.#projectsComplete && !this.#stopped;
-    this.#units.complete({ projects: complete, companions: this.#companionsComplete });
-    return { units: this.#units, complete, stopped: this.#stopped, faults: this.#faults };
+    const projects = this.#projectsComplete && !this.#stopped;
+    this.#units.complete({ projects, companions: this.#companionsComplete });
+    return { units: this.#units, stopped: this.#stopped, faults: this.#faults };
   }
 
   /** The largest first, so that at the end no thread is left with one while the others idle. */

@@ -30,7 +30,7 @@ export function stoppingError(action: string, error: unknown): OperatingError {
 }
 
 /** Moves one part to the same path below the other tree. @throws the system's error; ENOENT where the part is gone */
-export function movePart(part: Part, from: HeldDirs, to: HeldDirs): void {
+function movePart(part: Part, from: HeldDirs, to: HeldDirs): void {
   const target = to.findOrMake(part.directory);
   const source = from.find(part.directory);
   if (source === undefined) throw errno('ENOENT', part);

@@ -76,11 +76,6 @@ export function hasWholeLine(runDirectory: AnchoredDir): boolean {
   });
 }
 
-/** The state of every session that the manifest's text speaks of. */
-export function foldManifest(text: string): Map<SessionId, ManifestEntry> {
-  return foldLines(text.split('\n'));
-}
-
 function inManifest<T>(runDirectory: AnchoredDir, use: (fd: number) => T): T {
   const fd = runDirectory.openFile(MANIFEST_NAME, constants.O_RDONLY);
   try {

@@ -83,7 +83,7 @@ export class TrashRun {
   }
 
   /**
-   * Does what can be done for the units that are taken next before anybody has to wait for it. What fails for one of them, `take` tells.
+   * Does what can be done for the units that are taken next before anybody has to wait for it. What fails for one of them, `takeBatch` tells.
    * @throws OperatingError where the whole run has to stop
    */
   prepare(units: readonly Unit[]): void {
@@ -107,19 +107,8 @@ export class TrashRun {
   }
 
   /**
-   * Moves one unit that was intended, if it still is what it was, and looks once more afterwards.
-   * @throws OperatingError where the whole run has to stop; a unit that is then not where it was, the next run puts back
-   */
-  take(unit: Unit, nowMs: number): TakeOutcome {
-    const [outcome] = this.takeBatch([unit], nowMs, () => true);
-    this.throwIfFailed();
-    if (outcome === undefined) throw new Error('no unit was taken');
-    return this.findRecreated([unit]).length > 0 && outcome.kind === 'trashed' ? { kind: 'recreated' } : outcome;
-  }
-
-  /**
-   * The same for several, one after the other; where they lie is looked over together at the end. What makes the whole run stop
-   * is thrown by `throwIfFailed`, so that what was taken before it is told first.
+   * Moves units that were intended, one after the other, each if it still is what it was; where they lie is looked over together at the
+   * end. What makes the whole run stop is thrown by `throwIfFailed`, so that what was taken before it is told first.
    * @param isLast asked after each unit, with what has become of it so far
    * @returns what has become of each, as far as it has come; undefined for one that could not be brought back whole, which the
    *   next run sees to

@@ -2,10 +2,11 @@ import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { type ConfigSources, type Origin, type ResolvedConfig, resolveConfig } from '../../src/config/config.ts';
+import type { ConfigSources, Origin, ResolvedConfig } from '../../src/config/config.ts';
 import { flagOf, SETTING_PATHS, type SettingPath, type Settings, variableOf } from '../../src/config/settings.ts';
 import { SYSTEM_TIME_ZONE } from '../../src/config/values.ts';
 import { ConfigError, EXIT_CODES } from '../../src/errors.ts';
+import { resolveConfig } from '../support/resolved-config.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
 const HOME = '/home/ada';

@@ -177,9 +177,14 @@ describe('what is no session’s', () => {
       `session-sweeper/trash/20260101T000000Z/projects/-srv-app/${OTHER}.jsonl`,
     ];
     for (const stray of strays) writeAged(join(path, stray), 'kept', NOW - 400 * DAY_MS);
-    const { units, complete, faults } = scan(path);
-    expect(units.flatMap(({ parts }) => parts.map(partPath))).toEqual([`projects/-srv-project-0/${ID}.jsonl`]);
-    expect({ complete, faults }).toEqual({ complete: true, faults: [] });
+    const orphan = `debug/${sessionIdOf(3)}.txt`;
+    writeAged(join(path, orphan), '', NOW - OLD.ageMs);
+    const { units, faults } = scan(path);
+    expect(units.flatMap(({ parts, doubt }) => parts.map((part) => [partPath(part), doubt])).sort()).toEqual([
+      [orphan, undefined],
+      [`projects/-srv-project-0/${ID}.jsonl`, undefined],
+    ]);
+    expect(faults).toEqual([]);
   });
 
   it('is no unit where a session’s name stands in the wrong kind of place', () => {
@@ -327,7 +332,6 @@ describe('a scan', () => {
       writeAged(join(at, `file-history/${sessionIdOf(3)}/a@v1`), '', NOW - OLD.ageMs);
     });
     const result = scan(path);
-    expect(result.complete).toBe(false);
     expect(unitOf(result, sessionIdOf(3)).doubt).toBe('projects-unreadable');
     expect(unitOf(result).doubt).toBeUndefined();
   });
@@ -344,7 +348,7 @@ describe('a scan', () => {
 
   it('takes missing places for empty ones', () => {
     const path = makeClaudeDir(tempDir());
-    expect(scan(path)).toEqual({ units: [], complete: true, stopped: false, faults: [] });
+    expect(scan(path)).toEqual({ units: [], stopped: false, faults: [] });
   });
 
   it.each([
@@ -367,14 +371,14 @@ describe('a scan', () => {
   it('finds each session of a big tree once, as it was made', () => {
     const path = tempDir();
     const made = makeTree(path, { sessions: 150, seed: 7, nowMs: NOW });
-    const { units, complete, faults } = scan(path);
+    const { units, faults } = scan(path);
     const found = new Map(units.map((unit) => [unit.sessionId, unit]));
     expect(units.length).toBe(made.length);
     for (const { id, files, mtimeMs } of made) {
       expect(found.get(id)).toMatchObject({ files: files.length, doubt: undefined });
       expect(Math.abs((found.get(id)?.newestMtimeMs ?? 0) - mtimeMs)).toBeLessThan(1);
     }
-    expect({ complete, faults }).toEqual({ complete: true, faults: [] });
+    expect(faults).toEqual([]);
   });
 
   it('changes nothing', () => {
@@ -399,7 +403,7 @@ describe('a scan', () => {
       const { units, ...result } = await scanClaudeDir(openClaudeDir(path), {
         shouldStop: async () => asked++ >= question,
       });
-      expect(result).toMatchObject({ stopped: true, complete: false });
+      expect(result).toMatchObject({ stopped: true });
       for (let row = 0; row < units.length; row += 1) {
         if (!units.hasTranscript(row)) expect(units.doubt(row)).toBe('projects-unreadable');
       }
@@ -434,7 +438,7 @@ describe('a scan', () => {
           mkdirSync(join(path, 'projects/-mounted'));
           writeAged(join(path, `file-history/${orphan}/a@v1`), '', NOW - OLD.ageMs);
         });
-        expect(result).toMatchObject({ complete: false, faults: [{ path: 'projects/-mounted', code: 'EXDEV' }] });
+        expect(result).toMatchObject({ faults: [{ path: 'projects/-mounted', code: 'EXDEV' }] });
         expect(unitOf(result, orphan).doubt).toBe('projects-unreadable');
         expect(unitOf(result).doubt).toBeUndefined();
       },

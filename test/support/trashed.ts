@@ -5,6 +5,7 @@ import type { SessionId } from '../../src/claude-dir/session-id.ts';
 import type { ByteName } from '../../src/files/byte-name.ts';
 import { Trash } from '../../src/trash/trash.ts';
 import { scanned } from './scanned.ts';
+import { takeUnit } from './taken.ts';
 
 /** @returns the run that they lie in */
 export function trashSessions(path: string, ids: readonly SessionId[], atMs: number): ByteName {
@@ -19,7 +20,7 @@ export function trashSessions(path: string, ids: readonly SessionId[], atMs: num
       atMs,
     );
     for (const unit of units) {
-      const { kind } = run.take(unit, atMs);
+      const { kind } = takeUnit(run, unit, atMs);
       if (kind !== 'trashed') throw new Error(`${unit.sessionId}: ${kind}`);
     }
     run.close();

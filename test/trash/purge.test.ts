@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { SessionId } from '../../src/claude-dir/session-id.ts';
 import { snapshot } from '../support/disk.ts';
+import { takeUnit } from '../support/taken.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { NOW } from '../support/units.ts';
 import { ID, LATER, OTHER, ofSession, PROJECT, TRANSCRIPT, TrashPlace } from './trash-place.ts';
@@ -33,7 +34,7 @@ describe('Purging a folder of the trash', () => {
       units.map((unit) => ({ unit, reason: 'expired' })),
       NOW,
     );
-    for (const unit of units) run.take(unit, NOW);
+    for (const unit of units) takeUnit(run, unit, NOW);
     run.close();
     return run.name;
   }

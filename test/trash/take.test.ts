@@ -15,8 +15,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { foldManifest } from '../../src/trash/read-manifest.ts';
+import { readManifest } from '../../src/trash/read-manifest.ts';
 import { canFreeze, freeze } from '../support/freeze.ts';
+import { openDir } from '../support/opened.ts';
+import { takeUnit } from '../support/taken.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { DAY_MS, makeSession, sessionIdOf, writeAged } from '../support/tree.ts';
 import { NOW } from '../support/units.ts';
@@ -59,8 +61,8 @@ describe('Taking a session into the trash', () => {
     const unit = place.unit();
     const run = place.trash.beginRun(NOW);
     run.intend([{ unit, reason: 'expired' }], NOW);
-    const [entry] = foldManifest(readFileSync(place.manifest(run.name), 'utf8')).values();
-    expect(entry).toMatchObject({ sessionId: ID, state: 'intended', reason: 'expired', parts: unit.parts });
+    const manifest = readManifest(openDir(place.inRun(run.name)));
+    expect(manifest.get(ID)).toMatchObject({ sessionId: ID, state: 'intended', reason: 'expired', parts: unit.parts });
     expect(place.files()).toEqual(before);
     run.close();
   });
@@ -75,11 +77,11 @@ describe('Taking a session into the trash', () => {
       units.map((unit) => ({ unit, reason: 'expired' })),
       NOW,
     );
-    expect(run.take(units[0], NOW)).toEqual({ kind: 'trashed' });
+    expect(takeUnit(run, units[0], NOW)).toEqual({ kind: 'trashed' });
     const outside = join(tempDir(), 'project');
     renameSync(place.at(PROJECT), outside);
     mkdirSync(place.at(PROJECT));
-    expect(run.take(units[1], NOW)).toEqual({ kind: 'vanished' });
+    expect(takeUnit(run, units[1], NOW)).toEqual({ kind: 'vanished' });
     run.close();
     expect(existsSync(join(outside, `${third}.jsonl`))).toBe(true);
   });

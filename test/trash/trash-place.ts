@@ -15,6 +15,7 @@ import { type FileState, outsideSweeper, snapshot, trashedIn } from '../support/
 import { openClaudeDir, openTrash } from '../support/opened.ts';
 import { Place } from '../support/place.ts';
 import { scanned } from '../support/scanned.ts';
+import { takeUnit } from '../support/taken.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { DAY_MS, makeClaudeDir, makeSession, sessionIdOf } from '../support/tree.ts';
 import { NOW } from '../support/units.ts';
@@ -59,7 +60,7 @@ export class TrashPlace extends Place {
     const run = this.trash.beginRun(nowMs);
     try {
       run.intend([{ unit, reason: 'expired' }], nowMs);
-      return run.take(unit, nowMs);
+      return takeUnit(run, unit, nowMs);
     } finally {
       run.close();
     }

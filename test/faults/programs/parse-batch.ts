@@ -7,7 +7,8 @@ const module = async <T>(path: string) =>
   (await import(new URL(`../../../../dist/${path}`, import.meta.url).href)) as T;
 
 interface ConfigModule {
-  resolveConfig(sources: object): {
+  collectConfig(sources: object): object;
+  concludeConfig(collected: object): {
     readonly config: Record<string, unknown>;
     readonly origins: Record<string, string>;
   };
@@ -19,7 +20,7 @@ interface ImportModule {
   ): { readonly rows: readonly { key: string; sessionId: string; lastUsedAtMs: number }[] } | undefined;
 }
 
-const { resolveConfig } = await module<ConfigModule>('config/config.js');
+const { collectConfig, concludeConfig } = await module<ConfigModule>('config/config.js');
 const { variableOf } = await module<{ variableOf(path: string): string }>('config/settings.js');
 const { readSessionsJson } = await module<ImportModule>('resume-map/import/sessions-json.js');
 const { parseSessionId } = await module<{ parseSessionId(text: string): string | undefined }>(
@@ -38,15 +39,13 @@ function answer(question: BatchQuestion): unknown {
       const { path, origin, text } = question;
       const environment = origin === 'environment' ? { [variableOf(path)]: text } : {};
       const flags = origin === 'flag' ? { [path]: text } : {};
-      const { config } = resolveConfig({
-        ...SURROUNDINGS,
-        flags,
-        environment: { ...SURROUNDINGS.environment, ...environment },
-      });
+      const sources = { ...SURROUNDINGS, flags, environment: { ...SURROUNDINGS.environment, ...environment } };
+      const { config } = concludeConfig(collectConfig(sources));
       return config[path];
     }
     case 'file': {
-      const { config, origins } = resolveConfig({ ...SURROUNDINGS, file: { path: '/f', text: question.text } });
+      const sources = { ...SURROUNDINGS, file: { path: '/f', text: question.text } };
+      const { config, origins } = concludeConfig(collectConfig(sources));
       return Object.fromEntries(Object.entries(config).filter(([path]) => origins[path] === 'file'));
     }
     case 'sessions-json':

@@ -1,0 +1,13 @@
+/** Takes a unit into the trash as a prune does, with nobody to hold back meanwhile. */
+
+import type { Unit } from '../../src/claude-dir/unit.ts';
+import type { TakeOutcome, TrashRun } from '../../src/trash/take.ts';
+
+/** @param unit one that the run intends to take */
+export function takeUnit(run: TrashRun, unit: Unit, nowMs: number): TakeOutcome {
+  run.prepare([unit]);
+  const [outcome] = run.takeBatch([unit], nowMs, () => true);
+  run.throwIfFailed();
+  if (outcome === undefined) throw new Error('no unit was taken');
+  return outcome.kind === 'trashed' && run.findRecreated([unit]).length > 0 ? { kind: 'recreated' } : outcome;
+}
