@@ -4,8 +4,7 @@
 # and at /state the directory in which the host keeps its resume map. Run it as the user who owns both. Nothing else is written:
 # the root file system may be read-only.
 
-# Not Node 24 with better-sqlite3 12: Node aborts there when the thread of a job ends (an assertion in
-# RemoveEnvironmentCleanupHook). Node 22 does not.
+# Not Node 24 with better-sqlite3 12: Node aborts there (an assertion in RemoveEnvironmentCleanupHook). Node 22 does not.
 ARG NODE_IMAGE=node:22-bookworm-slim
 
 FROM ${NODE_IMAGE} AS build

@@ -2,7 +2,6 @@
 
 import type { ResolvedConfig } from '../config/config.ts';
 import type { Logger } from '../log.ts';
-import type { JobThread } from '../runs/job-thread.ts';
 import type { Colors } from './terminal.ts';
 
 export interface CliIo {
@@ -14,8 +13,6 @@ export interface CliIo {
   readonly stderr: NodeJS.WriteStream;
   /** Aborted by the first SIGTERM or SIGINT. */
   readonly shutdown: AbortSignal;
-  /** Where jobs are run by hand. */
-  readonly jobThread: JobThread;
 }
 
 /** Everything that a command works with, once the command line is parsed and the configuration is loaded. */

@@ -218,6 +218,7 @@ async function runDefault(program: Command, context: CommandContext, options: Ra
     version: packageVersion(),
     log,
     clock: systemClock,
+    environment: io.environment,
     shutdown: io.shutdown,
   });
   return EXIT_CODES.ok;

@@ -1,14 +1,15 @@
 /** `--run-now`: every job once, or some, one after the other; and how a run is told to people and to programs. */
 
-import { lockClaudeDirs } from '../claude-dir/open-and-lock.ts';
 import { systemClock } from '../clock.ts';
 import { EXIT_CODES } from '../errors.ts';
 import { formatBytes } from '../format/byte-size.ts';
 import { ClockGuard } from '../jobs/guards/clock.ts';
 import { JOB_NAMES, type JobName, OLDEST_LISTED, type RemovedSession } from '../jobs/job.ts';
+import { jobHere } from '../runs/job-here.ts';
 import { openLedger } from '../runs/open-ledger.ts';
-import { type RunRequest, runJob, shownFaults } from '../runs/run-job.ts';
+import { runJob, shownFaults } from '../runs/run-job.ts';
 import type { RunResult } from '../runs/run-result.ts';
+import type { RunOptions } from '../runs/runnable-job.ts';
 import type { CommandContext } from './command.ts';
 import { progressOn } from './progress.ts';
 import { renderTable } from './table.ts';
@@ -26,39 +27,28 @@ export async function runNow(context: CommandContext, jobs: readonly JobName[]):
 export async function runJobs(context: CommandContext, jobs: readonly JobName[]): Promise<RunResult[]> {
   const { config } = context.resolved;
   const { log, dryRun, io, json } = context;
-  io.jobThread.start();
   const ledger = dryRun ? undefined : openLedger(config.stateDir, log);
   const clockGuard = ledger && new ClockGuard(systemClock, ledger);
   const progress = progressOn(io.stderr);
+  const options: RunOptions = {
+    dryRun,
+    afterSweep: jobs.includes('sweep-sessions'),
+    allowMassRemoval: context.allowMassRemoval,
+    listsRemoved: json ? 'all' : 'oldest',
+  };
+  const request = { options, signal: io.shutdown, onProgress: progress.show };
+  const dependencies = { clock: systemClock, log, ledger, clockGuard, deadlineMs: config.runDeadline };
   const results: RunResult[] = [];
   try {
     for (const job of JOB_NAMES.filter((name) => jobs.includes(name))) {
       if (io.shutdown.aborted) break;
-      const request: RunRequest = {
-        dryRun,
-        afterSweep: jobs.includes('sweep-sessions'),
-        allowMassRemoval: context.allowMassRemoval,
-        listsRemoved: json ? 'all' : 'oldest',
-        signal: io.shutdown,
-        onProgress: progress.show,
-      };
-      const dependencies = {
-        clock: systemClock,
-        log,
-        ledger,
-        clockGuard,
-        lock: () => lockClaudeDirs(config),
-        deadlineMs: config.runDeadline,
-      };
-      results.push(await runJob(io.jobThread.job(job, config), request, dependencies));
+      results.push(await runJob(jobHere(job, config), request, dependencies));
       progress.clear();
     }
     return results;
   } finally {
     progress.clear();
     ledger?.close();
-    // What is left to be said is said meanwhile; the process waits for it.
-    void io.jobThread.end();
   }
 }
 

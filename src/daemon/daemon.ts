@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import { acquireDirLocks } from '../claude-dir/dir-lock.ts';
-import { lockClaudeDirs, openClaudeDirs } from '../claude-dir/open-and-lock.ts';
+import { openClaudeDirs } from '../claude-dir/open-and-lock.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { errorMessage } from '../errors.ts';
@@ -14,10 +14,13 @@ import { JOB_NAMES, type JobName, type Outcome } from '../jobs/job.ts';
 import type { Ledger, RunRecord } from '../ledger/ledger.ts';
 import { liveSources, openResumeMap } from '../live-sources/open-sources.ts';
 import type { Logger } from '../log.ts';
+import { Acquired } from '../process/acquired.ts';
+import { SHUTDOWN_BUDGET } from '../process/shutdown-budget.ts';
 import type { SqliteResumeMap } from '../resume-map/sqlite.ts';
-import { threadJob } from '../runs/job-thread.ts';
+import { jobInProcess } from '../runs/job-in-process.ts';
 import { openLedger } from '../runs/open-ledger.ts';
-import { type RunJobDependencies, type RunRequest, runJob, skippedRun } from '../runs/run-job.ts';
+import { type RunJobDependencies, runJob, skippedRun } from '../runs/run-job.ts';
+import type { RunOptions } from '../runs/runnable-job.ts';
 import { Reopened } from '../sqlite/reopened.ts';
 import { type HttpServer, startHttpServer } from './http.ts';
 import { daemonRoutes, type ReadinessCheck } from './http-routes.ts';
@@ -30,12 +33,14 @@ export interface DaemonOptions {
   readonly version: string;
   readonly log: Logger;
   readonly clock: Clock;
+  /** The process's own. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   /** Aborted when the daemon is to leave. */
   readonly shutdown: AbortSignal;
 }
 
-/** After this the process leaves even where a job hangs; the kernel gives its lock back. */
-const SHUTDOWN_GRACE_MS = 4_500;
+/** Of a run by the schedule, which nobody watches. */
+const RUN_OPTIONS: RunOptions = { dryRun: false, afterSweep: false, allowMassRemoval: false, listsRemoved: 'none' };
 /** Outcomes that count as a run of the job: a skipped one did not look. */
 const RAN: readonly Outcome[] = ['ok', 'partial', 'failed'];
 
@@ -44,27 +49,23 @@ const RAN: readonly Outcome[] = ['ok', 'partial', 'failed'];
  * @throws OperatingError where it cannot start: a failed start always ends the process
  */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
-  const releases: (() => unknown)[] = [];
-  const acquire = <T>(resource: T, release: (resource: T) => unknown): T => {
-    releases.push(() => release(resource));
-    return resource;
-  };
+  const acquired = new Acquired();
   try {
     const { config, log } = options;
-    const claudeDirs = openClaudeDirs(config, (claudeDir) => acquire(claudeDir, (opened) => opened.close()));
-    acquire(acquireDirLocks(claudeDirs, 'worker'), (lock) => lock.release());
+    const claudeDirs = openClaudeDirs(config, (claudeDir) => acquired.add(claudeDir, (opened) => opened.close()));
+    acquired.add(acquireDirLocks(claudeDirs, 'worker'), (lock) => lock.release());
     const daemon = new Daemon(options, claudeDirs);
-    acquire(daemon, () => daemon.closeDatabases());
+    acquired.add(daemon, () => daemon.closeDatabases());
     daemon.openDatabases();
     const server = config.listen === 'off' ? undefined : await daemon.serve(config.listen);
-    if (server !== undefined) acquire(server, () => server.close());
+    if (server !== undefined) acquired.add(server, () => server.close());
     daemon.start();
-    acquire(daemon, () => daemon.stop());
+    acquired.add(daemon, () => daemon.stop());
     log.info(daemon.startFields(server), 'daemon started');
     if (!options.shutdown.aborted) await once(options.shutdown, 'abort');
     log.info({}, 'daemon stopping');
   } finally {
-    for (const release of releases.reverse()) await release();
+    await acquired.release();
   }
 }
 
@@ -147,7 +148,7 @@ class Daemon {
 
   async stop(): Promise<void> {
     this.#schedule.stop();
-    await Promise.race([this.#queue.idle(), sleep(SHUTDOWN_GRACE_MS, undefined, { ref: false })]);
+    await Promise.race([this.#queue.idle(), sleep(SHUTDOWN_BUDGET.daemonWaitMs, undefined, { ref: false })]);
   }
 
   startFields(server: HttpServer | undefined): object {
@@ -163,17 +164,12 @@ class Daemon {
   }
 
   async #run(job: JobName): Promise<void> {
-    const { config, shutdown } = this.#options;
-    if (shutdown.aborted) return;
-    const request: RunRequest = {
-      dryRun: false,
-      afterSweep: false,
-      allowMassRemoval: false,
-      listsRemoved: 'none',
-      signal: shutdown,
-      onProgress: () => undefined,
-    };
-    this.#metrics.observeRun(await runJob(threadJob(job, config), request, this.#runDependencies()));
+    const { config, environment, shutdown: signal } = this.#options;
+    if (signal.aborted) return;
+    const request = { options: RUN_OPTIONS, signal, onProgress: () => undefined };
+    this.#metrics.observeRun(
+      await runJob(jobInProcess(job, config, { environment }), request, this.#runDependencies()),
+    );
   }
 
   #runDependencies(): RunJobDependencies {
@@ -183,7 +179,6 @@ class Daemon {
       log,
       ledger: { recordRun: (run) => this.#recordRun(run) },
       clockGuard: this.#clockGuard,
-      lock: () => lockClaudeDirs(config),
       deadlineMs: config.runDeadline,
     };
   }

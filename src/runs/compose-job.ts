@@ -1,7 +1,6 @@
 /** Puts a job together from the configuration: opens what it needs, and closes it again. */
 
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
-import { openClaudeDirs } from '../claude-dir/open-and-lock.ts';
 import { shortestCleanupPeriod } from '../claude-dir/settings.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
@@ -15,34 +14,34 @@ import { purgeTrashJob } from '../jobs/purge-trash/index.ts';
 import { sweepSessionsJob } from '../jobs/sweep-sessions/index.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { liveSources, openResumeMap, openResumeMapForReading } from '../live-sources/open-sources.ts';
+import { Acquired } from '../process/acquired.ts';
+import { SHUTDOWN_BUDGET } from '../process/shutdown-budget.ts';
 import type { MaintainableResumeMap } from '../resume-map/resume-map.ts';
 import { SqliteResumeMap } from '../resume-map/sqlite.ts';
 import { StoredSessions } from '../session-store/stored-sessions.ts';
 import { isTaken } from '../sqlite/file-identity.ts';
-import { JOB_BUSY_TIMEOUT_MS } from '../sqlite/open.ts';
 import { ShortHolds, withoutRests } from '../sqlite/short-holds.ts';
-import type { JobTask } from './messages.ts';
+import type { RunTask } from './messages.ts';
 import { UnwrittenHistory } from './unwritten-history.ts';
 
-/** Runs one job from opening to closing. @throws OperatingError */
+export interface ConfiguredJob extends RunTask {
+  /** The directories that the configuration names, open, and locked unless it is a dry run. */
+  readonly claudeDirs: readonly ClaudeDir[];
+}
+
+/** Runs one job from opening its databases to closing them. @throws OperatingError */
 export async function runConfiguredJob(
-  { job: name, config, afterSweep, allowMassRemoval, lockedDirs }: JobTask,
+  { job: name, config, options: { afterSweep, allowMassRemoval }, claudeDirs }: ConfiguredJob,
   context: JobContext,
   clock: Clock = systemClock,
 ): Promise<JobReport> {
-  const releases: (() => unknown)[] = [];
-  const acquire = <T>(resource: T, release: (resource: T) => unknown): T => {
-    releases.push(() => release(resource));
-    return resource;
-  };
+  const acquired = new Acquired();
   try {
-    const onOpened = (claudeDir: ClaudeDir) => acquire(claudeDir, () => claudeDir.close());
-    const claudeDirs = openClaudeDirs(config, onOpened, lockedDirs);
     const openMap = () =>
       context.dryRun ? openResumeMapForReading(config, clock) : openResumeMap(config, clock, JOB_WAIT);
-    let map = acquire(await openMap(), (opened) => opened.close());
+    let map = acquired.add(await openMap(), (opened) => opened.close());
     const mapIdentity = await identityOfOwnMap(config);
-    const ledger = acquire(
+    const ledger = acquired.add(
       context.dryRun ? Ledger.openForReading(config.stateDir) : Ledger.open(config.stateDir, JOB_WAIT),
       (opened) => opened?.close(),
     );
@@ -52,12 +51,13 @@ export async function runConfiguredJob(
     const surroundings: Surroundings = { config, claudeDirs, guards, history, holds, clock };
     if (context.dryRun && afterSweep && name !== 'sweep-sessions') {
       const swept = await previewSwept(map, surroundings);
-      if (swept !== undefined) map = acquire(swept, (opened) => opened.close());
+      if (swept !== undefined) map = acquired.add(swept, (opened) => opened.close());
     }
     const sources = liveSources(map, config, claudeDirs);
     const stores = config['sessions.store'].map((path) =>
-      acquire(context.dryRun ? StoredSessions.openForReading(path) : StoredSessions.open(path, JOB_WAIT), (opened) =>
-        opened.close(),
+      acquired.add(
+        context.dryRun ? StoredSessions.openForReading(path) : StoredSessions.open(path, JOB_WAIT),
+        (opened) => opened.close(),
       ),
     );
     const recorder = context.dryRun || ledger === undefined ? NO_RECORDER : ledger;
@@ -85,7 +85,7 @@ export async function runConfiguredJob(
     };
     return await jobs[name]().run(context);
   } finally {
-    for (const release of releases.reverse()) await release();
+    await acquired.release();
   }
 }
 
@@ -144,7 +144,7 @@ function shieldPeriodMs(claudeDir: string): number | undefined {
 }
 
 const DAY_MS = 86_400_000;
-const JOB_WAIT = { busyTimeoutMs: JOB_BUSY_TIMEOUT_MS };
+const JOB_WAIT = { busyTimeoutMs: SHUTDOWN_BUDGET.databaseWaitMs };
 /** In a dry run: the map that the next run will make. */
 const NOT_YET_MADE = 'not yet made';
 const NO_RECORDER: RemovalRecorder = { recordRemovals() {} };

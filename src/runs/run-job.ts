@@ -1,33 +1,15 @@
-/** The one place for the lock, the deadline, the timing, the ledger row and the log line of a run, in the daemon and by hand. */
+/** The one place for the deadline, the outcome, the timing, the ledger row and the log line of a run, in the daemon and by hand. */
 
-import type { DirLock, LockedDirs } from '../claude-dir/dir-lock.ts';
 import type { Clock } from '../clock.ts';
 import { type ErrorKind, errorKind, errorMessage, OperatingError } from '../errors.ts';
 import { shownText } from '../format/shown-text.ts';
 import type { ClockGuard } from '../jobs/guards/clock.ts';
-import type { JobFault, JobName, JobProgress, JobReport, Outcome, RemovedListing } from '../jobs/job.ts';
+import type { JobFault, JobName, JobReport, Outcome } from '../jobs/job.ts';
 import type { RunRecord } from '../ledger/ledger.ts';
 import type { Logger } from '../log.ts';
 import { figuresOf } from './figures.ts';
 import type { RunResult } from './run-result.ts';
-
-/** A job as it is run: in a thread of its own, or, in tests, right here. */
-export interface RunnableJob {
-  readonly name: JobName;
-  run(request: RunRequest): Promise<JobReport>;
-}
-
-export interface RunRequest {
-  readonly dryRun: boolean;
-  readonly afterSweep: boolean;
-  readonly allowMassRemoval: boolean;
-  /** The Claude directories whose lock is held: the job is to work in these very ones. Undefined in a dry run. */
-  readonly lockedDirs?: LockedDirs | undefined;
-  readonly listsRemoved: RemovedListing;
-  /** Aborted at the deadline and at shutdown: the job ends what it has in hand and returns. */
-  readonly signal: AbortSignal;
-  onProgress(progress: JobProgress): void;
-}
+import type { JobAtWork, RunnableJob, RunRequest } from './runnable-job.ts';
 
 export interface RunJobDependencies {
   readonly clock: Clock;
@@ -36,8 +18,6 @@ export interface RunJobDependencies {
   readonly ledger: { recordRun(run: RunRecord): void } | undefined;
   /** Why nothing is to be removed by the clock; undefined in a dry run. */
   readonly clockGuard: Pick<ClockGuard, 'doubt'> | undefined;
-  /** Takes the lock of every Claude directory or throws an OperatingError (`locked`); not called in a dry run. */
-  lock(): DirLock;
   readonly deadlineMs: number;
 }
 
@@ -51,26 +31,26 @@ export async function runJob(
 ): Promise<RunResult> {
   const startedAtMs = dependencies.clock.now();
   const startedAt = performance.now();
+  const { dryRun, allowMassRemoval } = request.options;
   const finish = (outcome: Outcome, report: JobReport, failure?: JobFault): RunResult => {
     const durationMs = performance.now() - startedAt;
-    const result = { job: job.name, outcome, dryRun: request.dryRun, startedAtMs, durationMs, report, failure };
+    const result = { job: job.name, outcome, dryRun, startedAtMs, durationMs, report, failure };
     return recorded(result, dependencies);
   };
-  let lock: DirLock | undefined;
+  let work: JobAtWork | undefined;
   try {
-    const doubt = dependencies.clockGuard?.doubt({ operatorConfirmed: request.allowMassRemoval });
+    const doubt = dependencies.clockGuard?.doubt({ operatorConfirmed: allowMassRemoval });
     if (doubt !== undefined) return finish('skipped', NO_REPORT, { kind: 'bad-data', message: doubt });
-    lock = request.dryRun ? undefined : dependencies.lock();
     const deadline = AbortSignal.timeout(dependencies.deadlineMs);
     const signal = AbortSignal.any([request.signal, deadline]);
-    const report = await job.run({ ...request, lockedDirs: lock?.directories, signal });
-    return finish(...outcomeOf(withDeadlineFault(report, deadline)));
+    work = job.start({ ...request, signal });
+    return finish(...outcomeOf(withDeadlineFault(await work.report, deadline)));
   } catch (error) {
     const failure = { kind: errorKind(error), message: errorMessage(error) };
     if (failure.kind === 'internal') dependencies.log.error({ err: error, job: job.name }, 'job threw');
     return finish(failure.kind === 'locked' ? 'skipped' : 'failed', NO_REPORT, failure);
   } finally {
-    lock?.release();
+    await work?.release();
   }
 }
 

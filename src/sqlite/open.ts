@@ -21,12 +21,6 @@ export class CorruptError extends OperatingError {
   }
 }
 
-/**
- * For the threads of jobs: far below the grace that a thread is given to end, since a thread that is ended while SQLite waits brings the
- * whole process down. What is busy for longer is tried again with the next batch or the next run.
- */
-export const JOB_BUSY_TIMEOUT_MS = 1_000;
-
 /** Opens a database that must be there already. Its journal mode is its owner's business. */
 export function openExistingDatabase(path: string, options: { readonly busyTimeoutMs?: number } = {}): SqliteDatabase {
   refuseMissingOrEmpty(path);

@@ -21,7 +21,6 @@ const EVERY_SECOND = [
   '--schedule-purge',
   '* * * * * *',
 ];
-const HANG_IN_THREAD = new URL('../support/programs/hang-in-thread.mjs', import.meta.url).href;
 const NEVER_SOON = ['--schedule-prune', '0 0 1 1 *', '--schedule-sweep', '0 0 1 1 *', '--schedule-purge', '0 0 1 1 *'];
 
 async function metricsOf(address: string): Promise<string> {
@@ -186,29 +185,6 @@ describe('the daemon', () => {
       );
       daemon.kill(signal);
       expect(await daemon.exit).toMatchObject({ code: 0 });
-    }
-  });
-
-  it('leaves in time where a job hangs in a system call, and at once when asked twice', async () => {
-    for (const signals of [1, 2]) {
-      const { claudeDir, flags: args } = tempPlace();
-      makeSession(claudeDir, { id: sessionIdOf(1), ageMs: 40 * DAY_MS });
-      const pipe = join(claudeDir, '../pipe');
-      execFileSync('mkfifo', [pipe]);
-      const env = { HANG_PIPE: pipe, NODE_OPTIONS: `--import=${HANG_IN_THREAD}` };
-      const daemon = startProgram([...args, ...FAST, ...EVERY_SECOND.slice(0, 2), ...NEVER_SOON.slice(2)], { env });
-      await untilMetric(
-        await addressOf(daemon),
-        'session_sweeper_runs_total{job="prune-transcripts",outcome="skipped"}',
-        (runs) => runs > 0,
-      );
-      const startedAt = performance.now();
-      for (let signal = 0; signal < signals; signal += 1) {
-        daemon.kill('SIGTERM');
-        await until('the signal to be heard', () => daemon.log().includes('daemon stopping') || undefined);
-      }
-      expect(await daemon.exit).toMatchObject({ code: null });
-      expect(performance.now() - startedAt).toBeLessThan(signals === 1 ? 5_000 : 2_500);
     }
   });
 

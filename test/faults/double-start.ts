@@ -12,7 +12,7 @@ import { DAY_MS, type MadeSession, makeTree } from '../support/tree.ts';
 import { until } from '../support/wait.ts';
 import { type Harness, type HarnessOptions, type HarnessResult, inParallel } from './harness.ts';
 import { locate, type Prints, printsOf } from './oracle.ts';
-import { freezeHolder, type SharedPlace, type Started, type Starter, startOne } from './starters.ts';
+import { freezeHolder, type SharedPlace, type Started, type Starter, startOne, thaw } from './starters.ts';
 
 const HANDS = 2;
 const ROUNDS = 100;
@@ -142,6 +142,7 @@ class Round implements Played {
   readonly #prints: Prints;
   readonly #random: () => number;
   readonly #all: Started[] = [];
+  readonly #frozen: number[] = [];
 
   constructor(kind: Kind, sessions: readonly MadeSession[], place: SharedPlace, random: () => number) {
     this.#kind = kind;
@@ -156,7 +157,7 @@ class Round implements Played {
     const { first, starters } = this.#kind;
     if (first !== undefined) {
       const busy = this.#start(first);
-      const frozen = await freezeHolder(this.#place, () => busy.code() !== undefined);
+      const frozen = await this.#freeze(() => busy.code() !== undefined);
       if (frozen === undefined) throw new Error(`the first daemon ended with ${busy.code()}`);
     }
     const group: Started[] = [];
@@ -168,7 +169,7 @@ class Round implements Played {
     const daemons = group.filter(({ starter }) => starter.kind === 'daemon');
     const workers = first === undefined ? 1 : 0;
     if (workers > 0 && runs.length > 0) {
-      await freezeHolder(this.#place, () => runs.every(hasEnded));
+      await this.#freeze(() => runs.every(hasEnded));
       if (runs.some(({ code }) => code() === 0)) return false;
     }
     await until('the others to end', () => {
@@ -221,9 +222,16 @@ class Round implements Played {
     return started;
   }
 
-  /** SIGKILL for whatever is left, frozen or not. */
+  async #freeze(isOver: () => boolean): Promise<number | undefined> {
+    const pid = await freezeHolder(this.#place, isOver);
+    if (pid !== undefined) this.#frozen.push(pid);
+    return pid;
+  }
+
+  /** SIGKILL for all that were started. The run of a daemon that was killed ends by itself, as soon as it can. */
   async end(): Promise<void> {
     await Promise.all(this.#all.map(({ running }) => killed(running)));
+    await Promise.all(this.#frozen.map(thaw));
   }
 }
 

@@ -9,7 +9,8 @@ import { closeSync, existsSync, openSync, writeFileSync, writeSync } from 'node:
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { compile, gccMissing } from '../support/compile.ts';
-import { isWorking, killed, type Running, start } from '../support/process.ts';
+import { hasEnded, isWorking, type Running, sendSignal, start, withDescendants } from '../support/process.ts';
+import { until } from '../support/wait.ts';
 
 const FAKETIME_LIBRARY = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/faketime/libfaketime.so.1`;
 
@@ -76,7 +77,7 @@ export class Machine {
       FAKETIME_TIMESTAMP_FILE: join(this.#directory, 'wall-offset'),
       // The times of files are true ones.
       NO_FAKE_STAT: '1',
-      IDLE_SECONDS_FILE: join(this.#directory, 'idle-seconds'),
+      FAKETIME_IDLE_SECONDS_FILE: join(this.#directory, 'idle-seconds'),
     };
     const preloaded = `${this.#idleClock}:${FAKETIME_LIBRARY}`;
     const args = ['-m', 'sh', '-ec', INTO_MACHINE, 'sh', this.#directory, preloaded, ...command];
@@ -120,16 +121,29 @@ export class Machine {
   }
 
   async killAll(): Promise<void> {
-    await Promise.all([...this.#processes].map(killed));
+    const all = this.#everyProcess();
+    for (const pid of all) sendSignal(pid, 'SIGKILL');
+    await Promise.all([...this.#processes].map(({ exit }) => exit));
+    await until('all processes of the machine to end', () => all.every(hasEnded));
   }
 
   /** No process sees one clock turned and the other not; and whatever waits looks at its clock afterwards. */
   async #turn(change: () => void): Promise<void> {
-    for (const { kill } of this.#processes) kill('SIGSTOP');
-    while ([...this.#processes].some(({ child }) => isWorking(child))) await sleep(1);
+    let stopped: readonly number[] = [];
+    // Until it is stopped, one may start another.
+    for (let all = this.#everyProcess(); all.length > stopped.length; all = this.#everyProcess()) {
+      for (const pid of all) sendSignal(pid, 'SIGSTOP');
+      while (all.some(isWorking)) await sleep(1);
+      stopped = all;
+    }
     change();
     this.#writeClocks();
-    for (const { kill } of this.#processes) kill('SIGCONT');
+    for (const pid of stopped) sendSignal(pid, 'SIGCONT');
+  }
+
+  /** Those that were started here, and what they have started. */
+  #everyProcess(): readonly number[] {
+    return [...this.#processes].flatMap(({ pid }) => withDescendants(pid));
   }
 
   #writeClocks(): void {

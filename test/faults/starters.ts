@@ -4,7 +4,8 @@ import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freshDirectory, type Place } from '../support/place.ts';
-import { isStopped, type Running, start } from '../support/process.ts';
+import { hasEnded, isStopped, type Running, sendSignal, start } from '../support/process.ts';
+import { until } from '../support/wait.ts';
 
 export interface Starter {
   readonly kind: 'daemon' | 'run' | 'busy daemon';
@@ -67,13 +68,17 @@ export function holderOf({ claudeDir, directory }: Place, lock: 'run' | 'worker'
   return pid > 0 && isOf(directory, pid) ? pid : undefined;
 }
 
-/** An inode of another file system may have the same number. */
+/** An inode of another file system may have the same number. What a daemon works in stands in its own command line, not in its run's. */
 function isOf(directory: string, pid: number): boolean {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(`${directory}/`);
+    return [pid, parentOf(pid)].some((one) => readFileSync(`/proc/${one}/cmdline`, 'latin1').includes(`${directory}/`));
   } catch {
     return false;
   }
+}
+
+function parentOf(pid: number): number {
+  return Number(/\) \w (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, 'latin1'))?.[1]);
 }
 
 /** Stops a process in the middle of a run, with the lock in its hands. @returns undefined where none can be caught at it */
@@ -96,4 +101,10 @@ async function isFrozenWithLock(place: Place, pid: number): Promise<boolean> {
     // It has ended before it could be stopped.
   }
   return false;
+}
+
+/** Lets a process go on that was stopped, and waits until it has ended by itself. */
+export async function thaw(pid: number): Promise<void> {
+  sendSignal(pid, 'SIGCONT');
+  await until('the end of what was frozen', () => hasEnded(pid));
 }

@@ -55,7 +55,8 @@ export const IMPORTERS: Readonly<Record<string, RegExp>> = {
   commander: /^cli\//,
   'better-sqlite3': /^(sqlite\/|claude-dir\/dir-lock\.ts$)/,
   koffi: /^(files\/native-calls|process\/exit-at-once)\.ts$/,
-  'node:worker_threads': /^(runs|scan)\//,
+  'node:child_process': /^runs\/job-in-process\.ts$/,
+  'node:worker_threads': /^scan\//,
 };
 
 /** Jobs are given what they work with: they know no database, and neither how runs are recorded, shown nor scheduled. */

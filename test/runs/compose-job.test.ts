@@ -2,12 +2,14 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
-import { lockClaudeDirs } from '../../src/claude-dir/open-and-lock.ts';
+import { openClaudeDirs } from '../../src/claude-dir/open-and-lock.ts';
 import type { Config } from '../../src/config/config.ts';
 import { JOB_NAMES, type JobName, type JobReport } from '../../src/jobs/job.ts';
 import { KeepList } from '../../src/live-sources/keep-list.ts';
+import { Acquired } from '../../src/process/acquired.ts';
 import { SqliteResumeMap } from '../../src/resume-map/sqlite.ts';
 import { runConfiguredJob } from '../../src/runs/compose-job.ts';
+import type { RunOptions } from '../../src/runs/runnable-job.ts';
 import { outsideSweeper, snapshot } from '../support/disk.ts';
 import { contextOf } from '../support/job-context.ts';
 import { resolveConfig } from '../support/resolved-config.ts';
@@ -37,12 +39,15 @@ function configOf({ path, stateDir }: Host, flags: Readonly<Record<string, unkno
   }).config;
 }
 
-function run(job: JobName, config: Config, dryRun: boolean, afterSweep = false): Promise<JobReport> {
-  return runConfiguredJob(
-    { job, config, afterSweep, allowMassRemoval: false, lockedDirs: undefined },
-    contextOf({ dryRun }),
-    new SetClock(NOW),
-  );
+async function run(job: JobName, config: Config, dryRun: boolean, afterSweep = false): Promise<JobReport> {
+  const acquired = new Acquired();
+  try {
+    const claudeDirs = openClaudeDirs(config, (claudeDir) => acquired.add(claudeDir, (opened) => opened.close()));
+    const options: RunOptions = { dryRun, afterSweep, allowMassRemoval: false, listsRemoved: 'all' };
+    return await runConfiguredJob({ job, config, options, claudeDirs }, contextOf({ dryRun }), new SetClock(NOW));
+  } finally {
+    await acquired.release();
+  }
 }
 
 /** As `--run-now` runs them, one after the other. */
@@ -200,35 +205,5 @@ describe('a configured job', () => {
       await run('prune-transcripts', config, false).catch(() => undefined);
     }
     expect(readdirSync('/proc/self/fd').length).toBe(before);
-  });
-});
-
-describe('the lock for a run', () => {
-  it('is on every Claude directory, or on none', () => {
-    const [one, other] = [newHost(), newHost()];
-    const both = { claudeDir: [one.path, other.path] };
-    const held = lockClaudeDirs({ claudeDir: [other.path] });
-    expect(() => lockClaudeDirs(both)).toThrow(expect.objectContaining({ kind: 'locked' }));
-    lockClaudeDirs({ claudeDir: [one.path] }).release();
-    held.release();
-    lockClaudeDirs(both).release();
-  });
-});
-
-describe('a Claude directory that was exchanged after it was locked', () => {
-  it('is not worked in: another run may be at work there', async () => {
-    const host = newHost();
-    makeSession(host.path, { id: sessionIdOf(1), ageMs: 50 * DAY_MS }, NOW);
-    const before = snapshot(host.path);
-    const task = {
-      job: 'prune-transcripts',
-      config: configOf(host),
-      afterSweep: false,
-      allowMassRemoval: false,
-    } as const;
-    await expect(runConfiguredJob({ ...task, lockedDirs: ['1:2'] }, contextOf(), new SetClock(NOW))).rejects.toThrow(
-      expect.objectContaining({ kind: 'unsafe-root' }),
-    );
-    expect(snapshot(host.path)).toEqual(before);
   });
 });

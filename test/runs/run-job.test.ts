@@ -5,15 +5,9 @@ import { FIGURES } from '../../src/ledger/figure-names.ts';
 import { Ledger, type RunRecord } from '../../src/ledger/ledger.ts';
 import type { Logger } from '../../src/log.ts';
 import { figuresOf } from '../../src/runs/figures.ts';
-import {
-  type RunJobDependencies,
-  type RunnableJob,
-  type RunRequest,
-  runJob,
-  shownFaults,
-  skippedRun,
-} from '../../src/runs/run-job.ts';
+import { type RunJobDependencies, runJob, shownFaults, skippedRun } from '../../src/runs/run-job.ts';
 import type { RunResult } from '../../src/runs/run-result.ts';
+import type { RunnableJob, RunOptions, RunRequest } from '../../src/runs/runnable-job.ts';
 import { SetClock } from '../support/set-clock.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { NOW } from '../support/units.ts';
@@ -57,36 +51,34 @@ function surroundings(overrides: Partial<RunJobDependencies> = {}) {
       },
     },
     clockGuard: { doubt: () => undefined },
-    lock: () => {
-      events.push('lock');
-      return { directories: ['1:2'], release: () => void events.push('release') };
-    },
     deadlineMs: 60_000,
     ...overrides,
   };
   return { events, lines, runs, dependencies };
 }
 
-function requestOf(overrides: Partial<RunRequest> = {}): RunRequest {
+function requestOf(options: Partial<RunOptions> = {}, overrides: Partial<RunRequest> = {}): RunRequest {
   return {
-    dryRun: false,
-    afterSweep: false,
-    allowMassRemoval: false,
-    listsRemoved: 'none',
+    options: { dryRun: false, afterSweep: false, allowMassRemoval: false, listsRemoved: 'none', ...options },
     signal: new AbortController().signal,
     onProgress: () => undefined,
     ...overrides,
   };
 }
 
-function jobThat(run: RunnableJob['run'] | JobReport): RunnableJob {
-  return { name: 'prune-transcripts', run: typeof run === 'function' ? run : async () => run };
+type Work = (request: RunRequest) => Promise<JobReport>;
+
+/** @param events are told when its locks are given back */
+function jobThat(run: Work | JobReport, events: string[] = []): RunnableJob {
+  const work: Work = typeof run === 'function' ? run : async () => run;
+  const release = async () => void events.push('release');
+  return { name: 'prune-transcripts', start: (request) => ({ report: work(request), release }) };
 }
 
-function failing(error: unknown): RunnableJob {
-  return jobThat(async () => {
+function failing(error: unknown): Work {
+  return async () => {
     throw error;
-  });
+  };
 }
 
 /** A job that works until it is told to stop. */
@@ -96,57 +88,57 @@ const ENDLESS = jobThat(async ({ signal }) => {
 });
 
 describe('the outcome of a run', () => {
-  it.each<{ what: string; job: RunnableJob; outcome: RunResult['outcome']; failure?: JobFault }>([
-    { what: 'all was done', job: jobThat(REPORT), outcome: 'ok' },
-    { what: 'there were faults', job: jobThat({ ...REPORT, faults: [FAULT] }), outcome: 'partial' },
-    { what: 'it was stopped', job: jobThat({ ...REPORT, stopped: true }), outcome: 'partial' },
+  it.each<{ what: string; work: Work | JobReport; outcome: RunResult['outcome']; failure?: JobFault }>([
+    { what: 'all was done', work: REPORT, outcome: 'ok' },
+    { what: 'there were faults', work: { ...REPORT, faults: [FAULT] }, outcome: 'partial' },
+    { what: 'it was stopped', work: { ...REPORT, stopped: true }, outcome: 'partial' },
     {
       what: 'something ended it before it was through',
-      job: jobThat({ ...REPORT, faults: [FAULT], failure: { kind: 'io', message: 'the disk is full' } }),
+      work: { ...REPORT, faults: [FAULT], failure: { kind: 'io', message: 'the disk is full' } },
       outcome: 'failed',
       failure: { kind: 'io', message: 'the disk is full' },
     },
     {
       what: 'nothing could be done',
-      job: failing(new OperatingError('unavailable', 'read live ids: no answer')),
+      work: failing(new OperatingError('unavailable', 'read live ids: no answer')),
       outcome: 'failed',
       failure: { kind: 'unavailable', message: 'read live ids: no answer' },
     },
     {
       what: 'it threw what nobody foresaw',
-      job: failing(new TypeError('x is not a function')),
+      work: failing(new TypeError('x is not a function')),
       outcome: 'failed',
       failure: { kind: 'internal', message: 'x is not a function' },
     },
     {
       what: 'a system call failed that nobody had reckoned with',
-      job: failing(Object.assign(new Error('EIO: i/o error, close'), { code: 'EIO' })),
+      work: failing(Object.assign(new Error('EIO: i/o error, close'), { code: 'EIO' })),
       outcome: 'failed',
       failure: { kind: 'io', message: 'EIO: i/o error, close' },
     },
     {
       what: 'it called Node wrongly',
-      job: failing(Object.assign(new TypeError('no string'), { code: 'ERR_INVALID_ARG_TYPE' })),
+      work: failing(Object.assign(new TypeError('no string'), { code: 'ERR_INVALID_ARG_TYPE' })),
       outcome: 'failed',
       failure: { kind: 'internal', message: 'no string' },
     },
     {
       what: 'it threw no error',
-      job: failing('text'),
+      work: failing('text'),
       outcome: 'failed',
       failure: { kind: 'internal', message: 'text' },
     },
     {
       what: 'it threw undefined',
-      job: failing(undefined),
+      work: failing(undefined),
       outcome: 'failed',
       failure: { kind: 'internal', message: 'undefined' },
     },
-  ])('is $outcome where $what', async ({ job, outcome, failure }) => {
+  ])('is $outcome where $what', async ({ work, outcome, failure }) => {
     const { dependencies, events, runs } = surroundings();
-    const result = await runJob(job, requestOf(), dependencies);
+    const result = await runJob(jobThat(work, events), requestOf(), dependencies);
     expect(result).toMatchObject({ job: 'prune-transcripts', outcome, failure, startedAtMs: NOW, dryRun: false });
-    expect(events).toEqual(['lock', 'record', 'release']);
+    expect(events).toEqual(['record', 'release']);
     expect(runs).toMatchObject([{ job: 'prune-transcripts', outcome, startedAtMs: NOW, finishedAtMs: NOW }]);
   });
 
@@ -156,16 +148,16 @@ describe('the outcome of a run', () => {
     expect(result.report).toEqual(report);
   });
 
-  it('is failed where the job throws before it promises anything', async () => {
+  it('is failed where the job cannot even be started', async () => {
     const job: RunnableJob = {
       name: 'purge-trash',
-      run: () => {
+      start: () => {
         throw new RangeError('at once');
       },
     };
     const { dependencies, events } = surroundings();
     expect(await runJob(job, requestOf(), dependencies)).toMatchObject({ outcome: 'failed' });
-    expect(events).toEqual(['lock', 'record', 'release']);
+    expect(events).toEqual(['record']);
   });
 
   it('comes with the time that it took', async () => {
@@ -176,44 +168,28 @@ describe('the outcome of a run', () => {
 });
 
 describe('the lock', () => {
-  it('of another makes the run skipped, and nothing is run', async () => {
-    let began = false;
-    const job = jobThat(async () => {
-      began = true;
-      return REPORT;
-    });
-    const lock = () => {
-      throw new OperatingError('locked', 'lock Claude directory /c: another run is at work in it');
-    };
-    const { dependencies, runs, lines } = surroundings({ lock });
-    const result = await runJob(job, requestOf(), dependencies);
+  it('of another makes the run skipped', async () => {
+    const locked = failing(new OperatingError('locked', 'lock Claude directory /c: another run is at work in it'));
+    const { dependencies, runs, lines } = surroundings();
+    const result = await runJob(jobThat(locked), requestOf(), dependencies);
     expect(result).toMatchObject({ outcome: 'skipped', failure: { kind: 'locked' }, report: { faults: [] } });
-    expect(began).toBe(false);
     expect(runs).toMatchObject([{ outcome: 'skipped' }]);
     expect(lines).toMatchObject([{ level: 'warn', message: 'job skipped' }]);
   });
 
-  it('that cannot be taken at all makes it failed', async () => {
-    const lock = () => {
-      throw new OperatingError('unsafe-root', 'open Claude directory /c: there is no /c');
-    };
-    const result = await runJob(jobThat(REPORT), requestOf(), surroundings({ lock }).dependencies);
-    expect(result).toMatchObject({ outcome: 'failed', failure: { kind: 'unsafe-root' } });
-  });
-
-  it('is held while the job is at work', async () => {
+  it('is held until the run is written down', async () => {
     const { dependencies, events } = surroundings();
-    const job = jobThat(async () => {
+    const work = async () => {
       events.push('work');
       return REPORT;
-    });
-    await runJob(job, requestOf(), dependencies);
-    expect(events).toEqual(['lock', 'work', 'record', 'release']);
+    };
+    await runJob(jobThat(work, events), requestOf(), dependencies);
+    expect(events).toEqual(['work', 'record', 'release']);
   });
 });
 
 describe('a dry run', () => {
-  it('takes no lock and leaves no trace', async () => {
+  it('is not written down', async () => {
     const { dependencies, events, lines } = surroundings({ ledger: undefined });
     const result = await runJob(jobThat(REPORT), requestOf({ dryRun: true }), dependencies);
     expect(result).toMatchObject({ outcome: 'ok', dryRun: true });
@@ -233,7 +209,7 @@ describe('a run that goes on for too long', () => {
 
   it('is told to stop at shutdown, which is no fault', async () => {
     const shutdown = new AbortController();
-    const running = runJob(ENDLESS, requestOf({ signal: shutdown.signal }), surroundings().dependencies);
+    const running = runJob(ENDLESS, requestOf({}, { signal: shutdown.signal }), surroundings().dependencies);
     shutdown.abort();
     expect(await running).toMatchObject({ outcome: 'partial', report: { stopped: true, faults: [] } });
   });
@@ -249,12 +225,12 @@ describe('a run that goes on for too long', () => {
 
   it('passes on whether a sweep came before, and how far it is', async () => {
     const progress: unknown[] = [];
-    const job = jobThat(async ({ dryRun, afterSweep, onProgress }) => {
+    const job = jobThat(async ({ options: { dryRun, afterSweep }, onProgress }) => {
       onProgress({ phase: 'scan', done: 1 });
       progress.push({ dryRun, afterSweep });
       return REPORT;
     });
-    const request = requestOf({ dryRun: true, afterSweep: true, onProgress: (step) => progress.push(step) });
+    const request = requestOf({ dryRun: true, afterSweep: true }, { onProgress: (step) => progress.push(step) });
     await runJob(job, request, surroundings().dependencies);
     expect(progress).toEqual([
       { phase: 'scan', done: 1 },
@@ -269,7 +245,7 @@ describe('the record of a run', () => {
     const { dependencies } = surroundings({ ledger });
     await runJob(jobThat(REPORT), requestOf(), dependencies);
     await runJob(jobThat(REPORT), requestOf(), dependencies);
-    await runJob(failing(new OperatingError('io', 'no')), requestOf(), dependencies);
+    await runJob(jobThat(failing(new OperatingError('io', 'no'))), requestOf(), dependencies);
     const figures = new Map(ledger.figures().map(({ name, label, value }) => [`${name}{${label}}`, value]));
     expect(ledger.lastRun('prune-transcripts')).toMatchObject({ outcome: 'failed', startedAtMs: NOW });
     expect(ledger.lastRun('prune-transcripts', 'ok')).toMatchObject({ outcome: 'ok' });
@@ -305,10 +281,10 @@ describe('the record of a run', () => {
         },
       };
       const { dependencies, events, lines } = surroundings({ ledger });
-      const result = await runJob(jobThat(report), requestOf(), dependencies);
+      const result = await runJob(jobThat(report, events), requestOf(), dependencies);
       expect(result).toMatchObject({ outcome: 'failed', failure: { kind: 'io' }, report });
       expect(lines).toMatchObject([{ level: 'error', message: 'job failed' }]);
-      expect(events).toEqual(['lock', 'release']);
+      expect(events).toEqual(['release']);
     },
   );
 
@@ -319,14 +295,12 @@ describe('the record of a run', () => {
       },
     };
     const earlier = failing(new OperatingError('unavailable', 'read live ids: no answer'));
-    expect(await runJob(earlier, requestOf(), surroundings({ ledger }).dependencies)).toMatchObject({
+    expect(await runJob(jobThat(earlier), requestOf(), surroundings({ ledger }).dependencies)).toMatchObject({
       outcome: 'failed',
       failure: { kind: 'unavailable' },
     });
-    const lock = () => {
-      throw new OperatingError('locked', 'another run is at work');
-    };
-    expect(await runJob(jobThat(REPORT), requestOf(), surroundings({ ledger, lock }).dependencies)).toMatchObject({
+    const locked = failing(new OperatingError('locked', 'another run is at work'));
+    expect(await runJob(jobThat(locked), requestOf(), surroundings({ ledger }).dependencies)).toMatchObject({
       outcome: 'skipped',
     });
   });
@@ -338,8 +312,8 @@ describe('the record of a run', () => {
       },
     };
     const { dependencies, events } = surroundings({ ledger });
-    await runJob(jobThat(REPORT), requestOf(), dependencies).catch(() => undefined);
-    expect(events).toEqual(['lock', 'release']);
+    await runJob(jobThat(REPORT, events), requestOf(), dependencies).catch(() => undefined);
+    expect(events).toEqual(['release']);
   });
 
   it('is written for a run that is not begun', () => {
@@ -444,7 +418,7 @@ describe('the log line of a run', () => {
   it('has a second one with the stack where the job threw what nobody foresaw', async () => {
     const error = new TypeError('x is not a function');
     const { dependencies, lines } = surroundings();
-    await runJob(failing(error), requestOf(), dependencies);
+    await runJob(jobThat(failing(error)), requestOf(), dependencies);
     expect(lines).toMatchObject([
       { level: 'error', message: 'job threw', fields: { err: error } },
       { level: 'error', message: 'job failed' },

@@ -10,22 +10,14 @@ const REPORT: JobReport = {
 };
 
 describe('what is handed over of a report', () => {
-  it('is all of it where something is listed', () => {
-    for (const listing of ['all', 'oldest'] as const) expect(handedOver(REPORT, listing)).toEqual(REPORT);
-  });
-
-  it('holds nothing that grows with the tree where nothing is', () => {
-    expect(handedOver(REPORT, 'none')).toEqual({ removedSessions: [], kept: { live: 1 }, faults: [] });
-  });
-
-  it('adds no list to a report that has none', () => {
-    expect(handedOver({ faults: [] }, 'oldest')).toEqual({ faults: [] });
+  it('holds nothing that grows with the tree', () => {
+    expect(handedOver(REPORT)).toEqual({ removedSessions: [], kept: { live: 1 }, faults: [] });
   });
 
   it('counts by kind the faults that are too many to be shown', () => {
     const fault = (kind: JobFault['kind']): JobFault => ({ kind, message: 'm' });
     const faults = [...Array(150).fill(fault('io')), ...Array(3).fill(fault('bad-data'))] as JobFault[];
-    const report = handedOver({ faults }, 'none');
+    const report = handedOver({ faults });
     expect(report.faults).toHaveLength(100);
     expect(report.moreFaults).toEqual({ io: 50, 'bad-data': 3 });
   });

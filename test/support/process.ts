@@ -135,20 +135,46 @@ export async function killed({ child, exit, kill }: Running): Promise<void> {
 
 /** Whether a process is stopped, by SIGSTOP or a tracer. @throws where it is gone */
 export function isStopped(pid: number): boolean {
-  return /[Tt]/.test(stateOf(pid));
+  const state = stateOf(pid);
+  if (state === undefined) throw new Error(`process ${pid} is gone`);
+  return /[Tt]/.test(state);
 }
 
 /** Whether a process that may run is there: neither stopped nor dead. */
-export function isWorking({ pid, exitCode, signalCode }: ChildProcess): boolean {
-  if (pid === undefined || exitCode !== null || signalCode !== null) return false;
+export function isWorking(pid: number): boolean {
+  return /[^TtZX]/.test(stateOf(pid) ?? '');
+}
+
+/** Whether a process is dead, buried or not. */
+export function hasEnded(pid: number): boolean {
+  return /[ZX]/.test(stateOf(pid) ?? 'X');
+}
+
+/** Undefined for a process that is gone. */
+function stateOf(pid: number): string | undefined {
   try {
-    return !/[TtZX]/.test(stateOf(pid));
+    // 4711 (node) S 4710 …
+    return /\) (\w)/.exec(readFileSync(`/proc/${pid}/stat`, 'latin1'))?.[1];
   } catch {
-    return false;
+    return undefined;
   }
 }
 
-function stateOf(pid: number): string {
-  // 4711 (node) S 4710 …
-  return /\) (\w)/.exec(readFileSync(`/proc/${pid}/stat`, 'latin1'))?.[1] ?? '';
+/** A process and all that it has started; those of one that is gone are nobody's. */
+export function withDescendants(pid: number): readonly number[] {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean);
+    return [pid, ...children.map(Number).flatMap(withDescendants)];
+  } catch {
+    return [];
+  }
+}
+
+/** Sends a signal to any process; one that is gone needs none. */
+export function sendSignal(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended.
+  }
 }

@@ -18,7 +18,7 @@ static volatile const int64_t *idle_s;
 
 __attribute__((constructor)) static void open_idle_file(void) {
   if (read_clock != NULL) return;
-  const char *path = getenv("IDLE_SECONDS_FILE");
+  const char *path = getenv("FAKETIME_IDLE_SECONDS_FILE");
   int fd = path == NULL ? -1 : open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) abort();
   void *page = mmap(NULL, sizeof *idle_s, PROT_READ, MAP_SHARED, fd, 0);

@@ -1,0 +1,17 @@
+/**
+ * “Out within five seconds of SIGTERM”, divided among those who wait for each other: each of them is through, or is given up, before
+ * the next one loses patience.
+ */
+
+export const SHUTDOWN_BUDGET = {
+  /** For which SQLite waits for another's lock in a job, deaf meanwhile; what is busy for longer is for the next batch or run. */
+  databaseWaitMs: 1_000,
+  /** A batch in hand takes milliseconds: a run that has not ended by then hangs, and its process is killed. */
+  runGraceMs: 3_500,
+  /** For which the daemon waits for its run, the kill and its record included. */
+  daemonWaitMs: 4_500,
+  /** When the process leaves, whatever hangs. */
+  leaveAfterMs: 4_800,
+  /** What whoever sends the signal may rely on. */
+  promisedMs: 5_000,
+} as const;

@@ -1,0 +1,46 @@
+/** A job in this very process: it comes to rest between its steps, so that signals, timers and progress are not kept waiting. */
+
+import { acquireDirLocks } from '../claude-dir/dir-lock.ts';
+import { openClaudeDirs } from '../claude-dir/open-and-lock.ts';
+import type { Config } from '../config/config.ts';
+import type { JobName, JobProgress, JobReport } from '../jobs/job.ts';
+import { Acquired } from '../process/acquired.ts';
+import { abortedBetweenTurns } from '../process/turns.ts';
+import { runConfiguredJob } from './compose-job.ts';
+import type { RunnableJob, RunRequest } from './runnable-job.ts';
+
+export function jobHere(name: JobName, config: Config): RunnableJob {
+  const start = (request: RunRequest) => {
+    const acquired = new Acquired();
+    return { report: work(name, config, request, acquired), release: () => acquired.release() };
+  };
+  return { name, start };
+}
+
+async function work(job: JobName, config: Config, request: RunRequest, acquired: Acquired): Promise<JobReport> {
+  const { options, signal, onProgress } = request;
+  const claudeDirs = openClaudeDirs(config, (claudeDir) => acquired.add(claudeDir, (opened) => opened.close()));
+  if (!options.dryRun) acquired.add(acquireDirLocks(claudeDirs, 'run'), (lock) => lock.release());
+  return runConfiguredJob(
+    { job, config, options, claudeDirs },
+    {
+      dryRun: options.dryRun,
+      listsRemoved: options.listsRemoved,
+      shouldStop: abortedBetweenTurns(signal),
+      onProgress: rateLimited(onProgress),
+    },
+  );
+}
+
+/** A progress bar needs no more. */
+const PROGRESS_INTERVAL_MS = 100;
+
+function rateLimited(report: (progress: JobProgress) => void): (progress: JobProgress) => void {
+  let lastAt = 0;
+  return (progress) => {
+    const now = performance.now();
+    if (now - lastAt < PROGRESS_INTERVAL_MS && progress.done !== progress.total) return;
+    lastAt = now;
+    report(progress);
+  };
+}

@@ -1,0 +1,40 @@
+/** The process of one run: does the job that it is given, and outlives whoever gave it by no more than the batch in hand. */
+
+import { once } from 'node:events';
+import { errorKind, errorMessage } from '../errors.ts';
+import { exitAtOnce } from '../process/exit-at-once.ts';
+import { jobHere } from './job-here.ts';
+import type { RunAnswer, RunCommand, RunTask } from './messages.ts';
+import { handedOver } from './trim-report.ts';
+
+const stop = new AbortController();
+const leave = new AbortController();
+process.on('message', (command: RunCommand) => {
+  if (command.type === 'run') void run(command.task);
+  else if (command.type === 'stop') stop.abort();
+  else leave.abort();
+});
+process.on('disconnect', () => {
+  stop.abort();
+  leave.abort();
+});
+// A terminal and a service manager send them to all processes of the daemon at once.
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
+
+async function run({ job, config, options }: RunTask): Promise<void> {
+  const work = jobHere(job, config).start({ options, signal: stop.signal, onProgress: () => undefined });
+  try {
+    answer({ type: 'done', report: handedOver(await work.report) });
+  } catch (error) {
+    const stack = error instanceof Error ? error.stack : undefined;
+    answer({ type: 'failed', kind: errorKind(error), message: errorMessage(error), stack });
+  }
+  if (!leave.signal.aborted) await once(leave.signal, 'abort');
+  await work.release();
+  exitAtOnce(0);
+}
+
+/** Where nobody is there any more to hear it, the next run finds what was done in the trash. */
+function answer(message: RunAnswer): void {
+  process.send?.(message, undefined, undefined, () => undefined);
+}

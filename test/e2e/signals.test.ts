@@ -1,0 +1,161 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { startProgram } from '../support/forked.ts';
+import { addressOf, type Exit, hasEnded, type Running, withDescendants } from '../support/process.ts';
+import { tempPlace } from '../support/temp-place.ts';
+import { DAY_MS, makeSession, sessionIdOf } from '../support/tree.ts';
+import { until } from '../support/wait.ts';
+
+const SESSIONS = 200;
+/** The first batch of a prune. */
+const BATCH_SESSIONS = 16;
+const NEVER_SOON = '0 0 1 1 *';
+const PRUNE_EVERY_SECOND = [
+  ...['--schedule-prune', '* * * * * *', '--schedule-sweep', NEVER_SOON, '--schedule-purge', NEVER_SOON],
+  ...['--schedule-jitter', '1ms', '--listen', '127.0.0.1:0'],
+];
+const RUN_NOW = ['--run-now', '--job', 'prune-transcripts'];
+const HANG = new URL('../support/programs/hang-in-run.mjs', import.meta.url).href;
+const ABORT = new URL('../support/programs/abort-in-run.mjs', import.meta.url).href;
+
+/** Many expired sessions, and a program whose first move of one hangs in a system call. */
+class HangingHost {
+  readonly env: Readonly<Record<string, string>>;
+  readonly #place = tempPlace();
+  readonly #pipe = join(this.#place.directory, 'pipe');
+
+  constructor() {
+    for (let number = 1; number <= SESSIONS; number += 1) {
+      makeSession(this.#place.claudeDir, { id: sessionIdOf(number), ageMs: 40 * DAY_MS });
+    }
+    execFileSync('mkfifo', [this.#pipe]);
+    this.env = { NODE_OPTIONS: `--import=${HANG}?pipe=${encodeURIComponent(this.#pipe)}` };
+  }
+
+  start(args: readonly string[], env = this.env): Running {
+    return startProgram([...this.#place.flags, ...args], { env });
+  }
+
+  run(args: readonly string[]): Promise<Exit> {
+    return this.#place.run(args);
+  }
+
+  async untilItHangs(): Promise<void> {
+    await until('a move that hangs', () => existsSync(`${this.#pipe}.reached`));
+  }
+
+  /** Lets the system call return. */
+  letGo(): void {
+    writeFileSync(this.#pipe, '.');
+  }
+
+  sessionsLeft(): number {
+    return readdirSync(this.#place.at('projects/-srv-app')).length;
+  }
+}
+
+/** The process of its run. */
+function childOf({ pid }: Running): number {
+  return withDescendants(pid).at(1) ?? Number.NaN;
+}
+
+const untilEnded = (pid: number) => until('the process of the run to end', () => hasEnded(pid));
+
+describe('A daemon whose run hangs in a system call', () => {
+  it('gives it up when asked to leave, says so, and leaves with 0', async () => {
+    const host = new HangingHost();
+    const daemon = host.start(PRUNE_EVERY_SECOND);
+    await host.untilItHangs();
+    const child = childOf(daemon);
+    daemon.kill('SIGTERM');
+    expect(await daemon.exit).toMatchObject({ code: 0 });
+    expect(daemon.log()).toContain('the job did not end in time and was broken off');
+    expect(hasEnded(child)).toBe(true);
+  });
+
+  it('leaves at once when asked twice, and takes its run along', async () => {
+    const host = new HangingHost();
+    const daemon = host.start(PRUNE_EVERY_SECOND);
+    await host.untilItHangs();
+    const child = childOf(daemon);
+    daemon.kill('SIGTERM');
+    await until('the signal to be heard', () => daemon.log().includes('daemon stopping'));
+    daemon.kill('SIGTERM');
+    expect(await daemon.exit).toMatchObject({ code: 0 });
+    expect(daemon.log()).not.toContain('broken off');
+    await untilEnded(child);
+  });
+
+  it('answers meanwhile', async () => {
+    const host = new HangingHost();
+    const daemon = host.start(PRUNE_EVERY_SECOND);
+    await host.untilItHangs();
+    const metrics = await (await fetch(`${await addressOf(daemon)}/metrics`)).text();
+    expect(metrics).toContain('session_sweeper_run_in_progress{job="prune-transcripts"} 1');
+  });
+});
+
+describe('A daemon that is killed in the middle of a run', () => {
+  it('leaves a run behind that ends with its batch, and nobody begins before', async () => {
+    const host = new HangingHost();
+    const daemon = host.start(PRUNE_EVERY_SECOND);
+    await host.untilItHangs();
+    const child = childOf(daemon);
+    daemon.kill('SIGKILL');
+    await daemon.exit;
+    expect(await host.run(RUN_NOW)).toMatchObject({
+      code: 75,
+      stderr: expect.stringContaining('another run is at work in it'),
+    });
+    expect(hasEnded(child)).toBe(false);
+    host.letGo();
+    await untilEnded(child);
+    expect(SESSIONS - host.sessionsLeft()).toBeLessThanOrEqual(BATCH_SESSIONS);
+    expect(await host.run(RUN_NOW)).toMatchObject({ code: 0 });
+    expect(host.sessionsLeft()).toBe(0);
+  });
+});
+
+describe('A daemon whose run dies by a fault in native code', () => {
+  it('goes on, says what has become of it, and the next run can take the lock', async () => {
+    const host = new HangingHost();
+    const daemon = host.start(PRUNE_EVERY_SECOND, { NODE_OPTIONS: `--import=${ABORT}` });
+    const address = await addressOf(daemon);
+    await until('two runs to fail', async () => {
+      const metrics = await (await fetch(`${address}/metrics`)).text();
+      return /runs_total\{job="prune-transcripts",outcome="failed"\} [2-9]/.test(metrics) || undefined;
+    });
+    expect(daemon.log()).toContain('the process of the run died: SIGABRT');
+    daemon.kill('SIGTERM');
+    expect(await daemon.exit).toMatchObject({ code: 0 });
+    expect(await host.run(RUN_NOW)).toMatchObject({ code: 0 });
+    expect(host.sessionsLeft()).toBe(0);
+  });
+});
+
+describe('A run by hand', () => {
+  it('hears SIGTERM between two batches, and leaves with 0', async () => {
+    const host = new HangingHost();
+    const run = host.start(RUN_NOW);
+    await host.untilItHangs();
+    run.kill('SIGTERM');
+    host.letGo();
+    expect(await run.exit).toMatchObject({ code: 0 });
+    expect(run.log()).toContain('"job finished in part"');
+    expect(SESSIONS - host.sessionsLeft()).toBeLessThanOrEqual(BATCH_SESSIONS);
+  });
+
+  it('leaves at once when asked twice', async () => {
+    const host = new HangingHost();
+    const run = host.start(RUN_NOW);
+    await host.untilItHangs();
+    // Two signals of one kind could be heard as one.
+    run.kill('SIGTERM');
+    run.kill('SIGINT');
+    host.letGo();
+    expect(await run.exit).toMatchObject({ code: 0 });
+    expect(run.log()).not.toContain('"job finished');
+  });
+});
