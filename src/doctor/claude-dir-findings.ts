@@ -1,21 +1,17 @@
 /** Looks at one Claude directory for what endangers its sessions, wastes its space or keeps the worker from its work. */
 
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
-import { type CleanupPeriod, cleanupPeriods } from '../claude-dir/settings.ts';
+import { cleanupPeriods } from '../claude-dir/settings.ts';
 import type { Doubt, UnitRows } from '../claude-dir/unit.ts';
-import type { Config } from '../config/config.ts';
 import { errorMessage } from '../errors.ts';
 import { displayName } from '../files/byte-name.ts';
 import { formatBytes } from '../format/byte-size.ts';
-import { formatDurationRounded } from '../format/duration.ts';
 import { surveyRecords } from '../live-sources/running-processes.ts';
 import { type ScanResult, scanHere } from '../scan/scan.ts';
 import { Trash } from '../trash/trash.ts';
+import { type CleanupSettings, cleanupFindings } from './cleanup-findings.ts';
 import type { Finding } from './finding.ts';
 
-type DoctorSettings = Pick<Config, 'maxAge' | 'sessions.maxAge' | 'shield'>;
-
-const DAY_MS = 86_400_000;
 const FREE_BYTES_MIN = 2 ** 30;
 /** What others than the owner may do with the directory. */
 const FOREIGN_READ_BITS = 0o044;
@@ -23,7 +19,7 @@ const FOREIGN_READ_BITS = 0o044;
 const KNOWN_VERSIONS = /^2\.1\./;
 const EXAMPLES_MAX = 3;
 
-export function examineClaudeDir(claudeDir: ClaudeDir, settings: DoctorSettings): readonly Finding[] {
+export function examineClaudeDir(claudeDir: ClaudeDir, settings: CleanupSettings): readonly Finding[] {
   const scan = scanHere(claudeDir);
   return [
     ...cleanupFindings(cleanupPeriods(claudeDir.path), settings),
@@ -34,31 +30,6 @@ export function examineClaudeDir(claudeDir: ClaudeDir, settings: DoctorSettings)
     spaceFinding(claudeDir),
     permissionFinding(claudeDir),
   ];
-}
-
-/** Claude's own clean-up goes by file times alone: whatever it deletes is gone for good, live or not. */
-export function cleanupFindings(periods: readonly CleanupPeriod[], settings: DoctorSettings): Finding[] {
-  const check = 'clean-up period';
-  const findings = periods.flatMap(({ file, days }): Finding[] => {
-    if (days === 'paused') return [];
-    const where = file === undefined ? 'by default' : `by ${displayName(file)}`;
-    const advice = `set cleanupPeriodDays to more, in ${file === undefined ? 'settings.json' : displayName(file)}, or run with --shield true`;
-    const isLonger = (age: number | 'never') => age === 'never' || age > days * DAY_MS;
-    const longer = [
-      ...(isLonger(settings['sessions.maxAge'])
-        ? [`rows of the resume map live for ${inWords(settings['sessions.maxAge'])}`]
-        : []),
-      ...(isLonger(settings.maxAge) ? [`transcripts are to live for ${inWords(settings.maxAge)}`] : []),
-    ];
-    if (longer.length === 0) return [];
-    const message = `Claude deletes after ${days} days ${where}, and ${longer.join(', and ')}`;
-    return [{ check, level: settings.shield ? 'notice' : 'problem', message, ...(settings.shield ? {} : { advice }) }];
-  });
-  return findings.length > 0 ? findings : [{ check, level: 'ok', message: 'no shorter than what is to be kept here' }];
-}
-
-function inWords(age: number | 'never'): string {
-  return age === 'never' ? 'ever' : formatDurationRounded(age);
 }
 
 function recordFindings({ root }: ClaudeDir): Finding[] {

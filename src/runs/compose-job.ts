@@ -137,10 +137,9 @@ async function previewSwept(map: SqliteResumeMap, surroundings: Surroundings): P
   return copy;
 }
 
-/** Undefined where Claude's clean-up is paused. */
-function shieldPeriodMs(claudeDir: string): number | undefined {
-  const { days } = shortestCleanupPeriod(claudeDir);
-  return days === 'paused' ? undefined : days * DAY_MS;
+/** A clean-up that is paused too: it goes on with what was old until then, once somebody mends the settings. */
+function shieldPeriodMs(claudeDir: string): number {
+  return shortestCleanupPeriod(claudeDir).days * DAY_MS;
 }
 
 const DAY_MS = 86_400_000;

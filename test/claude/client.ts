@@ -32,6 +32,15 @@ export interface SdkResult extends ClientResult {
 
 export interface RunningCli {
   readonly finished: Promise<CliResult>;
+  kill(): void;
+}
+
+/** What a run of the client is started in, where that is not the place as it is. */
+export interface CliSurroundings {
+  /** A command that is given the client's own, e.g. to run it where the file system looks otherwise. */
+  readonly within?: readonly string[];
+  /** Variables that it is to do without. */
+  readonly without?: readonly string[];
 }
 
 /** Where a client lives: its directory, and the model that it talks to. */
@@ -83,6 +92,10 @@ export class Claude {
   }
 
   startCli(prompt: string, ...args: readonly string[]): RunningCli {
+    return this.startCliIn({}, prompt, ...args);
+  }
+
+  startCliIn({ within = [], without = [] }: CliSurroundings, prompt: string, ...args: readonly string[]): RunningCli {
     const flags = [
       '-p',
       prompt,
@@ -92,12 +105,14 @@ export class Claude {
       '--permission-mode',
       'bypassPermissions',
     ];
-    const child = spawn(CLAUDE, [...flags, ...args], {
+    const [command = CLAUDE, ...rest] = [...within, CLAUDE, ...flags, ...args];
+    const environment = Object.entries(this.#environment()).filter(([name]) => !without.includes(name));
+    const child = spawn(command, rest, {
       cwd: this.projectDir,
-      env: this.#environment(),
+      env: Object.fromEntries(environment),
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    return { finished: this.#finish(child) };
+    return { finished: this.#finish(child), kill: () => child.kill('SIGKILL') };
   }
 
   async sdk(

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Finding } from '../../src/doctor/finding.ts';
@@ -11,6 +11,7 @@ import { DAY_MS, makeSession, sessionIdOf, writeAged } from '../support/tree.ts'
 function sound(): Place {
   const place = tempPlace();
   makeSession(place.claudeDir, { id: sessionIdOf(1), ageMs: DAY_MS });
+  writeFileSync(join(place.claudeDir, 'settings.json'), '{"cleanupPeriodDays": 60}');
   chmodSync(place.claudeDir, 0o700);
   return place;
 }
@@ -34,8 +35,33 @@ describe('doctor', () => {
   it.each<{ what: string; make: (host: Place) => void; flags?: string[]; check: string; level: Finding['level'] }>([
     {
       what: "Claude's clean-up comes before ours",
+      make: ({ claudeDir }) => writeFileSync(join(claudeDir, 'settings.json'), '{}'),
+      flags: ['--max-age', '60d'],
+      check: 'clean-up period',
+      level: 'problem',
+    },
+    {
+      what: "Claude's clean-up comes in the same hour as ours",
       make: () => undefined,
       flags: ['--max-age', '60d'],
+      check: 'clean-up period',
+      level: 'problem',
+    },
+    {
+      what: "settings that stop Claude's clean-up until somebody mends them",
+      make: ({ claudeDir }) => writeFileSync(join(claudeDir, 'settings.json'), '{"cleanupPeriodDays": 60,}'),
+      check: 'clean-up period',
+      level: 'notice',
+    },
+    {
+      what: 'a cleanupPeriodDays of 0',
+      make: ({ claudeDir }) => writeFileSync(join(claudeDir, 'settings.json'), '{"cleanupPeriodDays": 0}'),
+      check: 'clean-up period',
+      level: 'problem',
+    },
+    {
+      what: "settings of an organisation's server that are shorter than the user's",
+      make: ({ claudeDir }) => writeFileSync(join(claudeDir, 'remote-settings.json'), '{"cleanupPeriodDays": 7}'),
       check: 'clean-up period',
       level: 'problem',
     },
@@ -143,7 +169,9 @@ describe('doctor', () => {
   });
 
   it('shows people what is the matter and what to do about it', async () => {
-    const { stdout } = await sound().run(['doctor', '--max-age', '60d']);
+    const host = sound();
+    rmSync(host.at('settings.json'));
+    const { stdout } = await host.run(['doctor', '--max-age', '60d']);
     expect(stdout).toMatch(
       /problem {2}clean-up period: Claude deletes after 30 days by default, and transcripts are to live for 60d/,
     );

@@ -1,11 +1,9 @@
-import { readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { cleanupPeriods, shortestCleanupPeriod } from '../../../src/claude-dir/settings.ts';
 import { runProgram } from '../../support/process.ts';
-import { tempDir } from '../../support/temp-dir.ts';
 import { tempPlace } from '../../support/temp-place.ts';
-import { DAY_MS, makeClaudeDir, makeSession, sessionIdOf, writeAged } from '../../support/tree.ts';
+import { DAY_MS, makeSession, sessionIdOf } from '../../support/tree.ts';
 
 const transcriptOf = (claudeDir: string, number: number) =>
   join(claudeDir, `projects/-srv-app/${sessionIdOf(number)}.jsonl`);
@@ -89,42 +87,16 @@ describe('the shield', () => {
     expect(await prune('--max-age', '27d')).toMatchObject({ removed: { sessions: 1 } });
   });
 
-  it('is off unless it is asked for, does nothing in a dry run, and nothing where Claude has paused its clean-up', async () => {
-    const paused = await host(0);
-    expect(await paused.prune('--shield', 'true')).not.toHaveProperty('shielded');
+  it('is held where Claude has paused its clean-up, too: it goes on once somebody mends the settings', async () => {
+    const { claudeDir, prune } = await host(0);
+    expect(await prune('--shield', 'true')).toMatchObject({ shielded: 2 });
+    expect(ageDays(transcriptOf(claudeDir, 1))).toBeCloseTo(24, 1);
+  });
+
+  it('is off unless it is asked for, and does nothing in a dry run', async () => {
     const { claudeDir, prune } = await host();
     await prune();
     await prune('--shield', 'true', '--dry-run');
     expect(ageDays(transcriptOf(claudeDir, 1))).toBeCloseTo(28, 1);
-  });
-});
-
-describe("the period of Claude's clean-up", () => {
-  it('is 30 days where no settings file says otherwise', () => {
-    expect(cleanupPeriods(tempDir(), tempDir())).toEqual([{ file: undefined, days: 30 }]);
-  });
-
-  it('is the shortest of managed, user and project settings; paused ones count for ever', () => {
-    const [claudeDir, managed, project] = [makeClaudeDir(tempDir()), tempDir(), tempDir()];
-    const settings = (path: string, value: unknown) =>
-      writeAged(path, JSON.stringify({ cleanupPeriodDays: value }), Date.now());
-    settings(join(claudeDir, 'settings.json'), 90);
-    settings(join(managed, 'managed-settings.json'), 0);
-    settings(join(managed, 'managed-settings.d/10-more.json'), 60);
-    expect(shortestCleanupPeriod(claudeDir, managed)).toMatchObject({ days: 60 });
-    writeAged(
-      join(claudeDir, '.claude.json'),
-      JSON.stringify({ projects: { [project]: {}, relative: {} } }),
-      Date.now(),
-    );
-    settings(join(project, '.claude/settings.local.json'), 7);
-    const file = join(project, '.claude/settings.local.json');
-    expect(shortestCleanupPeriod(claudeDir, managed)).toEqual({ file, days: 7 });
-    rmSync(file);
-    settings(join(claudeDir, 'settings.json'), 'soon');
-    expect(cleanupPeriods(claudeDir, managed)).toContainEqual({
-      file: join(claudeDir, 'settings.json'),
-      days: 'paused',
-    });
   });
 });
