@@ -4,24 +4,21 @@
 # and at /state the directory in which the host keeps its resume map. Run it as the user who owns both. Nothing else is written:
 # the root file system may be read-only.
 
-# Not Node 24 with better-sqlite3 12: Node aborts there (an assertion in RemoveEnvironmentCleanupHook). Node 22 does not.
-ARG NODE_IMAGE=node:22-bookworm-slim
+ARG NODE_IMAGE=node:24-bookworm-slim
 
 FROM ${NODE_IMAGE} AS build
-# For the SQLite binding, where no prebuilt one can be had.
-RUN apt-get update \
-  && apt-get install --yes --no-install-recommends g++ make python3 \
-  && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 COPY package.json package-lock.json ./
-RUN npm ci --no-audit --no-fund
+# For building, none of the packages needs its install script.
+RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
-RUN npm run build \
-  && npm prune --omit=dev --no-audit --no-fund
-# The sources of SQLite are half of what is left. That the binding works without them shows here.
-RUN cd node_modules/better-sqlite3 \
-  && rm -rf deps src build/deps build/Release/obj build/Release/obj.target \
+RUN npm run build
+# The lock file names better-sqlite3 12, for Node 20. Version 13 comes with its binary, so that nothing is compiled here.
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
+  && npm install --no-save --omit=dev --ignore-scripts --no-audit --no-fund better-sqlite3@13
+# The sources of SQLite are most of it. That the binding works without them shows here.
+RUN rm -rf node_modules/better-sqlite3/deps node_modules/better-sqlite3/src \
   && node -e "new (require('better-sqlite3'))(':memory:').close()" \
   && node /app/dist/main.js --version
 
