@@ -27,7 +27,7 @@ export const EXIT_CODE_MEANINGS: Readonly<Record<ExitKind, string>> = {
   'unsafe-root': 'the Claude directory is not there, or not safe to work in',
   io: 'an I/O error, or only a part was done',
   locked: 'another run or worker holds the lock',
-  config: 'the configuration is wrong',
+  config: 'the configuration is wrong, or this Node cannot run the program',
 };
 
 export type ExitKind = keyof typeof EXIT_CODES;

@@ -1,57 +1,12 @@
 #!/usr/bin/env node
-/** Process matters alone: arguments, environment, signals, exit code. The only place that reads or ends the process. */
+/** Loads the program where this Node can run it; else ends with one line. Like what it imports, it is in syntax that Node 12 reads. */
 
-import { homedir } from 'node:os';
-import { EXIT_CODES, errorCode } from './errors.ts';
-import { exitAtOnce } from './process/exit-at-once.ts';
-import { SHUTDOWN_BUDGET } from './process/shutdown-budget.ts';
+import { UNSUPPORTED_NODE_EXIT_CODE, unsupportedNode } from './process/supported-node.ts';
 
-const shutdown = new AbortController();
-for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  process.on(signal, () => {
-    // Asked twice: out at once. Whatever was in hand is settled by the next run.
-    if (shutdown.signal.aborted) leave(EXIT_CODES.ok);
-    shutdown.abort();
-    setTimeout(() => leave(EXIT_CODES.io), SHUTDOWN_BUDGET.leaveAfterMs).unref();
-  });
-}
-
-for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
-  process.on(event, (error: unknown) => {
-    const stack = error instanceof Error ? error.stack : String(error);
-    process.stderr.write(`${JSON.stringify({ level: 'fatal', event, stack })}\n`);
-    exitAtOnce(EXIT_CODES.internal);
-  });
-}
-
-let isStdoutBroken = false;
-process.stdout.on('error', (error) => {
-  // Whoever read it has gone: the work goes on, the exit code tells.
-  isStdoutBroken ||= errorCode(error) !== undefined;
-});
-
-const { runCli } = await import('./cli/program.ts');
-const exitCode = await runCli({
-  argv: process.argv.slice(2),
-  environment: process.env,
-  home: process.env.HOME || homedir(),
-  workingDirectory: process.cwd(),
-  stdout: process.stdout,
-  stderr: process.stderr,
-  shutdown: shutdown.signal,
-});
-// Waits until a pipe has taken everything, which process.exit would cut off. What failed may be told here before it is as an event.
-process.stdout.write('', (error) => {
-  isStdoutBroken ||= error instanceof Error;
-  leave(isStdoutBroken && exitCode === EXIT_CODES.ok ? EXIT_CODES.io : exitCode);
-});
-
-/**
- * process.exit waits for every thread, and no helper of a scan can be ended that hangs in a system call (a file system that does not
- * answer). A kill is as safe: the next run settles what was in hand.
- */
-function leave(code: number): void {
-  const isThreadLeft = process.getActiveResourcesInfo().includes('MessagePort');
-  if (isThreadLeft) process.kill(process.pid, 'SIGKILL');
-  exitAtOnce(code);
+const fault = unsupportedNode(process.versions.node);
+if (fault === undefined) {
+  void import('./cli/process.ts');
+} else {
+  process.stderr.write(`claude-session-sweeper: ${fault}\n`);
+  process.exitCode = UNSUPPORTED_NODE_EXIT_CODE;
 }

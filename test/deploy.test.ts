@@ -10,6 +10,7 @@ import { parse } from 'yaml';
 import { CONFIG_FILE_VARIABLE } from '../src/config/config.ts';
 import { SETTING_PATHS, settingTable, variableOf } from '../src/config/settings.ts';
 import { EXIT_CODES, type ExitKind } from '../src/errors.ts';
+import { UNSUPPORTED_NODE_EXIT_CODE } from '../src/process/supported-node.ts';
 import { resolveConfig } from './support/resolved-config.ts';
 
 const top = fileURLToPath(new URL('..', import.meta.url));
@@ -145,6 +146,12 @@ describe('the systemd units', () => {
     const forPeople: ExitKind[] = ['usage', 'bad-data', 'config'];
     expect(prevented).toEqual(forPeople.map((kind) => EXIT_CODES[kind]));
     expect(words(ONCE_UNIT, 'SuccessExitStatus').map(Number)).toEqual([EXIT_CODES.locked]);
+  });
+
+  it('do not start again what this Node cannot run', () => {
+    expect(words(DAEMON_UNIT, 'RestartPreventExitStatus')).toContain(String(UNSUPPORTED_NODE_EXIT_CODE));
+    expect(directives(ONCE_UNIT).has('Restart')).toBe(false);
+    expect(words(ONCE_UNIT, 'SuccessExitStatus')).not.toContain(String(UNSUPPORTED_NODE_EXIT_CODE));
   });
 
   it('say of every exit code whether it is tried again', () => {

@@ -4,11 +4,11 @@
  */
 
 import { accessSync, closeSync, constants, readdirSync, statSync } from 'node:fs';
-import Database from 'better-sqlite3';
 import { errorCode, OperatingError, operatingError } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import { type ByteName, displayName, ownName } from '../files/byte-name.ts';
-import { isBusyCode, type SqliteDatabase } from '../sqlite/open.ts';
+import { openDatabase, type SqliteDatabase } from '../sqlite/binding.ts';
+import { isBusyCode } from '../sqlite/open.ts';
 import type { ClaudeDir } from './claude-dir.ts';
 import { SWEEPER_DIRECTORY } from './layout.ts';
 
@@ -57,7 +57,7 @@ function lockFile(ours: AnchoredDir, file: ByteName): () => void {
   const path = Buffer.from(`${ours.currentPath()}/${file}`, 'latin1').toString('utf8');
   // On a read-only file system SQLite would open it for reading, and its lock would exclude nobody.
   accessSync(path, constants.W_OK);
-  const database = new Database(path, { fileMustExist: true, timeout: 0 });
+  const database = openDatabase(path, { fileMustExist: true, timeout: 0 });
   try {
     refuseRedirected(ours, file);
     // Keeps the lock's journal in memory: no second file comes and goes beside it.

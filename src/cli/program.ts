@@ -80,7 +80,9 @@ function buildProgram(io: CliIo, setExitCode: (code: number) => void): Command {
       args.pop();
       const options = command.optsWithGlobals();
       if (command !== program) refuseRunFlags(command, options);
-      setExitCode(await action(await contextFor(io, options, command !== program), args, options));
+      const context = await contextFor(io, options, command !== program);
+      (await import('../sqlite/binding.ts')).assertBindingLoads();
+      setExitCode(await action(context, args, options));
     };
   program.action(bind(async (context, _args, options) => runDefault(program, context, options)));
   addSessionCommands(program, bind);

@@ -32,7 +32,8 @@ export interface ResumeMapOptions {
 
 /**
  * Opens the resume map: `getSession`, `setSession`, `dropSession` and the rest.
- * @throws OperatingError `config` (no such table), `bad-data` (not a database, or a malformed sessions.json), `unavailable`, `io`
+ * @throws OperatingError `config` (no such table; a Node or a SQLite binding that does not serve), `bad-data` (not a database, or a malformed
+ * sessions.json), `unavailable`, `io`
  */
 export async function openResumeMap(options: ResumeMapOptions = {}): Promise<ResumeMap> {
   const stateDir = options.stateDir ?? defaultStateDir(homedir(), process.env);

@@ -28,7 +28,8 @@ export class SqliteSessionStore {
 
   /**
    * @param path absolute; the database is made, or migrated, as needed
-   * @throws OperatingError `config` (its tables are another program's), `bad-data`, `unavailable`, `io`
+   * @throws OperatingError `config` (its tables are another program's, or Node or the SQLite binding does not serve), `bad-data`,
+   * `unavailable`, `io`
    */
   constructor(path: string, options: SqliteSessionStoreOptions = {}) {
     this.#clock = options.clock ?? systemClock;

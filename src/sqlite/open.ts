@@ -2,13 +2,12 @@
 
 import { chmodSync, linkSync, lstatSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import Database from 'better-sqlite3';
 import { BusyError, type ErrorKind, errorCode, errorMessage, OperatingError } from '../errors.ts';
 import { makeOwnDirectory } from '../files/private-directory.ts';
 import { isProcessAlive } from '../process/process-alive.ts';
+import { openDatabase, type SqliteDatabase } from './binding.ts';
 
-export type SqliteDatabase = Database.Database;
-export type SqliteStatement = Database.Statement<unknown[]>;
+export type { SqliteDatabase, SqliteStatement } from './binding.ts';
 
 /** Long enough for a busy host's transactions, short enough that a run is not held up for minutes. */
 export const BUSY_TIMEOUT_MS = 5_000;
@@ -25,7 +24,7 @@ export class CorruptError extends OperatingError {
 export function openExistingDatabase(path: string, options: { readonly busyTimeoutMs?: number } = {}): SqliteDatabase {
   refuseMissingOrEmpty(path);
   return guarded(path, 'open', () => {
-    const database = new Database(path, { fileMustExist: true, timeout: options.busyTimeoutMs ?? BUSY_TIMEOUT_MS });
+    const database = openDatabase(path, { fileMustExist: true, timeout: options.busyTimeoutMs ?? BUSY_TIMEOUT_MS });
     // NORMAL loses committed rows of a WAL database at a power cut.
     database.pragma('synchronous = FULL');
     // The binding turns them on, SQLite does not: a deletion of ours must not reach into tables that the host's own never do.
@@ -36,7 +35,7 @@ export function openExistingDatabase(path: string, options: { readonly busyTimeo
 
 /** A database that is nowhere on disk. */
 export function openDatabaseInMemory(): SqliteDatabase {
-  return new Database(':memory:');
+  return openDatabase(':memory:');
 }
 
 /**
@@ -50,7 +49,7 @@ export function openDatabaseForReading(path: string): SqliteDatabase {
     const hasContent = (file: string) => (lstatSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0;
     // A killed transaction's journal would be rolled back: read-only, that is refused.
     const readonly = hasContent(`${path}-wal`) || hasContent(`${path}-journal`);
-    const database = new Database(path, { fileMustExist: true, readonly, timeout: BUSY_TIMEOUT_MS });
+    const database = openDatabase(path, { fileMustExist: true, readonly, timeout: BUSY_TIMEOUT_MS });
     database.pragma('query_only = ON');
     return database;
   });
@@ -84,7 +83,7 @@ function createOwnDatabase(path: string, initialise: (database: SqliteDatabase) 
   makeOwnDirectory(dirname(path));
   const unfinished = `${path}.new-${process.pid}-${process.hrtime.bigint()}`;
   try {
-    const database = new Database(unfinished, { timeout: BUSY_TIMEOUT_MS });
+    const database = openDatabase(unfinished, { timeout: BUSY_TIMEOUT_MS });
     try {
       database.pragma('journal_mode = WAL');
       database.pragma('synchronous = FULL');
@@ -178,7 +177,7 @@ export function isBusyCode(error: unknown): boolean {
  * @throws OperatingError where another holds it for longer than the busy timeout
  */
 export function withFileLock<T>(path: string, act: () => T): T {
-  const lock = guarded(path, 'lock', () => new Database(path, { timeout: BUSY_TIMEOUT_MS }));
+  const lock = guarded(path, 'lock', () => openDatabase(path, { timeout: BUSY_TIMEOUT_MS }));
   try {
     guarded(path, 'lock', () => {
       lock.pragma('journal_mode = MEMORY');

@@ -53,7 +53,7 @@ export const IMPORTERS: Readonly<Record<string, RegExp>> = {
   'node:http': /^daemon\/http\.ts$/,
   pino: /^log\.ts$/,
   commander: /^cli\//,
-  'better-sqlite3': /^(sqlite\/|claude-dir\/dir-lock\.ts$)/,
+  'better-sqlite3': /^sqlite\/binding\.ts$/,
   koffi: /^(files\/native-calls|process\/exit-at-once)\.ts$/,
   'node:child_process': /^runs\/job-in-process\.ts$/,
   'node:worker_threads': /^scan\//,
