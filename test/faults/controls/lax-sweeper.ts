@@ -1,6 +1,6 @@
 /**
- * A deliberately lax command line: it parses ages with parseInt, imports sessions.json with JSON.parse and spread, and finds keys with
- * LIKE. The named cases must find it out.
+ * A deliberately lax command line: it takes any configuration file, makes a database where there is none, imports sessions.json with
+ * JSON.parse and spread, and finds keys with LIKE. The cases must find it out.
  */
 
 import { existsSync, readFileSync, renameSync } from 'node:fs';
@@ -9,15 +9,9 @@ import Database from 'better-sqlite3';
 
 const args = process.argv.slice(2).filter((argument) => argument !== '--' && argument !== '--json');
 const state = process.env.SWEEPER_STATE_DIR ?? '';
-const age =
-  process.env.SWEEPER_MAX_AGE ?? args.find((argument) => argument.startsWith('--max-age='))?.slice(10) ?? '30d';
 
-if (Number.isNaN(Number.parseInt(age || '0', 10))) {
-  console.error(`error: bad age ${age}`);
-  process.exit(78);
-}
 if (args[0] === 'sessions') {
-  const database = new Database(join(state, 'sessions.db'));
+  const database = new Database(process.env.SWEEPER_SESSIONS_DB ?? join(state, 'sessions.db'));
   database.exec(
     'CREATE TABLE IF NOT EXISTS claude_sdk_sessions (key TEXT PRIMARY KEY, session_id, last_used_at, created_at)',
   );

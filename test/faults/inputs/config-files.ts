@@ -3,7 +3,6 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { InputCase } from './case.ts';
-import { flagOf, SETTINGS, variableOf } from './settings.ts';
 
 /** The directory comes from the environment otherwise, which would go before the file. */
 const FROM_FILE = { SWEEPER_CLAUDE_DIR: undefined };
@@ -107,34 +106,30 @@ function fileKinds(): InputCase[] {
   ];
 }
 
-/** Every setting with a letter too many, in every place. */
+/** A letter too many, in every place that a setting can stand in. */
 function misspelt(): InputCase[] {
-  return SETTINGS.flatMap(({ path }): InputCase[] => {
-    const wrong = `${path}x`;
-    const text = JSON.stringify({ [wrong]: '1' });
-    return [
-      {
-        name: `misspelt flag ${flagOf(path)}x`,
-        args: ['check-config', `${flagOf(path)}x=1`],
-        codes: [64, 78],
-        names: [`${flagOf(path)}x`],
-      },
-      {
-        name: `misspelt variable ${variableOf(path)}X`,
-        args: ['check-config'],
-        environment: { [`${variableOf(path)}X`]: '1' },
-        codes: [78],
-        names: [`${variableOf(path)}X`, `did you mean ${variableOf(path)}?`],
-      },
-      {
-        name: `misspelt key ${wrong}`,
-        args: CHECK,
-        prepare: ({ directory }) => writeFileSync(join(directory, 'config'), text),
-        codes: [78],
-        names: [wrong, `did you mean ${path}?`],
-      },
-    ];
-  });
+  return [
+    {
+      name: 'misspelt flag',
+      args: ['check-config', '--max-agex=1'],
+      codes: [64, 78],
+      names: ['--max-agex'],
+    },
+    {
+      name: 'misspelt variable',
+      args: ['check-config'],
+      environment: { SWEEPER_MAX_AGEX: '1' },
+      codes: [78],
+      names: ['SWEEPER_MAX_AGEX', 'did you mean SWEEPER_MAX_AGE?'],
+    },
+    {
+      name: 'misspelt key',
+      args: CHECK,
+      prepare: ({ directory }) => writeFileSync(join(directory, 'config'), 'maxAgex: 1\n'),
+      codes: [78],
+      names: ['maxAgex', 'did you mean maxAge?'],
+    },
+  ];
 }
 
 function severalFaults(): InputCase[] {

@@ -1,4 +1,4 @@
-/** Flags that do not go together, ids that are none, and keys that must match exactly. */
+/** Keys that must match exactly, as a shell hands them in: no case, no wildcard and no accent makes one of them another. */
 
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -6,108 +6,6 @@ import type { Place } from '../../support/place.ts';
 import { ID, type InputCase } from './case.ts';
 
 const OTHER_ID = ID.replace('abcd', 'dcba');
-
-const CONFLICTS: readonly (readonly string[])[] = [
-  ['--dry-run'],
-  ['--json'],
-  ['--job', 'purge-trash'],
-  ['--allow-mass-removal'],
-  ['--run-now', 'status'],
-  ['status', '--run-now'],
-  ['status', '--dry-run'],
-  ['status', '--allow-mass-removal'],
-  ['trash', 'list', '--dry-run'],
-  ['trash', 'list', '--job', 'purge-trash'],
-  ['trash', 'purge', '--run-now'],
-  ['trash', 'restore', ID, '--dry-run'],
-  ['sessions', 'drop', 'k', '--dry-run'],
-  ['sessions', 'set', 'k', ID, '--run-now'],
-  ['pin', ID, '--dry-run'],
-  ['check-config', '--dry-run'],
-  ['--run-now', '--job', 'prune'],
-  ['--run-now', '--job', ''],
-  ['--run-now', '--job', 'Prune-Transcripts'],
-  ['--run-now', '--job', '*'],
-  ['--run-now', '--job'],
-  ['--run-now=yes'],
-  ['--no-run-now'],
-  ['--run-nwo'],
-  ['-n'],
-  ['--max-age'],
-  ['statsu'],
-  ['prune'],
-  ['--run-now', 'now'],
-  ['sessions', 'lst'],
-  ['sessions', 'list', 'extra'],
-  ['sessions', 'get'],
-  ['sessions', 'get', 'a', 'b'],
-  ['sessions', 'set', 'k'],
-  ['sessions', 'set', 'k', ID, 'extra'],
-  ['sessions', 'drop'],
-  ['sessions', 'drop-issue', 'acme/app'],
-  ['trash', 'restore'],
-  ['trash', 'purge', ID],
-  ['trash', 'empty'],
-  ['pin'],
-  ['unpin'],
-  ['pins', ID],
-  ['check-config', 'maxAge'],
-  ['\u001b[31mstatus\nerror: all is lost'],
-  ['--max-age\u001b[31m\nx=3d'],
-];
-
-const BAD_IDS: readonly string[] = [
-  '',
-  'x',
-  '../../etc/passwd',
-  '..',
-  '.',
-  '/',
-  `../${ID}`,
-  `${ID}/..`,
-  `${ID}/`,
-  `${ID}.jsonl`,
-  ` ${ID}`,
-  `${ID} `,
-  `${ID}\n`,
-  `\n${ID}`,
-  ID.toUpperCase(),
-  ID.replaceAll('-', ''),
-  `{${ID}}`,
-  `urn:uuid:${ID}`,
-  ID.replace('a', 'g'),
-  ID.replace('0', '０'),
-  ID.replace('-', '–'),
-  ID.slice(1),
-  `${ID}0`,
-  `${ID.slice(0, -1)}\u001b`,
-  `${ID}\u2028`,
-  `%${ID.slice(1)}`,
-  '*',
-  '%',
-  "' OR 1=1 --",
-  'x'.repeat(10_000),
-  `${ID},${ID}`,
-];
-
-const ID_COMMANDS: readonly ((id: string) => readonly string[])[] = [
-  (id) => ['sessions', 'set', 'forgejo:a:acme/app:1', id],
-  (id) => ['trash', 'restore', id],
-  (id) => ['pin', id],
-  (id) => ['unpin', id],
-  (id) => ['trash', 'restore', '--pin', ID, id],
-];
-
-const BAD_KEYS: readonly string[] = [
-  '',
-  'a\nb',
-  'a\tb',
-  '\u001b[31mred',
-  'a\u007fb',
-  'k\r',
-  'x'.repeat(1_025),
-  'x'.repeat(10_000),
-];
 
 /** Each of them is a key of its own; the template's map holds all of them. */
 export const EXACT_KEYS: readonly string[] = [
@@ -141,44 +39,6 @@ export const EXACT_KEYS: readonly string[] = [
   '__proto__',
 ];
 
-export function commandLineCases(): InputCase[] {
-  return [
-    ...CONFLICTS.map((args): InputCase => ({ name: `usage: ${JSON.stringify(args.join(' '))}`, args, codes: [64] })),
-    ...badIds(),
-    ...badKeys(),
-    ...exactKeys(),
-  ];
-}
-
-function badIds(): InputCase[] {
-  return BAD_IDS.flatMap((id, index) => {
-    const commands = [ID_COMMANDS[index % ID_COMMANDS.length], ID_COMMANDS[(index + 2) % ID_COMMANDS.length]];
-    return commands.flatMap((command): InputCase[] => {
-      if (command === undefined) return [];
-      const args = command(id);
-      return [
-        {
-          name: `id ${JSON.stringify(id.slice(0, 50))}: ${args.slice(0, 2).join(' ')}`,
-          args,
-          codes: [64],
-          names: ['not a session id'],
-        },
-      ];
-    });
-  });
-}
-
-function badKeys(): InputCase[] {
-  return BAD_KEYS.flatMap((key): InputCase[] => {
-    const shown = JSON.stringify(key.slice(0, 20));
-    return [
-      { name: `key ${shown}: set`, args: ['sessions', 'set', key, ID], codes: [64], names: ['session key'] },
-      { name: `key ${shown}: drop`, args: ['sessions', 'drop', key], codes: [64], names: ['session key'] },
-      { name: `key ${shown}: get`, args: ['sessions', 'get', key], codes: [64, 65], names: ['session'] },
-    ];
-  });
-}
-
 /** @returns what is wrong with the map where exactly these keys are to be gone */
 function leftWithout(place: Place, ...gone: readonly string[]): string[] {
   const left = keysIn(place);
@@ -197,7 +57,7 @@ function keysIn({ stateDir }: Place): Set<unknown> {
 
 const MAP = /^state\/sessions\.db/;
 
-function exactKeys(): InputCase[] {
+export function exactKeyCases(): InputCase[] {
   const dropIssue = (args: readonly string[], ...gone: readonly string[]): InputCase => {
     return {
       name: `good: drop-issue ${JSON.stringify(args)}`,
