@@ -16,113 +16,20 @@ function placeWithSession(): Place {
   return place;
 }
 
-interface Refusal {
-  readonly mistake: string;
-  readonly args: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
-  readonly code: number;
-  readonly says: string;
-}
-
-/** Every refusal of the command line, in one place. */
-const REFUSALS: readonly Refusal[] = [
-  { mistake: 'a misspelt flag', args: ['--run-nwo'], code: 64, says: 'Did you mean --run-now?' },
-  { mistake: 'a misspelt command', args: ['statsu'], code: 64, says: 'Did you mean status?' },
-  { mistake: 'a misspelt subcommand', args: ['trash', 'lsit'], code: 64, says: 'Did you mean list?' },
-  { mistake: 'a job that is none', args: ['--run-now', '--job', 'prune'], code: 64, says: 'prune-transcripts' },
-  { mistake: 'a dry run of the daemon', args: ['--dry-run'], code: 64, says: '--dry-run goes with' },
-  { mistake: 'JSON of the daemon', args: ['--json'], code: 64, says: '--json goes with' },
-  {
-    mistake: 'a dry run of a pin',
-    args: ['pin', sessionIdOf(1), '--dry-run'],
-    code: 64,
-    says: '--dry-run does not go with',
-  },
-  {
-    mistake: 'a run and a command',
-    args: ['status', '--run-now'],
-    code: 64,
-    says: '--run-now does not go with status',
-  },
-  { mistake: 'a job of the daemon', args: ['--job', 'purge-trash'], code: 64, says: '--job goes with' },
-  { mistake: 'a missing argument', args: ['sessions', 'get'], code: 64, says: "missing required argument 'key'" },
-  { mistake: 'an argument too many', args: ['pins', 'x'], code: 64, says: 'too many arguments' },
-  {
-    mistake: 'a pin that is no session id',
-    args: ['pin', '../../etc/passwd'],
-    code: 64,
-    says: '"../../etc/passwd": not a session id',
-  },
-  {
-    mistake: 'a session id that is none',
-    args: ['sessions', 'set', 'k', 'x/../y'],
-    code: 64,
-    says: '"x/../y": not a session id',
-  },
-  {
-    mistake: 'a key with a newline',
-    args: ['sessions', 'set', 'a\nb', sessionIdOf(1)],
-    code: 64,
-    says: 'control characters',
-  },
-  { mistake: 'a key that is not there', args: ['sessions', 'get', 'nope'], code: 65, says: 'no such key' },
-  {
-    mistake: 'a restore of what is not in the trash',
-    args: ['trash', 'restore', sessionIdOf(99)],
-    code: 65,
-    says: 'not in the trash',
-  },
-  {
-    mistake: 'a misspelt variable',
-    args: ['--run-now'],
-    env: { SWEEPER_MAXAGE: '3d' },
-    code: 78,
-    says: 'did you mean SWEEPER_MAX_AGE?',
-  },
-  {
-    mistake: 'a value in the environment',
-    args: ['--run-now'],
-    env: { SWEEPER_MAX_AGE: '30 dogs' },
-    code: 78,
-    says: 'SWEEPER_MAX_AGE: "30 dogs"',
-  },
-  {
-    mistake: 'a pattern that is none',
-    args: ['--schedule-prune', '99 * * * *', 'check-config'],
-    code: 78,
-    says: 'schedule.prune: "99 * * * *"',
-  },
-  {
-    mistake: 'a configuration file that is not there',
-    args: ['--config', '/nonexistent/c.yaml', '--run-now'],
-    code: 78,
-    says: '/nonexistent/c.yaml',
-  },
-  {
-    mistake: 'a relative Claude directory',
-    args: ['--claude-dir', 'claude', '--run-now'],
-    code: 78,
-    says: '--claude-dir: ["claude"]',
-  },
-  ...['', '0', '-1', 'NaN', '1e400', '0x10', ' 5 ', '30 dogs', '30'].map((value) => ({
-    mistake: `the retention ${JSON.stringify(value)}`,
-    args: [`--max-age=${value}`, '--run-now'],
-    code: 78,
-    says: `--max-age: ${JSON.stringify(value)}`,
-  })),
-];
-
 describe('the command line', () => {
-  it.each(REFUSALS)('refuses $mistake with $code and changes nothing', async ({ args, env, code, says }) => {
+  it.each([
+    { mistake: 'a misspelt flag', args: ['--run-nwo'], code: 64 },
+    { mistake: 'a key that is not there', args: ['sessions', 'get', 'nope'], code: 65 },
+    { mistake: 'a retention that means nothing', args: ['--run-now', '--max-age=30 dogs'], code: 78 },
+  ])('ends with $code over $mistake, says why on stderr, and changes nothing', async ({ args, code }) => {
     const place = placeWithSession();
     const before = snapshot(place.directory);
-    const flags = args.includes('--claude-dir') ? ['--state-dir', place.stateDir] : place.flags;
-    const result = await runProgram([...flags, ...args], env === undefined ? {} : { env });
-    expect(result.stderr).toContain(says);
-    expect(result.stderr).not.toMatch(/\n {4}at /);
-    expect(result.stdout).toBe('');
-    expect(result.code).toBe(code);
-    // A look at the resume map makes no database either.
+    const result = await place.run(args);
+    expect(result).toMatchObject({
+      code,
+      stdout: '',
+      stderr: expect.stringMatching(/^(claude-session-sweeper|error): /),
+    });
     expect(snapshot(place.directory)).toEqual(before);
   });
 
@@ -281,20 +188,6 @@ describe('the command line', () => {
     const document = JSON.parse((await place.run(['status', '--json'])).stdout) as object;
     expect(document).toMatchObject({ nextPrune: { removed: { sessions: 1 } }, projects: [{ project: '-srv-app' }] });
     expect(snapshot(place.directory)).toEqual(before);
-  });
-
-  it('shows where each value of the configuration comes from', async () => {
-    const place = placeWithSession();
-    const file = join(place.directory, 'c.yaml');
-    writeFileSync(file, 'maxAge: 60d\nminAge: 36h\ntrash:\n  keep: 9d\n');
-    const env = { SWEEPER_CONFIG: file, SWEEPER_MIN_AGE: '48h' };
-    const { stdout } = await place.run(['--trash-keep', '3d', 'check-config', '--json'], { env });
-    const { settings } = JSON.parse(stdout) as { settings: { setting: string; value: string; origin: string }[] };
-    const shown = new Map(settings.map(({ setting, value, origin }) => [setting, `${value} ${origin}`]));
-    expect(shown.get('maxAge')).toBe('60d file');
-    expect(shown.get('minAge')).toBe('2d environment');
-    expect(shown.get('trash.keep')).toBe('3d flag');
-    expect(shown.get('keepLast')).toBe('0 default');
   });
 
   it('writes no colours and no progress bar into a pipe', async () => {

@@ -7,6 +7,7 @@ import type { Place } from '../support/place.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { tempPlace } from '../support/temp-place.ts';
 import { DAY_MS, makeSession, sessionIdOf, writeAged } from '../support/tree.ts';
+import { cli } from './cli-here.ts';
 
 function sound(): Place {
   const place = tempPlace();
@@ -17,7 +18,7 @@ function sound(): Place {
 }
 
 async function examine(place: Place, ...flags: string[]) {
-  const { code, stdout } = await place.run(['doctor', '--json', ...flags]);
+  const { code, stdout } = await cli([...place.flags, 'doctor', '--json', ...flags]);
   const { findings } = JSON.parse(stdout) as { findings: (Finding & { claudeDir: string | null })[] };
   return { code, findings, levels: (level: Finding['level']) => findings.filter((one) => one.level === level) };
 }
@@ -171,7 +172,7 @@ describe('doctor', () => {
   it('shows people what is the matter and what to do about it', async () => {
     const host = sound();
     rmSync(host.at('settings.json'));
-    const { stdout } = await host.run(['doctor', '--max-age', '60d']);
+    const { stdout } = await cli([...host.flags, 'doctor', '--max-age', '60d']);
     expect(stdout).toMatch(
       /problem {2}clean-up period: Claude deletes after 30 days by default, and transcripts are to live for 60d/,
     );

@@ -1,0 +1,115 @@
+import { chmodSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Config } from '../../src/config/config.ts';
+import type { Finding } from '../../src/doctor/finding.ts';
+import { examineHost } from '../../src/doctor/host-findings.ts';
+import { ClockGuard } from '../../src/jobs/guards/clock.ts';
+import { Ledger } from '../../src/ledger/ledger.ts';
+import { SqliteResumeMap } from '../../src/resume-map/sqlite.ts';
+import { resolveConfig } from '../support/resolved-config.ts';
+import { SetClock } from '../support/set-clock.ts';
+import { tempPlace } from '../support/temp-place.ts';
+import { DAY_MS, sessionIdOf, writeAged } from '../support/tree.ts';
+import { NOW } from '../support/units.ts';
+
+const CLOCK = new SetClock(NOW);
+
+function configOfHost(): Config {
+  const { claudeDir, stateDir } = tempPlace();
+  return resolveConfig({ home: '/nonexistent', environment: {}, flags: { claudeDir: [claudeDir], stateDir } }).config;
+}
+
+async function findingOf(check: string, config: Config, clock = CLOCK): Promise<Finding | undefined> {
+  return (await examineHost(config, clock)).find((finding) => finding.check === check);
+}
+
+function ledgerOf({ stateDir }: Config): Ledger {
+  const ledger = Ledger.open(stateDir);
+  onTestFinished(() => ledger.close());
+  return ledger;
+}
+
+describe('What doctor says of a host', () => {
+  it('is one finding for each thing that it looks at, and no problem where nothing has run yet', async () => {
+    const findings = await examineHost(configOfHost(), CLOCK);
+    expect(findings.map(({ check, level }) => `${check}: ${level}`)).toEqual([
+      'resume map: ok',
+      'keep list: ok',
+      'ledger: notice',
+      'clock: ok',
+      'state directory: notice',
+    ]);
+  });
+
+  it('counts the rows of the resume map that name no session or have a time that makes no sense', async () => {
+    const config = configOfHost();
+    const map = SqliteResumeMap.openOwn(config['sessions.db'], { clock: CLOCK });
+    await map.setSession('forgejo:a:acme/app:1', sessionIdOf(1));
+    await map.close();
+    expect(await findingOf('resume map', config)).toMatchObject({ level: 'ok', message: 'names 1 sessions' });
+    const database = new Database(config['sessions.db']);
+    database.exec(`INSERT INTO claude_sdk_sessions VALUES ('x', 'no id', ${NOW}, ${NOW})`);
+    database.exec(`INSERT INTO claude_sdk_sessions VALUES ('y', '${sessionIdOf(2)}', ${2 * NOW}, ${2 * NOW})`);
+    database.close();
+    expect(await findingOf('resume map', config)).toMatchObject({
+      level: 'notice',
+      message: expect.stringMatching(/^names 2 sessions; 1 rows have no session id, and 1 a time/),
+    });
+  });
+
+  it('calls a resume map that cannot be read a problem, and looks at the rest all the same', async () => {
+    const config = configOfHost();
+    writeAged(config['sessions.db'], 'x'.repeat(5_000), NOW);
+    const findings = await examineHost(config, CLOCK);
+    expect(findings).toHaveLength(5);
+    expect(findings[0]).toMatchObject({ level: 'problem', advice: 'until this is mended nothing is removed' });
+  });
+
+  it('counts the files of the keep list that pin nothing', async () => {
+    const config = configOfHost();
+    writeAged(join(config.stateDir, 'pins', sessionIdOf(1)), '', NOW);
+    writeAged(join(config.stateDir, 'pins/my-session'), '', NOW);
+    expect(await findingOf('keep list', config)).toMatchObject({
+      level: 'problem',
+      message: '1 files in pins/ name no session, and so pin none',
+    });
+  });
+
+  it.each([
+    { outcome: 'ok', level: 'ok' },
+    { outcome: 'partial', level: 'problem' },
+    { outcome: 'failed', level: 'problem' },
+  ] as const)('tells of the last prune: one that was $outcome is $level', async ({ outcome, level }) => {
+    const config = configOfHost();
+    const run = { job: 'prune-transcripts', startedAtMs: NOW - DAY_MS, finishedAtMs: NOW - DAY_MS + 5 } as const;
+    ledgerOf(config).recordRun({ ...run, outcome, report: { faults: [] }, increments: [], levels: [] });
+    expect(await findingOf('ledger', config)).toMatchObject({
+      level,
+      message: `the last prune was ${outcome}, 2026-11-20T04:17:00.000Z`,
+    });
+  });
+
+  it('calls a clock that has jumped since the last run a problem', async () => {
+    const config = configOfHost();
+    new ClockGuard(CLOCK, ledgerOf(config)).doubt();
+    expect(await findingOf('clock', config)).toMatchObject({ level: 'ok' });
+    const ahead = new SetClock(NOW + 40 * DAY_MS);
+    expect(await findingOf('clock', config, ahead)).toMatchObject({
+      level: 'problem',
+      advice: expect.stringContaining('--allow-mass-removal'),
+    });
+  });
+
+  it('tells who else can look into the state directory, and the command that ends it', async () => {
+    const config = configOfHost();
+    ledgerOf(config);
+    expect(await findingOf('state directory', config)).toMatchObject({ level: 'ok' });
+    chmodSync(config.stateDir, 0o750);
+    expect(await findingOf('state directory', config)).toMatchObject({
+      level: 'notice',
+      advice: `chmod go-rwx ${config.stateDir}`,
+    });
+  });
+});
