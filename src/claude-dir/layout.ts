@@ -11,6 +11,7 @@ import { isSamePath, type Part } from './unit.ts';
 export const PROJECTS = ownName('projects');
 /** Everything of this program in a Claude directory lies below it: the locks and the trash. */
 export const SWEEPER_DIRECTORY = ownName('session-sweeper');
+export const TRASH_DIRECTORY = ownName('trash');
 
 /** Parts whose name follows from the session's id: of each kind, a session has one at the most. */
 export interface RegularPart {

@@ -26,6 +26,14 @@ export interface ReadFault {
   readonly code: string;
 }
 
+/** A file with several names. */
+export interface LinkedFile {
+  readonly inode: number;
+  readonly names: number;
+}
+
+const NO_FILES: readonly LinkedFile[] = [];
+
 /** Adds up the files of a unit, part by part. */
 export class Measurer implements Measure {
   files = 0;
@@ -33,6 +41,7 @@ export class Measurer implements Measure {
   digest = 0;
   doubt: Doubt | undefined;
   readonly faults: ReadFault[] = [];
+  #linked: LinkedFile[] | undefined;
   readonly #surroundings: Surroundings;
   #newestFileMtimeMs = 0;
   #newestDirectoryMtimeMs = 0;
@@ -43,6 +52,11 @@ export class Measurer implements Measure {
 
   get newestMtimeMs(): number {
     return this.files > 0 ? this.#newestFileMtimeMs : this.#newestDirectoryMtimeMs;
+  }
+
+  /** Files that have another name somewhere: the measurer cannot tell where. */
+  get linked(): readonly LinkedFile[] {
+    return this.#linked ?? NO_FILES;
   }
 
   /** @param parent the held directory that the part lies in */
@@ -81,11 +95,18 @@ export class Measurer implements Measure {
       this.suspect('unrecognised');
       return;
     }
-    if (stats.nlink > 1) this.suspect('hard-linked');
+    if (stats.nlink > 1) this.#noteLinked(stats);
     this.files += 1;
     this.bytes += stats.size;
     this.digest = (this.digest + digestOf(stats.ino, stats.size, stats.mtimeMs)) >>> 0;
     this.#newestFileMtimeMs = Math.max(this.#newestFileMtimeMs, stats.mtimeMs);
+  }
+
+  #noteLinked({ ino, nlink }: FileFacts): void {
+    // Two files might have the same number, and be taken for two names of one.
+    if (!Number.isSafeInteger(ino)) this.suspect('hard-linked');
+    this.#linked ??= [];
+    this.#linked.push({ inode: ino, names: nlink });
   }
 
   #addDirectory(parent: AnchoredDir, name: ByteName, path: string, depth: number): void {

@@ -7,7 +7,7 @@ import type { SessionId } from './session-id.ts';
 export const DOUBTS = [
   /** A symlink, device, FIFO or socket in it, a directory named like a transcript, or nesting without end. */
   'unrecognised',
-  /** A file of it has a second name, perhaps a backup's. */
+  /** A file of it has a name that was not seen in the Claude directory, perhaps a backup's. */
   'hard-linked',
   /** A file of it belongs to another user than the Claude directory does. */
   'foreign-owner',
@@ -50,6 +50,8 @@ export interface Unit extends Measure {
   readonly hasTranscript: boolean;
   readonly doubt: Doubt | undefined;
   readonly parts: readonly Part[];
+  /** Of its files that have several names: how many were seen in the Claude directory, by inode; mostly empty. */
+  readonly seenNames: ReadonlyMap<number, number>;
 }
 
 /** Many units, by the numbers of their rows, from 0 on; of each, what a plan and a report want to know. */

@@ -2,7 +2,7 @@
 
 import { findSetAside, type IrregularPart } from '../claude-dir/irregular-parts.ts';
 import { companionPlace, PROJECTS, parseProjectEntry } from '../claude-dir/layout.ts';
-import { isExhaustion, Measurer, type ReadFault, type Surroundings } from '../claude-dir/measure.ts';
+import { isExhaustion, type LinkedFile, Measurer, type ReadFault, type Surroundings } from '../claude-dir/measure.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
 import type { Part } from '../claude-dir/unit.ts';
 import { errnoError, errorCode } from '../errors.ts';
@@ -29,6 +29,12 @@ export interface IrregularEntry {
   readonly kind: Part['kind'];
 }
 
+/** A name of a file that has several. */
+export interface Link extends LinkedFile {
+  /** The row about the part that the name is in. */
+  readonly row: number;
+}
+
 /** What was found; plain data, since it goes from thread to thread. */
 export interface DirectoryRows {
   /** Where it was found: the index of a project, or else of a companion place. */
@@ -38,6 +44,8 @@ export interface DirectoryRows {
   readonly count: number;
   /** In the order of their rows; mostly none. */
   readonly irregular: readonly IrregularEntry[];
+  /** Names of files that have several, in the order of their rows; mostly none. */
+  readonly links: readonly Link[];
   /** Whether it could be read in full; one that is not there was. */
   readonly isRead: boolean;
   readonly faults: readonly ReadFault[];
@@ -145,6 +153,7 @@ export class DirectoryScanner {
 class Found {
   readonly rows = new RowWriter();
   readonly irregular: IrregularEntry[] = [];
+  readonly links: Link[] = [];
   readonly faults: ReadFault[] = [];
   readonly #task: DirectoryTask;
   readonly #surroundings: Surroundings;
@@ -175,6 +184,7 @@ class Found {
     const measurer = new Measurer(this.#surroundings);
     if (entry.kind === part.kind) measurer.add(held, part);
     else measurer.suspect('unrecognised');
+    for (const file of measurer.linked) this.links.push({ ...file, row: this.rows.count });
     this.rows.add(sessionId, flag, measurer);
     for (const fault of measurer.faults) this.faults.push(fault);
   }
@@ -186,6 +196,7 @@ class Found {
       buffer: this.rows.buffer,
       count: this.rows.count,
       irregular: this.irregular,
+      links: this.links,
       isRead,
       faults: this.faults,
     };

@@ -12,6 +12,7 @@ import { type DirectoryRows, DirectoryScanner, type DirectoryTask } from './dire
 import { growHeapsSlowly } from './heap-growth.ts';
 import { ScanHelpers } from './scan-helpers.ts';
 import { TaskQueue } from './task-queue.ts';
+import { trashedLinks } from './trashed-links.ts';
 import { UnitTable } from './unit-table.ts';
 
 export interface ScanOptions {
@@ -82,10 +83,20 @@ class Scan {
         () => void this.#shouldStop(),
       );
     }
+    for (const _ of this.#linkSteps()) if (await this.#shouldStop()) return;
   }
 
   run(): void {
     for (const _ of this.#steps());
+    for (const _ of this.#linkSteps());
+  }
+
+  /** Once all directories have been looked at: files that have more names than were seen may have them in the trash. */
+  #linkSteps(): Iterable<undefined> {
+    const { links, linkedPlaces } = this.#units;
+    const unseen = links.unseen();
+    if (unseen.size === 0 || this.#stopped) return [];
+    return trashedLinks(this.#claudeDir, linkedPlaces, unseen, (inode, names) => links.add(inode, names));
   }
 
   /** Comes to rest before each directory. */

@@ -2,7 +2,7 @@
 
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import type { PlaceTimes } from '../claude-dir/directory-fingerprints.ts';
-import { Measurer, type ReadFault, sameMeasure } from '../claude-dir/measure.ts';
+import { type LinkedFile, Measurer, type ReadFault, sameMeasure } from '../claude-dir/measure.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
 import type { Part, Unit } from '../claude-dir/unit.ts';
 import { errnoError, errorCode, errorMessage, type OperatingError } from '../errors.ts';
@@ -229,6 +229,7 @@ export class TrashRun {
     if (unread !== undefined) return { kind: 'unmovable', code: unread.code, message: unreadMessage(unread) };
     if (before.files === 0 && unit.files > 0) return { kind: 'vanished' };
     if (before.doubt !== undefined || !sameMeasure(before, unit)) return { kind: 'changed' };
+    if (before.linked.some((file) => isLinkedSince(file, unit))) return { kind: 'changed' };
     const moved: Part[] = [];
     try {
       for (const part of unit.parts) {
@@ -325,6 +326,11 @@ export class TrashRun {
     const code = errorCode(error) ?? 'unknown';
     return code === 'ENOENT' ? { kind: 'changed' } : { kind: 'unmovable', code, message: errorMessage(error) };
   }
+}
+
+/** A rename changes no number of names, so those that the scan saw are still enough, wherever they are by now. */
+function isLinkedSince({ inode, names }: LinkedFile, { seenNames }: Unit): boolean {
+  return names > (seenNames.get(inode) ?? 1);
 }
 
 function isIn(directories: ReadonlySet<AnchoredDir>, directory: AnchoredDir | undefined): boolean {

@@ -2,12 +2,12 @@
 
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import type { PlaceTimes } from '../claude-dir/directory-fingerprints.ts';
-import { isTranscript, SWEEPER_DIRECTORY } from '../claude-dir/layout.ts';
+import { isTranscript, SWEEPER_DIRECTORY, TRASH_DIRECTORY } from '../claude-dir/layout.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
 import { type Part, partPath } from '../claude-dir/unit.ts';
 import { errorCode, errorMessage, OperatingError, operatingError, systemError } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
-import { type ByteName, displayName, ownName } from '../files/byte-name.ts';
+import { type ByteName, displayName } from '../files/byte-name.ts';
 import { HeldDirs } from '../files/open-dirs.ts';
 import { isEmptyTree, removeEmptyTree, type TrashBounds } from './destroy.ts';
 import { isRunName, makeRunDirectory } from './folder.ts';
@@ -20,7 +20,6 @@ import { hasWholeLine, identifyManifest, readManifest, readManifestEntry } from 
 import { foreseeEntry, type OpenRun, restoreEntry, settleEntry, throwIfElsewhere } from './restore.ts';
 import { TrashRun } from './take.ts';
 
-const TRASH_DIRECTORY = ownName('trash');
 const NONE_KNOWN: KnownRuns = new Map();
 
 /** A session in the trash. */

@@ -26,7 +26,7 @@ function tableOf(found: readonly Found[]): UnitTable {
   for (const { sessionId, project, ...measure } of found) {
     const writer = new RowWriter();
     writer.add(sessionId, project === undefined ? FILE_HISTORY_FLAG : TRANSCRIPT_FLAG, measure);
-    table.add({ buffer: writer.buffer, count: writer.count, project, place: 0, irregular: [] });
+    table.add({ buffer: writer.buffer, count: writer.count, project, place: 0, irregular: [], links: [] });
   }
   return table;
 }
@@ -49,8 +49,8 @@ const part = fc.record({
 /** The same by objects and one after the other. */
 function naive(
   found: readonly Found[],
-): Map<SessionId, Omit<Unit, 'parts' | 'doubt'> & { readonly isDouble: boolean }> {
-  const units = new Map<SessionId, Omit<Unit, 'parts' | 'doubt'> & { readonly isDouble: boolean }>();
+): Map<SessionId, Omit<Unit, 'parts' | 'doubt' | 'seenNames'> & { readonly isDouble: boolean }> {
+  const units = new Map<SessionId, Omit<Unit, 'parts' | 'doubt' | 'seenNames'> & { readonly isDouble: boolean }>();
   for (const one of found) {
     const before = units.get(one.sessionId);
     const name = one.project === undefined ? undefined : PROJECTS[one.project];
@@ -120,7 +120,7 @@ describe('a table of units', () => {
       writer.add(sessionIdOf(number), TRANSCRIPT_FLAG, measure);
     }
     const table = new UnitTable(PROJECTS);
-    table.add({ buffer: writer.buffer, count: writer.count, project: 1, place: undefined, irregular: [] });
+    table.add({ buffer: writer.buffer, count: writer.count, project: 1, place: undefined, irregular: [], links: [] });
     expect(table).toHaveLength(count);
     for (const number of [1, 8_192, 8_193, count])
       expect(table.bytes(table.find(sessionIdOf(number)) ?? -1)).toBe(number);
@@ -133,7 +133,7 @@ describe('a table of units', () => {
       const measure = { files: 1, bytes: 1, newestMtimeMs: 1, digest: 0, doubt: undefined };
       for (const number of numbers) writer.add(sessionIdOf(number), NO_FLAG, measure);
       const place = COMPANION_PLACES.findIndex(({ directory }) => directory[0] === 'todos');
-      return { buffer: writer.buffer, count: writer.count, project: undefined, place, irregular };
+      return { buffer: writer.buffer, count: writer.count, project: undefined, place, irregular, links: [] };
     };
     const entry = (row: number, name: string) => ({ row, name: ownName(name), kind: 'file' as const });
     const table = new UnitTable(PROJECTS);
