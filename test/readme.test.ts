@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { flagOf, SETTING_PATHS, settingTable, variableOf } from '../src/config/settings.ts';
 import { createMetrics } from '../src/daemon/metrics.ts';
 import { EXIT_CODE_MEANINGS, EXIT_CODES, type ExitKind } from '../src/errors.ts';
-import type { LateKeepReason } from '../src/jobs/prune-transcripts/applied-plan.ts';
-import type { KeepReason } from '../src/jobs/prune-transcripts/plan.ts';
+import { LATE_KEEP_REASONS } from '../src/jobs/prune-transcripts/applied-plan.ts';
+import { KEEP_REASONS } from '../src/jobs/prune-transcripts/plan.ts';
 import { silentLogger } from '../src/log.ts';
 import { resolveConfig } from './support/resolved-config.ts';
 
@@ -66,31 +66,7 @@ describe('the README', () => {
   });
 
   it('names every reason to keep a session', () => {
-    const reasons: Record<KeepReason | LateKeepReason, true> = {
-      live: true,
-      running: true,
-      pinned: true,
-      tagged: true,
-      named: true,
-      'too-young': true,
-      'within-retention': true,
-      'keep-last': true,
-      unrecognised: true,
-      'hard-linked': true,
-      'foreign-owner': true,
-      'other-filesystem': true,
-      unreadable: true,
-      'duplicate-id': true,
-      'projects-unreadable': true,
-      'future-mtime': true,
-      'senseless-mtime': true,
-      changed: true,
-      vanished: true,
-      unmovable: true,
-      recreated: true,
-      busy: true,
-    };
-    for (const reason of Object.keys(reasons)) expect(readme).toContain(`\`${reason}\``);
+    for (const reason of [...KEEP_REASONS, ...LATE_KEEP_REASONS]) expect(readme).toContain(`\`${reason}\``);
   });
 
   it('gives two commands that exist: one that looks, one that tests', () => {

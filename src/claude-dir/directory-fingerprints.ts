@@ -31,7 +31,7 @@ export class PlaceTimes {
   readonly #identities = new Map<string, string>();
 
   /** Looks at every companion place and project directory. To be called before anything is listed. */
-  static observe(claudeDir: ClaudeDir, nowMs = Date.now()): PlaceTimes {
+  static observe(claudeDir: ClaudeDir, nowMs: number): PlaceTimes {
     const times = new PlaceTimes();
     for (const { directory } of COMPANION_PLACES) times.#note(directory, placeFacts(claudeDir.root, directory), nowMs);
     times.#note([PROJECTS], placeFacts(claudeDir.root, [PROJECTS]), nowMs);

@@ -88,6 +88,8 @@ export interface JobReport {
   readonly faults: readonly JobFault[];
   /** Faults beyond those, by kind. */
   readonly moreFaults?: Readonly<Partial<Record<ErrorKind, number>>>;
+  /** Not every Claude directory and session store could be worked through: what is said to be there is not all that is. */
+  readonly incomplete?: boolean;
   /** What ended the run before it was through; the rest of the report says what was done until then. */
   readonly failure?: JobFault;
   /** The run was asked to stop before it was through. */

@@ -4,14 +4,7 @@ import type { SessionId } from '../claude-dir/session-id.ts';
 import { OperatingError } from '../errors.ts';
 import { type LiveSource, withLiveOfAll } from '../live-sources/live-source.ts';
 import type { Hold, ShortHolds } from '../sqlite/short-holds.ts';
-
-/** A live source that could not be asked: nothing more may be removed, wherever it lies. */
-export class LiveSourceError extends OperatingError {
-  constructor(error: OperatingError) {
-    super(error.kind, error.message, { cause: error });
-    this.name = 'LiveSourceError';
-  }
-}
+import { WholeRunError } from './whole-run-error.ts';
 
 export class LiveHolds {
   readonly #sources: readonly LiveSource[];
@@ -30,7 +23,7 @@ export class LiveHolds {
   /**
    * Runs `act` with those of `ids` that are live now. Keep it short: hosts wait for it.
    * @returns what it returned; undefined where writers were too busy to be held, and `act` has not run
-   * @throws LiveSourceError where a source cannot be asked, or was too busy too often; and whatever `act` throws
+   * @throws WholeRunError where a source cannot be asked, or was too busy too often; and whatever `act` throws
    */
   async take<T extends object>(
     ids: readonly SessionId[],
@@ -56,7 +49,7 @@ export class LiveHolds {
       });
     } catch (error) {
       if (thrown?.error === error || !(error instanceof OperatingError)) throw error;
-      throw new LiveSourceError(error);
+      throw new WholeRunError(error);
     }
   }
 }

@@ -2,8 +2,9 @@
 
 import type { SessionId } from '../claude-dir/session-id.ts';
 
-/** How a source protects; also the reason that a plan gives for a kept unit. */
-export type Protection = 'live' | 'running' | 'pinned';
+/** How a source protects; also the reason that a plan gives for a kept unit, the first of several. */
+export const PROTECTIONS = ['live', 'running', 'pinned'] as const;
+export type Protection = (typeof PROTECTIONS)[number];
 
 export interface LiveReading {
   readonly ids: ReadonlySet<SessionId>;
@@ -32,11 +33,7 @@ export interface LiveSource {
 }
 
 /** The live ids of all sources, by what protects them. */
-export interface LiveIdsByProtection {
-  readonly live: ReadonlySet<SessionId>;
-  readonly running: ReadonlySet<SessionId>;
-  readonly pinned: ReadonlySet<SessionId>;
-}
+export type LiveIdsByProtection = Readonly<Record<Protection, ReadonlySet<SessionId>>>;
 
 export interface SourceCount {
   readonly source: string;

@@ -23,8 +23,8 @@ export function figuresOf(
   }
   if (report.swept !== undefined) add(increments, FIGURES.swept, { ...report.swept });
   if (report.purged !== undefined) add(increments, FIGURES.purgedBytes, { [NO_LABEL]: report.purged.bytes });
-  // Half a scan, or a failed one, says nothing of what is there.
-  const isWhole = report.stopped !== true && failure === undefined;
+  // Half a scan, a failed one, or one that could not look everywhere, says nothing of what is there.
+  const isWhole = report.stopped !== true && report.incomplete !== true && failure === undefined;
   if (report.liveIds !== undefined && isWhole) add(levels, FIGURES.liveSessions, report.liveIds);
   if (report.transcripts !== undefined && isWhole) {
     for (const [state, { sessions, bytes }] of Object.entries(report.transcripts)) {

@@ -4,7 +4,14 @@ import { parseSessionId, type SessionId } from '../claude-dir/session-id.ts';
 import type { SessionMarks } from '../claude-dir/session-marks.ts';
 import { OperatingError } from '../errors.ts';
 import { checkVersion } from '../sqlite/migrate.ts';
-import { guarded, openDatabaseForReading, openExistingDatabase, type SqliteDatabase } from '../sqlite/open.ts';
+import {
+  BUSY_TIMEOUT_MS,
+  guarded,
+  openDatabaseForReading,
+  openExistingDatabase,
+  type SqliteDatabase,
+} from '../sqlite/open.ts';
+import { BLOCKING_WAIT_MS, PatientCalls } from '../sqlite/retrying-calls.ts';
 import { Statements } from '../sqlite/statements.ts';
 import { ENTRIES_TABLE, STORE_MIGRATIONS, STORE_VERSION_TABLE, STORED_TABLE, throwIfForeign } from './schema.ts';
 
@@ -33,23 +40,28 @@ export class StoredSessions {
   readonly #database: SqliteDatabase;
   readonly #statements: Statements;
 
-  private constructor(path: string, database: SqliteDatabase) {
+  readonly #busyTimeoutMs: number;
+  readonly #calls: PatientCalls;
+
+  private constructor(path: string, database: SqliteDatabase, busyTimeoutMs: number) {
     this.path = path;
     this.#database = database;
     this.#statements = new Statements(database);
+    this.#busyTimeoutMs = busyTimeoutMs;
+    this.#calls = new PatientCalls(busyTimeoutMs);
   }
 
   /** @throws OperatingError, `config` where the database is no session store */
-  static open(path: string, options: { readonly busyTimeoutMs?: number } = {}): StoredSessions {
-    return StoredSessions.#checked(path, openExistingDatabase(path, options));
+  static open(path: string, { busyTimeoutMs = BUSY_TIMEOUT_MS } = {}): StoredSessions {
+    return StoredSessions.#checked(path, openExistingDatabase(path, { busyTimeoutMs }), busyTimeoutMs);
   }
 
   /** No byte on disk changes. */
   static openForReading(path: string): StoredSessions {
-    return StoredSessions.#checked(path, openDatabaseForReading(path));
+    return StoredSessions.#checked(path, openDatabaseForReading(path), BUSY_TIMEOUT_MS);
   }
 
-  static #checked(path: string, database: SqliteDatabase): StoredSessions {
+  static #checked(path: string, database: SqliteDatabase, busyTimeoutMs: number): StoredSessions {
     try {
       guarded(path, 'open', () => {
         throwIfForeign(database);
@@ -64,7 +76,7 @@ export class StoredSessions {
       });
       if (tables !== 2)
         throw new OperatingError('config', `open session store ${path}: it holds no table ${ENTRIES_TABLE}`);
-      return new StoredSessions(path, database);
+      return new StoredSessions(path, database, busyTimeoutMs);
     } catch (error) {
       database.close();
       throw error;
@@ -103,6 +115,26 @@ export class StoredSessions {
         return undefined;
       };
       return { tag: last('tag', 'tag'), title: last('custom-title', 'customTitle') };
+    });
+  }
+
+  /** Waits until no other holds the database, as long as it was opened to wait. @throws BusyError */
+  async untilWritable(): Promise<void> {
+    await this.#calls.run(() => this.inShortTransaction(() => undefined));
+  }
+
+  /**
+   * Makes several changes with one commit, and waits for no other that holds the database: others may be waiting for us.
+   * @throws BusyError at once, and nothing is changed then
+   */
+  inShortTransaction(change: () => void): void {
+    guarded(this.path, 'change', () => {
+      this.#database.pragma(`busy_timeout = ${BLOCKING_WAIT_MS}`);
+      try {
+        this.#database.transaction(change).immediate();
+      } finally {
+        this.#database.pragma(`busy_timeout = ${this.#busyTimeoutMs}`);
+      }
     });
   }
 

@@ -31,3 +31,7 @@ export function amountOf(entries: Iterable<ManifestEntry>): Amount {
   }
   return { sessions, bytes };
 }
+
+export function amountOfAll(sessions: readonly { readonly bytes: number }[]): Amount {
+  return { sessions: sessions.length, bytes: sessions.reduce((total, { bytes }) => total + bytes, 0) };
+}

@@ -164,11 +164,17 @@ export function circles(files: readonly SourceFile[]): string[][] {
   return found;
 }
 
+/** A folder holds its own files; those in the folders below it are other subjects. */
 function oversizedFolders(files: readonly SourceFile[]): string[] {
   const total = files.reduce((sum, { lines }) => sum + lines, 0);
-  return FLOORS.flatMap((floor) => {
-    const lines = files.filter(({ path }) => floorOf(path) === floor).reduce((sum, file) => sum + file.lines, 0);
-    if (lines <= total * FOLDER_SHARE_MAX) return [];
-    return [`${floor} holds ${((100 * lines) / total).toFixed(1)} % of the code, more than one subject is good for`];
-  });
+  const linesByFolder = new Map<string, number>();
+  for (const { path, lines } of files) {
+    const folder = dirname(path);
+    if (folder !== '.') linesByFolder.set(folder, (linesByFolder.get(folder) ?? 0) + lines);
+  }
+  return [...linesByFolder]
+    .filter(([, lines]) => lines > total * FOLDER_SHARE_MAX)
+    .map(([folder, lines]) => {
+      return `${folder} holds ${((100 * lines) / total).toFixed(1)} % of the code, more than one subject is good for`;
+    });
 }

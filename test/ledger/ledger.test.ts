@@ -6,7 +6,7 @@ import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Unit } from '../../src/claude-dir/unit.ts';
 import { byteNameFromSystem } from '../../src/files/byte-name.ts';
-import { removalRecord } from '../../src/jobs/prune-transcripts/apply.ts';
+import { removalRecord } from '../../src/jobs/prune-transcripts/removal-record.ts';
 import { Ledger, type RunRecord } from '../../src/ledger/ledger.ts';
 import { snapshot } from '../support/disk.ts';
 import { tempDir } from '../support/temp-dir.ts';

@@ -1,14 +1,13 @@
 /** What became of a plan's removals, a byte each. */
 
 import type { OperatingError } from '../../errors.ts';
-import type { KnownRun } from '../../trash/known-folders.ts';
 import type { JobFault } from '../job.ts';
 
 /** Why a unit that was to go stayed after all. */
-export type LateKeepReason = 'live' | 'changed' | 'vanished' | 'unmovable' | 'recreated' | 'busy';
+export const LATE_KEEP_REASONS = ['live', 'changed', 'vanished', 'unmovable', 'recreated', 'busy', 'held'] as const;
+export type LateKeepReason = (typeof LATE_KEEP_REASONS)[number];
 
-const LATE_REASONS: readonly LateKeepReason[] = ['live', 'changed', 'vanished', 'unmovable', 'recreated', 'busy'];
-const REMOVED = LATE_REASONS.length + 1;
+const REMOVED = LATE_KEEP_REASONS.length + 1;
 
 /** How the removing ended. */
 export interface ApplyEnd {
@@ -16,8 +15,6 @@ export interface ApplyEnd {
   /** What ended the run before it was through; what was removed until then is in the trash. */
   readonly failure: OperatingError | undefined;
   readonly stopped: boolean;
-  /** The run in the trash, where all of it is done and recorded. */
-  readonly trashRun?: { readonly name: string; readonly known: KnownRun } | undefined;
 }
 
 export class AppliedPlan {
@@ -28,10 +25,17 @@ export class AppliedPlan {
     this.#outcomes = new Uint8Array(length);
   }
 
-  /** Of a dry run: everything would go. */
+  /** For a dry run: everything would go. */
   static wholly(length: number): AppliedPlan {
     const applied = new AppliedPlan(length);
     applied.#outcomes.fill(REMOVED);
+    return applied;
+  }
+
+  /** For a run that a guard holds: everything stays for now. */
+  static held(length: number): AppliedPlan {
+    const applied = new AppliedPlan(length);
+    applied.#outcomes.fill(LATE_KEEP_REASONS.indexOf('held') + 1);
     return applied;
   }
 
@@ -47,10 +51,6 @@ export class AppliedPlan {
     return this.#end.failure;
   }
 
-  get trashRun(): ApplyEnd['trashRun'] {
-    return this.#end.trashRun;
-  }
-
   get stopped(): boolean {
     return this.#end.stopped;
   }
@@ -60,7 +60,7 @@ export class AppliedPlan {
   }
 
   kept(row: number, reason: LateKeepReason): void {
-    this.#outcomes[row] = LATE_REASONS.indexOf(reason) + 1;
+    this.#outcomes[row] = LATE_KEEP_REASONS.indexOf(reason) + 1;
   }
 
   isRemoved(row: number): boolean {
@@ -70,6 +70,6 @@ export class AppliedPlan {
   /** Undefined for what was removed, or was not come to. */
   lateReason(row: number): LateKeepReason | undefined {
     const outcome = this.#outcomes[row] ?? 0;
-    return outcome === 0 ? undefined : LATE_REASONS[outcome - 1];
+    return outcome === 0 ? undefined : LATE_KEEP_REASONS[outcome - 1];
   }
 }

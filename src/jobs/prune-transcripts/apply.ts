@@ -1,147 +1,146 @@
 /**
- * Moves what the plan removes into the trash, each unit checked again in the very moment, while the writers of the resume map
- * are held back for one short batch.
+ * Takes what the plan removes into the trash of its place, each session checked again in the very moment, while the writers of the
+ * resume map are held back for one short hold.
  */
 
-import type { PlaceTimes } from '../../claude-dir/directory-fingerprints.ts';
 import type { SessionId } from '../../claude-dir/session-id.ts';
-import type { Unit } from '../../claude-dir/unit.ts';
 import type { Clock } from '../../clock.ts';
 import { OperatingError, operatingError, systemError } from '../../errors.ts';
-import { displayName } from '../../files/byte-name.ts';
 import type { Hold } from '../../sqlite/short-holds.ts';
-import type { Intent } from '../../trash/manifest.ts';
-import type { TakeOutcome, TrashRun } from '../../trash/take.ts';
-import type { Trash } from '../../trash/trash.ts';
+import type { TakeOutcome } from '../../trash/take.ts';
 import type { JobContext, JobFault } from '../job.ts';
 import type { LiveHolds } from '../live-holds.ts';
-import type { RemovalRecord, RemovalRecorder } from '../ports.ts';
-import type { ApplyEnd, LateKeepReason } from './applied-plan.ts';
-import type { RemoveReason } from './plan.ts';
-
-/** A unit that is to go. */
-export interface Removal {
-  readonly unit: Unit;
-  readonly reason: RemoveReason;
-}
-
-/** What is to go: grouped by project, oldest first, and made a chunk at a time. A chunk's intents are made durable with one fsync. */
-export interface Removals {
-  readonly total: number;
-  readonly chunks: Iterable<readonly Removal[]>;
-}
+import type { RemovalRecorder } from '../ports.ts';
+import { neededByRun } from '../whole-run-error.ts';
+import { AppliedPlan, type LateKeepReason } from './applied-plan.ts';
+import type { ObservedPlace, Removal, Taking } from './place.ts';
+import type { Plan, RemoveReason } from './plan.ts';
+import { removalRecord } from './removal-record.ts';
 
 export interface ApplyOptions {
-  /** For the record: the Claude directory's path. */
-  readonly claudeDir: string;
-  readonly trash: Trash;
   readonly holds: LiveHolds;
   readonly recorder: RemovalRecorder;
   readonly clock: Clock;
   readonly context: Pick<JobContext, 'shouldStop' | 'onProgress'>;
-  /** From before the scan that the decisions were made on: spares looking for what has come since. */
-  readonly placeTimes?: PlaceTimes | undefined;
-  readonly onRemoved: (removal: Removal) => void;
-  readonly onKept: (removal: Removal, reason: LateKeepReason) => void;
 }
 
-/** Units in one chunk: an fsync may take ten milliseconds, and a kill leaves so many intents to be looked at. */
-export const CHUNK_UNITS = 2_048;
+/** Sessions in one chunk: an fsync may take ten milliseconds, and a kill leaves so many intents to be looked at. */
+const CHUNK_UNITS = 2_048;
 /** A disk that fails this often is not to be worked on. */
 const IO_ERRORS_MAX = 3;
 
-export async function applyPrune(removals: Removals, options: ApplyOptions): Promise<ApplyEnd> {
-  const apply = new PruneApply(options);
-  await apply.run(removals);
-  return apply.end();
+/**
+ * @param path of the place, for the record
+ * @param rows of the units that the plan removes, in the order in which they are to go
+ */
+export async function applyPrune(
+  path: string,
+  place: ObservedPlace,
+  plan: Plan,
+  rows: Uint32Array,
+  options: ApplyOptions,
+): Promise<AppliedPlan> {
+  const apply = new PruneApply(path, place, plan, options);
+  await apply.run(rows);
+  return apply.applied;
 }
 
 /** What was done while the writers were held back. */
 interface HeldBatch {
-  /** Units that it has come to, from the first one on. */
+  /** Removals that it has come to, from the first one on. */
   readonly done: number;
   readonly taken: readonly { readonly removal: Removal; readonly outcome: TakeOutcome }[];
   readonly live: readonly Removal[];
 }
 
 class PruneApply {
+  readonly applied: AppliedPlan;
+  readonly #path: string;
+  readonly #place: ObservedPlace;
+  readonly #plan: Plan;
   readonly #options: ApplyOptions;
   readonly #faults: JobFault[] = [];
   /** In the trash, and not yet in the ledger. */
   #unrecorded: Removal[] = [];
-  #removed = 0;
   #recorded = 0;
-  #trashRun: ApplyEnd['trashRun'];
   #failure: OperatingError | undefined;
   #stopped = false;
   #ioErrors = 0;
 
-  constructor(options: ApplyOptions) {
+  constructor(path: string, place: ObservedPlace, plan: Plan, options: ApplyOptions) {
+    this.applied = new AppliedPlan(plan.length);
+    this.#path = path;
+    this.#place = place;
+    this.#plan = plan;
     this.#options = options;
   }
 
-  async run({ chunks, total }: Removals): Promise<void> {
-    if (total === 0) return;
-    let trashRun: TrashRun | undefined;
+  async run(rows: Uint32Array): Promise<void> {
+    if (rows.length === 0) return;
+    let taking: Taking | undefined;
     try {
-      trashRun = this.#options.trash.beginRun(this.#options.clock.now(), this.#options.placeTimes);
-      for (const chunk of chunks) {
+      taking = this.#place.take(this.#options.clock.now());
+      for (const chunk of this.#chunksOf(rows)) {
         if (await this.#shouldStop()) break;
-        await this.#removeChunk(trashRun, chunk);
-        this.#options.context.onProgress({ phase: 'remove', done: this.#removed, total });
+        await this.#removeChunk(taking, chunk);
+        const done = this.#recorded + this.#unrecorded.length;
+        this.#options.context.onProgress({ phase: 'remove', done, total: rows.length });
       }
-      const known = trashRun.summary();
-      // What was written anew meanwhile lies in the trash too, and is for the next run to record.
-      if (known?.sessions === this.#recorded) this.#trashRun = { name: trashRun.name, known };
+      taking.end(this.#recorded);
     } catch (error) {
       const action = 'move sessions to the trash';
       this.#failure = operatingError('internal', action, systemError(action, error));
     } finally {
-      this.#close(trashRun);
+      this.#close(taking);
+      this.applied.end({ faults: this.#faults, failure: this.#failure, stopped: this.#stopped });
     }
   }
 
-  end(): ApplyEnd {
-    return { faults: this.#faults, failure: this.#failure, stopped: this.#stopped, trashRun: this.#trashRun };
+  /** Units become objects only for as long as their chunk is at hand. */
+  *#chunksOf(rows: Uint32Array): Generator<readonly Removal[]> {
+    for (let start = 0; start < rows.length; start += CHUNK_UNITS) {
+      yield Array.from(rows.subarray(start, start + CHUNK_UNITS), (row): Removal => {
+        return { row, unit: this.#place.unit(row), reason: this.#plan.reason(row) as RemoveReason };
+      });
+    }
   }
 
-  async #removeChunk(trashRun: TrashRun, chunk: readonly Removal[]): Promise<void> {
-    trashRun.intend(chunk, this.#options.clock.now());
+  async #removeChunk(taking: Taking, chunk: readonly Removal[]): Promise<void> {
+    taking.intend(chunk, this.#options.clock.now());
     let next = 0;
     try {
       while (next < chunk.length && !(await this.#shouldStop())) {
         const batch = chunk.slice(next, next + this.#options.holds.units);
-        trashRun.prepare(batch.map(({ unit }) => unit));
-        next += await this.#removeBatch(trashRun, batch);
-        trashRun.throwIfFailed();
+        await taking.prepare(batch);
+        next += await this.#removeBatch(taking, batch);
+        taking.throwIfFailed();
       }
       // So that the next run does not have to find out what has become of them.
-      for (const { unit } of chunk.slice(next)) trashRun.keep(unit.sessionId, this.#options.clock.now());
+      for (const removal of chunk.slice(next)) taking.keep(removal, this.#options.clock.now());
     } finally {
-      trashRun.flush();
-      this.#recordRemovals(trashRun.name);
+      taking.flush();
+      this.#recordRemovals(taking);
     }
   }
 
-  /** @returns how many units it has come to, from the first one on */
-  async #removeBatch(trashRun: TrashRun, batch: readonly Removal[]): Promise<number> {
+  /** @returns how many it has come to, from the first one on */
+  async #removeBatch(taking: Taking, batch: readonly Removal[]): Promise<number> {
     const ids = batch.map(({ unit }) => unit.sessionId);
-    const held = await this.#options.holds.take(ids, (live, hold) => this.#removeHeld(trashRun, batch, live, hold));
+    const held = await this.#options.holds.take(ids, (live, hold) => this.#removeHeld(taking, batch, live, hold));
     // Whatever nobody has to wait for is done while the writers have their turn.
     if (held === undefined) {
-      for (const removal of batch) this.#keep(trashRun, removal, 'busy');
+      for (const removal of batch) this.#keep(taking, removal, 'busy');
       return batch.length;
     }
-    for (const removal of held.live) this.#keep(trashRun, removal, 'live');
-    this.#note(trashRun, held.taken);
+    for (const removal of held.live) this.#keep(taking, removal, 'live');
+    this.#note(taking, held.taken);
     return held.done;
   }
 
-  #removeHeld(trashRun: TrashRun, batch: readonly Removal[], live: ReadonlySet<SessionId>, hold: Hold): HeldBatch {
+  #removeHeld(taking: Taking, batch: readonly Removal[], live: ReadonlySet<SessionId>, hold: Hold): HeldBatch {
     const removals = live.size === 0 ? batch : batch.filter(({ unit }) => !live.has(unit.sessionId));
-    const units = removals.map(({ unit }) => unit);
     let ioErrors = this.#ioErrors;
-    const outcomes = trashRun.takeBatch(units, this.#options.clock.now(), (outcome) => {
+    const outcomes = taking.takeBatch(removals, this.#options.clock.now(), (outcome) => {
       if (isIoError(outcome)) ioErrors += 1;
       return hold.isOver() || ioErrors >= IO_ERRORS_MAX;
     });
@@ -157,16 +156,15 @@ class PruneApply {
     };
   }
 
-  #note(trashRun: TrashRun, taken: HeldBatch['taken']): void {
-    const trashed = taken.filter(({ outcome }) => outcome.kind === 'trashed').map(({ removal }) => removal.unit);
-    const recreated = new Set(trashRun.findRecreated(trashed));
+  #note(taking: Taking, taken: HeldBatch['taken']): void {
+    const trashed = taken.filter(({ outcome }) => outcome.kind === 'trashed').map(({ removal }) => removal);
+    const recreated = taking.findRecreated(trashed);
     for (const { removal, outcome } of taken) {
-      if (recreated.has(removal.unit)) this.#noteKept(removal, { kind: 'recreated' });
+      if (recreated.has(removal)) this.#noteKept(removal, { kind: 'recreated' });
       else if (outcome.kind !== 'trashed') this.#noteKept(removal, outcome);
       else {
-        this.#removed += 1;
         this.#unrecorded.push(removal);
-        this.#options.onRemoved(removal);
+        this.applied.removed(removal.row);
       }
     }
     const last = taken.at(-1)?.outcome;
@@ -177,9 +175,9 @@ class PruneApply {
     );
   }
 
-  #noteKept(removal: Removal, outcome: Exclude<TakeOutcome, { readonly kind: 'trashed' }>): void {
-    const { sessionId } = removal.unit;
-    this.#options.onKept(removal, outcome.kind);
+  #noteKept({ row, unit }: Removal, outcome: Exclude<TakeOutcome, { readonly kind: 'trashed' }>): void {
+    const { sessionId } = unit;
+    this.applied.kept(row, outcome.kind);
     if (isIoError(outcome)) this.#ioErrors += 1;
     if (outcome.kind === 'recreated') {
       this.#fault(
@@ -189,19 +187,21 @@ class PruneApply {
     if (outcome.kind === 'unmovable') this.#fault(`move session ${sessionId} to the trash: ${outcome.message}`);
   }
 
-  #keep(trashRun: TrashRun, removal: Removal, reason: LateKeepReason): void {
-    trashRun.keep(removal.unit.sessionId, this.#options.clock.now());
-    this.#options.onKept(removal, reason);
+  #keep(taking: Taking, removal: Removal, reason: LateKeepReason): void {
+    taking.keep(removal, this.#options.clock.now());
+    this.applied.kept(removal.row, reason);
   }
 
-  #recordRemovals(trashRun: string): void {
-    const { claudeDir, clock, recorder } = this.#options;
+  #recordRemovals(taking: Taking): void {
+    const { clock, recorder } = this.#options;
     if (this.#unrecorded.length === 0) return;
-    const removedAtMs = clock.now();
-    recorder.recordRemovals(
-      this.#unrecorded.map(({ unit, reason }) => removalRecord({ ...unit, reason }, claudeDir, trashRun, removedAtMs)),
-    );
-    this.#recorded += this.#unrecorded.length;
+    const nowMs = clock.now();
+    const records = this.#unrecorded.map((removal) => {
+      const { trashRun, removedAtMs } = taking.record(removal, nowMs);
+      return removalRecord({ ...removal.unit, reason: removal.reason }, this.#path, trashRun, removedAtMs);
+    });
+    neededByRun(() => recorder.recordRemovals(records));
+    this.#recorded += records.length;
     this.#unrecorded = [];
   }
 
@@ -214,24 +214,13 @@ class PruneApply {
     return this.#stopped;
   }
 
-  #close(trashRun: TrashRun | undefined): void {
+  #close(taking: Taking | undefined): void {
     try {
-      trashRun?.close();
+      taking?.close();
     } catch (error) {
       this.#failure ??= operatingError('io', 'close the trash manifest', error);
     }
   }
-}
-
-export function removalRecord(
-  session: Pick<Intent, 'sessionId' | 'project' | 'reason' | 'files' | 'bytes' | 'newestMtimeMs'>,
-  claudeDir: string,
-  trashRun: string,
-  removedAtMs: number,
-): RemovalRecord {
-  const { sessionId, reason, files, bytes, newestMtimeMs } = session;
-  const project = session.project && displayName(session.project);
-  return { sessionId, claudeDir, trashRun, project, reason, files, bytes, newestMtimeMs, removedAtMs };
 }
 
 function isIoError(outcome: TakeOutcome): boolean {

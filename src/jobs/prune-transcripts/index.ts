@@ -1,164 +1,138 @@
 /** prune-transcripts: moves expired transcripts to the trash; what any live source names stays. */
 
-import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
-import { PlaceTimes } from '../../claude-dir/directory-fingerprints.ts';
-import { readKnownMaps, recordKnownMap } from '../../claude-dir/known-maps.ts';
 import type { UnitRows } from '../../claude-dir/unit.ts';
-import { OperatingError, systemError } from '../../errors.ts';
-import { displayName } from '../../files/byte-name.ts';
-import type { LiveIdsByProtection } from '../../live-sources/live-source.ts';
-import type { UnitTable } from '../../scan/unit-table.ts';
-import type { KnownRun } from '../../trash/known-folders.ts';
-import { type Reconciled, Trash } from '../../trash/trash.ts';
 import { freeSpace } from '../guards/free-space.ts';
-import type { Job, JobContext } from '../job.ts';
+import type { Job, JobContext, JobReport } from '../job.ts';
 import { LiveHolds } from '../live-holds.ts';
-import type { ShieldedTimes } from '../ports.ts';
+import { RunState } from '../run-state.ts';
+import { neededByRun } from '../whole-run-error.ts';
 import { AppliedPlan } from './applied-plan.ts';
-import { applyPrune, CHUNK_UNITS, type Removal, removalRecord } from './apply.ts';
+import { applyPrune } from './apply.ts';
 import type { PruneDependencies } from './dependencies.ts';
-import { type FindableUnits, foreseenUnits } from './foreseen-units.ts';
-import { MarkObserver } from './marks.ts';
-import { type LiveObservation, observeLive, observeTranscripts, scanFaults } from './observe.ts';
-import type { Plan, Protections, RemoveReason } from './plan.ts';
+import { DirectoryPlace } from './directory-place.ts';
+import { type LiveObservation, observeLive } from './observe.ts';
+import type { ObservedPlace, PrunablePlace } from './place.ts';
+import type { Plan } from './plan.ts';
 import { planWithMarks } from './plan-with-marks.ts';
-import { shield, trulyAged } from './shield.ts';
-import { pruneStore } from './store.ts';
+import { StorePlace } from './store-place.ts';
 import { PruneTally } from './tally.ts';
 
 export function pruneTranscriptsJob(dependencies: PruneDependencies): Job {
   return {
     name: 'prune-transcripts',
     run: async (context) => {
-      const tally = new PruneTally(context.listsRemoved);
+      // Nothing may be removed where any source cannot be read in full.
       const live = await observeLive(dependencies.sources);
-      tally.refuse(dependencies.guards.emptiedSource(live.counts), context);
-      recordKnownIds(live, dependencies);
-      for (const claudeDir of dependencies.claudeDirs) {
-        if (tally.isOver) break;
-        try {
-          await pruneOne(claudeDir, live, dependencies, context, tally);
-        } catch (error) {
-          // What was done in the directories before this one has been done, and is told.
-          const failure = systemError(`prune ${displayName(claudeDir.path)}`, error);
-          if (!(failure instanceof OperatingError)) throw error;
-          tally.fail(failure);
-        }
-      }
-      for (const store of dependencies.stores) {
-        if (tally.isOver) break;
-        try {
-          await pruneStore(store, live, dependencies, context, tally);
-        } catch (error) {
-          if (!(error instanceof OperatingError)) throw error;
-          tally.fail(error);
-        }
-      }
-      return tally.report(live);
+      return new Prune(dependencies, context, live).run();
     },
   };
 }
 
-const NOTHING_FORESEEN: Pick<Reconciled, 'unreadableRuns'> = { unreadableRuns: [] };
+class Prune {
+  readonly #dependencies: PruneDependencies;
+  readonly #context: JobContext;
+  readonly #live: LiveObservation;
+  readonly #holds: LiveHolds;
+  readonly #state: RunState;
+  readonly #tally: PruneTally;
 
-async function pruneOne(
-  claudeDir: ClaudeDir,
-  live: LiveObservation,
-  dependencies: PruneDependencies,
-  context: JobContext,
-  tally: PruneTally,
-): Promise<void> {
-  const path = displayName(claudeDir.path);
-  const trash = context.dryRun ? Trash.openIfThere(claudeDir) : Trash.openOrMake(claudeDir);
-  try {
-    tally.refuse(dependencies.guards.unknownMap(path, readKnownMaps(claudeDir)), context);
-    const known = new Map(dependencies.trashCache?.knownRuns(path));
-    const foreseen = context.dryRun ? trash?.foresee({ known }) : undefined;
-    if (foreseen !== undefined) tally.addReconciled(foreseen);
-    const { unreadableRuns } =
-      foreseen ?? (trash === undefined ? NOTHING_FORESEEN : reconcile(path, trash, known, dependencies, tally));
-    const shielded = dependencies.trueTimes?.shieldedTimes(path) ?? new Map();
-    const placeTimes = context.dryRun ? undefined : PlaceTimes.observe(claudeDir);
-    const scan = await observeTranscripts(claudeDir, context);
-    tally.addFaults(scanFaults(scan.faults));
-    // Half a scan is no ground for any decision.
-    if (scan.stopped) {
-      tally.stop();
-      return;
-    }
-    // A killed run may have moved their transcripts, and what it has begun could not be undone.
-    if (unreadableRuns.length > 0) scan.units.doubtOrphans();
-    const units = foreseenUnits(scan.units, foreseen?.returning ?? []);
-    // What is moved is held against what its files were, not against how old it is in truth.
-    const plan = await planDirectory(claudeDir, units, trulyAged(units, shielded), live, dependencies, context, tally);
-    if (tally.isOver) return;
-    const removals = removalRows(units, plan);
-    const share = { sessions: plan.length, removals: removals.length };
-    tally.refuse(dependencies.guards.massRemoval(path, share), context);
-    tally.refuse(freeSpace(path, removals.length, claudeDir.root.freeBytes()), context);
-    const applied =
-      context.dryRun || trash === undefined
-        ? AppliedPlan.wholly(plan.length)
-        : await applyToTrash(claudeDir, scan.units, plan, removals, { trash, placeTimes }, dependencies, context);
-    const left = tally.addPlan(path, units, plan, applied);
-    if (!tally.isOver) dependencies.history.recordKnownSessions(path, left, dependencies.clock.now());
-    if (!context.dryRun) {
-      tally.addShielded(shieldLive(claudeDir, scan.units, plan, shielded, dependencies));
-      if (dependencies.mapIdentity !== undefined) {
-        // The pins stand beside the map, and would be gone with it.
-        const named = (live.counts['resume-map'] ?? 0) + (live.counts['keep-list'] ?? 0);
-        recordKnownMap(claudeDir, dependencies.mapIdentity, named);
-      }
-    }
-    if (applied.trashRun !== undefined) {
-      known.set(applied.trashRun.name, applied.trashRun.known);
-      dependencies.trashCache?.recordKnownRuns(path, known);
-    }
-    if (trash !== undefined) tally.addTrash(trash.amount(known));
-  } finally {
-    trash?.close();
+  constructor(dependencies: PruneDependencies, context: JobContext, live: LiveObservation) {
+    this.#dependencies = dependencies;
+    this.#context = context;
+    this.#live = live;
+    this.#holds = new LiveHolds(dependencies.sources, dependencies.holds);
+    this.#state = new RunState(context);
+    this.#tally = new PruneTally(context.listsRemoved);
   }
-}
 
-async function planDirectory(
-  claudeDir: ClaudeDir,
-  units: FindableUnits,
-  aged: UnitRows,
-  live: LiveObservation,
-  { keepNamed, policy, clock }: PruneDependencies,
-  context: JobContext,
-  tally: PruneTally,
-): Promise<Plan> {
-  const protection = protectionOf(units, live.ids);
-  const marks = new MarkObserver(claudeDir, keepNamed);
-  const observe = (row: number) => {
-    const project = units.projects[units.projectIndex(row) ?? -1];
-    if (project === undefined || !units.hasTranscript(row)) return { mark: undefined };
-    // One that is to come back from the trash had no mark when it was taken, and none can have come since.
-    return marks.observe(project, units.sessionId(row));
-  };
-  try {
-    return await planWithMarks(aged, { protection, observe, policy, clock, context, tally });
-  } finally {
-    marks.close();
+  async run(): Promise<JobReport> {
+    for (const place of await this.#allowedPlaces()) {
+      await this.#state.inPlace(`prune ${place.path}`, () => this.#prune(place));
+    }
+    return { ...this.#tally.report(this.#live), ...this.#state.end() };
   }
-}
 
-const PROTECTIONS = ['live', 'running', 'pinned'] as const;
+  #places(): readonly PrunablePlace[] {
+    const { claudeDirs, stores } = this.#dependencies;
+    const common = { ...this.#dependencies, dryRun: this.#context.dryRun };
+    return [
+      ...claudeDirs.map((claudeDir) => new DirectoryPlace(claudeDir, common)),
+      ...stores.map((store) => new StorePlace(store, common)),
+    ];
+  }
 
-/** By what each row is protected; of several, the first counts. */
-function protectionOf(units: FindableUnits, ids: LiveIdsByProtection): Protections['protection'] {
-  const codes = new Uint8Array(units.length);
-  for (const [index, protection] of PROTECTIONS.entries()) {
-    for (const id of ids[protection]) {
-      const row = units.find(id);
-      if (row !== undefined && codes[row] === 0) codes[row] = index + 1;
+  /** Asks the guards of the whole run, before anything is done anywhere. @returns where it is to be worked */
+  async #allowedPlaces(): Promise<PrunablePlace[]> {
+    const { guards, history, clock } = this.#dependencies;
+    const { counts } = this.#live;
+    let isHeld = this.#state.isHeld(guards.emptiedSource(counts));
+    const places: PrunablePlace[] = [];
+    for (const place of this.#places()) {
+      const askOfMap = () => {
+        isHeld = this.#state.isHeld(guards.unknownMap(place.path, place.knownMaps())) || isHeld;
+      };
+      if (await this.#state.attempt(`prune ${place.path}`, askOfMap)) places.push(place);
+    }
+    if (isHeld) return [];
+    // What was known before stays known where a guard has something to say.
+    const readAtMs = clock.now();
+    for (const [source, ids] of Object.entries(counts)) history.recordKnownIds(source, { ids, readAtMs });
+    return places;
+  }
+
+  async #prune(place: PrunablePlace): Promise<void> {
+    const observed = await place.observe(this.#context);
+    try {
+      this.#state.addFaults(observed.faults);
+      this.#tally.addReconciled(observed.reconciled);
+      if (observed.stopped) this.#state.stop();
+      else await this.#pruneObserved(place.path, observed);
+    } finally {
+      observed.close();
     }
   }
-  return (row) => {
-    const code = codes[row] ?? 0;
-    return code === 0 ? undefined : PROTECTIONS[code - 1];
-  };
+
+  async #pruneObserved(path: string, observed: ObservedPlace): Promise<void> {
+    const { policy, clock, history } = this.#dependencies;
+    const plan = await planWithMarks(observed, { live: this.#live.ids, policy, clock, state: this.#state });
+    if (this.#state.isOver) return;
+    const rows = removalRows(observed.units, plan);
+    const isHeld = this.#isPlaceHeld(path, plan, rows.length, observed);
+    const applied = await this.#apply(path, observed, plan, rows, isHeld);
+    const left = this.#tally.addPlan(path, observed.units, plan, applied);
+    this.#tally.addTrash(this.#conclude(observed, plan));
+    this.#state.addFaults(applied.faults);
+    if (applied.stopped) this.#state.stop();
+    if (applied.failure !== undefined) this.#state.failPlace(applied.failure);
+    else if (!isHeld && !applied.stopped) neededByRun(() => history.recordKnownSessions(path, left, clock.now()));
+  }
+
+  #isPlaceHeld(path: string, plan: Plan, removals: number, observed: ObservedPlace): boolean {
+    const { guards } = this.#dependencies;
+    const mass = neededByRun(() => guards.massRemoval(path, { sessions: plan.length, removals }));
+    return this.#state.isHeld(mass) || this.#state.isHeld(freeSpace(path, removals, observed.freeBytes()));
+  }
+
+  async #apply(
+    path: string,
+    observed: ObservedPlace,
+    plan: Plan,
+    rows: Uint32Array,
+    isHeld: boolean,
+  ): Promise<AppliedPlan> {
+    if (isHeld) return AppliedPlan.held(plan.length);
+    if (this.#context.dryRun) return AppliedPlan.wholly(plan.length);
+    return applyPrune(path, observed, plan, rows, {
+      ...this.#dependencies,
+      holds: this.#holds,
+      context: this.#context,
+    });
+  }
+
+  #conclude(observed: ObservedPlace, plan: Plan) {
+    if (!this.#context.dryRun) this.#tally.addShielded(observed.conclude(plan, this.#live.counts));
+    return observed.trashAmount();
+  }
 }
 
 /** By project, and of each the oldest first: a run that ends early has removed what a person doubts least. */
@@ -175,86 +149,4 @@ function removalRows(units: UnitRows, plan: Plan): Uint32Array {
   return rows.sort((left, right) => {
     return projectOf(left) - projectOf(right) || units.newestMtimeMs(left) - units.newestMtimeMs(right);
   });
-}
-
-async function applyToTrash(
-  claudeDir: ClaudeDir,
-  units: UnitTable,
-  plan: Plan,
-  rows: Uint32Array,
-  { trash, placeTimes }: { readonly trash: Trash; readonly placeTimes: PlaceTimes | undefined },
-  { sources, holds, recorder, clock }: PruneDependencies,
-  context: JobContext,
-): Promise<AppliedPlan> {
-  const applied = new AppliedPlan(plan.length);
-  const rowOf = ({ unit }: Removal) => units.find(unit.sessionId) ?? -1;
-  const end = await applyPrune(
-    { total: rows.length, chunks: chunksOf(units, plan, rows) },
-    {
-      ...{ claudeDir: displayName(claudeDir.path), trash, recorder, clock, context, placeTimes },
-      holds: new LiveHolds(sources, holds),
-      onRemoved: (removal) => applied.removed(rowOf(removal)),
-      onKept: (removal, reason) => applied.kept(rowOf(removal), reason),
-    },
-  );
-  applied.end(end);
-  return applied;
-}
-
-/** Units become objects only for as long as their chunk is at hand. */
-function* chunksOf(units: UnitTable, plan: Plan, rows: Uint32Array): Generator<readonly Removal[]> {
-  for (let start = 0; start < rows.length; start += CHUNK_UNITS) {
-    yield Array.from(rows.subarray(start, start + CHUNK_UNITS), (row): Removal => {
-      return { unit: units.unit(row), reason: plan.reason(row) as RemoveReason };
-    });
-  }
-}
-
-/** @returns how many sessions were made younger */
-function shieldLive(
-  claudeDir: ClaudeDir,
-  units: UnitTable,
-  plan: Plan,
-  before: ShieldedTimes,
-  { shieldPeriodMs, trueTimes, clock }: PruneDependencies,
-): number {
-  const periodMs = shieldPeriodMs?.(claudeDir.path);
-  if (periodMs === undefined || trueTimes === undefined) return 0;
-  const { times, shielded } = shield(claudeDir, units, plan, before, periodMs, clock.now());
-  trueTimes.recordShieldedTimes(displayName(claudeDir.path), times);
-  return shielded;
-}
-
-/**
- * First of all, what a killed run had begun is ended, and what no ledger knows of is written down.
- * @param known runs of the trash that need not be read; afterwards, all that are there
- */
-function reconcile(
-  path: string,
-  trash: Trash,
-  known: Map<string, KnownRun>,
-  { clock, recorder, trashCache }: PruneDependencies,
-  tally: PruneTally,
-): Reconciled {
-  const before = new Map(known);
-  const reconciled = trash.reconcile(clock.now(), {
-    known: before,
-    onRead: (run, lying, found) => {
-      const removed = lying.filter(({ state }) => state !== 'joined');
-      recorder.recordRemovals(removed.map((session) => removalRecord(session, path, run, session.trashedAtMs)));
-      known.set(run, found);
-    },
-  });
-  tally.addReconciled(reconciled);
-  const runs = new Set<string>(trash.runs());
-  for (const run of before.keys()) if (!runs.has(run)) known.delete(run);
-  const isSame = known.size === before.size && [...known].every(([run, one]) => before.get(run) === one);
-  if (!isSame) trashCache?.recordKnownRuns(path, known);
-  return reconciled;
-}
-
-/** Only where the guards had nothing to say: what was known before stays known otherwise. */
-function recordKnownIds({ counts }: LiveObservation, { history, clock }: PruneDependencies): void {
-  const readAtMs = clock.now();
-  for (const [source, ids] of Object.entries(counts)) history.recordKnownIds(source, { ids, readAtMs });
 }

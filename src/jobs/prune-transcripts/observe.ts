@@ -1,11 +1,9 @@
 /** Gathers what the plan decides on: who is live, and what is on disk. */
 
-import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
 import type { ReadFault } from '../../claude-dir/measure.ts';
 import { displayName } from '../../files/byte-name.ts';
 import { type LiveIdsByProtection, type LiveSource, readAllSources } from '../../live-sources/live-source.ts';
-import { type ScanResult, scanClaudeDir } from '../../scan/scan.ts';
-import type { JobContext, JobFault } from '../job.ts';
+import type { JobFault } from '../job.ts';
 
 export interface LiveObservation {
   readonly ids: LiveIdsByProtection;
@@ -23,13 +21,6 @@ export async function observeLive(sources: readonly LiveSource[]): Promise<LiveO
     counts: Object.fromEntries(counts.map(({ source, ids: count }) => [source, count])),
     malformed: Object.fromEntries(malformed.map(({ source, malformed: count }) => [source, count])),
   };
-}
-
-export function observeTranscripts(claudeDir: ClaudeDir, context: JobContext): Promise<ScanResult> {
-  return scanClaudeDir(claudeDir, {
-    shouldStop: () => context.shouldStop(),
-    onProgress: (done) => context.onProgress({ phase: 'scan', done }),
-  });
 }
 
 const EXAMPLES_MAX = 3;

@@ -1,15 +1,14 @@
 /** Decides, for every unit, whether it stays and why. Pure: no clock, no disk, and the order of its input does not matter. */
 
 import { DOUBTS, type UnitRows } from '../../claude-dir/unit.ts';
+import { PROTECTIONS, type Protection } from '../../live-sources/live-source.ts';
 
 /** What a transcript says of itself, or that it cannot be asked. */
 export type Mark = 'tagged' | 'named' | 'unreadable';
 
 /** Why a unit stays. */
 export const KEEP_REASONS = [
-  'live',
-  'running',
-  'pinned',
+  ...PROTECTIONS,
   'tagged',
   'named',
   ...DOUBTS,
@@ -28,7 +27,7 @@ export type RemoveReason = (typeof REMOVE_REASONS)[number];
 /** What protects each unit beside its own state; by the rows of the units. */
 export interface Protections {
   /** Of the live sources. */
-  protection(row: number): 'live' | 'running' | 'pinned' | undefined;
+  protection(row: number): Protection | undefined;
   /** Of those whose transcripts were looked into. */
   mark(row: number): Mark | undefined;
 }

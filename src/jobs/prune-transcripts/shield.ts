@@ -24,7 +24,7 @@ const TOLERANCE_MS = 1;
 const PROTECTED: ReadonlySet<string> = new Set(['live', 'running', 'pinned', 'tagged', 'named']);
 
 /** The units as old as they are in truth. */
-export function trulyAged(units: FindableUnits, times: ShieldedTimes): UnitRows {
+export function withTrueTimes(units: FindableUnits, times: ShieldedTimes): UnitRows {
   const usedAtMs = new Map<number, number>();
   for (const [sessionId, time] of times) {
     const row = units.find(sessionId);

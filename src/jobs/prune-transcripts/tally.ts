@@ -1,13 +1,9 @@
 /** Adds up what a prune saw and did, over all Claude directories, to its report. */
 
 import type { UnitRows } from '../../claude-dir/unit.ts';
-import type { OperatingError } from '../../errors.ts';
 import { displayName } from '../../files/byte-name.ts';
 import type { Reconciled } from '../../trash/trash.ts';
-import { type Held, refusalOf } from '../guards/guards.ts';
 import {
-  type JobContext,
-  type JobFault,
   type JobReport,
   OLDEST_LISTED,
   type ProjectUse,
@@ -36,6 +32,7 @@ const STATE_BY_REASON: Readonly<Record<KeepReason | LateKeepReason, TranscriptSt
   'within-retention': 'retained',
   busy: 'retained',
   vanished: 'retained',
+  held: 'retained',
   unmovable: 'doubtful',
   unrecognised: 'doubtful',
   'hard-linked': 'doubtful',
@@ -69,38 +66,10 @@ export class PruneTally {
   >;
   readonly #trash = { sessions: 0, bytes: 0 };
   readonly #reconciled = { undone: 0, completed: 0 };
-  readonly #faults: JobFault[] = [];
   #shielded = 0;
-  #failure: OperatingError | undefined;
-  #stopped = false;
 
   constructor(listing: RemovedListing) {
     this.#listing = listing;
-  }
-
-  /** Nothing more is to be begun. */
-  get isOver(): boolean {
-    return this.#stopped || this.#failure !== undefined;
-  }
-
-  fail(error: OperatingError): void {
-    this.#failure ??= error;
-  }
-
-  /** A dry run shows the plan all the same, and that it would be refused. */
-  refuse(held: Held | undefined, { dryRun }: Pick<JobContext, 'dryRun'>): void {
-    if (held === undefined) return;
-    const refusal = refusalOf(held);
-    if (!dryRun) throw refusal;
-    this.addFaults([{ kind: refusal.kind, message: refusal.message }]);
-  }
-
-  stop(): void {
-    this.#stopped = true;
-  }
-
-  addFaults(faults: readonly JobFault[]): void {
-    this.#faults.push(...faults);
   }
 
   /**
@@ -120,17 +89,12 @@ export class PruneTally {
       const reason = plan.isRemoval(row) ? (applied.lateReason(row) ?? 'busy') : (plan.reason(row) as KeepReason);
       this.#keep(units.bytes(row), reason);
     }
-    this.addFaults(applied.faults);
-    this.#failure ??= applied.failure;
-    this.#stopped ||= applied.stopped;
     return left;
   }
 
-  addReconciled({ undone, completed, unreadableRuns }: Omit<Reconciled, 'restored'>): void {
+  addReconciled({ undone, completed }: Pick<Reconciled, 'undone' | 'completed'>): void {
     this.#reconciled.undone += undone;
     this.#reconciled.completed += completed;
-    for (const { run, code } of unreadableRuns)
-      this.addFaults([{ kind: 'io', message: `read the trash run ${run}: ${code}` }]);
   }
 
   addShielded(sessions: number): void {
@@ -142,7 +106,10 @@ export class PruneTally {
     this.#trash.bytes += bytes;
   }
 
-  report({ counts: liveIds, malformed }: Pick<LiveObservation, 'counts' | 'malformed'>): JobReport {
+  report({
+    counts: liveIds,
+    malformed,
+  }: Pick<LiveObservation, 'counts' | 'malformed'>): Omit<JobReport, 'faults' | 'failure' | 'stopped'> {
     const { undone, completed } = this.#reconciled;
     return {
       observed: this.#observed,
@@ -161,9 +128,6 @@ export class PruneTally {
       ),
       largest: this.#largest.list(),
       oldest: this.#oldest.list(),
-      faults: this.#faults,
-      ...(this.#failure === undefined ? {} : { failure: { kind: this.#failure.kind, message: this.#failure.message } }),
-      ...(this.#stopped ? { stopped: true } : {}),
     };
   }
 

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { OperatingError } from '../../../src/errors.ts';
 import type { JobReport } from '../../../src/jobs/job.ts';
 import { outsideSweeper, snapshot, trashedIn } from '../../support/disk.ts';
 import { canFreeze, freeze } from '../../support/freeze.ts';
@@ -31,12 +32,38 @@ describe('A prune that meets with an error', () => {
     expect(existsSync(join(path, `file-history/${B}/a@v1`))).toBe(true);
   });
 
-  it('tells what was removed from one Claude directory where the trash of another fails', async () => {
+  it.each([0, 1])(
+    'prunes one Claude directory where the trash of another fails, in whatever order (%i)',
+    async (ill) => {
+      const paths = [expiredSessions(), expiredSessions()];
+      writeFileSync(join(paths[ill] ?? '', 'session-sweeper'), '');
+      const report = await prune(paths);
+      expect(trashedIds(paths[1 - ill] ?? '')).toHaveLength(3);
+      expect(report).toMatchObject({ removed: { sessions: 3 }, incomplete: true });
+      expect(report.failure).toBeUndefined();
+      expect(report.faults).toEqual([{ kind: 'io', message: expect.stringContaining(paths[ill] ?? '') }]);
+    },
+  );
+
+  it('fails where no Claude directory can be worked in', async () => {
+    const paths = [expiredSessions(), expiredSessions()];
+    for (const path of paths) writeFileSync(join(path, 'session-sweeper'), '');
+    expect(await prune(paths)).toMatchObject({
+      removed: { sessions: 0 },
+      failure: { kind: 'io', message: expect.stringContaining(paths[0] ?? '') },
+      faults: [{ kind: 'io', message: expect.stringContaining(paths[1] ?? '') }],
+    });
+  });
+
+  it('ends the whole run where the ledger takes no record, and begins no other directory', async () => {
     const paths = [expiredSessions(), expiredSessions()] as const;
-    writeFileSync(join(paths[1], 'session-sweeper'), '');
-    const report = await prune(paths);
+    const recordRemovals = () => {
+      throw new OperatingError('io', 'record removals: the disk is full');
+    };
+    const report = await prune(paths, { recorder: { recordRemovals } });
+    expect(report.failure).toEqual({ kind: 'io', message: 'record removals: the disk is full' });
     expect(trashedIds(paths[0])).toHaveLength(3);
-    expect(report).toMatchObject({ removed: { sessions: 3 }, failure: { kind: 'io' } });
+    expect(left(paths[1])).toHaveLength(3);
   });
 
   it.skipIf(spawnSync('prlimit', ['--version']).status !== 0)(

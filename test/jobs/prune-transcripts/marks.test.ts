@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import type { SessionId } from '../../../src/claude-dir/session-id.ts';
 import type { Unit } from '../../../src/claude-dir/unit.ts';
 import { planWithMarks } from '../../../src/jobs/prune-transcripts/plan-with-marks.ts';
 import { prunePolicy } from '../../../src/jobs/prune-transcripts/policy.ts';
-import { PruneTally } from '../../../src/jobs/prune-transcripts/tally.ts';
+import { RunState } from '../../../src/jobs/run-state.ts';
 import { contextOf } from '../../support/job-context.ts';
 import { runProgram } from '../../support/process.ts';
 import { SetClock } from '../../support/set-clock.ts';
@@ -13,18 +14,17 @@ import { makeUnit, NOW, rowsOf } from '../../support/units.ts';
 async function planned(units: readonly Unit[], tagged: readonly Unit[], maxTotalBytes: number | 'off' = 'off') {
   const asked: string[] = [];
   const policy = prunePolicy({ maxAge: 30 * DAY_MS, minAge: DAY_MS, maxTotalBytes, keepLast: 0, projects: [] });
-  const plan = await planWithMarks(rowsOf(units), {
-    protection: () => undefined,
-    observe: (row) => {
+  const place = {
+    aged: rowsOf(units),
+    protection: () => () => undefined,
+    mark: (row: number) => {
       const unit = units[row] as Unit;
       asked.push(unit.sessionId);
       return { mark: tagged.includes(unit) ? ('tagged' as const) : undefined };
     },
-    policy,
-    clock: new SetClock(NOW),
-    context: contextOf(),
-    tally: new PruneTally('all'),
-  });
+  };
+  const live = { live: new Set<SessionId>(), running: new Set<SessionId>(), pinned: new Set<SessionId>() };
+  const plan = await planWithMarks(place, { live, policy, clock: new SetClock(NOW), state: new RunState(contextOf()) });
   return { asked, reasons: units.map((_, row) => `${plan.isRemoval(row) ? 'remove' : 'keep'} ${plan.reason(row)}`) };
 }
 

@@ -14,6 +14,7 @@ import type { Ledger } from '../../../src/ledger/ledger.ts';
 import type { LiveSource } from '../../../src/live-sources/live-source.ts';
 import { SqliteResumeMap } from '../../../src/resume-map/sqlite.ts';
 import { UnwrittenHistory } from '../../../src/runs/unwritten-history.ts';
+import type { StoredSessions } from '../../../src/session-store/stored-sessions.ts';
 import { type Pacer, ShortHolds } from '../../../src/sqlite/short-holds.ts';
 import { outsideSweeper, snapshot, trashedIn } from '../../support/disk.ts';
 import { SetPacer } from '../../support/hold-pacers.ts';
@@ -37,6 +38,7 @@ const NO_RECORDER: RemovalRecorder = { recordRemovals() {} };
 
 export interface PruneOptions {
   readonly sources?: readonly LiveSource[];
+  readonly stores?: readonly StoredSessions[];
   readonly settings?: Partial<RetentionSettings>;
   readonly recorder?: RemovalRecorder;
   readonly trashCache?: Ledger;
@@ -51,7 +53,7 @@ export interface PruneOptions {
 export function prune(paths: string | readonly string[], options: PruneOptions = {}): Promise<JobReport> {
   return pruneTranscriptsJob({
     claudeDirs: [paths].flat().map(openClaudeDir),
-    stores: [],
+    stores: options.stores ?? [],
     sources: options.sources ?? [],
     policy: prunePolicy({ ...SETTINGS, ...options.settings }),
     keepNamed: options.keepNamed ?? false,

@@ -1,0 +1,213 @@
+/** A Claude directory as a prune sees it: a scan, a trash beside it, and files that may have been made younger. */
+
+import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
+import { PlaceTimes } from '../../claude-dir/directory-fingerprints.ts';
+import { type KnownMaps, readKnownMaps, recordKnownMap } from '../../claude-dir/known-maps.ts';
+import type { Unit, UnitRows } from '../../claude-dir/unit.ts';
+import type { Clock } from '../../clock.ts';
+import { displayName } from '../../files/byte-name.ts';
+import type { LiveIdsByProtection } from '../../live-sources/live-source.ts';
+import { type ScanResult, scanClaudeDir } from '../../scan/scan.ts';
+import type { Amount, KnownRun } from '../../trash/known-folders.ts';
+import type { ManifestEntry } from '../../trash/manifest.ts';
+import { Trash, type UnreadableRun } from '../../trash/trash.ts';
+import type { JobContext, JobFault } from '../job.ts';
+import type { RemovalRecorder, ShieldedTimes, TrashCache, TrueTimes } from '../ports.ts';
+import { neededByRun } from '../whole-run-error.ts';
+import { DirectoryTaking } from './directory-taking.ts';
+import { type FindableUnits, foreseenUnits } from './foreseen-units.ts';
+import { type MarkObservation, MarkObserver } from './marks.ts';
+import { scanFaults } from './observe.ts';
+import type { LiveCounts, ObservedPlace, PrunablePlace, Taking } from './place.ts';
+import type { Plan, Protections } from './plan.ts';
+import { protectionByIndex } from './protection.ts';
+import { removalRecord } from './removal-record.ts';
+import { shield, withTrueTimes } from './shield.ts';
+
+/** What directories are pruned with, each of them with the same. */
+export interface DirectoryDependencies {
+  readonly dryRun: boolean;
+  /** Whether a title keeps a session, as the tag `keep` always does. */
+  readonly keepNamed: boolean;
+  readonly recorder: RemovalRecorder;
+  /** Undefined where there is no ledger yet. */
+  readonly trashCache: TrashCache | undefined;
+  /** Of the resume map, where it is one of our own making. */
+  readonly mapIdentity: string | undefined;
+  /** Shielding, where it is asked for, is by this: how long Claude lets a file of a directory be, milliseconds; undefined for ever. */
+  readonly shieldPeriodMs: ((claudeDir: string) => number | undefined) | undefined;
+  /** Undefined where there is no ledger yet: then nothing was ever shielded. */
+  readonly trueTimes: TrueTimes | undefined;
+  readonly clock: Clock;
+}
+
+export class DirectoryPlace implements PrunablePlace {
+  readonly path: string;
+  readonly #claudeDir: ClaudeDir;
+  readonly #dependencies: DirectoryDependencies;
+
+  constructor(claudeDir: ClaudeDir, dependencies: DirectoryDependencies) {
+    this.path = displayName(claudeDir.path);
+    this.#claudeDir = claudeDir;
+    this.#dependencies = dependencies;
+  }
+
+  knownMaps(): KnownMaps {
+    return readKnownMaps(this.#claudeDir);
+  }
+
+  async observe(context: Pick<JobContext, 'shouldStop' | 'onProgress'>): Promise<ObservedPlace> {
+    const { dryRun, clock, trueTimes } = this.#dependencies;
+    const trash = dryRun ? Trash.openIfThere(this.#claudeDir) : Trash.openOrMake(this.#claudeDir);
+    try {
+      const found = this.#lookIntoTrash(trash);
+      const shielded = neededByRun(() => trueTimes?.shieldedTimes(this.path)) ?? new Map();
+      const placeTimes = dryRun ? undefined : PlaceTimes.observe(this.#claudeDir, clock.now());
+      const scan = await scanClaudeDir(this.#claudeDir, {
+        shouldStop: () => context.shouldStop(),
+        onProgress: (done) => context.onProgress({ phase: 'scan', done }),
+      });
+      // A killed run may have moved their transcripts, and what it has begun could not be undone.
+      if (found.unreadableRuns.length > 0) scan.units.doubtOrphans();
+      const seen = { ...found, trash, scan, shielded, placeTimes };
+      return new ObservedDirectory(this.path, this.#claudeDir, this.#dependencies, seen);
+    } catch (error) {
+      trash?.close();
+      throw error;
+    }
+  }
+
+  #lookIntoTrash(trash: Trash | undefined): FoundInTrash {
+    const { dryRun, clock, trashCache } = this.#dependencies;
+    const before = neededByRun(() => trashCache?.knownRuns(this.path)) ?? new Map<string, KnownRun>();
+    const known = new Map(before);
+    if (trash === undefined) return { ...NO_TRASH, known };
+    if (dryRun) return { ...trash.foresee({ known }), known };
+    const reconciled = trash.reconcile(clock.now(), {
+      known: before,
+      onRead: (run, lying, found) => {
+        this.#recordLying(run, lying);
+        known.set(run, found);
+      },
+    });
+    const runs = new Set<string>(trash.runs());
+    for (const run of before.keys()) if (!runs.has(run)) known.delete(run);
+    const isSame = known.size === before.size && [...known].every(([run, one]) => before.get(run) === one);
+    if (!isSame) neededByRun(() => trashCache?.recordKnownRuns(this.path, known));
+    return { ...reconciled, returning: [], known };
+  }
+
+  /** What no ledger knows of is written down. */
+  #recordLying(run: string, lying: readonly ManifestEntry[]): void {
+    const removed = lying.filter(({ state }) => state !== 'joined');
+    const records = removed.map((session) => removalRecord(session, this.path, run, session.trashedAtMs));
+    neededByRun(() => this.#dependencies.recorder.recordRemovals(records));
+  }
+}
+
+interface FoundInTrash {
+  readonly undone: number;
+  readonly completed: number;
+  readonly unreadableRuns: readonly UnreadableRun[];
+  /** Sessions that a run would put back first, in a dry run. */
+  readonly returning: readonly ManifestEntry[];
+  /** Runs of the trash whose manifests need not be read again. */
+  readonly known: Map<string, KnownRun>;
+}
+
+const NO_TRASH = { undone: 0, completed: 0, unreadableRuns: [], returning: [] } as const;
+
+interface Seen extends FoundInTrash {
+  /** Undefined in a dry run, where there is none yet. */
+  readonly trash: Trash | undefined;
+  readonly scan: ScanResult;
+  readonly shielded: ShieldedTimes;
+  /** From before the scan: spares looking for what has come since. */
+  readonly placeTimes: PlaceTimes | undefined;
+}
+
+class ObservedDirectory implements ObservedPlace {
+  readonly units: FindableUnits;
+  readonly aged: UnitRows;
+  readonly faults: readonly JobFault[];
+  readonly reconciled: { readonly undone: number; readonly completed: number };
+  readonly stopped: boolean;
+  readonly #path: string;
+  readonly #claudeDir: ClaudeDir;
+  readonly #dependencies: DirectoryDependencies;
+  readonly #seen: Seen;
+  readonly #marks: MarkObserver;
+
+  constructor(path: string, claudeDir: ClaudeDir, dependencies: DirectoryDependencies, seen: Seen) {
+    const { scan, shielded, returning, unreadableRuns, undone, completed } = seen;
+    this.#path = path;
+    this.#claudeDir = claudeDir;
+    this.#dependencies = dependencies;
+    this.#seen = seen;
+    this.#marks = new MarkObserver(claudeDir, dependencies.keepNamed);
+    this.units = foreseenUnits(scan.units, returning);
+    this.aged = withTrueTimes(this.units, shielded);
+    const ofTrash = unreadableRuns.map(({ run, code }): JobFault => {
+      return { kind: 'io', message: `read the trash run ${run}: ${code}` };
+    });
+    this.faults = [...ofTrash, ...scanFaults(scan.faults)];
+    this.reconciled = { undone, completed };
+    this.stopped = scan.stopped;
+  }
+
+  protection(ids: LiveIdsByProtection): Protections['protection'] {
+    return protectionByIndex(this.units, ids);
+  }
+
+  mark(row: number): MarkObservation {
+    const project = this.units.projects[this.units.projectIndex(row) ?? -1];
+    if (project === undefined || !this.units.hasTranscript(row)) return { mark: undefined };
+    // One that is to come back from the trash had no mark when it was taken, and none can have come since.
+    return this.#marks.observe(project, this.units.sessionId(row));
+  }
+
+  freeBytes(): number | undefined {
+    return this.#claudeDir.root.freeBytes();
+  }
+
+  unit(row: number): Unit {
+    return this.#seen.scan.units.unit(row);
+  }
+
+  take(nowMs: number): Taking {
+    const { trash, placeTimes, known } = this.#seen;
+    if (trash === undefined) throw new Error('nothing is taken in a dry run');
+    return new DirectoryTaking(trash.beginRun(nowMs, placeTimes), (name, run) => known.set(name, run));
+  }
+
+  conclude(plan: Plan, live: LiveCounts): number {
+    const { mapIdentity, trashCache } = this.#dependencies;
+    const shielded = this.#shield(plan);
+    if (mapIdentity !== undefined) {
+      // The pins stand beside the map, and would be gone with it.
+      recordKnownMap(this.#claudeDir, mapIdentity, (live['resume-map'] ?? 0) + (live['keep-list'] ?? 0));
+    }
+    neededByRun(() => trashCache?.recordKnownRuns(this.#path, this.#seen.known));
+    return shielded;
+  }
+
+  trashAmount(): Amount {
+    return this.#seen.trash?.amount(this.#seen.known) ?? { sessions: 0, bytes: 0 };
+  }
+
+  close(): void {
+    this.#marks.close();
+    this.#seen.trash?.close();
+  }
+
+  /** @returns how many sessions were made younger */
+  #shield(plan: Plan): number {
+    const { shieldPeriodMs, trueTimes, clock } = this.#dependencies;
+    const periodMs = shieldPeriodMs?.(this.#claudeDir.path);
+    if (periodMs === undefined || trueTimes === undefined) return 0;
+    const { units } = this.#seen.scan;
+    const { times, shielded } = shield(this.#claudeDir, units, plan, this.#seen.shielded, periodMs, clock.now());
+    neededByRun(() => trueTimes.recordShieldedTimes(this.#path, times));
+    return shielded;
+  }
+}

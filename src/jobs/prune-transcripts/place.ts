@@ -1,0 +1,92 @@
+/**
+ * What a prune works on, a Claude directory or a session store: how it is looked at, and how what is to go gets into its trash. A prune
+ * knows no more of either than this.
+ */
+
+import type { KnownMaps } from '../../claude-dir/known-maps.ts';
+import type { Unit, UnitRows } from '../../claude-dir/unit.ts';
+import type { LiveIdsByProtection } from '../../live-sources/live-source.ts';
+import type { Amount } from '../../trash/known-folders.ts';
+import type { TakeOutcome } from '../../trash/take.ts';
+import type { JobContext, JobFault } from '../job.ts';
+import type { RemovalRecord } from '../ports.ts';
+import type { MarkObservation } from './marks.ts';
+import type { Plan, Protections, RemoveReason } from './plan.ts';
+
+export interface PrunablePlace {
+  /** For reports and the ledger, as `displayName` gives it. */
+  readonly path: string;
+  /** The resume maps that have protected its sessions so far. */
+  knownMaps(): KnownMaps;
+  /** Ends what a killed run had begun in it, or foresees that in a dry run, and looks at every session. */
+  observe(context: Pick<JobContext, 'shouldStop' | 'onProgress'>): Promise<ObservedPlace>;
+}
+
+/** A place as it was found, held open until it is closed. */
+export interface ObservedPlace {
+  /** As they are on disk. */
+  readonly units: UnitRows;
+  /** The same, as old as they are in truth. */
+  readonly aged: UnitRows;
+  readonly faults: readonly JobFault[];
+  /** What had been left half-done. */
+  readonly reconciled: { readonly undone: number; readonly completed: number };
+  /** Not everything was looked at, which is no ground for any decision. */
+  readonly stopped: boolean;
+  protection(ids: LiveIdsByProtection): Protections['protection'];
+  /** Looks into what one session says of itself. */
+  mark(row: number): MarkObservation;
+  /** Undefined where it cannot be told, or nothing is needed. */
+  freeBytes(): number | undefined;
+  /** One session as an object of its own, for as long as something is done with it. */
+  unit(row: number): Unit;
+  /** Begins a removing. Not to be called in a dry run. @throws OperatingError */
+  take(nowMs: number): Taking;
+  /** What is done when all has gone that was to go. Not to be called in a dry run. @returns how many sessions were shielded */
+  conclude(plan: Plan, live: LiveCounts): number;
+  /** What lies in the trash now. */
+  trashAmount(): Amount;
+  close(): void;
+}
+
+/** How many ids each live source named. */
+export type LiveCounts = Readonly<Record<string, number>>;
+
+/** A session that is to go. */
+export interface Removal {
+  /** Of its unit. */
+  readonly row: number;
+  readonly unit: Unit;
+  readonly reason: RemoveReason;
+}
+
+/** One run's removing from one place. Errors that it throws end the run's work in the place. */
+export interface Taking {
+  /** Makes known, durably, what is about to go. */
+  intend(removals: readonly Removal[], nowMs: number): void;
+  /** Does for those that go next what can be done before anybody has to wait. */
+  prepare(removals: readonly Removal[]): void | Promise<void>;
+  /**
+   * Takes one after the other, while writers are held back.
+   * @param isLast asked after each, with what has become of it so far
+   * @returns what has become of each that it came to; undefined for one that the next run has to see to
+   */
+  takeBatch(
+    removals: readonly Removal[],
+    nowMs: number,
+    isLast: (outcome: TakeOutcome) => boolean,
+  ): readonly (TakeOutcome | undefined)[];
+  /** Those, taken by now, that have been written anew under their old names. */
+  findRecreated(removals: readonly Removal[]): ReadonlySet<Removal>;
+  /** One that was intended stays after all. */
+  keep(removal: Removal, nowMs: number): void;
+  /** Hands what became of them to the system; a kill loses none of it then. */
+  flush(): void;
+  /** @throws OperatingError where nothing more is to be taken after what was taken last */
+  throwIfFailed(): void;
+  /** What the ledger is to know of one that went. */
+  record(removal: Removal, nowMs: number): Pick<RemovalRecord, 'trashRun' | 'removedAtMs'>;
+  /** @param recorded how many of those that went are in the ledger */
+  end(recorded: number): void;
+  close(): void;
+}

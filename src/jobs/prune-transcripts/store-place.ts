@@ -1,0 +1,218 @@
+/** A session store as a prune sees it: nothing is moved in it, a session that is removed is hidden until it is restored or purged. */
+
+import type { KnownMaps } from '../../claude-dir/known-maps.ts';
+import type { SessionId } from '../../claude-dir/session-id.ts';
+import type { Unit, UnitRows } from '../../claude-dir/unit.ts';
+import { type ByteName, displayName, ownName, parseByteName } from '../../files/byte-name.ts';
+import type { LiveIdsByProtection } from '../../live-sources/live-source.ts';
+import type { StoredSession, StoredSessions } from '../../session-store/stored-sessions.ts';
+import { type Amount, amountOfAll } from '../../trash/known-folders.ts';
+import type { TakeOutcome } from '../../trash/take.ts';
+import type { RemovalRecord, RemovalRecorder } from '../ports.ts';
+import { neededByRun } from '../whole-run-error.ts';
+import { type MarkObservation, markOf } from './marks.ts';
+import type { ObservedPlace, PrunablePlace, Removal, Taking } from './place.ts';
+import type { Protections } from './plan.ts';
+import { protectionOfId } from './protection.ts';
+import { removalRecord } from './removal-record.ts';
+
+export interface StoreDependencies {
+  readonly dryRun: boolean;
+  /** Whether a title keeps a session, as the tag `keep` always does. */
+  readonly keepNamed: boolean;
+  readonly recorder: RemovalRecorder;
+}
+
+/** The project of a session whose key is no file name. */
+const NO_PROJECT = ownName('-');
+const NO_MAPS: KnownMaps = {};
+
+export class StorePlace implements PrunablePlace {
+  readonly path: string;
+  readonly #store: StoredSessions;
+  readonly #dependencies: StoreDependencies;
+
+  constructor(store: StoredSessions, dependencies: StoreDependencies) {
+    this.path = displayName(store.path);
+    this.#store = store;
+    this.#dependencies = dependencies;
+  }
+
+  knownMaps(): KnownMaps {
+    return NO_MAPS;
+  }
+
+  async observe(): Promise<ObservedPlace> {
+    const { dryRun, recorder } = this.#dependencies;
+    if (!dryRun) neededByRun(() => recorder.recordRemovals(this.#recordsOfTrashed()));
+    return new ObservedStore(this.#store, this.#dependencies.keepNamed);
+  }
+
+  /** What a killed run has hidden stands in no ledger yet; what does is left as it is. */
+  #recordsOfTrashed() {
+    return this.#store.trashed().map((session) => {
+      const { sessionId, reason, bytes, lastUsedAtMs: newestMtimeMs, trashedAtMs } = session;
+      const what = { sessionId, project: projectOf(session), reason, files: 0, bytes, newestMtimeMs };
+      return removalRecord(what, this.path, stampOf(trashedAtMs), trashedAtMs);
+    });
+  }
+}
+
+class ObservedStore implements ObservedPlace {
+  readonly units: UnitRows;
+  readonly aged: UnitRows;
+  readonly faults = [];
+  readonly reconciled = { undone: 0, completed: 0 };
+  readonly stopped = false;
+  readonly #store: StoredSessions;
+  readonly #sessions: readonly StoredSession[];
+  readonly #keepNamed: boolean;
+
+  constructor(store: StoredSessions, keepNamed: boolean) {
+    this.#store = store;
+    this.#sessions = store.sessions();
+    this.#keepNamed = keepNamed;
+    this.units = unitsOf(this.#sessions);
+    this.aged = this.units;
+  }
+
+  protection(ids: LiveIdsByProtection): Protections['protection'] {
+    return protectionOfId(this.units, ids);
+  }
+
+  mark(row: number): MarkObservation {
+    return { mark: markOf(this.#store.marks(sessionAt(this.#sessions, row)), this.#keepNamed) };
+  }
+
+  /** A mark in a row that is there already. */
+  freeBytes(): undefined {
+    return undefined;
+  }
+
+  unit(row: number): Unit {
+    const session = sessionAt(this.#sessions, row);
+    const { sessionId, hasMain, bytes, lastUsedAtMs } = session;
+    const whole = { doubt: undefined, parts: [], files: 0, digest: 0 };
+    return {
+      ...whole,
+      sessionId,
+      project: projectOf(session),
+      hasTranscript: hasMain,
+      bytes,
+      newestMtimeMs: lastUsedAtMs,
+    };
+  }
+
+  take(): Taking {
+    return new StoreTaking(this.#store, this.#sessions);
+  }
+
+  conclude(): number {
+    return 0;
+  }
+
+  trashAmount(): Amount {
+    return amountOfAll(this.#store.trashed());
+  }
+
+  close(): void {
+    // The store itself is its owner's to close.
+  }
+}
+
+class StoreTaking implements Taking {
+  readonly #store: StoredSessions;
+  readonly #sessions: readonly StoredSession[];
+  /** When each was hidden, by its row: a later run that finds it hidden records it by the same time. */
+  readonly #hiddenAtMs = new Map<number, number>();
+
+  constructor(store: StoredSessions, sessions: readonly StoredSession[]) {
+    this.#store = store;
+    this.#sessions = sessions;
+  }
+
+  /** What is hidden is known by that alone. */
+  intend(): void {}
+
+  async prepare(): Promise<void> {
+    await this.#store.untilWritable();
+  }
+
+  takeBatch(
+    removals: readonly Removal[],
+    nowMs: number,
+    isLast: (outcome: TakeOutcome) => boolean,
+  ): readonly TakeOutcome[] {
+    const outcomes: TakeOutcome[] = [];
+    const atMs = Math.floor(nowMs);
+    this.#store.inShortTransaction(() => {
+      for (const { row, reason } of removals) {
+        const isHidden = this.#store.trash(sessionAt(this.#sessions, row), reason, atMs);
+        if (isHidden) this.#hiddenAtMs.set(row, atMs);
+        const outcome: TakeOutcome = { kind: isHidden ? 'trashed' : 'changed' };
+        outcomes.push(outcome);
+        if (isLast(outcome)) break;
+      }
+    });
+    return outcomes;
+  }
+
+  /** A session that is written to anew is shown again: there are no two parts of it. */
+  findRecreated(): ReadonlySet<Removal> {
+    return new Set();
+  }
+
+  record({ row }: Removal, nowMs: number): Pick<RemovalRecord, 'trashRun' | 'removedAtMs'> {
+    const removedAtMs = this.#hiddenAtMs.get(row) ?? nowMs;
+    return { trashRun: stampOf(removedAtMs), removedAtMs };
+  }
+
+  keep(): void {}
+
+  flush(): void {}
+
+  throwIfFailed(): void {}
+
+  end(): void {}
+
+  close(): void {}
+}
+
+/** As a folder in the trash of a Claude directory is called. */
+function stampOf(timeMs: number): string {
+  return new Date(timeMs).toISOString().replace(/[-:]|\.\d+/g, '');
+}
+
+function sessionAt(sessions: readonly StoredSession[], row: number): StoredSession {
+  const session = sessions[row];
+  if (session === undefined) throw new Error(`no session in row ${row}`);
+  return session;
+}
+
+function projectOf({ projectKey }: StoredSession): ByteName {
+  return parseByteName(projectKey) ?? NO_PROJECT;
+}
+
+function unitsOf(sessions: readonly StoredSession[]): UnitRows {
+  const projects: ByteName[] = [];
+  const indexes = new Map<ByteName, number>();
+  const projectIndexes = sessions.map((session) => {
+    const project = projectOf(session);
+    const known = indexes.get(project) ?? projects.push(project) - 1;
+    indexes.set(project, known);
+    return known;
+  });
+  const sessionId = (row: number): SessionId => sessionAt(sessions, row).sessionId;
+  return {
+    length: sessions.length,
+    projects,
+    sessionId,
+    projectIndex: (row) => projectIndexes[row],
+    hasTranscript: (row) => sessionAt(sessions, row).hasMain,
+    doubt: () => undefined,
+    files: () => 0,
+    bytes: (row) => sessionAt(sessions, row).bytes,
+    newestMtimeMs: (row) => sessionAt(sessions, row).lastUsedAtMs,
+    compareIds: (left, right) => (sessionId(left) < sessionId(right) ? -1 : 1),
+  };
+}
