@@ -26,6 +26,7 @@ export interface StoreDependencies {
 /** The project of a session whose key is no file name. */
 const NO_PROJECT = ownName('-');
 const NO_MAPS: KnownMaps = {};
+const NO_LINKS: ReadonlyMap<number, number> = new Map();
 
 export class StorePlace implements PrunablePlace {
   readonly path: string;
@@ -92,7 +93,7 @@ class ObservedStore implements ObservedPlace {
   unit(row: number): Unit {
     const session = sessionAt(this.#sessions, row);
     const { sessionId, hasMain, bytes, lastUsedAtMs } = session;
-    const whole = { doubt: undefined, parts: [], files: 0, digest: 0 };
+    const whole = { doubt: undefined, parts: [], files: 0, digest: 0, seenNames: NO_LINKS };
     return {
       ...whole,
       sessionId,
