@@ -3,7 +3,7 @@
 import { systemClock } from '../clock.ts';
 import { EXIT_CODES } from '../errors.ts';
 import { formatBytes } from '../format/byte-size.ts';
-import { ClockGuard } from '../jobs/guards/clock.ts';
+import { absenceLimits, ClockGuard } from '../jobs/guards/clock.ts';
 import { JOB_NAMES, type JobName, OLDEST_LISTED, type RemovedSession } from '../jobs/job.ts';
 import { jobHere } from '../runs/job-here.ts';
 import { openLedger } from '../runs/open-ledger.ts';
@@ -28,7 +28,9 @@ export async function runJobs(context: CommandContext, jobs: readonly JobName[])
   const { config } = context.resolved;
   const { log, dryRun, io, json } = context;
   const ledger = dryRun ? undefined : openLedger(config.stateDir, log);
-  const clockGuard = ledger && new ClockGuard(systemClock, ledger);
+  const clockGuard =
+    ledger &&
+    new ClockGuard(systemClock, ledger, absenceLimits({ rows: config['sessions.maxAge'], transcripts: config.maxAge }));
   const progress = progressOn(io.stderr);
   const options: RunOptions = {
     dryRun,

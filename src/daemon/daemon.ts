@@ -9,7 +9,7 @@ import { openClaudeDirs } from '../claude-dir/open-and-lock.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { errorMessage } from '../errors.ts';
-import { ClockGuard } from '../jobs/guards/clock.ts';
+import { absenceLimits, ClockGuard } from '../jobs/guards/clock.ts';
 import { JOB_NAMES, type JobName, type Outcome } from '../jobs/job.ts';
 import type { Ledger, RunRecord } from '../ledger/ledger.ts';
 import { liveSources, openResumeMap } from '../live-sources/open-sources.ts';
@@ -86,15 +86,19 @@ class Daemon {
     this.#claudeDirs = claudeDirs;
     this.#startedAtMs = clock.now();
     this.#ledger = new Reopened(join(config.stateDir, 'ledger.db'), () => openLedger(config.stateDir, log));
-    this.#clockGuard = new ClockGuard(clock, {
-      clockHistory: () => this.#ledger.get().clockHistory(),
-      recordClockHistory: (history) => this.#ledger.get().recordClockHistory(history),
-    });
+    this.#clockGuard = new ClockGuard(
+      clock,
+      {
+        clockHistory: () => this.#ledger.get().clockHistory(),
+        recordClockHistory: (history) => this.#ledger.get().recordClockHistory(history),
+      },
+      absenceLimits({ rows: config['sessions.maxAge'], transcripts: config.maxAge }),
+    );
     this.#map = new Reopened(config['sessions.db'], () => openResumeMap(config, clock));
     this.#schedule = new Schedule({
       ...scheduleSettings(config),
       clock,
-      onDue: (job) => this.#queue.add(job),
+      onDue: (job) => this.#runDue(job),
     });
     this.#queue = new JobQueue({
       run: (job) => this.#run(job),
@@ -143,7 +147,19 @@ class Daemon {
   }
 
   start(): void {
-    this.#schedule.start((job) => this.#lastRunMs(job));
+    // What has never run is held against the first start of all: on a laptop, each start may come after the time of the day's run.
+    const { sinceMs } = this.#clockGuard.look();
+    this.#schedule.start((job) => this.#lastRunMs(job) ?? sinceMs);
+  }
+
+  /** Also whatever has missed its time: a run that a guard held, or that a shutdown cut short, is not through for the day. */
+  #runDue(job: JobName): void {
+    this.#queue.add(job);
+    for (const other of JOB_NAMES) {
+      if (other !== job && !this.#queue.has(other) && this.#schedule.isMissed(other, this.#lastRunMs(other))) {
+        this.#queue.add(other);
+      }
+    }
   }
 
   async stop(): Promise<void> {
@@ -222,9 +238,8 @@ class Daemon {
     throw new Error(`overdue since ${new Date(dueMs).toISOString()}`);
   }
 
+  /** What lies in the future is no run that has been: the clock was wrong. */
   #lastRunMs(job: JobName): number | undefined {
-    const times = RAN.map((outcome) => this.#ledger.get().lastRun(job, outcome)?.startedAtMs);
-    const known = times.filter((timeMs) => timeMs !== undefined);
-    return known.length === 0 ? undefined : Math.max(...known);
+    return this.#ledger.get().lastWholeRunMs(job, RAN, this.#options.clock.now());
   }
 }

@@ -24,6 +24,11 @@ export class JobQueue {
     return this.#running;
   }
 
+  /** Whether a job is waiting or at work. */
+  has(job: JobName): boolean {
+    return this.#unfinished.has(job);
+  }
+
   add(job: JobName): void {
     if (this.#unfinished.has(job)) {
       this.#reportOverlap(job);

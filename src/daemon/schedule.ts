@@ -33,7 +33,7 @@ export class Schedule {
     }
   }
 
-  /** Starts the clockwork. @param lastRunMs when a job last ran; a job that has never run has missed nothing */
+  /** Starts the clockwork. @param lastRunMs when a job last ran, or since when it could have run */
   start(lastRunMs: (job: JobName) => number | undefined): void {
     for (const job of JOB_NAMES) {
       const cron = this.#cron(job);

@@ -4,7 +4,8 @@ import { statSync } from 'node:fs';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { errorMessage } from '../errors.ts';
-import { nextHistory, readClocks } from '../jobs/guards/clock.ts';
+import { absenceLimits, isDoubted, nextHistory, readClocks } from '../jobs/guards/clock.ts';
+import { JOB_NAMES } from '../jobs/job.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { KeepList } from '../live-sources/keep-list.ts';
 import { openResumeMapForReading } from '../live-sources/open-sources.ts';
@@ -73,7 +74,9 @@ async function examineClock(config: Config, clock: Clock): Promise<Omit<Finding,
   const ledger = Ledger.openForReading(config.stateDir);
   try {
     const history = ledger?.clockHistory();
-    if (history === undefined || nextHistory(history, readClocks(clock)).doubted === undefined) {
+    const limits = absenceLimits({ rows: config['sessions.maxAge'], transcripts: config.maxAge });
+    const now = history && nextHistory(history, readClocks(clock));
+    if (now === undefined || !JOB_NAMES.some((job) => isDoubted(now, job, limits))) {
       return { level: 'ok', message: 'agrees with what earlier runs saw' };
     }
     return {

@@ -70,12 +70,28 @@ export interface ClockReading {
   readonly wallMs: number;
 }
 
+/** A stretch of time that the wall clock counted and nothing else did. */
+export interface ClockGap {
+  /** What the wall clock said after it, Unix epoch ms. */
+  readonly atMs: number;
+  readonly ms: number;
+  /** The machine was off; else the clock jumped. */
+  readonly isAbsence: boolean;
+}
+
 /** What is remembered of the clocks from look to look, over processes. */
 export interface ClockHistory {
-  /** The latest reading that nothing spoke against. */
-  readonly believed: ClockReading;
-  /** The first reading after a jump that has not been confirmed yet. */
-  readonly doubted: ClockReading | undefined;
+  /** The first look of all, Unix epoch ms. */
+  readonly sinceMs: number;
+  readonly last: ClockReading;
+  /** By how much the wall clock has left the time since boot while the machine was up; negative where it was put back. */
+  readonly jumpMs: number;
+  /** How long the machine was off at a stretch, or its clock was wrong when it came back: nobody can tell. */
+  readonly absenceMs: number;
+  /** How long the clock has gone on evenly since; milliseconds of the time since boot. */
+  readonly stoodMs: number;
+  /** Of all that lies in the trash, none was there to see these pass. Oldest first. */
+  readonly gaps: readonly ClockGap[];
 }
 
 export interface ClockHistoryStore {

@@ -259,6 +259,23 @@ export class Ledger implements RemovalRecorder, TrashCache, RemovalHistory, True
     });
   }
 
+  /**
+   * When the latest run of a job began that came to its end with one of the given outcomes: one that was broken off is not through.
+   * @param untilMs Unix epoch ms; later ones were written by a clock that was wrong
+   */
+  lastWholeRunMs(job: JobName, outcomes: readonly Outcome[], untilMs: number): number | undefined {
+    const startedAtMs = guarded(this.#database.name, 'read', () => {
+      return this.#statements
+        .get(
+          `SELECT max(started_at) FROM runs WHERE job = @job AND started_at <= @untilMs
+           AND outcome IN (SELECT value FROM json_each(@outcomes)) AND NOT coalesce(json_extract(report, '$.stopped'), 0)`,
+        )
+        .pluck()
+        .get({ job, untilMs, outcomes: JSON.stringify(outcomes) });
+    });
+    return typeof startedAtMs === 'number' ? startedAtMs : undefined;
+  }
+
   figures(): readonly Figure[] {
     return guarded(this.#database.name, 'read', () => {
       return this.#statements.get('SELECT name, label, value FROM metrics').all() as Figure[];

@@ -4,6 +4,7 @@ import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import { shortestCleanupPeriod } from '../claude-dir/settings.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
+import { nextHistory, readClocks, unwitnessedMs } from '../jobs/guards/clock.ts';
 import { allowAll, type Guards } from '../jobs/guards/guards.ts';
 import { guardsBy } from '../jobs/guards/removals.ts';
 import type { Job, JobContext, JobName, JobReport } from '../jobs/job.ts';
@@ -60,6 +61,7 @@ export async function runConfiguredJob(
         (opened) => opened.close(),
       ),
     );
+    const { gaps } = nextHistory(ledger?.clockHistory(), readClocks(clock));
     const recorder = context.dryRun || ledger === undefined ? NO_RECORDER : ledger;
     const jobs: Readonly<Record<JobName, () => Job>> = {
       'sweep-sessions': () => configuredSweep(map, surroundings),
@@ -81,7 +83,16 @@ export async function runConfiguredJob(
           clock,
         }),
       'purge-trash': () =>
-        purgeTrashJob({ claudeDirs, stores, sources, keepMs: config['trash.keep'], guards, holds, clock }),
+        purgeTrashJob({
+          claudeDirs,
+          stores,
+          sources,
+          keepMs: config['trash.keep'],
+          unwitnessedMs: (sinceMs) => unwitnessedMs(gaps, sinceMs),
+          guards,
+          holds,
+          clock,
+        }),
     };
     return await jobs[name]().run(context);
   } finally {

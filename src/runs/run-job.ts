@@ -39,7 +39,7 @@ export async function runJob(
   };
   let work: JobAtWork | undefined;
   try {
-    const doubt = dependencies.clockGuard?.doubt({ operatorConfirmed: allowMassRemoval });
+    const doubt = dependencies.clockGuard?.doubt(job.name, { operatorConfirmed: allowMassRemoval });
     if (doubt !== undefined) return finish('skipped', NO_REPORT, { kind: 'bad-data', message: doubt });
     const deadline = AbortSignal.timeout(dependencies.deadlineMs);
     const signal = AbortSignal.any([request.signal, deadline]);

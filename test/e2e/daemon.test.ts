@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startProgram } from '../support/forked.ts';
 import { addressOf, runProgram } from '../support/process.ts';
@@ -80,6 +81,30 @@ describe('the daemon', () => {
     const metrics = await untilMetric(secondAddress, series, (value) => value > (lastSuccess ?? 0));
     expect(seriesValue(metrics, 'session_sweeper_runs_total{job="prune-transcripts",outcome="ok"}')).toBe(2);
     expect(seriesValue(metrics, 'session_sweeper_runs_total{job="purge-trash",outcome="ok"}')).toBe(1);
+  });
+
+  it('catches up a first run whose time has passed at every start so far, as on a laptop, and one that was cut short', async () => {
+    const { claudeDir, stateDir, flags: args } = tempPlace();
+    makeSession(claudeDir, { id: sessionIdOf(1), ageMs: 40 * DAY_MS });
+    const inLedger = (sql: string) => {
+      const database = new Database(join(stateDir, 'ledger.db'));
+      database.exec(sql);
+      database.close();
+    };
+    const first = startProgram([...args, ...FAST, ...NEVER_SOON]);
+    await addressOf(first);
+    first.kill('SIGTERM');
+    expect(await first.exit).toMatchObject({ code: 0 });
+    inLedger(`UPDATE clock SET history = json_set(history, '$.sinceMs', ${Date.now() - 2 * DAY_MS})`);
+    const daily = ['--schedule-prune', '0 0 * * *', ...NEVER_SOON.slice(2)];
+    const series = 'session_sweeper_runs_total{job="prune-transcripts",outcome="ok"}';
+    const second = startProgram([...args, ...FAST, ...daily]);
+    await untilMetric(await addressOf(second), series, (runs) => runs === 1);
+    second.kill('SIGTERM');
+    await second.exit;
+    inLedger(`UPDATE runs SET report = json_set(report, '$.stopped', json('true')) WHERE job = 'prune-transcripts'`);
+    const third = startProgram([...args, ...FAST, ...daily]);
+    await untilMetric(await addressOf(third), series, (runs) => runs === 2);
   });
 
   it('shows every known series as 0 from the start, and no more of them however hostile the names', async () => {

@@ -1,68 +1,173 @@
 /**
  * Notices that the wall clock is not to be believed, by holding it against the time since boot (which goes on while the machine
- * sleeps) and against what earlier runs saw. By a wrong clock everything is old, or the trash has had its time; so after a jump
- * nothing is removed until the clock is what it was again, or has stood for most of a day, or an operator says that it is right.
+ * sleeps) and against what earlier runs saw. By a wrong clock everything is old; so after a jump nothing is removed until the clock is
+ * what it was again, a time server has confirmed it, it has stood for as long as it jumped (most of a day at the most), or an operator
+ * says that it is right. What is destroyed for good goes by witnessed time alone: see `unwitnessedMs`.
  */
 
-import { readFileSync } from 'node:fs';
-import { uptime } from 'node:os';
 import type { Clock } from '../../clock.ts';
 import { formatDurationRounded } from '../../format/duration.ts';
-import type { ClockHistory, ClockHistoryStore, ClockReading } from '../ports.ts';
+import { synchronisedAtMs, systemUptime, type Uptime } from '../../process/machine-clock.ts';
+import type { JobName } from '../job.ts';
+import type { ClockGap, ClockHistory, ClockHistoryStore, ClockReading } from '../ports.ts';
 
 /** More than any slewing or leap second, far less than any retention. */
 const JUMP_MIN_MS = 10 * 60_000;
-/** While the machine was off nothing counted the time; a longer absence than this is asked about. */
-const ABSENCE_MAX_MS = 14 * 86_400_000;
 /** A daily run is some minutes early at times. */
 const CONFIRMED_AFTER_MS = 20 * 3_600_000;
+/** A machine that is off each night for more than a year; older gaps are told as one. */
+const GAPS_MAX = 400;
+
+/** For each job, the longest absence of the machine after which its clock is believed: less than what the job could remove by it. */
+export type AbsenceLimits = Readonly<Record<JobName, number>>;
+
+/** A machine may well have been off for two weeks. */
+const ABSENCE_MAX_MS = 14 * 86_400_000;
+
+/** @param ages the ages by which each job removes; milliseconds, or never */
+export function absenceLimits(ages: {
+  readonly rows: number | 'never';
+  readonly transcripts: number | 'never';
+}): AbsenceLimits {
+  const half = (age: number | 'never') => (age === 'never' ? ABSENCE_MAX_MS : Math.min(ABSENCE_MAX_MS, age / 2));
+  return {
+    'sweep-sessions': half(ages.rows),
+    'prune-transcripts': half(ages.transcripts),
+    // It goes by witnessed time, whatever the clock says.
+    'purge-trash': Number.POSITIVE_INFINITY,
+  };
+}
+
+/** What the machine says of time, apart from the wall clock. */
+export interface MachineClock {
+  uptime(): Uptime;
+  /** When a time server last confirmed the clock, Unix epoch ms. */
+  synchronisedAtMs(): number | undefined;
+}
+
+const THIS_MACHINE: MachineClock = { uptime: systemUptime, synchronisedAtMs };
 
 export class ClockGuard {
   readonly #clock: Clock;
   readonly #store: ClockHistoryStore;
-  readonly #uptime: () => Omit<ClockReading, 'wallMs'>;
+  readonly #limits: AbsenceLimits;
+  readonly #machine: MachineClock;
   /** Outlives a ledger that is lost while we run. */
   #history: ClockHistory | undefined;
 
-  constructor(
-    clock: Clock,
-    store: ClockHistoryStore,
-    uptimeOfMachine: () => Omit<ClockReading, 'wallMs'> = systemUptime,
-  ) {
+  constructor(clock: Clock, store: ClockHistoryStore, limits: AbsenceLimits, machine: MachineClock = THIS_MACHINE) {
     this.#clock = clock;
     this.#store = store;
-    this.#uptime = uptimeOfMachine;
+    this.#limits = limits;
+    this.#machine = machine;
   }
 
   /**
    * Looks at the clocks and remembers what it saw.
-   * @param operatorConfirmed an operator has looked at the clock
-   * @returns why nothing is to be removed by the clock now; undefined where nothing speaks against it
+   * @returns what is remembered of them
    * @throws OperatingError of the ledger
    */
-  doubt({ operatorConfirmed = false } = {}): string | undefined {
-    const reading = { ...this.#uptime(), wallMs: this.#clock.now() };
+  look({ operatorConfirmed = false } = {}): ClockHistory {
+    const reading = readClocks(this.#clock, this.#machine);
     const before = this.#store.clockHistory() ?? this.#history;
-    const history = operatorConfirmed ? { believed: reading, doubted: undefined } : nextHistory(before, reading);
+    const isRight = operatorConfirmed || isSynchronised(before, reading, this.#machine.synchronisedAtMs());
+    const history = nextHistory(before, reading, isRight);
     this.#store.recordClockHistory(history);
     this.#history = history;
-    return history.doubted === undefined ? undefined : explain(history.believed, reading);
+    return history;
+  }
+
+  /**
+   * As `look`, for a job that is about to run.
+   * @param operatorConfirmed an operator has looked at the clock
+   * @returns why the job is not to remove anything by the clock now; undefined where nothing speaks against it
+   */
+  doubt(job: JobName, { operatorConfirmed = false } = {}): string | undefined {
+    const history = this.look({ operatorConfirmed });
+    return isDoubted(history, job, this.#limits) ? explain(history) : undefined;
   }
 }
 
-/** What is remembered after a look. */
-export function nextHistory(before: ClockHistory | undefined, now: ClockReading): ClockHistory {
-  if (before === undefined || !isJump(before.believed, now)) return { believed: now, doubted: undefined };
-  const { believed, doubted } = before;
-  if (doubted === undefined || isJump(doubted, now)) return { believed, doubted: now };
-  const isConfirmed = now.wallMs - doubted.wallMs >= CONFIRMED_AFTER_MS;
-  return isConfirmed ? { believed: now, doubted: undefined } : { believed, doubted };
+/** A purge goes by witnessed time, so for it the clock is never in doubt. */
+export function isDoubted({ jumpMs, absenceMs }: ClockHistory, job: JobName, limits: AbsenceLimits): boolean {
+  if (job === 'purge-trash') return false;
+  return Math.abs(jumpMs) > JUMP_MIN_MS || absenceMs > limits[job];
 }
 
-function isJump(before: ClockReading, now: ClockReading): boolean {
-  const passedMs = now.wallMs - before.wallMs;
-  if (!isSameBoot(before, now)) return passedMs < -JUMP_MIN_MS || passedMs > ABSENCE_MAX_MS;
-  return Math.abs(passedMs - (now.uptimeMs - before.uptimeMs)) > JUMP_MIN_MS;
+/** What is remembered after a look. @param isRight somebody who knows has confirmed the clock */
+export function nextHistory(before: ClockHistory | undefined, now: ClockReading, isRight = false): ClockHistory {
+  const settled = { jumpMs: 0, absenceMs: 0, stoodMs: 0 };
+  if (before === undefined) return { sinceMs: now.wallMs, last: now, ...settled, gaps: [] };
+  const isSame = isSameBoot(before.last, now);
+  const witnessedMs = isSame ? now.uptimeMs - before.last.uptimeMs : now.uptimeMs;
+  const stepMs = now.wallMs - before.last.wallMs - witnessedMs;
+  // A first look by a clock of the future was no look.
+  const base = { sinceMs: Math.min(before.sinceMs, now.wallMs), last: now };
+  if (isRight) {
+    // The absence that this start ended was one in truth. A jump while the machine was up says that stamps before it were wrong.
+    const gaps = before.gaps.filter(({ atMs, isAbsence }) => !isAbsence || atMs < now.wallMs - now.uptimeMs);
+    return { ...base, ...settled, gaps };
+  }
+  if (Math.abs(stepMs) <= JUMP_MIN_MS) return stood(before, base, witnessedMs);
+  const gaps = gapsAfter(before.gaps, { atMs: now.wallMs, ms: stepMs, isAbsence: !isSame });
+  let { jumpMs, absenceMs } = before;
+  if (!isSame && stepMs > 0) absenceMs = stepMs;
+  else {
+    // What a wrong clock had made of an absence, it takes back when it is set right.
+    const takenBackMs = Math.min(absenceMs, Math.max(0, -stepMs));
+    absenceMs -= takenBackMs;
+    jumpMs += stepMs + takenBackMs;
+  }
+  return { ...base, ...(Math.abs(jumpMs) <= JUMP_MIN_MS ? { jumpMs: 0 } : { jumpMs }), absenceMs, stoodMs: 0, gaps };
+}
+
+function stood(
+  { jumpMs, absenceMs, stoodMs, gaps }: ClockHistory,
+  base: Pick<ClockHistory, 'sinceMs' | 'last'>,
+  witnessedMs: number,
+): ClockHistory {
+  const sinceMs = stoodMs + witnessedMs;
+  const neededMs = Math.min(CONFIRMED_AFTER_MS, Math.max(Math.abs(jumpMs), absenceMs));
+  if (sinceMs >= neededMs) return { ...base, jumpMs: 0, absenceMs: 0, stoodMs: 0, gaps };
+  return { ...base, jumpMs, absenceMs, stoodMs: sinceMs, gaps };
+}
+
+/** A clock that is put back takes back the latest gaps, as far as it goes. */
+function gapsAfter(gaps: readonly ClockGap[], step: ClockGap): readonly ClockGap[] {
+  if (step.ms > 0) return merged([...gaps, step]);
+  const left = [...gaps];
+  let takenMs = -step.ms;
+  for (let last = left.pop(); last !== undefined; last = left.pop()) {
+    if (last.ms > takenMs) return [...left, { ...last, atMs: Math.min(last.atMs, step.atMs), ms: last.ms - takenMs }];
+    takenMs -= last.ms;
+  }
+  return [];
+}
+
+function merged(gaps: readonly ClockGap[]): readonly ClockGap[] {
+  const [first, second, ...rest] = gaps;
+  if (gaps.length <= GAPS_MAX || first === undefined || second === undefined) return gaps;
+  return [{ ...second, ms: first.ms + second.ms }, ...rest];
+}
+
+/** How much of the time since a moment (Unix epoch ms) nothing but the wall clock has counted; milliseconds. */
+export function unwitnessedMs(gaps: readonly ClockGap[], sinceMs: number): number {
+  return gaps.reduce((total, { atMs, ms }) => (atMs >= sinceMs ? total + ms : total), 0);
+}
+
+/** Whether a time server has confirmed the clock since it jumped, or since the machine came up. */
+function isSynchronised(
+  before: ClockHistory | undefined,
+  now: ClockReading,
+  confirmedAtMs: number | undefined,
+): boolean {
+  if (before === undefined || confirmedAtMs === undefined || confirmedAtMs > now.wallMs) return false;
+  const bootedAtMs = now.wallMs - now.uptimeMs;
+  // By a clock that has jumped while the machine was up, a confirmation from before says nothing.
+  const sinceMs = isSameBoot(before.last, now) ? Math.max(bootedAtMs, before.last.wallMs) : bootedAtMs;
+  const stepMs = now.wallMs - before.last.wallMs - (now.uptimeMs - before.last.uptimeMs);
+  const hasJumpedNow = isSameBoot(before.last, now) && Math.abs(stepMs) > JUMP_MIN_MS;
+  return !hasJumpedNow && confirmedAtMs >= sinceMs;
 }
 
 /** Some containers count their own uptime, which begins anew with the same boot id. */
@@ -70,29 +175,17 @@ function isSameBoot(before: ClockReading, now: ClockReading): boolean {
   return before.bootId === now.bootId && before.uptimeMs <= now.uptimeMs;
 }
 
-function explain(believed: ClockReading, now: ClockReading): string {
-  const passedMs = now.wallMs - believed.wallMs;
-  const wall = `${formatDurationRounded(Math.abs(passedMs))} ${passedMs < 0 ? 'before' : 'after'} the last run`;
-  const proof = isSameBoot(believed, now)
-    ? `but the machine has been up for ${formatDurationRounded(now.uptimeMs - believed.uptimeMs)} since`
-    : 'and the machine was restarted in between';
-  const settled = `until it has stood for ${formatDurationRounded(CONFIRMED_AFTER_MS)}`;
-  return `the clock says that this is ${wall}, ${proof}: nothing is removed ${settled}; if the clock is right, say --run-now --allow-mass-removal`;
+function explain({ jumpMs, absenceMs, stoodMs }: ClockHistory): string {
+  const isJump = Math.abs(jumpMs) > JUMP_MIN_MS;
+  const by = formatDurationRounded(Math.abs(isJump ? jumpMs : absenceMs));
+  const what = isJump
+    ? `the clock was put ${jumpMs > 0 ? 'forward' : 'back'} by ${by} while the machine was up`
+    : `by the clock the machine was off for ${by}, which nothing confirms`;
+  const neededMs = Math.min(CONFIRMED_AFTER_MS, Math.max(Math.abs(jumpMs), absenceMs));
+  const left = formatDurationRounded(Math.max(60_000, neededMs - stoodMs));
+  return `${what}: nothing is removed until it has stood for another ${left}; if the clock is right, say --run-now --allow-mass-removal`;
 }
 
-export function readClocks(clock: Clock): ClockReading {
-  return { ...systemUptime(), wallMs: clock.now() };
-}
-
-function systemUptime(): Omit<ClockReading, 'wallMs'> {
-  return { bootId: bootId(), uptimeMs: uptime() * 1_000 };
-}
-
-function bootId(): string {
-  try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
-  } catch {
-    // Hidden in some containers; there an uptime that begins anew tells a start from the next.
-    return 'unknown';
-  }
+export function readClocks(clock: Clock, machine: Pick<MachineClock, 'uptime'> = THIS_MACHINE): ClockReading {
+  return { ...machine.uptime(), wallMs: clock.now() };
 }

@@ -23,6 +23,8 @@ export interface PurgeDependencies {
   readonly stores: readonly StoredSessions[];
   readonly sources: readonly LiveSource[];
   readonly keepMs: number;
+  /** How much of the time since a moment only the wall clock has counted; both in milliseconds. */
+  unwitnessedMs(sinceMs: number): number;
   readonly guards: Guards;
   readonly holds: ShortHolds;
   readonly clock: Clock;
@@ -90,10 +92,10 @@ class Purge {
 
   async purgeStore(store: StoredSessions): Promise<void> {
     try {
-      const { keepMs, clock, sources } = this.#dependencies;
+      const { keepMs, clock, sources, unwitnessedMs } = this.#dependencies;
       const live = await this.#readLive();
       const due: TrashedStoredSession[] = [];
-      for (const decision of planPurge(store.trashed(), live, keepMs, clock.now())) {
+      for (const decision of planPurge(store.trashed(), live, keepMs, clock.now(), unwitnessedMs)) {
         if (decision.purge) due.push(decision.session);
         else this.#keep(decision.reason);
       }
@@ -147,15 +149,15 @@ class Purge {
 
   /** What has had its time, or was marked as such by a purge that did not come to its end. */
   #dueOf(sessions: readonly ManifestEntry[], live: ReadonlySet<SessionId>): ManifestEntry[] {
-    const { keepMs, clock } = this.#dependencies;
+    const { keepMs, clock, unwitnessedMs } = this.#dependencies;
     const due: ManifestEntry[] = [];
     // The originals of a joined session are not the session: whether it is live says nothing of them.
     const nowMs = clock.now();
     const joined = sessions.filter(({ state }) => state === 'joined');
     const others = sessions.filter(({ state }) => state !== 'joined');
     for (const decision of [
-      ...planPurge(others, live, keepMs, nowMs),
-      ...planPurge(joined, NONE_LIVE, keepMs, nowMs),
+      ...planPurge(others, live, keepMs, nowMs, unwitnessedMs),
+      ...planPurge(joined, NONE_LIVE, keepMs, nowMs, unwitnessedMs),
     ]) {
       if (decision.purge) due.push(decision.session);
       else if (decision.session.state !== 'purging') this.#keep(decision.reason);

@@ -1,24 +1,28 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ClockGuard, nextHistory } from '../../../src/jobs/guards/clock.ts';
+import { absenceLimits, ClockGuard, isDoubted, nextHistory, unwitnessedMs } from '../../../src/jobs/guards/clock.ts';
 import type { ClockHistory, ClockReading } from '../../../src/jobs/ports.ts';
 import { DAY_MS } from '../../support/tree.ts';
 
 const START_MS = Date.UTC(2026, 0, 1);
 const HOUR_MS = DAY_MS / 24;
+const PRUNE = 'prune-transcripts';
+const LIMITS = absenceLimits({ rows: 2 * DAY_MS, transcripts: 30 * DAY_MS });
 
 /** A machine whose clocks are set by hand, and what its ledger remembers. */
 function machine() {
   const reading = { bootId: 'first', uptimeMs: 5_000, wallMs: START_MS };
   const ledger: { history: ClockHistory | undefined } = { history: undefined };
+  const server: { confirmedAtMs: number | undefined } = { confirmedAtMs: undefined };
   const store = {
     clockHistory: () => ledger.history,
     recordClockHistory: (history: ClockHistory) => {
       ledger.history = history;
     },
   };
+  const clocks = { uptime: () => reading, synchronisedAtMs: () => server.confirmedAtMs };
   /** As every process has its own. */
-  const newGuard = () => new ClockGuard({ now: () => reading.wallMs }, store, () => reading);
+  const newGuard = () => new ClockGuard({ now: () => reading.wallMs }, store, LIMITS, clocks);
   const pass = (wallMs: number, uptimeMs = wallMs) => {
     reading.wallMs += wallMs;
     reading.uptimeMs += uptimeMs;
@@ -28,134 +32,233 @@ function machine() {
     reading.uptimeMs = 0;
     pass(downtimeMs, 20_000);
   };
-  return { reading, ledger, newGuard, pass, restart };
+  return { reading, ledger, server, newGuard, pass, restart };
 }
 
 describe('the clock guard', () => {
   it('believes the clock that it sees first', () => {
-    expect(machine().newGuard().doubt()).toBeUndefined();
+    expect(machine().newGuard().doubt(PRUNE)).toBeUndefined();
   });
 
-  it.each([40 * DAY_MS, -40 * DAY_MS, 11 * 60_000])(
+  it.each([40 * DAY_MS, -40 * DAY_MS, 70 * 60_000])(
     'doubts a clock that jumps by %i ms, in the process and the next',
     (jumpMs) => {
       const { newGuard, pass } = machine();
       const guard = newGuard();
-      guard.doubt();
+      guard.doubt(PRUNE);
       pass(jumpMs, 0);
-      expect(guard.doubt()).toContain('nothing is removed');
+      expect(guard.doubt(PRUNE)).toContain('nothing is removed');
       pass(HOUR_MS);
-      expect(guard.doubt()).toContain('nothing is removed');
-      expect(newGuard().doubt()).toContain('nothing is removed');
+      expect(guard.doubt('sweep-sessions')).toContain('nothing is removed');
+      expect(newGuard().doubt(PRUNE)).toContain('nothing is removed');
     },
   );
 
   it('believes it again at once when it is set right', () => {
     const { newGuard, pass } = machine();
     const guard = newGuard();
-    guard.doubt();
+    guard.doubt(PRUNE);
     pass(40 * DAY_MS, 0);
-    guard.doubt();
+    guard.doubt(PRUNE);
     pass(HOUR_MS);
-    guard.doubt();
+    guard.doubt(PRUNE);
     pass(-40 * DAY_MS, 0);
-    expect(guard.doubt()).toBeUndefined();
+    expect(guard.doubt(PRUNE)).toBeUndefined();
   });
 
   it('believes it when it has stood for most of a day', () => {
     const { newGuard, pass } = machine();
     const guard = newGuard();
-    guard.doubt();
+    guard.doubt(PRUNE);
     pass(40 * DAY_MS, 0);
-    guard.doubt();
+    guard.doubt(PRUNE);
     pass(19 * HOUR_MS);
-    expect(guard.doubt()).toBeDefined();
+    expect(guard.doubt(PRUNE)).toBeDefined();
     pass(2 * HOUR_MS);
-    expect(guard.doubt()).toBeUndefined();
-    pass(HOUR_MS);
-    expect(guard.doubt()).toBeUndefined();
+    expect(guard.doubt(PRUNE)).toBeUndefined();
   });
 
-  it('counts that time anew where it jumps once more', () => {
+  it('counts that time afresh where it jumps once more', () => {
     const { newGuard, pass } = machine();
     const guard = newGuard();
-    guard.doubt();
+    guard.doubt(PRUNE);
     pass(40 * DAY_MS, 0);
-    guard.doubt();
+    guard.doubt(PRUNE);
     pass(15 * HOUR_MS + DAY_MS, 15 * HOUR_MS);
-    expect(guard.doubt()).toBeDefined();
+    expect(guard.doubt(PRUNE)).toBeDefined();
     pass(15 * HOUR_MS);
-    expect(guard.doubt()).toBeDefined();
+    expect(guard.doubt(PRUNE)).toBeDefined();
     pass(6 * HOUR_MS);
-    expect(guard.doubt()).toBeUndefined();
+    expect(guard.doubt(PRUNE)).toBeUndefined();
+  });
+
+  it('believes it each day on a virtual machine that is stopped for nine hours each night', () => {
+    const { newGuard, pass } = machine();
+    const guard = newGuard();
+    for (let day = 0; day < 60; day += 1) {
+      let ran = 0;
+      for (let hour = 0; hour < 15; hour += 1) {
+        if (guard.doubt(PRUNE) === undefined) ran += 1;
+        pass(HOUR_MS);
+      }
+      expect(ran).toBeGreaterThan(0);
+      pass(9 * HOUR_MS, 0);
+    }
+  });
+
+  it('believes at once what a time server has confirmed since it jumped, and not what one confirmed before', () => {
+    const { newGuard, pass, server, reading } = machine();
+    const guard = newGuard();
+    guard.doubt(PRUNE);
+    server.confirmedAtMs = reading.wallMs;
+    pass(40 * DAY_MS, 0);
+    expect(guard.doubt(PRUNE)).toBeDefined();
+    pass(60_000);
+    expect(guard.doubt(PRUNE)).toBeDefined();
+    server.confirmedAtMs = reading.wallMs + 30_000;
+    pass(60_000);
+    expect(guard.doubt(PRUNE)).toBeUndefined();
+  });
+
+  it('believes at once after an absence what a time server has confirmed since the machine came up', () => {
+    const { newGuard, restart, server, reading } = machine();
+    newGuard().doubt(PRUNE);
+    restart(90 * DAY_MS);
+    server.confirmedAtMs = reading.wallMs - 5_000;
+    const guard = newGuard();
+    expect(guard.doubt(PRUNE)).toBeUndefined();
+    expect(guard.look().gaps).toEqual([]);
+  });
+
+  it('forgives the night that a machine was off when a time server confirms the clock some minutes after the start', () => {
+    const { newGuard, restart, server, reading, pass } = machine();
+    newGuard().doubt(PRUNE);
+    restart(14 * HOUR_MS);
+    expect(newGuard().look().gaps).toHaveLength(1);
+    pass(60_000);
+    server.confirmedAtMs = reading.wallMs;
+    expect(newGuard().look().gaps).toEqual([]);
   });
 
   it('believes it when an operator says that it is right', () => {
     const { newGuard, pass } = machine();
-    newGuard().doubt();
+    newGuard().doubt(PRUNE);
     pass(40 * DAY_MS, 0);
-    expect(newGuard().doubt({ operatorConfirmed: true })).toBeUndefined();
-    expect(newGuard().doubt()).toBeUndefined();
+    expect(newGuard().doubt(PRUNE, { operatorConfirmed: true })).toBeUndefined();
+    expect(newGuard().doubt(PRUNE)).toBeUndefined();
   });
 
   it('takes a sleep of the machine, slewing and a leap second for no jump', () => {
     const { newGuard, pass } = machine();
     const guard = newGuard();
-    guard.doubt();
+    guard.doubt(PRUNE);
     pass(300 * DAY_MS);
-    expect(guard.doubt()).toBeUndefined();
+    expect(guard.doubt(PRUNE)).toBeUndefined();
     pass(DAY_MS + 60_000, DAY_MS);
-    expect(guard.doubt()).toBeUndefined();
+    expect(guard.doubt(PRUNE)).toBeUndefined();
   });
 
   it.each([
-    { what: 'a weekend off', downtimeMs: 3 * DAY_MS, isDoubted: false },
-    { what: 'three weeks off', downtimeMs: 21 * DAY_MS, isDoubted: true },
-    { what: 'a clock that has lost its battery', downtimeMs: -300 * DAY_MS, isDoubted: true },
-  ])('after a restart and $what: doubted $isDoubted', ({ downtimeMs, isDoubted }) => {
+    { what: 'a weekend off', downtimeMs: 3 * DAY_MS, prune: false, sweep: true },
+    { what: 'a night off', downtimeMs: 14 * HOUR_MS, prune: false, sweep: false },
+    { what: 'three weeks off', downtimeMs: 21 * DAY_MS, prune: true, sweep: true },
+    { what: 'a clock that has lost its battery', downtimeMs: -300 * DAY_MS, prune: true, sweep: true },
+  ])('after a restart and $what: each job by what it could remove', ({ downtimeMs, prune, sweep }) => {
     const { newGuard, restart } = machine();
-    newGuard().doubt();
+    newGuard().doubt(PRUNE);
     restart(downtimeMs);
-    expect(newGuard().doubt() !== undefined).toBe(isDoubted);
+    expect(newGuard().doubt(PRUNE) !== undefined).toBe(prune);
+    expect(newGuard().doubt('sweep-sessions') !== undefined).toBe(sweep);
+    expect(newGuard().doubt('purge-trash')).toBeUndefined();
   });
 
   it('takes a container that counts its own uptime for restarted', () => {
     const { newGuard, pass, reading } = machine();
     pass(DAY_MS);
-    newGuard().doubt();
+    newGuard().doubt(PRUNE);
     pass(HOUR_MS);
     reading.uptimeMs = 3_000;
-    expect(newGuard().doubt()).toBeUndefined();
+    expect(newGuard().doubt(PRUNE)).toBeUndefined();
   });
 
   it('does not forget while it lives, though the ledger is lost', () => {
     const { newGuard, pass, ledger } = machine();
     const guard = newGuard();
-    guard.doubt();
+    guard.doubt(PRUNE);
     ledger.history = undefined;
     pass(40 * DAY_MS, 0);
-    expect(guard.doubt()).toBeDefined();
+    expect(guard.doubt(PRUNE)).toBeDefined();
   });
 
-  it('never believes a clock that leaves the time since boot within the hour', () => {
-    const jump = fc.oneof(fc.integer({ min: 11, max: 100_000 }), fc.integer({ min: -100_000, max: -11 }));
+  it('never believes a clock that has left the time since boot by more than an hour within that hour', () => {
+    const jump = fc.oneof(fc.integer({ min: 61, max: 100_000 }), fc.integer({ min: -100_000, max: -61 }));
     fc.assert(
-      fc.property(jump, fc.array(fc.integer({ min: 0, max: 600 }), { maxLength: 8 }), (minutes, looksAfterMs) => {
+      fc.property(jump, fc.array(fc.integer({ min: 0, max: 600 }), { maxLength: 8 }), (minutes, looksAfterSeconds) => {
         const start: ClockReading = { bootId: 'b', uptimeMs: 1, wallMs: START_MS };
         let history = nextHistory(undefined, start);
         let sinceMs = 0;
-        for (const stepMs of [0, ...looksAfterMs.map((step) => step * 1_000)]) {
+        for (const stepMs of [0, ...looksAfterSeconds.map((step) => step * 1_000)]) {
           sinceMs += stepMs;
           if (sinceMs > HOUR_MS) break;
-          history = nextHistory(history, {
-            ...start,
-            uptimeMs: 1 + sinceMs,
-            wallMs: START_MS + sinceMs + minutes * 60_000,
-          });
-          expect(history.doubted).toBeDefined();
-          expect(history.believed).toEqual(start);
+          const wallMs = START_MS + sinceMs + minutes * 60_000;
+          history = nextHistory(history, { ...start, uptimeMs: 1 + sinceMs, wallMs });
+          expect(isDoubted(history, PRUNE, LIMITS)).toBe(true);
         }
       }),
     );
+  });
+});
+
+describe('witnessed time', () => {
+  it('is never more than what really passed, whatever the clock did, where no clock ran slow', () => {
+    const step = fc.record({
+      realMs: fc.integer({ min: 0, max: 5 * DAY_MS }),
+      jumpMs: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 400 * DAY_MS })),
+      restarts: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
+        let now: ClockReading = { bootId: 'b', uptimeMs: 1_000, wallMs: START_MS };
+        let history = nextHistory(undefined, now);
+        const stampMs = now.wallMs;
+        let realMs = 0;
+        for (const [index, { realMs: passedMs, jumpMs, restarts }] of steps.entries()) {
+          realMs += passedMs;
+          const wallMs = now.wallMs + passedMs + jumpMs;
+          now = restarts
+            ? { bootId: `b${index}`, uptimeMs: Math.min(passedMs, 60_000), wallMs }
+            : { ...now, uptimeMs: now.uptimeMs + passedMs, wallMs };
+          history = nextHistory(history, now);
+          const ageMs = now.wallMs - stampMs - unwitnessedMs(history.gaps, stampMs);
+          // Steps below what counts as a jump add up to a little.
+          expect(ageMs).toBeLessThanOrEqual(realMs + (index + 1) * 10 * 60_000);
+        }
+      }),
+    );
+  });
+
+  it('goes on as before where a clock was wrong for a while and is set right', () => {
+    const start: ClockReading = { bootId: 'b', uptimeMs: 1_000, wallMs: START_MS };
+    const wrong = { ...start, uptimeMs: 2_000, wallMs: START_MS + 4_000 * DAY_MS };
+    const right = { ...start, uptimeMs: 3_000, wallMs: START_MS + 2_000 };
+    const history = nextHistory(nextHistory(nextHistory(undefined, start), wrong), right);
+    expect(history.gaps).toEqual([]);
+    expect(isDoubted(history, PRUNE, LIMITS)).toBe(false);
+  });
+
+  it('counts a gap for what was there when it came, and not for what came later', () => {
+    const gaps = [{ atMs: START_MS + DAY_MS, ms: DAY_MS, isAbsence: false }];
+    expect([unwitnessedMs(gaps, START_MS), unwitnessedMs(gaps, START_MS + 2 * DAY_MS)]).toEqual([DAY_MS, 0]);
+  });
+
+  it('stays a short list, however often the machine is off', () => {
+    let now: ClockReading = { bootId: 'b', uptimeMs: 1_000, wallMs: START_MS };
+    let history = nextHistory(undefined, now);
+    for (let day = 0; day < 1_000; day += 1) {
+      now = { bootId: `b${day}`, uptimeMs: 8 * HOUR_MS, wallMs: now.wallMs + DAY_MS };
+      history = nextHistory(history, now);
+    }
+    expect(history.gaps.length).toBeLessThanOrEqual(400);
+    expect(unwitnessedMs(history.gaps, 0)).toBe(1_000 * 16 * HOUR_MS);
   });
 });

@@ -6,6 +6,7 @@ import { NOW } from '../../support/units.ts';
 
 const KEEP_MS = 7 * DAY_MS;
 const ID = sessionIdOf(1);
+const allWitnessed = () => 0;
 
 describe('the plan of one session in the trash', () => {
   it.each<{ what: string; trashedAtMs: number; live?: boolean; outcome: PurgeKeepReason | 'purge' }>([
@@ -20,7 +21,23 @@ describe('the plan of one session in the trash', () => {
   ])('$what: $outcome', ({ trashedAtMs, live = false, outcome }) => {
     const session = { sessionId: ID, trashedAtMs };
     const expected = outcome === 'purge' ? { session, purge: true } : { session, purge: false, reason: outcome };
-    expect(planPurge([session], new Set(live ? [ID] : []), KEEP_MS, NOW)).toEqual([expected]);
+    expect(planPurge([session], new Set(live ? [ID] : []), KEEP_MS, NOW, allWitnessed)).toEqual([expected]);
+  });
+});
+
+describe('time that only the wall clock has counted', () => {
+  it.each([
+    { unwitnessedMs: 3 * DAY_MS, purge: false },
+    { unwitnessedMs: 3 * DAY_MS - 1, purge: true },
+  ])('is no time in the trash: $unwitnessedMs of ten days, purged $purge', ({ unwitnessedMs, purge }) => {
+    const session = { sessionId: ID, trashedAtMs: NOW - 10 * DAY_MS };
+    const since: number[] = [];
+    const witness = (sinceMs: number) => {
+      since.push(sinceMs);
+      return unwitnessedMs;
+    };
+    expect(planPurge([session], new Set(), KEEP_MS, NOW, witness).map((decision) => decision.purge)).toEqual([purge]);
+    expect(since).toEqual([session.trashedAtMs]);
   });
 });
 
@@ -40,7 +57,9 @@ describe('every plan', () => {
   it('decides on each session once, in the order that they came in', () => {
     fc.assert(
       fc.property(anySessions, anyIds, anyKeepMs, (sessions, live, keepMs) => {
-        expect(planPurge(sessions, new Set(live), keepMs, NOW).map(({ session }) => session)).toEqual(sessions);
+        expect(planPurge(sessions, new Set(live), keepMs, NOW, allWitnessed).map(({ session }) => session)).toEqual(
+          sessions,
+        );
       }),
     );
   });
@@ -49,7 +68,7 @@ describe('every plan', () => {
     let purged = 0;
     fc.assert(
       fc.property(anySessions, anyIds, anyKeepMs, (sessions, live, keepMs) => {
-        for (const { session, purge } of planPurge(sessions, new Set(live), keepMs, NOW)) {
+        for (const { session, purge } of planPurge(sessions, new Set(live), keepMs, NOW, allWitnessed)) {
           if (!purge) continue;
           purged += 1;
           expect(live).not.toContain(session.sessionId);
@@ -64,7 +83,7 @@ describe('every plan', () => {
     fc.assert(
       fc.property(anySessions, anyIds, anyKeepMs, fc.nat(30 * DAY_MS), (sessions, live, keepMs, moreMs) => {
         const purgedAt = (keep: number) =>
-          planPurge(sessions, new Set(live), keep, NOW)
+          planPurge(sessions, new Set(live), keep, NOW, allWitnessed)
             .filter(({ purge }) => purge)
             .map(({ session }) => session);
         const shorter = purgedAt(keepMs);

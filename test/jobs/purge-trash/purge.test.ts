@@ -38,6 +38,7 @@ function purge(paths: string | readonly string[], options: PurgeOptions = {}): P
     claudeDirs: [paths].flat().map(openClaudeDir),
     stores: [],
     sources: options.sources ?? [],
+    unwitnessedMs: () => 0,
     keepMs: KEEP_MS,
     guards: options.guards ?? allowAll,
     holds: new ShortHolds(),
