@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Config } from '../../src/config/config.ts';
 import type { Finding } from '../../src/doctor/finding.ts';
 import { examineHost } from '../../src/doctor/host-findings.ts';
-import { ClockGuard } from '../../src/jobs/guards/clock.ts';
+import { absenceLimits, ClockGuard } from '../../src/jobs/guards/clock.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { SqliteResumeMap } from '../../src/resume-map/sqlite.ts';
 import { resolveConfig } from '../support/resolved-config.ts';
@@ -93,7 +93,7 @@ describe('What doctor says of a host', () => {
 
   it('calls a clock that has jumped since the last run a problem', async () => {
     const config = configOfHost();
-    new ClockGuard(CLOCK, ledgerOf(config)).doubt();
+    new ClockGuard(CLOCK, ledgerOf(config), absenceLimits({ rows: DAY_MS, transcripts: 30 * DAY_MS })).look();
     expect(await findingOf('clock', config)).toMatchObject({ level: 'ok' });
     const ahead = new SetClock(NOW + 40 * DAY_MS);
     expect(await findingOf('clock', config, ahead)).toMatchObject({
