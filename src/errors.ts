@@ -19,7 +19,7 @@ export const EXIT_CODES = {
 /** What each exit code tells an operator; the help and the README show these words. */
 export const EXIT_CODE_MEANINGS: Readonly<Record<ExitKind, string>> = {
   ok: 'all is well',
-  problems: 'doctor has found something that needs doing',
+  problems: 'doctor or adopt has found something that needs doing',
   usage: 'the command line is wrong',
   'bad-data': 'data is damaged, or what was asked for is not there',
   unavailable: 'a database, a port or another source is not available',

@@ -11,6 +11,8 @@ export interface CliIo {
   readonly workingDirectory: string;
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
+  /** Only a command that asks something opens it. */
+  openStdin(): NodeJS.ReadStream;
   /** Aborted by the first SIGTERM or SIGINT. */
   readonly shutdown: AbortSignal;
 }

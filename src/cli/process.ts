@@ -37,6 +37,7 @@ const exitCode = await runCli({
   workingDirectory: process.cwd(),
   stdout: process.stdout,
   stderr: process.stderr,
+  openStdin: () => process.stdin,
   shutdown: shutdown.signal,
 });
 // Waits until a pipe has taken everything, which process.exit would cut off. What failed may be told here before it is as an event.

@@ -89,6 +89,16 @@ function buildProgram(io: CliIo, setExitCode: (code: number) => void): Command {
   addTrashCommands(program, bind);
   addPinCommands(program, bind);
   program
+    .command('adopt')
+    .description("take Claude's own clean-up over by its own setting; shows the change and asks")
+    .option('--undo', 'give it back: the setting becomes what it was')
+    .option('--yes', 'do not ask')
+    .action(
+      bind(async (context, _args, { undo, yes }) =>
+        (await import('./adopt.ts')).runAdopt(context, { undo: undo === true, yes: yes === true }),
+      ),
+    );
+  program
     .command('status')
     .description('last and next runs, disk use by project, and what the next prune would take')
     .action(bind(async (context) => (await import('./status.ts')).showStatus(context)));
@@ -190,7 +200,7 @@ function addPinCommands(program: Command, bind: (action: Action) => (...args: un
 
 /** Flags of `--run-now` that a command would silently ignore. */
 function refuseRunFlags(command: Command, options: RawOptions): void {
-  const takesDryRun = command.name() === 'purge';
+  const takesDryRun = ['purge', 'adopt'].includes(command.name());
   const flags = { 'run-now': options.runNow, job: options.job, 'allow-mass-removal': options.allowMassRemoval };
   for (const [flag, value] of Object.entries({ ...flags, ...(takesDryRun ? {} : { 'dry-run': options.dryRun }) })) {
     if (value !== undefined) command.error(`error: --${flag} does not go with ${command.name()}`);

@@ -1,5 +1,6 @@
 /** Calls the command line in the process of the test: what it would do to the world is handed in, and what it says is collected. */
 
+import { PassThrough, Writable } from 'node:stream';
 import { runCli } from '../../src/cli/program.ts';
 
 export interface Answer {
@@ -12,9 +13,14 @@ interface Surroundings {
   readonly env?: Readonly<Record<string, string>>;
   /** Whether a person looks on. */
   readonly isTTY?: boolean;
+  /** What this person answers to a question. */
+  readonly answer?: string;
 }
 
-export async function cli(args: readonly string[], { env = {}, isTTY = false }: Surroundings = {}): Promise<Answer> {
+export async function cli(
+  args: readonly string[],
+  { env = {}, isTTY = false, answer = '' }: Surroundings = {},
+): Promise<Answer> {
   const [stdout, stderr] = [new Paper(isTTY), new Paper(isTTY)];
   const code = await runCli({
     argv: args,
@@ -23,22 +29,24 @@ export async function cli(args: readonly string[], { env = {}, isTTY = false }: 
     workingDirectory: '/',
     stdout: stdout as unknown as NodeJS.WriteStream,
     stderr: stderr as unknown as NodeJS.WriteStream,
+    openStdin: () => Object.assign(new PassThrough().end(`${answer}\n`), { isTTY }) as unknown as NodeJS.ReadStream,
     shutdown: new AbortController().signal,
   });
   return { code, stdout: stdout.text, stderr: stderr.text };
 }
 
-/** The part of a stream that the commands write to. */
-class Paper {
+/** Keeps what is written on it. */
+class Paper extends Writable {
   readonly isTTY: boolean;
   text = '';
 
   constructor(isTTY: boolean) {
+    super({ decodeStrings: false });
     this.isTTY = isTTY;
   }
 
-  write(text: string): boolean {
+  override _write(text: string, _encoding: BufferEncoding, done: () => void): void {
     this.text += text;
-    return true;
+    done();
   }
 }

@@ -1,0 +1,66 @@
+/** Small records of ours that lie in a Claude directory itself, so that they are there for as long as it is. */
+
+import { closeSync, constants, fsyncSync, readFileSync, writeSync } from 'node:fs';
+import { errorCode } from '../errors.ts';
+import type { AnchoredDir } from '../files/anchored-dir.ts';
+import { type ByteName, ownName } from '../files/byte-name.ts';
+import type { ClaudeDir } from './claude-dir.ts';
+import { SWEEPER_DIRECTORY } from './layout.ts';
+
+const FILE_MODE = 0o600;
+
+/** @returns undefined where there is none, or what is there does not parse: then a hint is lost, and no more @throws the system's error */
+export function readOwnRecord(claudeDir: ClaudeDir, file: ByteName): unknown {
+  try {
+    return inDirectory(claudeDir.root.openChild(SWEEPER_DIRECTORY), (ours) => {
+      const fd = ours.openFile(file, constants.O_RDONLY);
+      try {
+        return parse(readFileSync(fd, 'utf8'));
+      } finally {
+        closeSync(fd);
+      }
+    });
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Whole or not at all. The caller holds the lock of the Claude directory, where others may write the same record. */
+export function writeOwnRecord(claudeDir: ClaudeDir, file: ByteName, value: object): void {
+  const unfinished = ownName(`${file}.new`);
+  inDirectory(claudeDir.root.openOrMakeChild(SWEEPER_DIRECTORY), (ours) => {
+    if (ours.has(unfinished)) ours.unlink(unfinished);
+    const fd = ours.openFile(unfinished, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, FILE_MODE);
+    try {
+      ours.giveTo(ours, fd);
+      writeSync(fd, `${JSON.stringify(value)}\n`);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    ours.renameTo(unfinished, ours, file);
+  });
+}
+
+export function removeOwnRecord(claudeDir: ClaudeDir, file: ByteName): void {
+  inDirectory(claudeDir.root.openChild(SWEEPER_DIRECTORY), (ours) => {
+    if (ours.has(file)) ours.unlink(file);
+  });
+}
+
+function inDirectory<T>(ours: AnchoredDir, use: (ours: AnchoredDir) => T): T {
+  try {
+    return use(ours);
+  } finally {
+    ours.close();
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
