@@ -4,7 +4,7 @@
  */
 
 import { type ByteName, ownName } from '../files/byte-name.ts';
-import { type FindIrregularPart, findToDoList } from './irregular-parts.ts';
+import { type IrregularParts, TEAM_TASKS, TO_DO_LISTS } from './irregular-parts.ts';
 import { parseSessionId, SESSION_ID_LENGTH, type SessionId } from './session-id.ts';
 import { isSamePath, type Part } from './unit.ts';
 
@@ -26,7 +26,7 @@ export interface CompanionPlace {
   /** Its path below the Claude directory. */
   readonly directory: readonly ByteName[];
   readonly regular?: RegularPart;
-  readonly findIrregular?: FindIrregularPart;
+  readonly irregular?: IrregularParts;
 }
 
 const REGULAR_DIRECTORY: RegularPart = {
@@ -52,7 +52,7 @@ export const COMPANION_PLACES: readonly CompanionPlace[] = [
   { directory: below('file-history'), regular: REGULAR_DIRECTORY },
   { directory: below('session-env'), regular: REGULAR_DIRECTORY },
   // Also holds named task lists that are no session's: their names do not parse, so they stay.
-  { directory: below('tasks'), regular: REGULAR_DIRECTORY },
+  { directory: below('tasks'), regular: REGULAR_DIRECTORY, irregular: TEAM_TASKS },
   { directory: below('image-cache'), regular: REGULAR_DIRECTORY },
   { directory: below('uploads'), regular: REGULAR_DIRECTORY },
   { directory: below('dev-mods'), regular: REGULAR_DIRECTORY },
@@ -64,7 +64,7 @@ export const COMPANION_PLACES: readonly CompanionPlace[] = [
   {
     directory: below('todos'),
     regular: regularFile((sessionId) => `${sessionId}-agent-${sessionId}.json`),
-    findIrregular: findToDoList,
+    irregular: TO_DO_LISTS,
   },
 ];
 

@@ -50,6 +50,8 @@ export interface Unit extends Measure {
   readonly hasTranscript: boolean;
   readonly doubt: Doubt | undefined;
   readonly parts: readonly Part[];
+  /** What may be its own or another session's, so that it stays; mostly nothing. */
+  readonly undecided: readonly Part[];
   /** Of its files that have several names: how many were seen in the Claude directory, by inode; mostly empty. */
   readonly seenNames: ReadonlyMap<number, number>;
 }

@@ -1,9 +1,9 @@
 /** Looks at what one directory holds of sessions. Synchronous, and the same in every thread that takes part in a scan. */
 
-import { findSetAside, type IrregularPart } from '../claude-dir/irregular-parts.ts';
+import { type IrregularPart, SET_ASIDE } from '../claude-dir/irregular-parts.ts';
 import { companionPlace, PROJECTS, parseProjectEntry } from '../claude-dir/layout.ts';
 import { isExhaustion, type LinkedFile, Measurer, type ReadFault, type Surroundings } from '../claude-dir/measure.ts';
-import type { SessionId } from '../claude-dir/session-id.ts';
+import { parseSessionId, type SessionId } from '../claude-dir/session-id.ts';
 import type { Part } from '../claude-dir/unit.ts';
 import { errnoError, errorCode } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
@@ -16,7 +16,7 @@ export type DirectoryTask = (
   | { readonly kind: 'project'; readonly name: ByteName; readonly project: number }
   | { readonly kind: 'companions'; readonly place: number }
 ) & {
-  /** Which share of the sessions, from 0 on, of how many. */
+  /** Which share of the entries, from 0 on, of how many. */
   readonly share: number;
   readonly shares: number;
 };
@@ -27,6 +27,8 @@ export interface IrregularEntry {
   readonly row: number;
   readonly name: ByteName;
   readonly kind: Part['kind'];
+  /** Of the session's id in the row, only the first eight digits are known. */
+  readonly isByHead: boolean;
 }
 
 /** A name of a file that has several. */
@@ -75,7 +77,7 @@ export class DirectoryScanner {
       const { name } = entry;
       const known = parseProjectEntry(name);
       if (known === undefined) {
-        found.addIrregular(findSetAside(name), held, directory, entry);
+        found.addIrregular(SET_ASIDE.find(entry, held), held, directory, entry);
         return;
       }
       const part: Part = { directory, name, kind: known.isTranscript ? 'file' : 'directory' };
@@ -84,13 +86,13 @@ export class DirectoryScanner {
   }
 
   #scanPlace(index: number, found: Found): boolean {
-    const { directory, regular, findIrregular } = companionPlace(index);
+    const { directory, regular, irregular } = companionPlace(index);
     const flag = companionFlag(index);
     return this.#inDirectory(directory, found, (held, entry) => {
       const { name } = entry;
       const sessionId = regular?.sessionOf(name);
       if (regular === undefined || sessionId === undefined) {
-        found.addIrregular(findIrregular?.(name), held, directory, entry);
+        found.addIrregular(irregular?.find(entry, held), held, directory, entry);
         return;
       }
       found.add(sessionId, held, { directory, name, kind: regular.kind }, entry, flag);
@@ -111,7 +113,7 @@ export class DirectoryScanner {
       return found.forgive(path, error);
     }
     try {
-      for (const entry of held.entries()) visit(held, entry);
+      for (const entry of held.entries()) if (found.isOurShare(entry.name)) visit(held, entry);
       return true;
     } catch (error) {
       // What a part of it throws is seen to where that is measured: this is of the directory itself.
@@ -163,10 +165,6 @@ class Found {
     this.#surroundings = surroundings;
   }
 
-  add(sessionId: SessionId, held: AnchoredDir, part: Part, entry: DirEntry, flag: number): void {
-    if (this.#isOurShare(sessionId)) this.#add(sessionId, held, part, entry, flag);
-  }
-
   /** @param found undefined for what is no session's */
   addIrregular(
     found: IrregularPart | undefined,
@@ -174,13 +172,15 @@ class Found {
     directory: readonly ByteName[],
     entry: DirEntry,
   ): void {
-    if (found === undefined || !this.#isOurShare(found.sessionId)) return;
-    const { sessionId, kind } = found;
-    this.irregular.push({ row: this.rows.count, name: entry.name, kind });
-    this.#add(sessionId, held, { directory, name: entry.name, kind }, entry, NO_FLAG);
+    if (found === undefined) return;
+    const { owner, kind } = found;
+    const isByHead = 'head' in owner;
+    this.irregular.push({ row: this.rows.count, name: entry.name, kind, isByHead });
+    const sessionId = isByHead ? idWithHead(owner.head) : owner.sessionId;
+    this.add(sessionId, held, { directory, name: entry.name, kind }, entry, NO_FLAG);
   }
 
-  #add(sessionId: SessionId, held: AnchoredDir, part: Part, entry: DirEntry, flag: number): void {
+  add(sessionId: SessionId, held: AnchoredDir, part: Part, entry: DirEntry, flag: number): void {
     const measurer = new Measurer(this.#surroundings);
     if (entry.kind === part.kind) measurer.add(held, part);
     else measurer.suspect('unrecognised');
@@ -214,9 +214,15 @@ class Found {
     return false;
   }
 
-  /** All parts of a session are in the same share. */
-  #isOurShare(sessionId: SessionId): boolean {
+  isOurShare(name: ByteName): boolean {
     const { share, shares } = this.#task;
-    return shares === 1 || sessionId.charCodeAt(0) % shares === share;
+    return shares === 1 || name.charCodeAt(0) % shares === share;
   }
+}
+
+/** Stands for the session in a row until all sessions are known. */
+function idWithHead(head: string): SessionId {
+  const sessionId = parseSessionId(`${head}-0000-0000-0000-000000000000`);
+  if (sessionId === undefined) throw new Error(`no beginning of an id: ${head}`);
+  return sessionId;
 }

@@ -9,15 +9,24 @@ export class IrregularTable {
   /** By the row of the unit; few units have any. */
   readonly #parts = new Map<number, Part[]>();
 
+  readonly #undecided = new Map<number, Part[]>();
+
   add(row: number, part: Part): void {
-    const others = this.#parts.get(row);
-    if (others === undefined) this.#parts.set(row, [part]);
-    else others.push(part);
+    addTo(this.#parts, row, part);
+  }
+
+  /** Notes a part that may be the unit's own or another's. */
+  addUndecided(row: number, part: Part): void {
+    addTo(this.#undecided, row, part);
   }
 
   /** In no order. */
   partsOf(row: number): readonly Part[] {
     return this.#parts.get(row) ?? NO_PARTS;
+  }
+
+  undecidedOf(row: number): readonly Part[] {
+    return this.#undecided.get(row) ?? NO_PARTS;
   }
 
   /** The rows of units that are scattered over more project directories than can be held at once. */
@@ -27,6 +36,12 @@ export class IrregularTable {
       if (parts.length >= UNIT_PROJECTS_MAX && projectsOf(parts) >= UNIT_PROJECTS_MAX) yield row;
     }
   }
+}
+
+function addTo(partsByRow: Map<number, Part[]>, row: number, part: Part): void {
+  const others = partsByRow.get(row);
+  if (others === undefined) partsByRow.set(row, [part]);
+  else others.push(part);
 }
 
 function projectsOf(parts: readonly Part[]): number {

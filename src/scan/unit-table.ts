@@ -9,12 +9,14 @@ import { IrregularTable } from './irregular-table.ts';
 import { LinkTable } from './link-table.ts';
 import {
   companionFlag,
+  copyRow,
   DIRECTORY_FLAG,
   doubtFlags,
   doubtOf,
   FLOAT,
   joinedFlags,
   PROJECT_FLAGS,
+  ROW_BYTES,
   ROW_WORDS,
   type Rows,
   rowsIn,
@@ -40,6 +42,8 @@ export class UnitTable implements UnitRows {
   readonly #records = new UnitRecords();
   /** What lies in other projects than the transcript's is in it, too. */
   readonly #irregular = new IrregularTable();
+  /** Parts of which only the beginning of the session's id is known. */
+  readonly #byHead: { readonly record: Rows; readonly part: Part }[] = [];
   readonly links = new LinkTable();
   /** The directories of the Claude directory in which there are files with several names. */
   readonly linkedPlaces = new Set<ByteName>();
@@ -60,12 +64,15 @@ export class UnitTable implements UnitRows {
     const directory = this.#directoryOf(project, place);
     let [nextIrregular, nextLink] = [0, 0];
     for (let index = 0; index < count; index += 1) {
-      const row = this.#add(rows, index, project ?? NO_PROJECT);
-      const entry = irregular[nextIrregular];
-      if (entry?.row === index) {
-        nextIrregular += 1;
-        this.#irregular.add(row, { directory, name: entry.name, kind: entry.kind });
+      const entry = irregular[nextIrregular]?.row === index ? irregular[nextIrregular] : undefined;
+      if (entry !== undefined) nextIrregular += 1;
+      const part = entry && { directory, name: entry.name, kind: entry.kind };
+      if (part !== undefined && entry?.isByHead) {
+        this.#byHead.push({ record: recordOf(rows, index), part });
+        continue;
       }
+      const row = this.#add(rows, index, project ?? NO_PROJECT);
+      if (part !== undefined) this.#irregular.add(row, part);
       for (let link = links[nextLink]; link?.row === index; link = links[nextLink]) {
         nextLink += 1;
         this.links.add(link.inode, link.names, row);
@@ -78,6 +85,7 @@ export class UnitTable implements UnitRows {
   /** To be called when all directories have been added. */
   complete(completeness: Completeness): void {
     this.#completeness = completeness;
+    this.#addByHead();
     for (const row of this.#irregular.scattered()) this.#addFlags(row, doubtFlags('unrecognised'));
     for (const row of this.links.rowsWithUnseen()) this.#addFlags(row, doubtFlags('hard-linked'));
   }
@@ -139,6 +147,7 @@ export class UnitTable implements UnitRows {
       hasTranscript: this.hasTranscript(row),
       doubt: this.doubt(row),
       parts: this.#parts(row),
+      undecided: this.#irregular.undecidedOf(row),
       files: this.files(row),
       bytes: this.bytes(row),
       newestMtimeMs: this.newestMtimeMs(row),
@@ -177,6 +186,23 @@ export class UnitTable implements UnitRows {
 
   #directoryOf(project: number | undefined, place: number | undefined): readonly ByteName[] {
     return project === undefined ? companionPlace(place ?? -1).directory : [PROJECTS, this.#projectName(project)];
+  }
+
+  /** Which is the only session is known for certain where all of them were seen. */
+  #addByHead(): void {
+    const rowsByHead = new Map(this.#byHead.map(({ record }) => [record.words[WORD.id] ?? 0, [] as number[]]));
+    if (rowsByHead.size === 0) return;
+    for (let row = 0; row < this.length; row += 1) rowsByHead.get(this.#records.word(row, WORD.id))?.push(row);
+    for (const { record, part } of this.#byHead) {
+      const rows = rowsByHead.get(record.words[WORD.id] ?? 0) ?? [];
+      const [row] = rows;
+      if (row === undefined) continue;
+      if (rows.length === 1 && this.#completeness.projects && this.#completeness.companions) {
+        this.#records.addMeasure(row, record, 0);
+        this.#addFlags(row, record.words[WORD.flags] ?? 0);
+        this.#irregular.add(row, part);
+      } else for (const one of rows) this.#irregular.addUndecided(one, part);
+    }
   }
 
   /** @returns the row of the session in the table */
@@ -227,6 +253,13 @@ export class UnitTable implements UnitRows {
   #addFlags(row: number, flags: number): void {
     this.#records.setWord(row, WORD.flags, joinedFlags(this.#records.word(row, WORD.flags), flags));
   }
+}
+
+/** A record by itself, so that the memory of all others need not be kept. */
+function recordOf(rows: Rows, index: number): Rows {
+  const record = rowsIn(new ArrayBuffer(ROW_BYTES), 1);
+  copyRow(rows, index, record, 0);
+  return record;
 }
 
 const TRANSCRIPT_RANK = 2;

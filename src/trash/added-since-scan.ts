@@ -5,6 +5,7 @@
 
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import type { PlaceTimes } from '../claude-dir/directory-fingerprints.ts';
+import { headOf, type IrregularParts } from '../claude-dir/irregular-parts.ts';
 import {
   COMPANION_DIRECTORIES,
   COMPANION_PLACES,
@@ -94,32 +95,42 @@ export class Newcomers {
 
   #isInAny(unit: Unit, places: ReadonlySet<CompanionPlace>): boolean {
     for (const place of places) {
-      if (this.#possibleParts(place, unit.sessionId).some((part) => this.#isNew(part, unit))) return true;
+      if (this.#possibleParts(place, unit).some((part) => this.#isNew(part, unit))) return true;
     }
     return false;
   }
 
   /** What a session may have in a place. */
-  #possibleParts(place: CompanionPlace, sessionId: SessionId): readonly Part[] {
-    const { directory, regular } = place;
-    const irregular = place.findIrregular === undefined ? [] : (this.#list(place).get(sessionId) ?? []);
-    if (regular === undefined) return irregular;
-    return [{ directory, name: regular.nameFor(sessionId), kind: regular.kind }, ...irregular];
+  #possibleParts(place: CompanionPlace, unit: Unit): readonly Part[] {
+    const { directory, regular, irregular } = place;
+    const { sessionId } = unit;
+    const parts: Part[] = [];
+    if (regular !== undefined) parts.push({ directory, name: regular.nameFor(sessionId), kind: regular.kind });
+    if (irregular === undefined) return parts;
+    if (irregular.nameFor === undefined) return [...parts, ...(this.#list(place, irregular).get(sessionId) ?? [])];
+    const part: Part = { directory, name: irregular.nameFor(sessionId), kind: 'directory' };
+    return this.#isNew(part, unit) && this.#isOwn(part, irregular, sessionId) ? [...parts, part] : parts;
   }
 
-  #isNew(part: Part, unit: Unit): boolean {
-    return (
-      !unit.parts.some((known) => isSame(known, part)) && (this.#source.find(part.directory)?.has(part.name) ?? false)
-    );
+  #isNew(part: Part, { parts, undecided }: Unit): boolean {
+    if (parts.some((known) => isSame(known, part)) || undecided.some((known) => isSame(known, part))) return false;
+    return this.#source.find(part.directory)?.has(part.name) ?? false;
+  }
+
+  #isOwn({ directory, name, kind }: Part, irregular: IrregularParts, sessionId: SessionId): boolean {
+    const held = this.#source.find(directory);
+    const owner = held && irregular.find({ name, kind }, held)?.owner;
+    if (owner === undefined) return false;
+    return 'head' in owner ? owner.head === headOf(sessionId) : owner.sessionId === sessionId;
   }
 
   /** Listed again only when something came or went: there may be many, and the resume map's writers wait. */
-  #list(place: CompanionPlace): Listing['parts'] {
+  #list(place: CompanionPlace, irregular: IrregularParts): Listing['parts'] {
     const changedAtMs = this.#changedAtMs(place);
     if (changedAtMs === undefined) return new Map();
     let listing = this.#listings.get(place);
     if (listing?.changedAtMs !== changedAtMs) {
-      listing = { changedAtMs, parts: this.#irregularParts(place) };
+      listing = { changedAtMs, parts: this.#irregularParts(place, irregular) };
       this.#listings.set(place, listing);
     }
     return listing.parts;
@@ -129,14 +140,16 @@ export class Newcomers {
     return factsBelow(this.#claudeDir.root, directory)?.ctimeMs;
   }
 
-  #irregularParts({ directory, regular, findIrregular }: CompanionPlace): Map<SessionId, Part[]> {
+  #irregularParts({ directory, regular }: CompanionPlace, irregular: IrregularParts): Map<SessionId, Part[]> {
     const partsBySession = new Map<SessionId, Part[]>();
-    for (const { name } of this.#source.find(directory)?.entries() ?? []) {
-      const found = regular?.sessionOf(name) === undefined ? findIrregular?.(name) : undefined;
-      if (found === undefined) continue;
-      const part = { directory, name, kind: found.kind };
-      const parts = partsBySession.get(found.sessionId);
-      if (parts === undefined) partsBySession.set(found.sessionId, [part]);
+    const held = this.#source.find(directory);
+    for (const entry of held?.entries() ?? []) {
+      const isRegular = regular?.sessionOf(entry.name) !== undefined;
+      const found = held === undefined || isRegular ? undefined : irregular.find(entry, held);
+      if (found === undefined || !('sessionId' in found.owner)) continue;
+      const part = { directory, name: entry.name, kind: found.kind };
+      const parts = partsBySession.get(found.owner.sessionId);
+      if (parts === undefined) partsBySession.set(found.owner.sessionId, [part]);
       else parts.push(part);
     }
     return partsBySession;

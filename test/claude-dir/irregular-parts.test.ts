@@ -1,8 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { findSetAside } from '../../src/claude-dir/irregular-parts.ts';
-import { sessionIdOf } from '../support/tree.ts';
+import { type IrregularParts, SET_ASIDE, TEAM_TASKS } from '../../src/claude-dir/irregular-parts.ts';
+import { byteNameFromSystem } from '../../src/files/byte-name.ts';
+import { openClaudeDir } from '../support/opened.ts';
+import { tempDir } from '../support/temp-dir.ts';
+import { makeClaudeDir, sessionIdOf } from '../support/tree.ts';
 
 const ID = sessionIdOf(0xabc);
+
+function find(parts: IrregularParts, name: string) {
+  const { root } = openClaudeDir(makeClaudeDir(tempDir()));
+  return parts.find({ name: byteNameFromSystem(name), kind: 'file' }, root);
+}
 
 describe('What is set aside in a project directory', () => {
   it.each([
@@ -12,7 +20,7 @@ describe('What is set aside in a project directory', () => {
     { name: `${ID}.jsonl.superseded-1790000000000`, kind: 'file' },
     { name: `${ID}.superseded-1790000000000`, kind: 'directory' },
   ])('is the session’s that its name begins with: $name', ({ name, kind }) => {
-    expect(findSetAside(name)).toEqual({ sessionId: ID, kind });
+    expect(find(SET_ASIDE, name)).toEqual({ owner: { sessionId: ID }, kind });
   });
 
   it.each([
@@ -30,6 +38,20 @@ describe('What is set aside in a project directory', () => {
     'sessions-index.json',
     '',
   ])('is nobody’s where it is called %j', (name) => {
-    expect(findSetAside(name)).toBeUndefined();
+    expect(find(SET_ASIDE, name)).toBeUndefined();
   });
+});
+
+describe('The task lists of a team', () => {
+  it('are the only session’s whose id begins as their name does', () => {
+    expect(find(TEAM_TASKS, 'session-0a1b2c3d')).toEqual({ owner: { head: '0a1b2c3d' }, kind: 'directory' });
+    expect(TEAM_TASKS.nameFor?.(ID)).toBe('session-00000000');
+  });
+
+  it.each(['session-0a1b2c3', 'session-0a1b2c3d4', 'session-0A1B2C3D', 'session-0a1b2c3d\n', 'my-list', ID])(
+    'are nobody’s where they are called %j',
+    (name) => {
+      expect(find(TEAM_TASKS, name)).toBeUndefined();
+    },
+  );
 });

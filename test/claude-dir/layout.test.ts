@@ -2,7 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { COMPANION_PLACES, parseProjectEntry } from '../../src/claude-dir/layout.ts';
 import { parseSessionId } from '../../src/claude-dir/session-id.ts';
-import { sessionIdOf } from '../support/tree.ts';
+import { byteNameFromSystem } from '../../src/files/byte-name.ts';
+import { openClaudeDir } from '../support/opened.ts';
+import { tempDir } from '../support/temp-dir.ts';
+import { makeClaudeDir, sessionIdOf } from '../support/tree.ts';
 
 const ID = sessionIdOf(0xabc);
 
@@ -54,7 +57,9 @@ describe('a place beside projects', () => {
   const places = new Map(COMPANION_PLACES.map((place) => [place.directory.join('/'), place]));
   const ownerIn = (place: string, name: string) => {
     const known = places.get(place);
-    return known?.regular?.sessionOf(name) ?? known?.findIrregular?.(name)?.sessionId;
+    const directory = openClaudeDir(makeClaudeDir(tempDir())).root;
+    const found = known?.irregular?.find({ name: byteNameFromSystem(name), kind: 'file' }, directory);
+    return known?.regular?.sessionOf(name) ?? (found && 'sessionId' in found.owner ? found.owner.sessionId : undefined);
   };
 
   it('is one of those where Claude leaves what belongs to a session', () => {

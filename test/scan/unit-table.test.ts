@@ -49,8 +49,11 @@ const part = fc.record({
 /** The same by objects and one after the other. */
 function naive(
   found: readonly Found[],
-): Map<SessionId, Omit<Unit, 'parts' | 'doubt' | 'seenNames'> & { readonly isDouble: boolean }> {
-  const units = new Map<SessionId, Omit<Unit, 'parts' | 'doubt' | 'seenNames'> & { readonly isDouble: boolean }>();
+): Map<SessionId, Omit<Unit, 'parts' | 'doubt' | 'undecided' | 'seenNames'> & { readonly isDouble: boolean }> {
+  const units = new Map<
+    SessionId,
+    Omit<Unit, 'parts' | 'doubt' | 'undecided' | 'seenNames'> & { readonly isDouble: boolean }
+  >();
   for (const one of found) {
     const before = units.get(one.sessionId);
     const name = one.project === undefined ? undefined : PROJECTS[one.project];
@@ -135,7 +138,7 @@ describe('a table of units', () => {
       const place = COMPANION_PLACES.findIndex(({ directory }) => directory[0] === 'todos');
       return { buffer: writer.buffer, count: writer.count, project: undefined, place, irregular, links: [] };
     };
-    const entry = (row: number, name: string) => ({ row, name: ownName(name), kind: 'file' as const });
+    const entry = (row: number, name: string) => ({ row, name: ownName(name), kind: 'file' as const, isByHead: false });
     const table = new UnitTable(PROJECTS);
     table.add(found([1, 2, 1], [entry(0, '1.json'), entry(1, '2.json'), entry(2, '1-agent.json')]));
     table.add(found([2], [entry(0, '2-agent.json')]));

@@ -21,6 +21,7 @@ export function makeUnit(overrides: Partial<Unit> = {}): Unit {
     bytes: 100,
     newestMtimeMs: NOW - 400 * DAY_MS,
     digest: 0,
+    undecided: [],
     seenNames: new Map(),
     ...overrides,
   };

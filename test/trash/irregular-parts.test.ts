@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { partPath } from '../../src/claude-dir/unit.ts';
 import { stateOf } from '../support/disk.ts';
@@ -12,6 +12,10 @@ const KINDS: readonly { readonly what: string; readonly files: readonly string[]
   { what: 'its mods', files: [`dev-mods/${ID}/a-mod/index.js`, `dev-mods/${ID}/package.json`] },
   { what: 'its usage data', files: [`usage-data/session-meta/${ID}.json`, `usage-data/facets/${ID}.json`] },
   { what: 'to-do lists of its agents', files: [`todos/${ID}.json`, `todos/${ID}-agent-${OTHER}.json`] },
+  {
+    what: 'task lists of its team',
+    files: [`tasks/session-${ID.slice(0, 8)}/1.json`, `tasks/session-${ID.slice(0, 8)}/.lock`],
+  },
   { what: 'an orphaned transcript', files: [`${PROJECT}/${ID}.orphaned-${STAMP}-0a1b2c3d.jsonl`] },
   { what: 'a superseded transcript', files: [`${PROJECT}/${ID}.jsonl.superseded-${STAMP}`] },
   { what: 'a superseded directory', files: [`${PROJECT}/${ID}.superseded-${STAMP}/tool-results/1.txt`] },
@@ -25,8 +29,13 @@ const KINDS: readonly { readonly what: string; readonly files: readonly string[]
   },
 ];
 
+/** The first eight digits of all test sessions: that of the others is not there then. */
+const HEAD = ID.slice(0, 8);
+const isByHead = (file: string) => file.includes(HEAD) && !file.includes(ID);
+
 function placeWith(files: readonly string[]): TrashPlace {
   const place = new TrashPlace();
+  if (files.some(isByHead)) rmSync(place.at(`${PROJECT}/${OTHER}.jsonl`));
   for (const file of files) writeAged(place.at(file), `content of ${file}`, OLD_MS);
   return place;
 }
@@ -101,21 +110,24 @@ describe.each(KINDS)('A session with $what', ({ files }) => {
     expect(place.files()).toEqual(before);
   });
 
-  it('leaves them an orphan where nothing else is left of it, which goes and comes back alike', () => {
-    const place = placeWith(files);
-    for (const part of place.unit().parts) {
-      const path = partPath(part);
-      if (!files.some((file) => file === path || file.startsWith(`${path}/`)))
-        rmSync(place.at(path), { recursive: true });
-    }
-    const before = place.files().inPlace;
-    const unit = place.unit();
-    expect(unit).toMatchObject({ hasTranscript: false, doubt: undefined, files: files.length });
-    expect(place.take(unit)).toEqual({ kind: 'trashed' });
-    expect(ofSession(place.files().inPlace).size).toBe(0);
-    place.trash.restore(ID, LATER);
-    expect(place.files().inPlace).toEqual(before);
-  });
+  it.skipIf(files.some(isByHead))(
+    'leaves them an orphan where nothing else is left of it, which goes and comes back alike',
+    () => {
+      const place = placeWith(files);
+      for (const part of place.unit().parts) {
+        const path = partPath(part);
+        if (!files.some((file) => file === path || file.startsWith(`${path}/`)))
+          rmSync(place.at(path), { recursive: true });
+      }
+      const before = place.files().inPlace;
+      const unit = place.unit();
+      expect(unit).toMatchObject({ hasTranscript: false, doubt: undefined, files: files.length });
+      expect(place.take(unit)).toEqual({ kind: 'trashed' });
+      expect(ofSession(place.files().inPlace).size).toBe(0);
+      place.trash.restore(ID, LATER);
+      expect(place.files().inPlace).toEqual(before);
+    },
+  );
 });
 
 describe('A session in two projects', () => {
@@ -159,5 +171,41 @@ describe('A session in two projects', () => {
     few.trash.restore(ID, LATER);
     expect(few.files().inPlace).toEqual(before);
     expect(statSync(few.at(TRANSCRIPT)).mtimeMs).toBe(OLD_MS);
+  });
+});
+
+describe('The task lists of a team', () => {
+  const TASKS = `tasks/session-${HEAD}/1.json`;
+
+  it('stay where two sessions may be theirs, which go without them', () => {
+    const place = new TrashPlace();
+    writeAged(place.at(TASKS), 'a task', OLD_MS);
+    for (const unit of [place.unit(ID), place.unit(OTHER)]) {
+      expect(unit.parts.map(partPath)).not.toContain(`tasks/session-${HEAD}`);
+      expect(place.take(unit)).toEqual({ kind: 'trashed' });
+    }
+    expect([...place.files().inPlace.keys()]).toEqual([TASKS]);
+  });
+
+  it('stay where no session may be theirs', () => {
+    const place = new TrashPlace();
+    writeAged(place.at('tasks/session-ffffffff/1.json'), 'a task', OLD_MS);
+    expect(place.unit().parts.map(partPath)).not.toContain('tasks/session-ffffffff');
+    expect(place.take()).toEqual({ kind: 'trashed' });
+    expect([...place.files().inPlace.keys()]).toContain('tasks/session-ffffffff/1.json');
+  });
+
+  it('keep the session where they were begun since the scan', () => {
+    const place = placeWith([]);
+    rmSync(place.at(`${PROJECT}/${OTHER}.jsonl`));
+    const unit = place.unit();
+    writeAged(place.at(TASKS), 'a task', OLD_MS);
+    expect(place.take(unit)).toEqual({ kind: 'changed' });
+  });
+
+  it('are nobody’s for as long as a project cannot be looked into', () => {
+    const place = placeWith([TASKS]);
+    symlinkSync('/nonexistent', place.at('projects/-linked'));
+    expect(place.unit().parts.map(partPath)).not.toContain(`tasks/session-${HEAD}`);
   });
 });

@@ -93,7 +93,7 @@ class ObservedStore implements ObservedPlace {
   unit(row: number): Unit {
     const session = sessionAt(this.#sessions, row);
     const { sessionId, hasMain, bytes, lastUsedAtMs } = session;
-    const whole = { doubt: undefined, parts: [], files: 0, digest: 0, seenNames: NO_LINKS };
+    const whole = { doubt: undefined, parts: [], undecided: [], files: 0, digest: 0, seenNames: NO_LINKS };
     return {
       ...whole,
       sessionId,
