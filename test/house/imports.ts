@@ -56,7 +56,7 @@ export const IMPORTERS: Readonly<Record<string, RegExp>> = {
   'better-sqlite3': /^sqlite\/binding\.ts$/,
   koffi: /^(files\/native-calls|process\/exit-at-once)\.ts$/,
   'node:child_process': /^runs\/job-in-process\.ts$/,
-  'node:worker_threads': /^scan\//,
+  'node:worker_threads': /^(scan\/|process\/parent-watch(-thread)?\.ts$)/,
 };
 
 /** Jobs are given what they work with: they know no database, and neither how runs are recorded, shown nor scheduled. */
