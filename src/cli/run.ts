@@ -79,10 +79,12 @@ export function toDocument(result: RunResult): object {
     trash,
     reconciled,
     shielded,
+    emptyProjects,
     liveIds,
     malformedIds,
   } = report;
-  const shown = { observed, kept, removed: removedPart(removed), swept, purged, trash, reconciled, shielded };
+  const removedShown = removedPart(removed);
+  const shown = { observed, kept, removed: removedShown, swept, purged, trash, reconciled, shielded, emptyProjects };
   const optional = { ...shown, liveIds, malformedIds, removedSessions };
   const present = Object.entries(optional).filter(([, value]) => value !== undefined);
   return {
@@ -114,7 +116,8 @@ function renderResult(result: RunResult, before: RunResult | undefined, context:
   const { job, outcome, durationMs, report } = result;
   const color = outcome === 'ok' ? colors.green : outcome === 'failed' ? colors.red : colors.yellow;
   const lines = [`${colors.bold(job)}  ${color(outcome)}  ${(durationMs / 1000).toFixed(2)} s`];
-  const { observed, removed, removedSessions, swept, purged, trash, kept, malformedIds, reconciled, shielded } = report;
+  const { observed, removed, removedSessions, swept, purged, trash, kept, malformedIds, reconciled } = report;
+  const { shielded, emptyProjects } = report;
   if (reconciled !== undefined) {
     lines.push(`  of a killed run: ${reconciled.undone} put back, ${reconciled.completed} completed`);
   }
@@ -125,6 +128,10 @@ function renderResult(result: RunResult, before: RunResult | undefined, context:
   if (removed !== undefined) {
     const why = removed.sessions > 0 ? ` (${formatReasons(removed.byReason)})` : '';
     lines.push(`  ${dryRun ? 'would go' : 'to trash'}   ${formatAmount(removed)}${why}`);
+  }
+  if (emptyProjects !== undefined) {
+    const empty = formatCount(emptyProjects, 'empty project directory', 'empty project directories');
+    lines.push(`  ${dryRun ? 'would go' : 'removed '}   ${empty}`);
   }
   if (swept !== undefined) {
     lines.push(

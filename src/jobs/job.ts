@@ -78,6 +78,8 @@ export interface JobReport {
   readonly reconciled?: { readonly undone: number; readonly completed: number };
   /** Live sessions whose files were made younger, so that Claude's own clean-up spares them; where there were any. */
   readonly shielded?: number;
+  /** Project directories that went, or in a dry run would go, since nothing is left in them; where there were any. */
+  readonly emptyProjects?: number;
   /** What is on disk afterwards, by state (see the metrics). */
   readonly transcripts?: Readonly<Record<string, { readonly sessions: number; readonly bytes: number }>>;
   /** What each project held when it was looked at. */

@@ -125,7 +125,7 @@ export function shownFaults({ report, failure }: Pick<RunResult, 'report' | 'fai
 
 function logSummary(result: RunResult, log: Logger): void {
   const { job, outcome, dryRun, durationMs, report } = result;
-  const { observed, kept, removed, swept, purged, reconciled, malformedIds, shielded } = report;
+  const { observed, kept, removed, swept, purged, reconciled, malformedIds, shielded, emptyProjects } = report;
   const fields = {
     job,
     outcome,
@@ -138,6 +138,7 @@ function logSummary(result: RunResult, log: Logger): void {
     ...(purged === undefined ? {} : { purged }),
     ...(reconciled === undefined ? {} : { reconciled }),
     ...(shielded === undefined ? {} : { shielded }),
+    ...(emptyProjects === undefined ? {} : { emptyProjects }),
     ...(malformedIds === undefined ? {} : { malformedIds }),
     errors: shownFaults(result),
   };

@@ -42,6 +42,8 @@ export interface DirectoryRows {
   /** Where it was found: the index of a project, or else of a companion place. */
   readonly project: number | undefined;
   readonly place: number | undefined;
+  /** How many entries the directory has, or this share of it, whatever they are. */
+  readonly entries: number;
   readonly buffer: ArrayBuffer;
   readonly count: number;
   /** In the order of their rows; mostly none. */
@@ -113,7 +115,11 @@ export class DirectoryScanner {
       return found.forgive(path, error);
     }
     try {
-      for (const entry of held.entries()) if (found.isOurShare(entry.name)) visit(held, entry);
+      for (const entry of held.entries()) {
+        if (!found.isOurShare(entry.name)) continue;
+        found.entries += 1;
+        visit(held, entry);
+      }
       return true;
     } catch (error) {
       // What a part of it throws is seen to where that is measured: this is of the directory itself.
@@ -153,6 +159,7 @@ export class DirectoryScanner {
 
 /** What a task has come upon so far. */
 class Found {
+  entries = 0;
   readonly rows = new RowWriter();
   readonly irregular: IrregularEntry[] = [];
   readonly links: Link[] = [];
@@ -193,6 +200,7 @@ class Found {
     return {
       project: this.#task.kind === 'project' ? this.#task.project : undefined,
       place: this.#task.kind === 'project' ? undefined : this.#task.place,
+      entries: this.entries,
       buffer: this.rows.buffer,
       count: this.rows.count,
       irregular: this.irregular,

@@ -22,8 +22,19 @@ export interface ScanOptions {
   readonly onProgress?: (sessions: number) => void;
 }
 
+/** A project directory as it was found. */
+export interface ProjectDir {
+  readonly name: ByteName;
+  /** How many entries it has, whatever they are; undefined where it could not be read. */
+  readonly entries: number | undefined;
+  /** When something last came into it or went, Unix epoch ms, as it was before it was read; undefined where that cannot be told. */
+  readonly changedAtMs: number | undefined;
+}
+
 export interface ScanResult {
   readonly units: UnitTable;
+  /** By the index of the project. */
+  readonly projectDirs: readonly ProjectDir[];
   readonly stopped: boolean;
   readonly faults: readonly ReadFault[];
 }
@@ -55,6 +66,7 @@ class Scan {
   readonly #options: ScanOptions;
   readonly #faults: ReadFault[] = [];
   readonly #projects: ByteName[] = [];
+  readonly #projectDirs: ProjectDir[] = [];
   readonly #units = new UnitTable(this.#projects);
   readonly #queue: TaskQueue;
   #projectsComplete = true;
@@ -117,7 +129,7 @@ class Scan {
   result(): ScanResult {
     const projects = this.#projectsComplete && !this.#stopped;
     this.#units.complete({ projects, companions: this.#companionsComplete });
-    return { units: this.#units, stopped: this.#stopped, faults: this.#faults };
+    return { units: this.#units, projectDirs: this.#projectDirs, stopped: this.#stopped, faults: this.#faults };
   }
 
   /** The largest first, so that at the end no thread is left with one while the others idle. */
@@ -135,7 +147,9 @@ class Scan {
       if (kind === 'other') this.#projectsComplete = false;
       if (kind !== 'directory') continue;
       const project = this.#projects.push(name) - 1;
-      add({ kind: 'project', name, project, share: 0, shares: 1 }, factsOf(this.#claudeDir.projects, [name]));
+      const facts = factsOf(this.#claudeDir.projects, [name]);
+      this.#projectDirs.push({ name, entries: 0, changedAtMs: facts?.mtimeMs });
+      add({ kind: 'project', name, project, share: 0, shares: 1 }, facts);
     }
     for (const [place, { directory }] of COMPANION_PLACES.entries()) {
       add({ kind: 'companions', place, share: 0, shares: 1 }, factsOf(this.#claudeDir.root, directory));
@@ -159,10 +173,18 @@ class Scan {
   #take(found: DirectoryRows): void {
     const { project, isRead, faults } = found;
     this.#units.add(found);
+    if (project !== undefined) this.#countEntries(project, isRead ? found.entries : undefined);
     for (const fault of faults) this.#faults.push(fault);
     if (!isRead && project === undefined) this.#companionsComplete = false;
     if (!isRead && project !== undefined) this.#projectsComplete = false;
     if (project !== undefined) this.#options.onProgress?.(this.#units.length);
+  }
+
+  #countEntries(project: number, entries: number | undefined): void {
+    const directory = this.#projectDirs[project];
+    if (directory === undefined) throw new Error(`no project ${project}`);
+    const isKnown = entries !== undefined && directory.entries !== undefined;
+    this.#projectDirs[project] = { ...directory, entries: isKnown ? directory.entries + entries : undefined };
   }
 
   async #shouldStop(): Promise<boolean> {

@@ -47,6 +47,8 @@ export class UnitTable implements UnitRows {
   readonly links = new LinkTable();
   /** The directories of the Claude directory in which there are files with several names. */
   readonly linkedPlaces = new Set<ByteName>();
+  /** Made when it is first asked for, which is once all projects are known. */
+  #projectIndexes: ReadonlyMap<ByteName, number> | undefined;
   #completeness: Completeness = { projects: true, companions: true };
 
   /** @param projects names by their index */
@@ -134,6 +136,22 @@ export class UnitTable implements UnitRows {
     return (flags & TRANSCRIPT_FLAG) === 0 && !projects ? 'projects-unreadable' : undefined;
   }
 
+  /** Adds to the number of entries that a unit has in each project. @param counts by the index of the project */
+  countProjectParts(row: number, counts: Uint32Array): void {
+    const project = this.projectIndex(row);
+    const flags = this.#records.word(row, WORD.flags);
+    const add = (index: number, parts: number) => {
+      counts[index] = (counts[index] ?? 0) + parts;
+    };
+    if (project !== undefined) {
+      add(project, Number((flags & TRANSCRIPT_FLAG) !== 0) + Number((flags & DIRECTORY_FLAG) !== 0));
+    }
+    for (const { directory } of this.#irregular.partsOf(row)) {
+      const [place, name] = directory;
+      if (place === PROJECTS && name !== undefined) add(this.#indexOf(name), 1);
+    }
+  }
+
   compareIds(left: number, right: number): number {
     return this.#records.compareIds(left, right);
   }
@@ -182,6 +200,11 @@ export class UnitTable implements UnitRows {
     const name = this.projects[project];
     if (name === undefined) throw new Error(`no project ${project}`);
     return name;
+  }
+
+  #indexOf(project: ByteName): number {
+    this.#projectIndexes ??= new Map(this.projects.map((name, index) => [name, index]));
+    return this.#projectIndexes.get(project) ?? -1;
   }
 
   #directoryOf(project: number | undefined, place: number | undefined): readonly ByteName[] {

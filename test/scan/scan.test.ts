@@ -348,7 +348,7 @@ describe('a scan', () => {
 
   it('takes missing places for empty ones', () => {
     const path = makeClaudeDir(tempDir());
-    expect(scan(path)).toEqual({ units: [], stopped: false, faults: [] });
+    expect(scan(path)).toEqual({ units: [], projectDirs: [], stopped: false, faults: [] });
   });
 
   it.each([

@@ -2,6 +2,7 @@
 
 import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
 import { PlaceTimes } from '../../claude-dir/directory-fingerprints.ts';
+import { type EmptyProject, removeEmptyProjects } from '../../claude-dir/empty-projects.ts';
 import { type KnownMaps, readKnownMaps, recordKnownMap } from '../../claude-dir/known-maps.ts';
 import type { Unit, UnitRows } from '../../claude-dir/unit.ts';
 import type { Clock } from '../../clock.ts';
@@ -15,11 +16,12 @@ import type { JobContext, JobFault } from '../job.ts';
 import type { RemovalRecorder, ShieldedTimes, TrashCache, TrueTimes } from '../ports.ts';
 import { neededByRun } from '../whole-run-error.ts';
 import { DirectoryTaking } from './directory-taking.ts';
+import { emptiedProjects } from './emptied-projects.ts';
 import { type FindableUnits, foreseenUnits } from './foreseen-units.ts';
 import { type MarkObservation, MarkObserver } from './marks.ts';
 import { scanFaults } from './observe.ts';
-import type { LiveCounts, ObservedPlace, PrunablePlace, Taking } from './place.ts';
-import type { Plan, Protections } from './plan.ts';
+import type { Concluded, LiveCounts, ObservedPlace, PrunablePlace, Taking } from './place.ts';
+import type { Plan, Protections, PrunePolicy } from './plan.ts';
 import { protectionByIndex } from './protection.ts';
 import { removalRecord } from './removal-record.ts';
 import { shield, withTrueTimes } from './shield.ts';
@@ -38,6 +40,7 @@ export interface DirectoryDependencies {
   readonly shieldPeriodMs: ((claudeDir: string) => number | undefined) | undefined;
   /** Undefined where there is no ledger yet: then nothing was ever shielded. */
   readonly trueTimes: TrueTimes | undefined;
+  readonly policy: PrunePolicy;
   readonly clock: Clock;
 }
 
@@ -180,15 +183,21 @@ class ObservedDirectory implements ObservedPlace {
     return new DirectoryTaking(trash.beginRun(nowMs, placeTimes), (name, run) => known.set(name, run));
   }
 
-  conclude(plan: Plan, live: LiveCounts): number {
+  emptied(plan: Plan): readonly EmptyProject[] {
+    const { policy, clock } = this.#dependencies;
+    return emptiedProjects(this.#seen.scan, plan, { minAgeMs: policy.minAgeMs, nowMs: clock.now() });
+  }
+
+  conclude(plan: Plan, live: LiveCounts, emptied: readonly EmptyProject[]): Concluded {
     const { mapIdentity, trashCache } = this.#dependencies;
+    const emptyProjects = removeEmptyProjects(this.#claudeDir, emptied);
     const shielded = this.#shield(plan);
     if (mapIdentity !== undefined) {
       // The pins stand beside the map, and would be gone with it.
       recordKnownMap(this.#claudeDir, mapIdentity, (live['resume-map'] ?? 0) + (live['keep-list'] ?? 0));
     }
     neededByRun(() => trashCache?.recordKnownRuns(this.#path, this.#seen.known));
-    return shielded;
+    return { shielded, emptyProjects };
   }
 
   trashAmount(): Amount {

@@ -100,11 +100,12 @@ class Prune {
     const isHeld = this.#isPlaceHeld(path, plan, rows.length, observed);
     const applied = await this.#apply(path, observed, plan, rows, isHeld);
     const left = this.#tally.addPlan(path, observed.units, plan, applied);
-    this.#tally.addTrash(this.#conclude(observed, plan));
+    const isDone = !isHeld && !applied.stopped && applied.failure === undefined;
+    this.#tally.addTrash(this.#conclude(observed, plan, isDone));
     this.#state.addFaults(applied.faults);
     if (applied.stopped) this.#state.stop();
     if (applied.failure !== undefined) this.#state.failPlace(applied.failure);
-    else if (!isHeld && !applied.stopped) neededByRun(() => history.recordKnownSessions(path, left, clock.now()));
+    else if (isDone) neededByRun(() => history.recordKnownSessions(path, left, clock.now()));
   }
 
   #isPlaceHeld(path: string, plan: Plan, removals: number, observed: ObservedPlace): boolean {
@@ -129,8 +130,13 @@ class Prune {
     });
   }
 
-  #conclude(observed: ObservedPlace, plan: Plan) {
-    if (!this.#context.dryRun) this.#tally.addShielded(observed.conclude(plan, this.#live.counts));
+  #conclude(observed: ObservedPlace, plan: Plan, isDone: boolean) {
+    const emptied = isDone ? observed.emptied(plan) : [];
+    this.#tally.addConcluded(
+      this.#context.dryRun
+        ? { shielded: 0, emptyProjects: emptied.length }
+        : observed.conclude(plan, this.#live.counts, emptied),
+    );
     return observed.trashAmount();
   }
 }

@@ -3,6 +3,7 @@
  * knows no more of either than this.
  */
 
+import type { EmptyProject } from '../../claude-dir/empty-projects.ts';
 import type { KnownMaps } from '../../claude-dir/known-maps.ts';
 import type { Unit, UnitRows } from '../../claude-dir/unit.ts';
 import type { LiveIdsByProtection } from '../../live-sources/live-source.ts';
@@ -42,11 +43,20 @@ export interface ObservedPlace {
   unit(row: number): Unit;
   /** Begins a removing. Not to be called in a dry run. @throws OperatingError */
   take(nowMs: number): Taking;
-  /** What is done when all has gone that was to go. Not to be called in a dry run. @returns how many sessions were shielded */
-  conclude(plan: Plan, live: LiveCounts): number;
+  /** Project directories in which nothing is left once the plan has been carried out, and that are to go then. */
+  emptied(plan: Plan): readonly EmptyProject[];
+  /** What is done when all has gone that was to go. Not to be called in a dry run. */
+  conclude(plan: Plan, live: LiveCounts, emptied: readonly EmptyProject[]): Concluded;
   /** What lies in the trash now. */
   trashAmount(): Amount;
   close(): void;
+}
+
+export interface Concluded {
+  /** How many sessions were shielded. */
+  readonly shielded: number;
+  /** How many project directories went, since they were empty. */
+  readonly emptyProjects: number;
 }
 
 /** How many ids each live source named. */

@@ -1,5 +1,6 @@
 /** A session store as a prune sees it: nothing is moved in it, a session that is removed is hidden until it is restored or purged. */
 
+import type { EmptyProject } from '../../claude-dir/empty-projects.ts';
 import type { KnownMaps } from '../../claude-dir/known-maps.ts';
 import type { SessionId } from '../../claude-dir/session-id.ts';
 import type { Unit, UnitRows } from '../../claude-dir/unit.ts';
@@ -11,7 +12,7 @@ import type { TakeOutcome } from '../../trash/take.ts';
 import type { RemovalRecord, RemovalRecorder } from '../ports.ts';
 import { neededByRun } from '../whole-run-error.ts';
 import { type MarkObservation, markOf } from './marks.ts';
-import type { ObservedPlace, PrunablePlace, Removal, Taking } from './place.ts';
+import type { Concluded, ObservedPlace, PrunablePlace, Removal, Taking } from './place.ts';
 import type { Protections } from './plan.ts';
 import { protectionOfId } from './protection.ts';
 import { removalRecord } from './removal-record.ts';
@@ -108,8 +109,12 @@ class ObservedStore implements ObservedPlace {
     return new StoreTaking(this.#store, this.#sessions);
   }
 
-  conclude(): number {
-    return 0;
+  emptied(): readonly EmptyProject[] {
+    return [];
+  }
+
+  conclude(): Concluded {
+    return { shielded: 0, emptyProjects: 0 };
   }
 
   trashAmount(): Amount {

@@ -13,6 +13,7 @@ import {
 } from '../job.ts';
 import type { AppliedPlan, LateKeepReason } from './applied-plan.ts';
 import type { LiveObservation } from './observe.ts';
+import type { Concluded } from './place.ts';
 import type { KeepReason, Plan, RemoveReason } from './plan.ts';
 
 /** The states that the metrics know; every kept reason is one of them. */
@@ -67,6 +68,7 @@ export class PruneTally {
   readonly #trash = { sessions: 0, bytes: 0 };
   readonly #reconciled = { undone: 0, completed: 0 };
   #shielded = 0;
+  #emptyProjects = 0;
 
   constructor(listing: RemovedListing) {
     this.#listing = listing;
@@ -97,8 +99,9 @@ export class PruneTally {
     this.#reconciled.completed += completed;
   }
 
-  addShielded(sessions: number): void {
-    this.#shielded += sessions;
+  addConcluded({ shielded, emptyProjects }: Concluded): void {
+    this.#shielded += shielded;
+    this.#emptyProjects += emptyProjects;
   }
 
   addTrash({ sessions, bytes }: { readonly sessions: number; readonly bytes: number }): void {
@@ -120,6 +123,7 @@ export class PruneTally {
       liveIds,
       ...(Object.keys(malformed).length > 0 ? { malformedIds: malformed } : {}),
       ...(this.#shielded > 0 ? { shielded: this.#shielded } : {}),
+      ...(this.#emptyProjects > 0 ? { emptyProjects: this.#emptyProjects } : {}),
       ...(undone + completed > 0 ? { reconciled: { undone, completed } } : {}),
       transcripts: this.#states,
       projects: Array.from(
