@@ -91,6 +91,7 @@ export async function runConfiguredJob(
           unwitnessedMs: (sinceMs) => unwitnessedMs(gaps, sinceMs),
           guards,
           holds,
+          storeHolds: new ShortHolds(),
           clock,
         }),
     };

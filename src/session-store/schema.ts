@@ -5,6 +5,8 @@ import type { SqliteDatabase } from '../sqlite/open.ts';
 
 export const ENTRIES_TABLE = 'claude_session_entries';
 export const STORED_TABLE = 'claude_session_stored';
+/** Sessions that are purged, and whose entries go little by little; none of them is stored any more. */
+export const PURGED_TABLE = 'claude_session_purged';
 export const STORE_VERSION_TABLE = 'claude_session_entries_versions';
 
 /** Each entry brings the database one version further. Append; never edit. */
@@ -33,7 +35,14 @@ export const STORE_MIGRATIONS: readonly string[] = [
      trash_reason TEXT,
      PRIMARY KEY (project_key, session_id)
    ) WITHOUT ROWID;
-   CREATE INDEX ${STORED_TABLE}_by_session ON ${STORED_TABLE} (session_id);`,
+   CREATE INDEX ${STORED_TABLE}_by_session ON ${STORED_TABLE} (session_id);
+   CREATE TABLE ${PURGED_TABLE} (
+     project_key TEXT NOT NULL,
+     session_id TEXT NOT NULL,
+     bytes INTEGER NOT NULL,
+     trashed_at INTEGER NOT NULL,
+     PRIMARY KEY (project_key, session_id)
+   ) WITHOUT ROWID;`,
 ];
 
 /**

@@ -5,7 +5,14 @@ import { OperatingError } from '../errors.ts';
 import { migrate } from '../sqlite/migrate.ts';
 import { guarded, openOwnDatabase, type SqliteDatabase } from '../sqlite/open.ts';
 import { Statements } from '../sqlite/statements.ts';
-import { ENTRIES_TABLE, STORE_MIGRATIONS, STORE_VERSION_TABLE, STORED_TABLE, throwIfForeign } from './schema.ts';
+import {
+  ENTRIES_TABLE,
+  PURGED_TABLE,
+  STORE_MIGRATIONS,
+  STORE_VERSION_TABLE,
+  STORED_TABLE,
+  throwIfForeign,
+} from './schema.ts';
 import type { FoldSummary, SessionStoreEntry, SessionStoreKey, SessionSummary } from './sdk-shapes.ts';
 
 export interface SqliteSessionStoreOptions {
@@ -109,6 +116,7 @@ export class SqliteSessionStore {
           if (key.subpath === undefined) {
             this.#statements.get(`DELETE FROM ${ENTRIES_TABLE} WHERE ${ofSession}`).run(session);
             this.#statements.get(`DELETE FROM ${STORED_TABLE} WHERE ${ofSession}`).run(session);
+            this.#statements.get(`DELETE FROM ${PURGED_TABLE} WHERE ${ofSession}`).run(session);
             return;
           }
           const bound = boundKey(key);
@@ -149,6 +157,7 @@ export class SqliteSessionStore {
       .get(`SELECT mtime, summary FROM ${STORED_TABLE} WHERE project_key = @projectKey AND session_id = @sessionId`)
       .get(session) as { readonly mtime: number; readonly summary: string | null } | undefined;
     const nowMs = Math.floor(this.#clock.now());
+    this.#forgetPurged(session);
     const insert = this.#statements.get(
       `INSERT OR IGNORE INTO ${ENTRIES_TABLE} (project_key, session_id, subpath, uuid, entry, created_at)
        VALUES (?, ?, ?, ?, ?, ?)`,
@@ -177,6 +186,13 @@ export class SqliteSessionStore {
            trashed_at = NULL, trash_reason = NULL`,
       )
       .run({ ...session, mtime, nowMs, addedBytes, isMain: isMain ? 1 : 0, summary });
+  }
+
+  /** A session that begins anew under the name of one that is being purged: what is left of that is none of its own. */
+  #forgetPurged(session: { readonly projectKey: string; readonly sessionId: string }): void {
+    const ofSession = 'project_key = @projectKey AND session_id = @sessionId';
+    const purged = this.#statements.get(`DELETE FROM ${PURGED_TABLE} WHERE ${ofSession}`).run(session).changes;
+    if (purged > 0) this.#statements.get(`DELETE FROM ${ENTRIES_TABLE} WHERE ${ofSession}`).run(session);
   }
 
   /** Undefined for what is not there, or was removed. */

@@ -12,8 +12,16 @@ import {
   type SqliteDatabase,
 } from '../sqlite/open.ts';
 import { BLOCKING_WAIT_MS, PatientCalls } from '../sqlite/retrying-calls.ts';
+import type { Hold } from '../sqlite/short-holds.ts';
 import { Statements } from '../sqlite/statements.ts';
-import { ENTRIES_TABLE, STORE_MIGRATIONS, STORE_VERSION_TABLE, STORED_TABLE, throwIfForeign } from './schema.ts';
+import {
+  ENTRIES_TABLE,
+  PURGED_TABLE,
+  STORE_MIGRATIONS,
+  STORE_VERSION_TABLE,
+  STORED_TABLE,
+  throwIfForeign,
+} from './schema.ts';
 
 export interface StoredSession {
   readonly projectKey: string;
@@ -27,6 +35,14 @@ export interface StoredSession {
 export interface TrashedStoredSession extends StoredSession {
   readonly trashedAtMs: number;
   readonly reason: string;
+}
+
+/** A session of which only entries are left. */
+export interface MarkedStoredSession {
+  readonly projectKey: string;
+  readonly sessionId: SessionId;
+  readonly bytes: number;
+  readonly trashedAtMs: number;
 }
 
 const COLUMNS = `project_key AS projectKey, session_id AS sessionId, last_used_at AS lastUsedAtMs, bytes, has_main AS hasMain`;
@@ -70,11 +86,11 @@ export class StoredSessions {
       });
       const tables = guarded(path, 'open', () => {
         return database
-          .prepare(`SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN (?, ?)`)
+          .prepare(`SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN (?, ?, ?)`)
           .pluck()
-          .get(ENTRIES_TABLE, STORED_TABLE);
+          .get(ENTRIES_TABLE, STORED_TABLE, PURGED_TABLE);
       });
-      if (tables !== 2)
+      if (tables !== 3)
         throw new OperatingError('config', `open session store ${path}: it holds no table ${ENTRIES_TABLE}`);
       return new StoredSessions(path, database, busyTimeoutMs);
     } catch (error) {
@@ -155,20 +171,62 @@ export class StoredSessions {
     );
   }
 
-  /** Destroys what is still in the trash since the same time. @returns whether it was */
-  destroy(session: TrashedStoredSession): boolean {
-    return guarded(this.path, 'purge', () => {
-      return this.#database
-        .transaction(() => {
-          const bound = { ...keyOf(session), trashedAtMs: session.trashedAtMs };
-          const gone = this.#statements
-            .get(`DELETE FROM ${STORED_TABLE} WHERE ${OF_SESSION} AND trashed_at = @trashedAtMs`)
-            .run(bound).changes;
-          if (gone > 0) this.#statements.get(`DELETE FROM ${ENTRIES_TABLE} WHERE ${OF_SESSION}`).run(keyOf(session));
-          return gone > 0;
-        })
-        .immediate();
+  /** Sessions that are marked to be destroyed, and are not gone yet. */
+  marked(): MarkedStoredSession[] {
+    return guarded(this.path, 'read', () => {
+      return this.#statements
+        .get(
+          `SELECT project_key AS projectKey, session_id AS sessionId, bytes, trashed_at AS trashedAtMs FROM ${PURGED_TABLE}`,
+        )
+        .all() as MarkedStoredSession[];
     });
+  }
+
+  /**
+   * Marks what is still in the trash since the same time to be destroyed: from here on it is no session any more. Short, since others
+   * may be held back meanwhile; its entries go in `destroySome`.
+   * @returns whether it was
+   */
+  mark(session: TrashedStoredSession): boolean {
+    const bound = { ...keyOf(session), trashedAtMs: session.trashedAtMs };
+    const isGone = this.#change(`DELETE FROM ${STORED_TABLE} WHERE ${OF_SESSION} AND trashed_at = @trashedAtMs`, bound);
+    if (!isGone) return false;
+    return this.#change(
+      `INSERT OR REPLACE INTO ${PURGED_TABLE} (project_key, session_id, bytes, trashed_at)
+       VALUES (@projectKey, @sessionId, @bytes, @trashedAtMs)`,
+      { ...bound, bytes: session.bytes },
+    );
+  }
+
+  /**
+   * Destroys some entries of a marked session, in one transaction, until the hold is over; with the last of them its mark.
+   * @returns whether nothing is left of it
+   */
+  async destroySome(
+    session: MarkedStoredSession,
+    entriesMax: number,
+    hold: Hold,
+  ): Promise<{ readonly isGone: boolean }> {
+    const key = keyOf(session);
+    const destroy = () => {
+      hold.begin();
+      const ids = this.#statements
+        .get(
+          `SELECT entries.id FROM ${ENTRIES_TABLE} AS entries JOIN ${PURGED_TABLE} USING (project_key, session_id)
+           WHERE ${OF_SESSION} LIMIT @entriesMax`,
+        )
+        .pluck()
+        .all({ ...key, entriesMax }) as number[];
+      const remove = this.#statements.get(`DELETE FROM ${ENTRIES_TABLE} WHERE id = ?`);
+      for (const [index, id] of ids.entries()) {
+        remove.run(id);
+        if (hold.isOver() && index < ids.length - 1) return { isGone: false };
+      }
+      if (ids.length === entriesMax) return { isGone: false };
+      this.#statements.get(`DELETE FROM ${PURGED_TABLE} WHERE ${OF_SESSION}`).run(key);
+      return { isGone: true };
+    };
+    return this.#calls.run(() => guarded(this.path, 'purge', () => this.#database.transaction(destroy).immediate()));
   }
 
   close(): void {
@@ -199,6 +257,6 @@ function isIdentified({ sessionId }: StoredSession): boolean {
   return parseSessionId(sessionId) !== undefined;
 }
 
-function keyOf({ projectKey, sessionId }: StoredSession) {
+function keyOf({ projectKey, sessionId }: Pick<StoredSession, 'projectKey' | 'sessionId'>) {
   return { projectKey, sessionId };
 }

@@ -1,4 +1,4 @@
-/** The only place where bytes are destroyed, and only below a run directory of the trash. */
+/** The only place where files are destroyed, and only below a run directory of the trash. (Entries of a session store go in that store.) */
 
 import { type Part, partPath } from '../claude-dir/unit.ts';
 import { errnoError, errorCode } from '../errors.ts';

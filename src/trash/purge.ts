@@ -15,7 +15,7 @@ import { identifyManifest } from './read-manifest.ts';
 export const OVER_STATES: ReadonlySet<string> = new Set<ManifestEvent>(['kept', 'restored', 'purged']);
 
 export interface Destroyed {
-  readonly sessions: readonly ManifestEntry[];
+  readonly sessions: readonly TrashedEntry[];
   readonly faults: readonly DestroyFault[];
   /** Why the run's directory could not be removed, though no session is left in it. */
   readonly leftOver: string | undefined;
@@ -26,9 +26,12 @@ export interface DestroyFault {
   readonly message: string;
 }
 
+/** What a purge asks of a session in the trash. */
+export type TrashedEntry = Pick<ManifestEntry, 'sessionId' | 'state' | 'trashedAtMs' | 'bytes'>;
+
 /** A session as it is found before it is decided whether it is to be marked. */
 export interface Found {
-  readonly session: ManifestEntry;
+  readonly session: TrashedEntry;
   /** Something stands under one of its old names again: then it is not alone, and not to be purged. */
   readonly isRecreated: boolean;
   /** Nothing of it has been destroyed yet. */
@@ -61,12 +64,12 @@ export class RunPurge {
     this.#inRun = new HeldDirs(place.directory);
   }
 
-  sessions(): ManifestEntry[] {
+  sessions(): TrashedEntry[] {
     return [...this.#entries.values()].filter(isLying);
   }
 
   /** Looks for what is left of sessions, and for what stands in their old places. */
-  find(sessions: readonly ManifestEntry[]): Found[] {
+  find(sessions: readonly TrashedEntry[]): Found[] {
     this.#claudeDir.beginTrust();
     this.#inRun.beginTrust();
     try {
@@ -77,8 +80,8 @@ export class RunPurge {
     }
   }
 
-  #find(session: ManifestEntry): Found {
-    const { parts, purgedParts = parts } = session;
+  #find(session: TrashedEntry): Found {
+    const { parts, purgedParts = parts } = this.#entryOf(session);
     const present = parts.flatMap((part, index) => (isThere(part, this.#inRun) ? [index] : []));
     const isPresent = new Set(present.map((index) => parts[index]));
     return {
@@ -91,15 +94,16 @@ export class RunPurge {
 
   /**
    * Marks sessions whose time is over, and takes the mark off others that a killed purge had left with it. Short, since the
-   * resume map's writers may be held back meanwhile; the bytes go in `destroy`.
+   * resume map's writers may be held back meanwhile: the marks are made durable, and the bytes go, in `destroy`.
+   * @returns those that could be marked: here, all
    * @throws the system's error; then none of them counts as marked, and it may be tried again
    */
-  mark(marked: readonly Found[], unmarked: readonly ManifestEntry[], nowMs: number): void {
+  mark(marked: readonly Found[], unmarked: readonly TrashedEntry[], nowMs: number): readonly Found[] {
     try {
       const manifest = this.#openManifest();
       for (const { session, present } of marked) manifest.purging(session.sessionId, present, nowMs);
       for (const { sessionId, trashedAtMs } of unmarked) manifest.event('trashed', sessionId, trashedAtMs);
-      manifest.sync();
+      manifest.flush();
     } catch (error) {
       // Half a line may stand at its end: whoever opens it anew ends that.
       this.#closeManifest();
@@ -107,15 +111,16 @@ export class RunPurge {
     }
     for (const { session } of marked) this.#setState(session, 'purging');
     for (const session of unmarked) this.#setState(session, 'trashed');
+    return marked;
   }
 
   /**
    * Destroys one session whose time is over before it is marked, for the room that it takes. A kill leaves it listed as it was,
    * and the next purge ends it. What cannot be destroyed makes no room.
    */
-  destroyUnmarked(session: ManifestEntry): void {
+  destroyUnmarked(session: TrashedEntry): void {
     try {
-      this.#destroy(session);
+      this.#destroy(this.#entryOf(session));
     } catch (error) {
       // The purge comes to it again, and tells.
       if (errorCode(error) === undefined) throw error;
@@ -123,10 +128,12 @@ export class RunPurge {
   }
 
   /**
-   * Destroys what is marked, and the run's directory where nothing is left in it. What cannot be destroyed stays marked, and does
-   * not hold up the others.
+   * Destroys what is marked, once that is known to survive a power cut, and the run's directory where nothing is left in it. What cannot
+   * be destroyed stays marked, and does not hold up the others.
+   * @throws the system's error where the marks cannot be made durable: nothing is destroyed then
    */
   async destroy(nowMs: number, shouldStop = async () => false): Promise<Destroyed> {
+    this.#manifest?.sync();
     const sessions: ManifestEntry[] = [];
     const faults: DestroyFault[] = [];
     for (const entry of this.#entries.values()) {
@@ -176,8 +183,14 @@ export class RunPurge {
     for (const part of parts) destroyPart(part, this.#inRun, this.#place.bounds);
   }
 
-  #setState(entry: ManifestEntry, state: ManifestEvent): void {
-    this.#entries.set(entry.sessionId, { ...entry, state });
+  #entryOf({ sessionId }: Pick<TrashedEntry, 'sessionId'>): ManifestEntry {
+    const entry = this.#entries.get(sessionId);
+    if (entry === undefined) throw new Error(`${sessionId} is not in trash run ${this.#place.run}`);
+    return entry;
+  }
+
+  #setState(session: Pick<TrashedEntry, 'sessionId'>, state: ManifestEvent): void {
+    this.#entries.set(session.sessionId, { ...this.#entryOf(session), state });
   }
 
   #removeRun(): 'removed' | { readonly message: string } | undefined {

@@ -163,6 +163,26 @@ export class Trash {
     return { undone, completed, returning, unreadableRuns };
   }
 
+  /** @returns the entries as `#settle` would leave them. Changes nothing */
+  #foreseen(
+    directory: AnchoredDir,
+    entries: ReadonlyMap<SessionId, ManifestEntry>,
+    nowMs: number,
+  ): Map<SessionId, ManifestEntry> {
+    const foreseen = new Map(entries);
+    this.#between(directory, (claudeDir, trash) => {
+      for (const entry of entries.values()) {
+        if (!isUnsettled(entry)) continue;
+        foreseen.set(entry.sessionId, {
+          ...entry,
+          state: foreseeEntry(entry, { claudeDir, trash }),
+          trashedAtMs: nowMs,
+        });
+      }
+    });
+    return foreseen;
+  }
+
   /** @returns what has become of each that was unfinished */
   #settle(
     directory: AnchoredDir,
@@ -304,7 +324,8 @@ export class Trash {
         return undefined;
       }
       let entries = readManifest(directory);
-      if (!dryRun && this.#settle(directory, entries, nowMs).length > 0) entries = readManifest(directory);
+      if (dryRun) entries = this.#foreseen(directory, entries, nowMs);
+      else if (this.#settle(directory, entries, nowMs).length > 0) entries = readManifest(directory);
       const [trash, claudeRoot, bounds] = [this.#directory, this.#claudeDir.root, this.#boundsOf(run)];
       return new RunPurge({ trash, run, directory, claudeRoot, bounds }, entries);
     } catch (error) {

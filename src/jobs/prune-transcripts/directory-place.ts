@@ -19,11 +19,11 @@ import { DirectoryTaking } from './directory-taking.ts';
 import { emptiedProjects } from './emptied-projects.ts';
 import { type FindableUnits, foreseenUnits } from './foreseen-units.ts';
 import { type MarkObservation, MarkObserver } from './marks.ts';
-import { scanFaults } from './observe.ts';
 import type { Concluded, LiveCounts, ObservedPlace, PrunablePlace, Taking } from './place.ts';
 import type { Plan, Protections, PrunePolicy } from './plan.ts';
 import { protectionByIndex } from './protection.ts';
 import { removalRecord } from './removal-record.ts';
+import { scanFaults } from './scan-faults.ts';
 import { shield, withTrueTimes } from './shield.ts';
 
 /** What directories are pruned with, each of them with the same. */

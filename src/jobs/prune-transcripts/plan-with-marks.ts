@@ -4,9 +4,9 @@ import type { ReadFault } from '../../claude-dir/measure.ts';
 import type { Clock } from '../../clock.ts';
 import type { LiveIdsByProtection } from '../../live-sources/live-source.ts';
 import type { RunState } from '../run-state.ts';
-import { scanFaults } from './observe.ts';
 import type { ObservedPlace } from './place.ts';
 import { type Mark, type Plan, type PrunePolicy, planPrune } from './plan.ts';
+import { scanFaults } from './scan-faults.ts';
 
 export interface MarkedPlanOptions {
   readonly live: LiveIdsByProtection;

@@ -11,8 +11,8 @@ import {
   type RemovedSession,
   type SessionUse,
 } from '../job.ts';
+import type { LiveObservation } from '../observe-live.ts';
 import type { AppliedPlan, LateKeepReason } from './applied-plan.ts';
-import type { LiveObservation } from './observe.ts';
 import type { Concluded } from './place.ts';
 import type { KeepReason, Plan, RemoveReason } from './plan.ts';
 

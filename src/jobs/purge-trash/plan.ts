@@ -1,13 +1,26 @@
 /** Decides which sessions in the trash have had their time. Pure. */
 
 import type { SessionId } from '../../claude-dir/session-id.ts';
+import type { Found, TrashedEntry } from '../../trash/purge.ts';
 
 export interface TrashedTime {
   readonly sessionId: SessionId;
   readonly trashedAtMs: number;
 }
 
-export type PurgeKeepReason = 'live' | 'within-keep' | 'senseless-time';
+/** Why a session stays in the trash. */
+export const PURGE_KEEP_REASONS = [
+  /** It is live again. */
+  'live',
+  'within-keep',
+  /** It was removed at a time that makes no sense. */
+  'senseless-time',
+  /** Something stands under one of its old names again: then it is not alone. */
+  'recreated',
+  /** The resume map could not be asked. */
+  'busy',
+] as const;
+export type PurgeKeepReason = (typeof PURGE_KEEP_REASONS)[number];
 
 export type PurgeDecision<T extends TrashedTime> =
   | { readonly session: T; readonly purge: true }
@@ -32,4 +45,23 @@ export function planPurge<T extends TrashedTime>(
       ? { session, purge: true }
       : { session, purge: false, reason: 'within-keep' };
   });
+}
+
+/**
+ * Why a session that is due is not to be destroyed after all, by what is found in the moment of the act.
+ * @param spared sessions that only a killed purge called due, and why they are not
+ */
+export function purgeObstacle(
+  { session, isRecreated, isWhole }: Found,
+  live: ReadonlySet<SessionId>,
+  spared: ReadonlyMap<TrashedEntry, PurgeKeepReason>,
+): PurgeKeepReason | undefined {
+  // What a killed purge has begun to destroy can only be ended.
+  if (session.state === 'purging' && !isWhole) return undefined;
+  // The originals of a joined session are not the session: whether it is live says nothing of them.
+  if (session.state !== 'joined') {
+    if (live.has(session.sessionId)) return 'live';
+    if (isRecreated) return 'recreated';
+  }
+  return spared.get(session);
 }

@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { SessionId } from '../../../src/claude-dir/session-id.ts';
@@ -13,6 +13,7 @@ import { SqliteResumeMap } from '../../../src/resume-map/sqlite.ts';
 import { ShortHolds } from '../../../src/sqlite/short-holds.ts';
 import { outsideSweeper, snapshot, trashedIn } from '../../support/disk.ts';
 import { canFreeze, freeze } from '../../support/freeze.ts';
+import { SetPacer } from '../../support/hold-pacers.ts';
 import { contextOf, stopAfter } from '../../support/job-context.ts';
 import { canMount, inMountNamespace } from '../../support/mount-namespace.ts';
 import { openClaudeDir, openTrash } from '../../support/opened.ts';
@@ -41,7 +42,8 @@ function purge(paths: string | readonly string[], options: PurgeOptions = {}): P
     unwitnessedMs: () => 0,
     keepMs: KEEP_MS,
     guards: options.guards ?? allowAll,
-    holds: new ShortHolds(),
+    holds: new ShortHolds(new SetPacer()),
+    storeHolds: new ShortHolds(new SetPacer()),
     clock: new SetClock(options.nowMs ?? NOW),
   }).run(contextOf(options.context));
 }
@@ -170,8 +172,7 @@ describe('what goes wrong', () => {
     const onRead = () => {
       throw new OperatingError('unavailable', 'read live ids: the disk is on fire');
     };
-    const report = await purge(path, { sources: [scriptedSource({ onRead })] });
-    expect(report.failure).toEqual({ kind: 'unavailable', message: 'read live ids: the disk is on fire' });
+    await expect(purge(path, { sources: [scriptedSource({ onRead })] })).rejects.toThrow('the disk is on fire');
     expect(snapshot(path)).toEqual(before);
   });
 
@@ -181,19 +182,19 @@ describe('what goes wrong', () => {
     const onHold = () => {
       throw new BusyError('hold writers: database is locked');
     };
-    const report = await purge(path, { sources: [scriptedSource({ onHold })] }).catch((error: unknown) => error);
-    expect(report).toSatisfy((value) => value instanceof BusyError || (value as JobReport).failure !== undefined);
+    const report = await purge(path, { sources: [scriptedSource({ onHold })] });
+    expect(report).toMatchObject({ purged: { sessions: 0 }, kept: { busy: 2 } });
     expect(trashedIn(snapshot(path))).toEqual(before);
   });
 
-  it('with a second Claude directory does not hide what was destroyed in the first', async () => {
+  it('with a live source in the midst does not hide what was destroyed until then', async () => {
     const paths = [made(), made()];
-    let reads = 0;
-    const onRead = () => {
-      reads += 1;
-      if (reads > 1) throw new OperatingError('unavailable', 'read live ids: the disk is on fire');
+    let holds = 0;
+    const onHold = () => {
+      holds += 1;
+      if (holds > 1) throw new OperatingError('unavailable', 'read live ids: the disk is on fire');
     };
-    const report = await purge(paths, { sources: [scriptedSource({ onRead })] });
+    const report = await purge(paths, { sources: [scriptedSource({ onHold })] });
     expect(trashedIds(paths[0] ?? '')).toEqual([C]);
     expect(report).toMatchObject({ purged: { sessions: 2, bytes: 200 }, failure: { kind: 'unavailable' } });
   });
@@ -320,6 +321,33 @@ describe('a dry run', () => {
     expect(planned).toMatchObject({ purged: { sessions: 1, bytes: 100 }, kept: { live: 1, 'within-keep': 1 } });
     expect({ purged: planned.purged, kept: planned.kept }).toEqual({ purged: done.purged, kept: done.kept });
   });
+
+  it('counts what a killed prune left as the purge will find it', async () => {
+    const path = made();
+    const manifest = oldestManifest(path);
+    const lines = readFileSync(manifest, 'utf8').split('\n');
+    writeFileSync(manifest, lines.filter((line) => !line.includes('"trashed"') || !line.includes(A)).join('\n'));
+    const before = snapshot(path);
+    const planned = await purge(path, { context: { dryRun: true } });
+    expect(snapshot(path)).toEqual(before);
+    const done = await purge(path);
+    expect({ purged: planned.purged, kept: planned.kept }).toEqual({ purged: done.purged, kept: done.kept });
+  });
+
+  it.each([0, 1])(
+    'purges one Claude directory where the trash of another fails, in whatever order (%i)',
+    async (ill) => {
+      const paths = [made(), made()];
+      const sweeper = join(paths[ill] ?? '', 'session-sweeper');
+      rmSync(sweeper, { recursive: true });
+      writeFileSync(sweeper, '');
+      const report = await purge(paths);
+      expect(trashedIds(paths[1 - ill] ?? '')).toEqual([C]);
+      expect(report).toMatchObject({ purged: { sessions: 2 }, incomplete: true });
+      expect(report.failure).toBeUndefined();
+      expect(report.faults).toEqual([{ kind: 'io', message: expect.stringContaining(paths[ill] ?? '') }]);
+    },
+  );
 
   it('leaves what a killed run left behind as it is', async () => {
     const path = made();

@@ -31,7 +31,7 @@ const job =
         recorder: { recordRemovals() {} },
         history: new UnwrittenHistory(undefined),
       })
-    : purgeTrashJob({ ...common, unwitnessedMs: () => 0, keepMs: 7 * DAY_MS });
+    : purgeTrashJob({ ...common, storeHolds: holds, unwitnessedMs: () => 0, keepMs: 7 * DAY_MS });
 const context = { dryRun: false, shouldStop: () => false, onProgress() {} };
 const report = await job.run(context).catch((error) => ({ rejected: error.kind ?? String(error) }));
 process.stdout.write(`${JSON.stringify(report)}\n`);

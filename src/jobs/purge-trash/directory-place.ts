@@ -1,0 +1,76 @@
+/** The trash of a Claude directory as a purge sees it: a folder for each run of a prune, with its manifest. */
+
+import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
+import { type KnownMaps, readKnownMaps } from '../../claude-dir/known-maps.ts';
+import { displayName } from '../../files/byte-name.ts';
+import type { Amount, KnownRun } from '../../trash/known-folders.ts';
+import type { RunPurge } from '../../trash/purge.ts';
+import { Trash } from '../../trash/trash.ts';
+import type { FolderToOpen, OpenTrash, PurgeablePlace, TrashFolder } from './place.ts';
+
+export class DirectoryPlace implements PurgeablePlace {
+  readonly path: string;
+  readonly #claudeDir: ClaudeDir;
+  readonly #dryRun: boolean;
+
+  constructor(claudeDir: ClaudeDir, { dryRun }: { readonly dryRun: boolean }) {
+    this.path = displayName(claudeDir.path);
+    this.#claudeDir = claudeDir;
+    this.#dryRun = dryRun;
+  }
+
+  knownMaps(): KnownMaps {
+    return readKnownMaps(this.#claudeDir);
+  }
+
+  open(): OpenTrash | undefined {
+    const trash = Trash.openIfThere(this.#claudeDir);
+    return trash && new DirectoryTrash(trash, this.#dryRun);
+  }
+}
+
+class DirectoryTrash implements OpenTrash {
+  readonly #trash: Trash;
+  readonly #dryRun: boolean;
+  /** What is left in the folders that were worked through. */
+  readonly #known = new Map<string, KnownRun>();
+
+  constructor(trash: Trash, dryRun: boolean) {
+    this.#trash = trash;
+    this.#dryRun = dryRun;
+  }
+
+  folders(): readonly FolderToOpen[] {
+    return this.#trash.runs().map((run) => ({
+      name: `trash run ${run}`,
+      open: (nowMs) => {
+        const folder = this.#trash.openForPurge(run, nowMs, { dryRun: this.#dryRun });
+        return folder && this.#noting(run, folder);
+      },
+    }));
+  }
+
+  amount(): Amount {
+    return this.#trash.amount(this.#known);
+  }
+
+  close(): void {
+    this.#trash.close();
+  }
+
+  /** Remembers what is left in a folder when it is closed, so that its manifest need not be read once more. */
+  #noting(run: string, folder: RunPurge): TrashFolder {
+    return {
+      sessions: () => folder.sessions(),
+      find: (sessions) => folder.find(sessions),
+      mark: (marked, unmarked, nowMs) => folder.mark(marked, unmarked, nowMs),
+      destroyUnmarked: (session) => folder.destroyUnmarked(session),
+      destroy: (nowMs, shouldStop) => folder.destroy(nowMs, shouldStop),
+      close: () => {
+        const left = this.#dryRun ? undefined : folder.summary();
+        if (left !== undefined) this.#known.set(run, left);
+        folder.close();
+      },
+    };
+  }
+}

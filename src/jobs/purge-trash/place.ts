@@ -1,0 +1,53 @@
+/**
+ * What a purge works on, the trash of a Claude directory or of a session store: what lies in it, and how what has had its time there is
+ * marked and then destroyed. A purge knows no more of either than this.
+ */
+
+import type { KnownMaps } from '../../claude-dir/known-maps.ts';
+import type { Amount } from '../../trash/known-folders.ts';
+import type { Destroyed, Found, TrashedEntry } from '../../trash/purge.ts';
+
+export interface PurgeablePlace {
+  /** For faults, as `displayName` gives it. */
+  readonly path: string;
+  /** The resume maps that have protected its sessions so far. */
+  knownMaps(): KnownMaps;
+  /** Undefined where there is no trash. */
+  open(): OpenTrash | undefined;
+}
+
+export interface OpenTrash {
+  /** What a purge works through one after the other: the folder of one run of a prune, or a store's whole trash. */
+  folders(): readonly FolderToOpen[];
+  /** What lies in it now. */
+  amount(): Amount;
+  close(): void;
+}
+
+export interface FolderToOpen {
+  /** For faults, e.g. `trash run 20260131T041700Z`. */
+  readonly name: string;
+  /**
+   * Ends first what a killed run had left half-done in it, or foresees that in a dry run.
+   * @returns undefined where nothing ever was in it
+   * @throws where it cannot be read: nothing of it is to be destroyed then
+   */
+  open(nowMs: number): TrashFolder | undefined;
+}
+
+export interface TrashFolder {
+  sessions(): readonly TrashedEntry[];
+  /** Looks for what is left of sessions, and for what stands in their old places. */
+  find(sessions: readonly TrashedEntry[]): readonly Found[];
+  /**
+   * Marks sessions to be destroyed, and takes the mark off others, while writers are held back.
+   * @returns those that are marked
+   * @throws BusyError, or the system's error; then none of them counts as marked, and it may be tried again
+   */
+  mark(marked: readonly Found[], unmarked: readonly TrashedEntry[], nowMs: number): readonly Found[];
+  /** Destroys one session before it is marked, for the room that it takes. */
+  destroyUnmarked(session: TrashedEntry): void;
+  /** Destroys what is marked. */
+  destroy(nowMs: number, shouldStop: () => Promise<boolean>): Promise<Destroyed>;
+  close(): void;
+}
