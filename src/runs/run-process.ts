@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { errorKind, errorMessage } from '../errors.ts';
 import { exitAtOnce } from '../process/exit-at-once.ts';
 import { watchParent } from '../process/parent-watch.ts';
+import { keepHeapsSmall } from '../process/small-heap.ts';
 import { jobHere } from './job-here.ts';
 import type { RunAnswer, RunCommand, RunTask } from './messages.ts';
 import { handedOver } from './trim-report.ts';
@@ -11,6 +12,7 @@ import { handedOver } from './trim-report.ts';
 /** For the batch in hand, where the daemon was killed; a run that hangs for longer is killed, and gives its lock back. */
 const ORPHAN_GRACE_MS = 30_000;
 
+keepHeapsSmall();
 watchParent(ORPHAN_GRACE_MS);
 const stop = new AbortController();
 const leave = new AbortController();

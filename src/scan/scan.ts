@@ -9,7 +9,6 @@ import type { ByteName } from '../files/byte-name.ts';
 import { factsBelow } from '../files/facts-below.ts';
 import type { FileFacts } from '../files/native-calls.ts';
 import { type DirectoryRows, DirectoryScanner, type DirectoryTask } from './directory-scan.ts';
-import { growHeapsSlowly } from './heap-growth.ts';
 import { ScanHelpers } from './scan-helpers.ts';
 import { TaskQueue } from './task-queue.ts';
 import { trashedLinks } from './trashed-links.ts';
@@ -58,8 +57,6 @@ const HELP_FROM_ROWS = 2_000;
 /** A directory of this size, which is some thousand entries, is shared between threads. */
 const SHARED_FROM_BYTES = 1 << 18;
 const SHARES = 4;
-/** Directories of this size together, some 400,000 entries, make so large a table that the heaps beside it are to stay small. */
-const SPARING_FROM_BYTES = 1 << 25;
 
 class Scan {
   readonly #claudeDir: ClaudeDir;
@@ -135,10 +132,8 @@ class Scan {
   /** The largest first, so that at the end no thread is left with one while the others idle. */
   #tasks(): DirectoryTask[] {
     const tasks: { readonly task: DirectoryTask; readonly bytes: number }[] = [];
-    let bytesOfAll = 0;
     const add = (whole: DirectoryTask, facts: FileFacts | undefined) => {
       const bytes = facts?.size ?? 0;
-      bytesOfAll += bytes;
       const shares = bytes >= SHARED_FROM_BYTES ? SHARES : 1;
       for (let share = 0; share < shares; share += 1) tasks.push({ task: { ...whole, share, shares }, bytes });
     };
@@ -154,7 +149,6 @@ class Scan {
     for (const [place, { directory }] of COMPANION_PLACES.entries()) {
       add({ kind: 'companions', place, share: 0, shares: 1 }, factsOf(this.#claudeDir.root, directory));
     }
-    if (bytesOfAll >= SPARING_FROM_BYTES) growHeapsSlowly();
     return tasks.sort((left, right) => right.bytes - left.bytes).map(({ task }) => task);
   }
 
