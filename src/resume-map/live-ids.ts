@@ -10,7 +10,7 @@ import { SESSIONS_TABLE } from './schema.ts';
 const ALL_IDS = `SELECT session_id, last_used_at FROM ${SESSIONS_TABLE}`;
 const GIVEN_IDS = `SELECT session_id FROM ${SESSIONS_TABLE} WHERE session_id COLLATE NOCASE IN (SELECT value FROM json_each(?))`;
 
-export function readLiveIds(connection: MapConnection, nowMs: number): LiveIds {
+export function readLiveIds(connection: MapConnection, nowMs: number): Omit<LiveIds, 'droppedOnPurpose'> {
   const ids = new Set<SessionId>();
   let malformed = 0;
   let senselessTimes = 0;

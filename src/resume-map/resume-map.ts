@@ -50,6 +50,8 @@ export interface LiveIds {
   readonly malformed: number;
   /** Rows whose times make no sense; they protect like any other. */
   readonly senselessTimes: number;
+  /** Rows that hosts have ever taken out on purpose, by the calls of this map. */
+  readonly droppedOnPurpose: number;
 }
 
 /**

@@ -52,6 +52,8 @@ const SECOND_LOOK_AFTER_MS = 50;
 
 const ATTEMPTS = 'resume_attempts';
 const FAILURES = 'resume_failures';
+/** Rows that a host took out on purpose: what is missing beside them was lost. */
+const DROPPED = 'rows_dropped';
 
 const GET = `SELECT session_id AS sessionId, last_used_at AS lastUsedAtMs, created_at AS createdAtMs FROM ${SESSIONS_TABLE} WHERE key = ?`;
 const SET = `INSERT INTO ${SESSIONS_TABLE} (key, session_id, last_used_at, created_at) VALUES (@key, @id, @nowMs, @nowMs)
@@ -60,7 +62,7 @@ const TOUCH = `UPDATE ${SESSIONS_TABLE} SET last_used_at = @nowMs WHERE key = @k
 const DROP = `DELETE FROM ${SESSIONS_TABLE} WHERE key = ?`;
 /** LIKE has wildcards and ignores case. */
 const KEYS_ENDING_IN = `SELECT key FROM ${SESSIONS_TABLE} WHERE substr(key, -length(@suffix)) = @suffix`;
-const COUNT = `INSERT INTO ${COUNTERS_TABLE} (name, value) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1`;
+const COUNT = `INSERT INTO ${COUNTERS_TABLE} (name, value) VALUES (@name, @by) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value`;
 const COUNTER = `SELECT value FROM ${COUNTERS_TABLE} WHERE name = ?`;
 
 export class SqliteResumeMap implements MaintainableResumeMap {
@@ -154,7 +156,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
       () => {
         const again = this.#lookUp(key, transcripts);
         if (again !== 'gone') return again;
-        this.#connection.statement(DROP).run(key);
+        this.#dropped(this.#connection.statement(DROP).run(key).changes);
         return null;
       },
       { keepsChanges: true },
@@ -169,7 +171,8 @@ export class SqliteResumeMap implements MaintainableResumeMap {
     if (row === undefined) return null;
     const nowMs = this.#clock.now();
     if (isStale(row, nowMs, this.#maxSessionAge)) {
-      deleteRowOfKey(this.#connection, { key, sessionId: row.sessionId, lastUsedAtMs: row.lastUsedAtMs });
+      const stale = { key, sessionId: row.sessionId, lastUsedAtMs: row.lastUsedAtMs };
+      this.#dropped(deleteRowOfKey(this.#connection, stale));
       return null;
     }
     const id = parseSessionId(row.sessionId);
@@ -197,7 +200,9 @@ export class SqliteResumeMap implements MaintainableResumeMap {
 
   async dropSession(key: string): Promise<boolean> {
     checkedKey(key);
-    return this.#connection.write('drop session', () => this.#connection.statement(DROP).run(key).changes > 0);
+    return this.#connection.write('drop session', () => {
+      return this.#inTransaction(() => this.#dropped(this.#connection.statement(DROP).run(key).changes)) > 0;
+    });
   }
 
   async dropAllForIssue(
@@ -215,9 +220,9 @@ export class SqliteResumeMap implements MaintainableResumeMap {
         return options.forge === undefined || parts.forge === options.forge;
       });
       const drop = this.#connection.statement(DROP);
-      return this.#connection.database
-        .transaction(() => keys.reduce((dropped, key) => dropped + drop.run(key).changes, 0))
-        .immediate();
+      return this.#inTransaction(() => {
+        return this.#dropped(keys.reduce((dropped, key) => dropped + drop.run(key).changes, 0));
+      });
     });
   }
 
@@ -238,7 +243,9 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   }
 
   async readLiveIds(): Promise<LiveIds> {
-    return this.#connection.read('read live ids from', () => readLiveIds(this.#connection, this.#clock.now()));
+    return this.#connection.read('read live ids from', () => {
+      return { ...readLiveIds(this.#connection, this.#clock.now()), droppedOnPurpose: this.#counted(DROPPED) };
+    });
   }
 
   readPages(): AsyncIterable<readonly UncheckedResumeRow[]> {
@@ -314,19 +321,34 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   }
 
   async #increment(name: string): Promise<void> {
-    await this.#connection.write('count in', () => {
-      const { database } = this.#connection;
-      if (!hasTable(database, COUNTERS_TABLE)) createCountersTable(database);
-      this.#connection.statement(COUNT).run(name);
-    });
+    await this.#connection.write('count in', () => this.#count(name, 1));
+  }
+
+  /** Counts rows that were taken out on purpose; a host's own schema is not changed for it. @returns how many */
+  #dropped(rows: number): number {
+    if (rows > 0 && hasTable(this.#connection.database, COUNTERS_TABLE)) this.#count(DROPPED, rows);
+    return rows;
+  }
+
+  #count(name: string, by: number): void {
+    const { database } = this.#connection;
+    if (!hasTable(database, COUNTERS_TABLE)) createCountersTable(database);
+    this.#connection.statement(COUNT).run({ name, by });
+  }
+
+  /** Both or neither: a row that is gone and not counted would pass for lost. */
+  #inTransaction<T>(change: () => T): T {
+    return this.#connection.database.transaction(change).immediate();
   }
 
   async #counter(name: string): Promise<number> {
-    return this.#connection.read('read counters of', () => {
-      if (!hasTable(this.#connection.database, COUNTERS_TABLE)) return 0;
-      const value = this.#connection.statement(COUNTER).pluck().get(name);
-      return typeof value === 'number' ? value : 0;
-    });
+    return this.#connection.read('read counters of', () => this.#counted(name));
+  }
+
+  #counted(name: string): number {
+    if (!hasTable(this.#connection.database, COUNTERS_TABLE)) return 0;
+    const value = this.#connection.statement(COUNTER).pluck().get(name);
+    return typeof value === 'number' ? value : 0;
   }
 }
 
