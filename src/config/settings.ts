@@ -29,6 +29,7 @@ export interface Settings {
   minAge: number;
   maxTotalBytes: number | 'off';
   keepLast: number;
+  massPortion: number;
   keepNamed: boolean;
   shield: boolean;
   projects: readonly ProjectOverride[];
@@ -148,6 +149,15 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
       parse: values.byteSizeOrOff,
       defaultValue: () => 'off',
       show: values.showByteSize,
+    },
+    massPortion: {
+      argument: 'PERCENT',
+      description:
+        'where most sessions of a directory would go at once, none goes for a day, and then at most this share of them a run',
+      defaultText: '`25%`',
+      parse: values.percentage,
+      defaultValue: () => 0.25,
+      show: values.showPercentage,
     },
     keepLast: {
       argument: 'N',

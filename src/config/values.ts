@@ -56,6 +56,16 @@ export const count: Parser<number> = (raw) => {
   return isCount ? { value } : refused(`expected a whole number from 0 to ${KEEP_LAST_MAX}`);
 };
 
+/** `25%` is 0.25: a share of at least one percent. */
+export const percentage = text<number>('expected a whole percentage from 1% to 100%', (value) => {
+  const percent = /^([1-9][0-9]?|100)%$/.exec(value)?.[1];
+  return percent === undefined ? undefined : Number(percent) / 100;
+});
+
+export function showPercentage(value: number): string {
+  return `${Math.round(value * 100)}%`;
+}
+
 export const flag: Parser<boolean> = (raw) => {
   if (typeof raw === 'boolean') return { value: raw };
   return raw === 'true' || raw === 'false' ? { value: raw === 'true' } : refused('expected true or false');

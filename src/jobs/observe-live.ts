@@ -5,6 +5,8 @@ import { type LiveIdsByProtection, type LiveSource, readAllSources } from '../li
 export interface LiveObservation {
   readonly ids: LiveIdsByProtection;
   readonly counts: Readonly<Record<string, number>>;
+  /** Ids that were ever taken out on purpose, by live source. */
+  readonly droppedOnPurpose: Readonly<Record<string, number>>;
   /** Entries that name no session; of sources that have any. */
   readonly malformed: Readonly<Record<string, number>>;
 }
@@ -16,6 +18,7 @@ export async function observeLive(sources: readonly LiveSource[]): Promise<LiveO
   return {
     ids,
     counts: Object.fromEntries(counts.map(({ source, ids: count }) => [source, count])),
+    droppedOnPurpose: Object.fromEntries(counts.map(({ source, droppedOnPurpose }) => [source, droppedOnPurpose])),
     malformed: Object.fromEntries(malformed.map(({ source, malformed: count }) => [source, count])),
   };
 }

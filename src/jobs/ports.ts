@@ -46,6 +46,8 @@ export interface TrueTimes {
 /** How many ids a live source named, and when. */
 export interface KnownIds {
   readonly ids: number;
+  /** How many had ever been taken out of it on purpose by then. */
+  readonly droppedOnPurpose: number;
   /** Unix epoch ms. */
   readonly readAtMs: number;
 }
@@ -55,6 +57,9 @@ export interface RemovalHistory {
   /** Sessions that the last prune left in a Claude directory or a session store; undefined where no run has known it. */
   knownSessions(place: string): number | undefined;
   recordKnownSessions(place: string, sessions: number, nowMs: number): void;
+  /** Since when most of a place would go at once, Unix epoch ms; undefined where that is not so. */
+  massNoticedAtMs(place: string): number | undefined;
+  noteMass(place: string, noticedAtMs: number | undefined): void;
   /** What a live source named when a prune read it last; undefined where none ever did. */
   knownIds(source: string): KnownIds | undefined;
   recordKnownIds(source: string, known: KnownIds): void;

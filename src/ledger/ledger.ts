@@ -296,17 +296,35 @@ export class Ledger implements RemovalRecorder, TrashCache, RemovalHistory, True
     });
   }
 
-  knownIds(source: string): KnownIds | undefined {
+  massNoticedAtMs(place: string): number | undefined {
     return guarded(this.#database.name, 'read', () => {
-      return this.#statements.get('SELECT ids, read_at AS readAtMs FROM known_ids WHERE source = ?').get(source) as
-        | KnownIds
+      return this.#statements.get('SELECT noticed_at FROM mass_notices WHERE place = ?').pluck().get(place) as
+        | number
         | undefined;
     });
   }
 
-  recordKnownIds(source: string, { ids, readAtMs }: KnownIds): void {
+  noteMass(place: string, noticedAtMs: number | undefined): void {
+    if (noticedAtMs === this.massNoticedAtMs(place)) return;
+    this.#write('record a notice in', () => {
+      if (noticedAtMs === undefined) this.#statements.get('DELETE FROM mass_notices WHERE place = ?').run(place);
+      else this.#statements.get('INSERT OR REPLACE INTO mass_notices VALUES (?, ?)').run(place, noticedAtMs);
+    });
+  }
+
+  knownIds(source: string): KnownIds | undefined {
+    return guarded(this.#database.name, 'read', () => {
+      return this.#statements
+        .get('SELECT ids, dropped_on_purpose AS droppedOnPurpose, read_at AS readAtMs FROM known_ids WHERE source = ?')
+        .get(source) as KnownIds | undefined;
+    });
+  }
+
+  recordKnownIds(source: string, { ids, droppedOnPurpose, readAtMs }: KnownIds): void {
     this.#write('record what a live source names in', () => {
-      this.#statements.get('INSERT OR REPLACE INTO known_ids VALUES (?, ?, ?)').run(source, ids, readAtMs);
+      this.#statements
+        .get('INSERT OR REPLACE INTO known_ids VALUES (?, ?, ?, ?)')
+        .run(source, ids, droppedOnPurpose, readAtMs);
     });
   }
 

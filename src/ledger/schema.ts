@@ -7,6 +7,7 @@ export const LEDGER_TABLES = [
   'removals',
   'metrics',
   'known_sessions',
+  'mass_notices',
   'known_ids',
   'clock',
   'shielded',
@@ -49,9 +50,14 @@ export const LEDGER_MIGRATIONS: readonly string[] = [
      sessions INTEGER NOT NULL,
      seen_at INTEGER NOT NULL
    ) WITHOUT ROWID;
+   CREATE TABLE mass_notices (
+     place TEXT PRIMARY KEY,
+     noticed_at INTEGER NOT NULL
+   ) WITHOUT ROWID;
    CREATE TABLE known_ids (
      source TEXT PRIMARY KEY,
      ids INTEGER NOT NULL,
+     dropped_on_purpose INTEGER NOT NULL,
      read_at INTEGER NOT NULL
    ) WITHOUT ROWID;
    CREATE TABLE clock (

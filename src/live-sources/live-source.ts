@@ -10,6 +10,8 @@ export interface LiveReading {
   readonly ids: ReadonlySet<SessionId>;
   /** Entries that name no session, and so protect none. */
   readonly malformed: number;
+  /** How many ids were ever taken out on purpose, where the source counts that: they are no loss. */
+  readonly droppedOnPurpose?: number;
 }
 
 export interface LiveSource {
@@ -39,6 +41,7 @@ export interface SourceCount {
   readonly source: string;
   readonly ids: number;
   readonly malformed: number;
+  readonly droppedOnPurpose: number;
 }
 
 /** Reads all sources. @throws OperatingError of the first that cannot be read in full: then nothing may be removed */
@@ -55,6 +58,7 @@ export async function readAllSources(
       source: source.name,
       ids: reading.ids.size + (before?.ids ?? 0),
       malformed: reading.malformed + (before?.malformed ?? 0),
+      droppedOnPurpose: (reading.droppedOnPurpose ?? 0) + (before?.droppedOnPurpose ?? 0),
     });
   }
   return { ids, counts: [...countBySource.values()] };

@@ -47,7 +47,9 @@ export async function runConfiguredJob(
       (opened) => opened?.close(),
     );
     const history = context.dryRun || ledger === undefined ? new UnwrittenHistory(ledger) : ledger;
-    const guards = allowMassRemoval ? allowAll : guardsBy(history, mapIdentity);
+    const guards = allowMassRemoval
+      ? allowAll
+      : guardsBy(history, { mapIdentity, massPortion: config.massPortion, clock });
     const holds = new ShortHolds();
     const surroundings: Surroundings = { config, claudeDirs, guards, history, holds, clock };
     if (context.dryRun && afterSweep && name !== 'sweep-sessions') {

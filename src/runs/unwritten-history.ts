@@ -3,12 +3,12 @@
 import type { KnownIds, RemovalHistory } from '../jobs/ports.ts';
 
 export class UnwrittenHistory implements RemovalHistory {
-  readonly #written: Pick<RemovalHistory, 'knownSessions' | 'knownIds'> | undefined;
+  readonly #written: Pick<RemovalHistory, 'knownSessions' | 'massNoticedAtMs' | 'knownIds'> | undefined;
   readonly #sessions = new Map<string, number>();
   readonly #ids = new Map<string, KnownIds>();
 
   /** @param written undefined where no run has ever written anything */
-  constructor(written: Pick<RemovalHistory, 'knownSessions' | 'knownIds'> | undefined) {
+  constructor(written: Pick<RemovalHistory, 'knownSessions' | 'massNoticedAtMs' | 'knownIds'> | undefined) {
     this.#written = written;
   }
 
@@ -19,6 +19,13 @@ export class UnwrittenHistory implements RemovalHistory {
   recordKnownSessions(place: string, sessions: number): void {
     this.#sessions.set(place, sessions);
   }
+
+  massNoticedAtMs(place: string): number | undefined {
+    return this.#written?.massNoticedAtMs(place);
+  }
+
+  /** A dry run is no notice. */
+  noteMass(): void {}
 
   knownIds(source: string): KnownIds | undefined {
     return this.#ids.get(source) ?? this.#written?.knownIds(source);

@@ -119,6 +119,7 @@ const SAMPLES: { readonly [P in SettingPath]: Sample<Settings[P]> } = {
   keepNamed: booleanSample(false),
   shield: booleanSample(false),
   keepLast: { flag: ['3', 3], environment: ['4', 4], file: [5, 5], default: 0 },
+  massPortion: { flag: ['10%', 0.1], environment: ['100%', 1], file: ['1%', 0.01], default: 0.25 },
   projects: {
     flag: ['[{"match":"a*","maxAge":"7d"}]', [{ match: 'a*', maxAge: 7 * DAY_MS }]],
     environment: ['[{"match":"b","keepLast":2}]', [{ match: 'b', keepLast: 2 }]],

@@ -337,7 +337,12 @@ export function describeResumeMapContract(name: string, openMap: OpenMap): void 
       });
 
       it('are none of an empty map', async () => {
-        expect(await map.readLiveIds()).toEqual({ ids: new Set(), malformed: 0, senselessTimes: 0, droppedOnPurpose: 0 });
+        expect(await map.readLiveIds()).toEqual({
+          ids: new Set(),
+          malformed: 0,
+          senselessTimes: 0,
+          droppedOnPurpose: 0,
+        });
       });
 
       it('name a transcript in its own lower case, however the row writes it', async () => {
@@ -352,7 +357,12 @@ export function describeResumeMapContract(name: string, openMap: OpenMap): void 
           rowOf('c', NOW_MS, '../../etc/passwd'),
           rowOf('d', NOW_MS, ` ${ID}`),
         ]);
-        expect(await map.readLiveIds()).toEqual({ ids: new Set([ID]), malformed: 3, senselessTimes: 0, droppedOnPurpose: 0 });
+        expect(await map.readLiveIds()).toEqual({
+          ids: new Set([ID]),
+          malformed: 3,
+          senselessTimes: 0,
+          droppedOnPurpose: 0,
+        });
       });
 
       it('hold those of rows with senseless times, and count them', async () => {

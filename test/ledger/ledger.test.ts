@@ -196,11 +196,11 @@ describe('what the guards know', () => {
     const ledger = open(stateDir);
     expect([ledger.knownSessions('/c'), ledger.knownIds('resume-map')]).toEqual([undefined, undefined]);
     for (const sessions of [30, 20]) ledger.recordKnownSessions('/c', sessions, NOW);
-    ledger.recordKnownIds('resume-map', { ids: 40, readAtMs: NOW });
+    ledger.recordKnownIds('resume-map', { ids: 40, droppedOnPurpose: 3, readAtMs: NOW });
     const other = open(stateDir);
     expect(other.knownSessions('/c')).toBe(20);
     expect(other.knownSessions('/d')).toBeUndefined();
-    expect(other.knownIds('resume-map')).toEqual({ ids: 40, readAtMs: NOW });
+    expect(other.knownIds('resume-map')).toEqual({ ids: 40, droppedOnPurpose: 3, readAtMs: NOW });
   });
 
   it('is forgotten of a place that no run has seen for 400 days', () => {

@@ -28,9 +28,9 @@ describe('all live sources together', () => {
     ]);
     expect(ids).toEqual({ live: new Set([A, B]), running: new Set([B, C, D]), pinned: new Set() });
     expect(counts).toEqual([
-      { source: 'map', ids: 2, malformed: 0 },
-      { source: 'processes', ids: 3, malformed: 0 },
-      { source: 'pins', ids: 0, malformed: 0 },
+      { source: 'map', ids: 2, malformed: 0, droppedOnPurpose: 0 },
+      { source: 'processes', ids: 3, malformed: 0, droppedOnPurpose: 0 },
+      { source: 'pins', ids: 0, malformed: 0, droppedOnPurpose: 0 },
     ]);
   });
 

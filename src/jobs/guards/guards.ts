@@ -22,14 +22,19 @@ export interface Held {
   readonly guard: GuardName;
   /** One sentence for an operator. */
   readonly message: string;
+  /** How many sessions may go all the same; none where it is not said. */
+  readonly portion?: number;
 }
 
 /** The guards that an operator can overrule. Each answers undefined where nothing speaks against it. */
 export interface Guards {
   /** @param known the resume maps that have protected sessions of the Claude directory */
   unknownMap(claudeDir: string, known: KnownMaps): Held | undefined;
-  /** @param counts ids by live source */
-  emptiedSource(counts: Readonly<Record<string, number>>): Held | undefined;
+  /** @param droppedOnPurpose ids that were ever taken out on purpose; both by live source */
+  emptiedSource(
+    counts: Readonly<Record<string, number>>,
+    droppedOnPurpose: Readonly<Record<string, number>>,
+  ): Held | undefined;
   /** @param place a Claude directory or a session store */
   massRemoval(place: string, plan: RemovalShare): Held | undefined;
   massDangling(rows: DanglingShare): Held | undefined;

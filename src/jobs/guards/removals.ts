@@ -1,11 +1,14 @@
 /** Speaks against a removal that contradicts what earlier runs knew: more likely something else is wrong than that all of it is old. */
 
 import type { KnownMaps } from '../../claude-dir/known-maps.ts';
+import type { Clock } from '../../clock.ts';
 import type { RemovalHistory } from '../ports.ts';
 import type { DanglingShare, Guards, Held, RemovalShare } from './guards.ts';
 
 /** What goes one by one is wear; more than this share of it at once is a mistake, or a disk that is missing. */
 const MASS_SHARE = 0.5;
+/** Long enough for somebody to see an alert, and a little less than a day, as a daily run is some minutes early at times. */
+const MASS_NOTICE_MS = 23 * 3_600_000;
 /** Of a handful of sessions, most may well expire on one day. */
 const KNOWN_SESSIONS_MIN = 20;
 /** Sources whose ids do not go all at once: processes do end overnight. */
@@ -16,26 +19,38 @@ const EMPTIED_SHARE = 0.1;
 
 const HOW_TO_ALLOW = 'look at it with --dry-run, and run it with --run-now --allow-mass-removal if it is right';
 
-/** @param mapIdentity of the resume map, where it is one of our own making */
+/** What the guards go by, beside the present. */
+export interface GuardSettings {
+  /** The resume map's, where it is one of our own making. */
+  readonly mapIdentity: string | undefined;
+  /** Of the sessions of a place, how many may go in one run once most of them were due for a day; from 0 to 1. */
+  readonly massPortion: number;
+  readonly clock: Clock;
+}
+
 export function guardsBy(
-  history: Pick<RemovalHistory, 'knownSessions' | 'knownIds'>,
-  mapIdentity: string | undefined,
+  history: Pick<RemovalHistory, 'knownSessions' | 'massNoticedAtMs' | 'knownIds'>,
+  { mapIdentity, massPortion, clock }: GuardSettings,
 ): Guards {
   return {
     unknownMap: (claudeDir, known) => unknownMap(claudeDir, mapIdentity, known),
-    emptiedSource: (counts) => emptiedSource(counts, history),
-    massRemoval: (place, plan) => massRemoval(place, plan, history),
+    emptiedSource: (counts, droppedOnPurpose) => emptiedSource(counts, droppedOnPurpose, history),
+    massRemoval: (place, plan) => massRemoval(place, plan, massPortion, history, clock.now()),
     massDangling,
   };
 }
 
-/** Tells of a live source that has lost nearly all the ids that it named before. */
+/** Tells of a live source that has lost nearly all the ids that it named before, other than on purpose. */
 export function emptiedSource(
   counts: Readonly<Record<string, number>>,
+  droppedOnPurpose: Readonly<Record<string, number>>,
   history: Pick<RemovalHistory, 'knownIds'>,
 ): Held | undefined {
   for (const [source, count] of Object.entries(counts)) {
-    const known = history.knownIds(source)?.ids ?? 0;
+    const before = history.knownIds(source);
+    // A count that has become smaller is another map's.
+    const dropped = Math.max(0, (droppedOnPurpose[source] ?? 0) - (before?.droppedOnPurpose ?? 0));
+    const known = (before?.ids ?? 0) - dropped;
     if (count > known * EMPTIED_SHARE || known < KNOWN_IDS_MIN || !LASTING_SOURCES.has(source)) continue;
     return {
       guard: 'emptied-source',
@@ -60,17 +75,29 @@ export function unknownMap(claudeDir: string, identity: string | undefined, know
   };
 }
 
-/** Tells of a plan that takes most of a tree which earlier runs knew. A first run may: the trash undoes it. */
+/**
+ * Tells of a plan that takes most of a tree which earlier runs knew. A first run may: the trash undoes it. After a notice of a day it
+ * may go on in portions, so that no host waits for a person: each portion can still be undone while the next one waits.
+ */
 export function massRemoval(
   place: string,
   { sessions, removals }: RemovalShare,
-  history: Pick<RemovalHistory, 'knownSessions'>,
+  massPortion: number,
+  history: Pick<RemovalHistory, 'knownSessions' | 'massNoticedAtMs'>,
+  nowMs: number,
 ): Held | undefined {
   const known = history.knownSessions(place) ?? 0;
   if (known < KNOWN_SESSIONS_MIN || removals <= sessions * MASS_SHARE) return undefined;
+  const noticedForMs = nowMs - (history.massNoticedAtMs(place) ?? nowMs);
+  const portion = noticedForMs < MASS_NOTICE_MS ? 0 : Math.max(1, Math.floor(sessions * massPortion));
+  const when =
+    portion === 0
+      ? 'none is removed for a day, and then a portion in each run'
+      : `only the ${portion} oldest go in this run`;
   return {
     guard: 'mass-removal',
-    message: `${removals} of the ${sessions} sessions in ${place}, of which earlier runs left ${known}, would go at once, so none is removed; ${HOW_TO_ALLOW}`,
+    message: `${removals} of the ${sessions} sessions in ${place}, of which earlier runs left ${known}, would go at once, so ${when}; ${HOW_TO_ALLOW}`,
+    portion,
   };
 }
 

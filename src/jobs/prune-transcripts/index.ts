@@ -65,7 +65,7 @@ class Prune {
   async #allowedPlaces(): Promise<PrunablePlace[]> {
     const { guards, history, clock } = this.#dependencies;
     const { counts } = this.#live;
-    let isHeld = this.#state.isHeld(guards.emptiedSource(counts));
+    let isHeld = this.#state.isHeld(guards.emptiedSource(counts, this.#live.droppedOnPurpose));
     const places: PrunablePlace[] = [];
     for (const place of this.#places()) {
       const askOfMap = () => {
@@ -76,7 +76,9 @@ class Prune {
     if (isHeld) return [];
     // What was known before stays known where a guard has something to say.
     const readAtMs = clock.now();
-    for (const [source, ids] of Object.entries(counts)) history.recordKnownIds(source, { ids, readAtMs });
+    for (const [source, ids] of Object.entries(counts)) {
+      history.recordKnownIds(source, { ids, droppedOnPurpose: this.#live.droppedOnPurpose[source] ?? 0, readAtMs });
+    }
     return places;
   }
 
@@ -97,10 +99,10 @@ class Prune {
     const plan = await planWithMarks(observed, { live: this.#live.ids, policy, clock, state: this.#state });
     if (this.#state.isOver) return;
     const rows = removalRows(observed.units, plan);
-    const isHeld = this.#isPlaceHeld(path, plan, rows.length, observed);
-    const applied = await this.#apply(path, observed, plan, rows, isHeld);
+    const allowed = this.#allowedRows(path, plan, rows, observed);
+    const applied = await this.#apply(path, observed, plan, rows, allowed);
     const left = this.#tally.addPlan(path, observed.units, plan, applied);
-    const isDone = !isHeld && !applied.stopped && applied.failure === undefined;
+    const isDone = allowed.length === rows.length && !applied.stopped && applied.failure === undefined;
     this.#tally.addTrash(this.#conclude(observed, plan, isDone));
     this.#state.addFaults(applied.faults);
     if (applied.stopped) this.#state.stop();
@@ -108,10 +110,15 @@ class Prune {
     else if (isDone) neededByRun(() => history.recordKnownSessions(path, left, clock.now()));
   }
 
-  #isPlaceHeld(path: string, plan: Plan, removals: number, observed: ObservedPlace): boolean {
-    const { guards } = this.#dependencies;
-    const mass = neededByRun(() => guards.massRemoval(path, { sessions: plan.length, removals }));
-    return this.#state.isHeld(mass) || this.#state.isHeld(freeSpace(path, removals, observed.freeBytes()));
+  /** Asks the guards of one place. @returns those of the rows that may go in this run */
+  #allowedRows(path: string, plan: Plan, rows: Uint32Array, observed: ObservedPlace): Uint32Array {
+    const { guards, history, clock } = this.#dependencies;
+    const mass = neededByRun(() => guards.massRemoval(path, { sessions: plan.length, removals: rows.length }));
+    neededByRun(() => {
+      history.noteMass(path, mass === undefined ? undefined : (history.massNoticedAtMs(path) ?? clock.now()));
+    });
+    const allowed = this.#state.isHeld(mass) ? oldestOf(observed.units, rows, mass?.portion ?? 0) : rows;
+    return this.#state.isHeld(freeSpace(path, allowed.length, observed.freeBytes())) ? new Uint32Array() : allowed;
   }
 
   async #apply(
@@ -119,15 +126,18 @@ class Prune {
     observed: ObservedPlace,
     plan: Plan,
     rows: Uint32Array,
-    isHeld: boolean,
+    allowed: Uint32Array,
   ): Promise<AppliedPlan> {
-    if (isHeld) return AppliedPlan.held(plan.length);
-    if (this.#context.dryRun) return AppliedPlan.wholly(plan.length);
-    return applyPrune(path, observed, plan, rows, {
+    if (this.#context.dryRun && allowed.length === rows.length) return AppliedPlan.wholly(plan.length);
+    if (allowed.length === 0) return AppliedPlan.held(plan.length);
+    const applied = await applyPrune(path, observed, plan, allowed, {
       ...this.#dependencies,
       holds: this.#holds,
       context: this.#context,
     });
+    const isAllowed = new Set(allowed);
+    for (const row of rows) if (!isAllowed.has(row)) applied.kept(row, 'held');
+    return applied;
   }
 
   #conclude(observed: ObservedPlace, plan: Plan, isDone: boolean) {
@@ -151,8 +161,19 @@ function removalRows(units: UnitRows, plan: Plan): Uint32Array {
     rows[next] = row;
     next += 1;
   }
+  return rows.sort(byProject(units));
+}
+
+/** The oldest of the rows, in the order in which rows are removed. */
+function oldestOf(units: UnitRows, rows: Uint32Array, count: number): Uint32Array {
+  if (count === 0) return new Uint32Array();
+  const byAge = rows.toSorted((left, right) => units.newestMtimeMs(left) - units.newestMtimeMs(right));
+  return byAge.slice(0, count).sort(byProject(units));
+}
+
+function byProject(units: UnitRows): (left: number, right: number) => number {
   const projectOf = (row: number) => units.projectIndex(row) ?? -1;
-  return rows.sort((left, right) => {
+  return (left, right) => {
     return projectOf(left) - projectOf(right) || units.newestMtimeMs(left) - units.newestMtimeMs(right);
-  });
+  };
 }

@@ -87,7 +87,7 @@ class Purge {
   /** Asks the guards of the whole run, before anything is done anywhere. @returns where it is to be worked */
   async #allowedPlaces(): Promise<PurgeablePlace[]> {
     const { guards } = this.#dependencies;
-    let isHeld = this.#state.isHeld(guards.emptiedSource(this.#live.counts));
+    let isHeld = this.#state.isHeld(guards.emptiedSource(this.#live.counts, this.#live.droppedOnPurpose));
     const places: PurgeablePlace[] = [];
     for (const place of this.#places()) {
       const askOfMap = () => {

@@ -8,15 +8,29 @@ import type { ClockHistory } from '../../../src/jobs/ports.ts';
 import { snapshot } from '../../support/disk.ts';
 import type { Place } from '../../support/place.ts';
 import { runProgram } from '../../support/process.ts';
+import { SetClock } from '../../support/set-clock.ts';
 import { tempPlace } from '../../support/temp-place.ts';
 import { DAY_MS, makeSession, sessionIdOf } from '../../support/tree.ts';
+import { NOW } from '../../support/units.ts';
 
-function guardsWith(known: { readonly sessions?: number; readonly ids?: Readonly<Record<string, number>> }): Guards {
+const HOUR_MS = DAY_MS / 24;
+
+interface Known {
+  readonly sessions?: number;
+  /** How long most of them have been due, milliseconds. */
+  readonly dueForMs?: number;
+  readonly ids?: Readonly<Record<string, number>>;
+  readonly droppedBefore?: number;
+}
+
+function guardsWith(known: Known): Guards {
   const knownIds = (source: string) => {
     const ids = known.ids?.[source];
-    return ids === undefined ? undefined : { ids, readAtMs: 0 };
+    return ids === undefined ? undefined : { ids, droppedOnPurpose: known.droppedBefore ?? 0, readAtMs: 0 };
   };
-  return guardsBy({ knownSessions: () => known.sessions, knownIds }, undefined);
+  const massNoticedAtMs = () => (known.dueForMs === undefined ? undefined : NOW - known.dueForMs);
+  const history = { knownSessions: () => known.sessions, massNoticedAtMs, knownIds };
+  return guardsBy(history, { mapIdentity: undefined, massPortion: 0.25, clock: new SetClock(NOW) });
 }
 
 describe('a mass removal', () => {
@@ -31,6 +45,20 @@ describe('a mass removal', () => {
     const guards = guardsWith(known === undefined ? {} : { sessions: known });
     expect(guards.massRemoval('/c', { sessions, removals }) !== undefined).toBe(isRefused);
   });
+
+  it.each([
+    { dueForMs: undefined, sessions: 100, portion: 0 },
+    { dueForMs: 22 * HOUR_MS, sessions: 100, portion: 0 },
+    { dueForMs: DAY_MS, sessions: 100, portion: 25 },
+    { dueForMs: 90 * DAY_MS, sessions: 30, portion: 7 },
+    { dueForMs: DAY_MS, sessions: 3, portion: 1 },
+  ])(
+    'of $sessions sessions that were due for $dueForMs ms may go on with $portion',
+    ({ dueForMs, sessions, portion }) => {
+      const guards = guardsWith({ sessions: 100, ...(dueForMs === undefined ? {} : { dueForMs }) });
+      expect(guards.massRemoval('/c', { sessions, removals: sessions })?.portion).toBe(portion);
+    },
+  );
 });
 
 describe('a live source that names nobody', () => {
@@ -44,7 +72,16 @@ describe('a live source that names nobody', () => {
     { source: 'running-processes', known: 100, now: 0, isRefused: false },
   ])('and named $known before as $source is refused: $isRefused', ({ source, known, now, isRefused }) => {
     const guards = guardsWith(known === undefined ? {} : { ids: { [source]: known } });
-    expect(guards.emptiedSource({ [source]: now }) !== undefined).toBe(isRefused);
+    expect(guards.emptiedSource({ [source]: now }, {}) !== undefined).toBe(isRefused);
+  });
+
+  it.each([
+    { what: 'all that are missing', before: 3, now: 15, isRefused: false },
+    { what: 'two of them', before: 3, now: 5, isRefused: true },
+    { what: 'none of them, and it counts from the beginning again', before: 30, now: 2, isRefused: true },
+  ])('is believed as far as its hosts took ids out on purpose: $what', ({ before, now, isRefused }) => {
+    const guards = guardsWith({ ids: { 'resume-map': 12 }, droppedBefore: before });
+    expect(guards.emptiedSource({ 'resume-map': 0 }, { 'resume-map': now }) !== undefined).toBe(isRefused);
   });
 });
 
@@ -64,7 +101,7 @@ describe('rows of a resume map that lead nowhere', () => {
 describe('an operator who allows all', () => {
   it('is asked by no guard', () => {
     expect(allowAll.massRemoval('/c', { sessions: 100, removals: 100 })).toBeUndefined();
-    expect(allowAll.emptiedSource({ 'resume-map': 0 })).toBeUndefined();
+    expect(allowAll.emptiedSource({ 'resume-map': 0 }, {})).toBeUndefined();
     expect(allowAll.unknownMap('/c', { another: 100 })).toBeUndefined();
     expect(allowAll.massDangling({ fresh: 100, dangling: 100 })).toBeUndefined();
   });
@@ -103,7 +140,8 @@ describe('the guards at work', () => {
   });
 
   it.each([
-    { what: 'has lost its rows', by: 'drop', code: 65 },
+    { what: 'has lost its rows', by: 'loss', code: 65 },
+    { what: 'was emptied by its hosts, issue by issue', by: 'drop', code: 0 },
     { what: 'has been swept of them', by: 'sweep', code: 0 },
   ])('let a prune after the resume map $what end with $code', async ({ by, code }) => {
     const host = makeHost();
@@ -117,10 +155,43 @@ describe('the guards at work', () => {
         await runProgram([...host.flags, 'sessions', 'drop', `forgejo:a:acme/app:${number}`]);
       }
     }
+    if (by === 'loss') {
+      const database = new Database(join(host.stateDir, 'sessions.db'));
+      database.exec('DELETE FROM claude_sdk_sessions');
+      database.close();
+    }
     expect((await runProgram(sweep)).code).toBe(0);
     const prune = await runProgram([...host.flags, '--run-now', '--job', 'prune-transcripts', '--max-age', '11d']);
     expect(prune.code).toBe(code);
-    expect(prune.stdout.includes('resume-map named 10 sessions before')).toBe(by === 'drop');
+    expect(prune.stdout.includes('resume-map named 10 sessions before')).toBe(by === 'loss');
+  });
+
+  it('let a mass removal go on in portions after a day, the oldest first, until all is gone, with nobody looking', async () => {
+    const { claudeDir, stateDir, flags } = tempPlace();
+    const inLedger = (sql: string) => {
+      const database = new Database(join(stateDir, 'ledger.db'));
+      database.exec(sql);
+      database.close();
+    };
+    for (let number = 0; number < 80; number += 1) {
+      makeSession(claudeDir, { id: sessionIdOf(number), ageMs: (number < 60 ? 50 + number / 100 : 1) * DAY_MS });
+    }
+    const left = () => readdirSync(join(claudeDir, 'projects/-srv-app')).length;
+    const prune = () => runProgram([...flags, '--run-now', '--job', 'prune-transcripts']);
+    expect((await runProgram([...flags, '--run-now', '--max-age', '90d'])).code).toBe(0);
+    const first = await prune();
+    expect([left(), first.stdout]).toEqual([80, expect.stringContaining('none is removed for a day')]);
+    inLedger(`UPDATE mass_notices SET noticed_at = noticed_at - ${DAY_MS}`);
+    const second = await prune();
+    expect([left(), second.stdout]).toEqual([60, expect.stringContaining('only the 20 oldest go in this run')]);
+    expect(readdirSync(join(claudeDir, 'projects/-srv-app'))).not.toContain(`${sessionIdOf(59)}.jsonl`);
+    const counts = [];
+    for (let run = 0; run < 8 && left() > 20; run += 1) {
+      await prune();
+      counts.push(left());
+    }
+    expect(counts.at(-1)).toBe(20);
+    expect((await prune()).code).toBe(0);
   });
 
   describe('of the clock', () => {

@@ -375,8 +375,12 @@ describe.skipIf(!canMount)('what is mounted in the trash', () => {
 });
 
 describe('a live source that names hardly anybody any more', () => {
-  const knownIds = (source: string) => (source === 'resume-map' ? { ids: 100, readAtMs: 0 } : undefined);
-  const guards = guardsBy({ knownSessions: () => undefined, knownIds }, undefined);
+  const knownIds = (source: string) =>
+    source === 'resume-map' ? { ids: 100, droppedOnPurpose: 0, readAtMs: 0 } : undefined;
+  const guards = guardsBy(
+    { knownSessions: () => undefined, massNoticedAtMs: () => undefined, knownIds },
+    { mapIdentity: undefined, massPortion: 1, clock: new SetClock(NOW) },
+  );
   const emptied = [scriptedSource({ name: 'resume-map' })];
 
   it('is not believed: what it had named may lie here', async () => {

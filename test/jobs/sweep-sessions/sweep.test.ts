@@ -56,7 +56,7 @@ class Host {
       minAgeMs: DAY_MS,
       mapIsOfThisHost: true,
       sweepsDangling: true,
-      guards: guardsBy(this.history, undefined),
+      guards: guardsBy(this.history, { mapIdentity: undefined, massPortion: 1, clock: new SetClock(NOW) }),
       history: this.history,
       holds: new ShortHolds(),
       clock: new SetClock(NOW),
@@ -156,14 +156,14 @@ describe('a sweep of stale rows', () => {
       [A, B, C],
     );
     const readAtMs = daysAgo(15);
-    host.history.recordKnownIds('resume-map', { ids: 40, readAtMs });
+    host.history.recordKnownIds('resume-map', { ids: 40, droppedOnPurpose: 0, readAtMs });
     expect(await host.sweep()).toMatchObject({ swept: { expired: 3 } });
-    expect(host.history.knownIds('resume-map')).toEqual({ ids: 39, readAtMs });
+    expect(host.history.knownIds('resume-map')).toEqual({ ids: 39, droppedOnPurpose: 0, readAtMs });
   });
 
   it('lets the guards know what they knew of a map that was lost and made anew', async () => {
     const host = new Host([['fresh', A, NOW]], [A]);
-    const known = { ids: 40, readAtMs: daysAgo(1) };
+    const known = { ids: 40, droppedOnPurpose: 0, readAtMs: daysAgo(1) };
     host.history.recordKnownIds('resume-map', known);
     await host.sweep();
     expect(host.history.knownIds('resume-map')).toEqual(known);
