@@ -36,7 +36,7 @@ const REQUEST_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_TIMEOUT_MS = 30_000;
 /** A scrape's headers take some hundred bytes. */
 const HEADER_BYTES_MAX = 8_192;
-/** A client that takes none of its answer is cut after this. */
+/** A client that takes none of its answer is cut after this, and so is one whose answer does not come. */
 const CONNECTION_TIMEOUT_MS = 10_000;
 /** One packet holds thousands of requests. A scraper that keeps its connection makes a new one now and then. */
 const REQUESTS_A_CONNECTION_MAX = 16;
