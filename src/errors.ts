@@ -81,6 +81,11 @@ export function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** We ran out of something ourselves: that says nothing about the files, so the whole run has to stop. */
+export function isExhaustion(code: string): boolean {
+  return code === 'EMFILE' || code === 'ENFILE' || code === 'ENOMEM';
+}
+
 /** The kind of any thrown value: a failed system call is `io`; a programmer's error, which nobody foresaw, is `internal`. */
 export function errorKind(error: unknown): ErrorKind {
   if (error instanceof OperatingError) return error.kind;

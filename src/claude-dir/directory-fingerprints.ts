@@ -3,14 +3,13 @@
  * each whether anything has come into them or gone from them since.
  */
 
-import { errorCode } from '../errors.ts';
+import { errorCode, isExhaustion } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import type { ByteName } from '../files/byte-name.ts';
 import { factsBelow } from '../files/facts-below.ts';
 import type { FileFacts } from '../files/native-calls.ts';
 import type { ClaudeDir } from './claude-dir.ts';
 import { COMPANION_PLACES, PROJECTS } from './layout.ts';
-import { isExhaustion } from './measure.ts';
 
 /** Times of files are coarse, at worst two seconds: a place that changed so lately may change again and show the same time. */
 const COARSE_MS = 2_000;

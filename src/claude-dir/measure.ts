@@ -1,6 +1,6 @@
 /** Looks at every file of a part, without following, opening or blocking on any. */
 
-import { errorCode } from '../errors.ts';
+import { errorCode, isExhaustion } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import type { ByteName } from '../files/byte-name.ts';
 import type { FileFacts } from '../files/native-calls.ts';
@@ -159,11 +159,6 @@ export function sameMeasure(left: Measure, right: Measure): boolean {
     left.digest === right.digest &&
     left.newestMtimeMs === right.newestMtimeMs
   );
-}
-
-/** We ran out of something ourselves: that says nothing about the files, so the whole run has to stop. */
-export function isExhaustion(code: string): boolean {
-  return code === 'EMFILE' || code === 'ENFILE' || code === 'ENOMEM';
 }
 
 const DIGEST_MULTIPLIER = 0x9e3779b1;

@@ -1,12 +1,11 @@
 /** Makes old files of a unit younger, so that whoever goes by the time of their last change spares them. Changes times alone. */
 
 import { closeSync, constants, fstatSync, futimesSync } from 'node:fs';
-import { errorCode } from '../errors.ts';
+import { errorCode, isExhaustion } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import type { ByteName } from '../files/byte-name.ts';
 import { HeldDirs } from '../files/open-dirs.ts';
 import type { ClaudeDir } from './claude-dir.ts';
-import { isExhaustion } from './measure.ts';
 import type { Part, Unit } from './unit.ts';
 
 export interface RefreshTimes {

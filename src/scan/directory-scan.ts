@@ -2,10 +2,10 @@
 
 import { type IrregularPart, SET_ASIDE } from '../claude-dir/irregular-parts.ts';
 import { companionPlace, PROJECTS, parseProjectEntry } from '../claude-dir/layout.ts';
-import { isExhaustion, type LinkedFile, Measurer, type ReadFault, type Surroundings } from '../claude-dir/measure.ts';
+import { type LinkedFile, Measurer, type ReadFault, type Surroundings } from '../claude-dir/measure.ts';
 import { parseSessionId, type SessionId } from '../claude-dir/session-id.ts';
 import type { Part } from '../claude-dir/unit.ts';
-import { errnoError, errorCode } from '../errors.ts';
+import { errnoError, errorCode, isExhaustion } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import { type ByteName, displayName } from '../files/byte-name.ts';
 import type { DirEntry } from '../files/native-calls.ts';

@@ -2,8 +2,8 @@
 
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import { COMPANION_PLACES, PROJECTS } from '../claude-dir/layout.ts';
-import { isExhaustion, type ReadFault } from '../claude-dir/measure.ts';
-import { errorCode } from '../errors.ts';
+import type { ReadFault } from '../claude-dir/measure.ts';
+import { errorCode, isExhaustion } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import type { ByteName } from '../files/byte-name.ts';
 import { factsBelow } from '../files/facts-below.ts';

@@ -2,8 +2,7 @@
 
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import { SWEEPER_DIRECTORY, TRASH_DIRECTORY } from '../claude-dir/layout.ts';
-import { isExhaustion } from '../claude-dir/measure.ts';
-import { errorCode } from '../errors.ts';
+import { errorCode, isExhaustion } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import type { ByteName } from '../files/byte-name.ts';
 

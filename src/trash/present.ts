@@ -2,9 +2,8 @@
 
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import { PROJECTS, parseProjectEntry } from '../claude-dir/layout.ts';
-import { isExhaustion } from '../claude-dir/measure.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
-import { errorCode } from '../errors.ts';
+import { errorCode, isExhaustion } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import type { DirEntry } from '../files/native-calls.ts';
 import { Trash } from './trash.ts';

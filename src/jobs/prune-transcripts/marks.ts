@@ -2,10 +2,10 @@
 
 import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
 import { PROJECTS, transcriptName } from '../../claude-dir/layout.ts';
-import { isExhaustion, type ReadFault } from '../../claude-dir/measure.ts';
+import type { ReadFault } from '../../claude-dir/measure.ts';
 import type { SessionId } from '../../claude-dir/session-id.ts';
 import { readSessionMarks, type SessionMarks } from '../../claude-dir/session-marks.ts';
-import { errorCode, errorMessage } from '../../errors.ts';
+import { errorCode, errorMessage, isExhaustion } from '../../errors.ts';
 import type { AnchoredDir } from '../../files/anchored-dir.ts';
 import type { ByteName } from '../../files/byte-name.ts';
 import type { Mark } from './plan.ts';
