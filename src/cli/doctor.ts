@@ -34,7 +34,7 @@ function examine(path: string, { resolved: { config } }: CommandContext): readon
   let claudeDir: ClaudeDir | undefined;
   try {
     claudeDir = ClaudeDir.open(path);
-    return examineClaudeDir(claudeDir, config);
+    return examineClaudeDir(claudeDir, config, systemClock);
   } catch (error) {
     if (!(error instanceof OperatingError)) throw error;
     return [{ check: 'directory', level: 'problem', message: errorMessage(error) }];

@@ -4,7 +4,7 @@ import { systemClock } from '../clock.ts';
 import { EXIT_CODES } from '../errors.ts';
 import { formatBytes } from '../format/byte-size.ts';
 import { absenceLimits, ClockGuard } from '../jobs/guards/clock.ts';
-import { JOB_NAMES, type JobName, OLDEST_LISTED, type RemovedSession } from '../jobs/job.ts';
+import { JOB_NAMES, type JobName, type JobReport, OLDEST_LISTED, type RemovedSession } from '../jobs/job.ts';
 import { jobHere } from '../runs/job-here.ts';
 import { openLedger } from '../runs/open-ledger.ts';
 import { runJob, shownFaults } from '../runs/run-job.ts';
@@ -82,10 +82,11 @@ export function toDocument(result: RunResult): object {
     emptyProjects,
     liveIds,
     malformedIds,
+    staleRecords,
   } = report;
   const removedShown = removedPart(removed);
   const shown = { observed, kept, removed: removedShown, swept, purged, trash, reconciled, shielded, emptyProjects };
-  const optional = { ...shown, liveIds, malformedIds, removedSessions };
+  const optional = { ...shown, liveIds, malformedIds, staleRecords, removedSessions };
   const present = Object.entries(optional).filter(([, value]) => value !== undefined);
   return {
     job,
@@ -116,7 +117,7 @@ function renderResult(result: RunResult, before: RunResult | undefined, context:
   const { job, outcome, durationMs, report } = result;
   const color = outcome === 'ok' ? colors.green : outcome === 'failed' ? colors.red : colors.yellow;
   const lines = [`${colors.bold(job)}  ${color(outcome)}  ${(durationMs / 1000).toFixed(2)} s`];
-  const { observed, removed, removedSessions, swept, purged, trash, kept, malformedIds, reconciled } = report;
+  const { observed, removed, removedSessions, swept, purged, trash, kept, reconciled } = report;
   const { shielded, emptyProjects } = report;
   if (reconciled !== undefined) {
     lines.push(`  of a killed run: ${reconciled.undone} put back, ${reconciled.completed} completed`);
@@ -143,11 +144,7 @@ function renderResult(result: RunResult, before: RunResult | undefined, context:
   if (shielded !== undefined)
     lines.push(`  shielded   ${formatCount(shielded, 'live session')} from Claude's own clean-up`);
   if (trash !== undefined) lines.push(`  in trash   ${formatAmount(trash)}`);
-  for (const [source, count] of Object.entries(malformedIds ?? {})) {
-    lines.push(
-      `  ${colors.yellow('beware')}     ${formatCount(count, 'entry', 'entries')} of ${source} name no session, and so protect none`,
-    );
-  }
+  lines.push(...renderUnhelpful(report, colors));
   const isAsBefore = result.failure !== undefined && result.failure.message === before?.failure?.message;
   for (const { kind, message } of shownFaults(result)) {
     lines.push(`  ${colors.red(kind)}: ${isAsBefore ? 'as above' : message}`);
@@ -156,6 +153,19 @@ function renderResult(result: RunResult, before: RunResult | undefined, context:
     lines.push('', renderSessions(removedSessions, removed?.sessions ?? 0, context));
   }
   return lines.join('\n');
+}
+
+/** Entries of live sources that protect nobody. */
+function renderUnhelpful({ malformedIds, staleRecords }: JobReport, colors: CommandContext['colors']): string[] {
+  const entries = (count: number) => formatCount(count, 'entry', 'entries');
+  return [
+    ...Object.entries(malformedIds ?? {}).map(([source, count]) => {
+      return `  ${colors.yellow('beware')}     ${entries(count)} of ${source} name no session, and so protect none`;
+    }),
+    ...Object.entries(staleRecords ?? {}).map(([source, count]) => {
+      return `  stale      ${entries(count)} of ${source}: to no effect any more, and named by doctor`;
+    }),
+  ];
 }
 
 /** The oldest first: the top of the list is what a person doubts least. @param removed how many there are, listed or not */

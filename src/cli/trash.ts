@@ -186,8 +186,12 @@ function eachStore<T>({ resolved }: CommandContext, mode: 'read' | 'write', use:
 
 /** Whoever writes to the transcript while it is put together could write past it. */
 function refuseRunning(claudeDir: ClaudeDir, sessionId: SessionId): void {
-  if (!readRunning(claudeDir.root, claudeDir.path).ids.has(sessionId)) return;
-  throw new OperatingError('bad-data', `join ${sessionId}: a process is at work on it; end it first`);
+  const { ids, prefixes, faults = [] } = readRunning(claudeDir.root, claudeDir.path);
+  if (ids.has(sessionId) || prefixes?.match(sessionId)) {
+    throw new OperatingError('bad-data', `join ${sessionId}: a process is at work on it; end it first`);
+  }
+  const [fault] = faults;
+  if (fault !== undefined) throw new OperatingError('bad-data', `join ${sessionId}: ${fault}`);
 }
 
 /** Uses the trash of every Claude directory that has one. @param lock needed where anything is changed */

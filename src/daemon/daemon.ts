@@ -226,7 +226,8 @@ class Daemon {
   }
 
   async #checkSources(): Promise<void> {
-    for (const source of liveSources(this.#map.get(), this.#options.config, this.#claudeDirs)) await source.check();
+    const { config, clock } = this.#options;
+    for (const source of liveSources(this.#map.get(), config, this.#claudeDirs, clock)) await source.check();
   }
 
   /** Overdue: the time after the last run has passed by more than a run may take. */

@@ -35,7 +35,7 @@ export interface Metrics {
 
 const PREFIX = 'session_sweeper_';
 const OUTCOMES = ['ok', 'partial', 'failed', 'skipped'];
-const LIVE_SOURCES = ['resume-map', 'keep-list', 'running-processes'];
+const LIVE_SOURCES = ['resume-map', 'keep-list', 'running-processes', 'claude-pins'];
 const ERROR_KINDS = Object.keys(EXIT_CODES).filter((kind) => kind !== 'ok' && kind !== 'problems');
 /** Where a scrape itself fails; beside the jobs. */
 const SCRAPE = 'scrape';

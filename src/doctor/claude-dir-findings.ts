@@ -3,80 +3,31 @@
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import { cleanupPeriods } from '../claude-dir/settings.ts';
 import type { Doubt, UnitRows } from '../claude-dir/unit.ts';
-import { errorMessage } from '../errors.ts';
+import type { Clock } from '../clock.ts';
 import { displayName } from '../files/byte-name.ts';
 import { formatBytes } from '../format/byte-size.ts';
-import { surveyRecords } from '../live-sources/running-processes.ts';
 import { type ScanResult, scanHere } from '../scan/scan.ts';
 import { Trash } from '../trash/trash.ts';
 import { type CleanupSettings, cleanupFindings } from './cleanup-findings.ts';
 import type { Finding } from './finding.ts';
+import { recordFindings } from './record-findings.ts';
 
 const FREE_BYTES_MIN = 2 ** 30;
 /** What others than the owner may do with the directory. */
 const FOREIGN_READ_BITS = 0o044;
-/** The releases of Claude Code whose layout this program was held against. */
-const KNOWN_VERSIONS = /^2\.1\./;
 const EXAMPLES_MAX = 3;
 
-export function examineClaudeDir(claudeDir: ClaudeDir, settings: CleanupSettings): readonly Finding[] {
+export function examineClaudeDir(claudeDir: ClaudeDir, settings: CleanupSettings, clock: Clock): readonly Finding[] {
   const scan = scanHere(claudeDir);
   return [
     ...cleanupFindings(cleanupPeriods(claudeDir.path), settings),
-    ...recordFindings(claudeDir),
+    ...recordFindings(claudeDir, clock),
     ...sessionFindings(scan),
     projectFinding(claudeDir),
     trashFinding(claudeDir),
     spaceFinding(claudeDir),
     permissionFinding(claudeDir),
   ];
-}
-
-function recordFindings({ root }: ClaudeDir): Finding[] {
-  const check = 'process records';
-  try {
-    const { ended, uncheckable, versions } = surveyRecords(root);
-    const unknown = [...versions].filter((version) => !KNOWN_VERSIONS.test(version)).map(displayName);
-    return [
-      ended === 0
-        ? { check, level: 'ok', message: 'none of a process that has ended' }
-        : {
-            check,
-            level: 'notice',
-            message: `${ended} of processes that have ended; they protect nothing`,
-            advice: 'they may be deleted from sessions/',
-          },
-      ...(uncheckable === 0
-        ? []
-        : [
-            {
-              check,
-              level: 'notice' as const,
-              message: `${uncheckable} of other machines or containers: what they name is kept for good`,
-              advice: 'delete those of containers that are gone from sessions/',
-            },
-          ]),
-      ...(unknown.length === 0
-        ? []
-        : [
-            {
-              check: 'version of Claude',
-              level: 'notice' as const,
-              message: `${unknown.slice(0, EXAMPLES_MAX).join(', ')} is not known to this release: what it does not recognise stays`,
-              advice: 'look at a dry run before the next prune, and for a newer release of this program',
-            },
-          ]),
-    ];
-  } catch (error) {
-    return [
-      {
-        check,
-        level: 'problem',
-        message: `cannot be understood, so nothing is removed: ${errorMessage(error)}`,
-        advice: 'look at the file; delete it if its process is gone',
-      },
-    ];
-  }
 }
 
 const DOUBTS: Readonly<Partial<Record<Doubt, string>>> = {

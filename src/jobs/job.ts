@@ -74,6 +74,8 @@ export interface JobReport {
   readonly liveIds?: Readonly<Record<string, number>>;
   /** Entries of a live source that name no session, and so protect none; of sources that have any. */
   readonly malformedIds?: Readonly<Record<string, number>>;
+  /** Entries of a live source that have had their time: they protect nothing, and may be deleted; of sources that have any. */
+  readonly staleRecords?: Readonly<Record<string, number>>;
   /** What an earlier run had left half-done when it was killed, by what has become of it; where there was any. */
   readonly reconciled?: { readonly undone: number; readonly completed: number };
   /** Live sessions whose files were made younger, so that Claude's own clean-up spares them; where there were any. */

@@ -1,5 +1,6 @@
 /** Whatever can say which sessions are live. One contract for all: complete, or an error. */
 
+import { type IdPrefix, IdPrefixes } from '../claude-dir/id-prefixes.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
 
 /** How a source protects; also the reason that a plan gives for a kept unit, the first of several. */
@@ -8,10 +9,18 @@ export type Protection = (typeof PROTECTIONS)[number];
 
 export interface LiveReading {
   readonly ids: ReadonlySet<SessionId>;
+  /** Each protects every session whose id begins with it. */
+  readonly prefixes?: IdPrefixes;
+  /** Whatever was written to at or after this is protected (Unix epoch ms): it cannot be told which of it is meant. */
+  readonly writtenSinceMs?: number | undefined;
   /** Entries that name no session, and so protect none. */
   readonly malformed: number;
   /** How many ids were ever taken out on purpose, where the source counts that: they are no loss. */
   readonly droppedOnPurpose?: number;
+  /** Entries that have had their time: they protect nothing, and may be deleted. */
+  readonly stale?: number;
+  /** What somebody should see to, one sentence each; names as `displayName` gives them. */
+  readonly faults?: readonly string[];
 }
 
 export interface LiveSource {
@@ -34,34 +43,69 @@ export interface LiveSource {
   check(): Promise<void>;
 }
 
-/** The live ids of all sources, by what protects them. */
-export type LiveIdsByProtection = Readonly<Record<Protection, ReadonlySet<SessionId>>>;
+/** Whom the sources of one protection name. */
+export interface NamedSessions {
+  readonly ids: ReadonlySet<SessionId>;
+  readonly prefixes: IdPrefixes;
+  /** Unix epoch ms; infinite where all are named by their ids. */
+  readonly writtenSinceMs: number;
+}
+
+/** The live sessions of all sources, by what protects them. */
+export type LiveSessions = Readonly<Record<Protection, NamedSessions>>;
 
 export interface SourceCount {
   readonly source: string;
+  /** Ids and prefixes. */
   readonly ids: number;
   readonly malformed: number;
+  readonly stale: number;
   readonly droppedOnPurpose: number;
 }
 
+export interface LiveReadings {
+  readonly sessions: LiveSessions;
+  readonly counts: readonly SourceCount[];
+  readonly faults: readonly string[];
+}
+
 /** Reads all sources. @throws OperatingError of the first that cannot be read in full: then nothing may be removed */
-export async function readAllSources(
-  sources: readonly LiveSource[],
-): Promise<{ readonly ids: LiveIdsByProtection; readonly counts: readonly SourceCount[] }> {
-  const ids = { live: new Set<SessionId>(), running: new Set<SessionId>(), pinned: new Set<SessionId>() };
+export async function readAllSources(sources: readonly LiveSource[]): Promise<LiveReadings> {
+  const gathered = { live: new Gathered(), running: new Gathered(), pinned: new Gathered() };
   const countBySource = new Map<string, SourceCount>();
+  const faults: string[] = [];
   for (const source of sources) {
     const reading = await source.read();
-    for (const id of reading.ids) ids[source.protection].add(id);
+    gathered[source.protection].add(reading);
+    faults.push(...(reading.faults ?? []));
     const before = countBySource.get(source.name);
     countBySource.set(source.name, {
       source: source.name,
-      ids: reading.ids.size + (before?.ids ?? 0),
+      ids: reading.ids.size + (reading.prefixes?.size ?? 0) + (before?.ids ?? 0),
       malformed: reading.malformed + (before?.malformed ?? 0),
+      stale: (reading.stale ?? 0) + (before?.stale ?? 0),
       droppedOnPurpose: (reading.droppedOnPurpose ?? 0) + (before?.droppedOnPurpose ?? 0),
     });
   }
-  return { ids, counts: [...countBySource.values()] };
+  const { live, running, pinned } = gathered;
+  const sessions = { live: live.all(), running: running.all(), pinned: pinned.all() };
+  return { sessions, counts: [...countBySource.values()], faults };
+}
+
+class Gathered {
+  readonly #ids = new Set<SessionId>();
+  readonly #prefixes = new Set<IdPrefix>();
+  #writtenSinceMs = Number.POSITIVE_INFINITY;
+
+  add({ ids, prefixes, writtenSinceMs }: LiveReading): void {
+    for (const id of ids) this.#ids.add(id);
+    for (const prefix of prefixes ?? []) this.#prefixes.add(prefix);
+    this.#writtenSinceMs = Math.min(this.#writtenSinceMs, writtenSinceMs ?? Number.POSITIVE_INFINITY);
+  }
+
+  all(): NamedSessions {
+    return { ids: this.#ids, prefixes: new IdPrefixes(this.#prefixes), writtenSinceMs: this.#writtenSinceMs };
+  }
 }
 
 /**
@@ -83,12 +127,15 @@ export async function withLiveOfAll<T>(
   );
 }
 
-/** For sources without writers to hold back: reads everything anew. */
+/**
+ * For sources without writers to hold back: reads everything anew. Whatever was written since the plan was made is kept as changed, so
+ * that ids and prefixes are all that matters here.
+ */
 export async function withFreshReading<T>(
   source: Pick<LiveSource, 'read'>,
   ids: readonly SessionId[],
   act: (live: ReadonlySet<SessionId>) => Promise<T>,
 ): Promise<T> {
   const reading = await source.read();
-  return act(new Set(ids.filter((id) => reading.ids.has(id))));
+  return act(new Set(ids.filter((id) => reading.ids.has(id) || reading.prefixes?.match(id))));
 }

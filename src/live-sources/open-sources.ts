@@ -8,6 +8,7 @@ import { importSessionsJson, readSessionsJson } from '../resume-map/import/sessi
 import type { MaintainableResumeMap } from '../resume-map/resume-map.ts';
 import { SqliteResumeMap, type SqliteResumeMapOptions } from '../resume-map/sqlite.ts';
 import { isTaken } from '../sqlite/file-identity.ts';
+import { claudePinsSource } from './claude-pins.ts';
 import { KeepList } from './keep-list.ts';
 import type { LiveSource } from './live-source.ts';
 import { resumeMapSource } from './resume-map-source.ts';
@@ -60,11 +61,15 @@ export function liveSources(
   map: MaintainableResumeMap,
   settings: Pick<Config, 'stateDir'>,
   claudeDirs: readonly ClaudeDir[],
+  clock: Clock,
 ): LiveSource[] {
   return [
     resumeMapSource(map),
     new KeepList(settings.stateDir).asLiveSource(),
-    ...claudeDirs.map((claudeDir) => runningProcessesSource(claudeDir.root, claudeDir.path)),
+    ...claudeDirs.flatMap(({ root, path }) => [
+      runningProcessesSource(root, path, { clock }),
+      claudePinsSource(root, path, clock),
+    ]),
   ];
 }
 

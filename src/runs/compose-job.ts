@@ -56,7 +56,7 @@ export async function runConfiguredJob(
       const swept = await previewSwept(map, surroundings);
       if (swept !== undefined) map = acquired.add(swept, (opened) => opened.close());
     }
-    const sources = liveSources(map, config, claudeDirs);
+    const sources = liveSources(map, config, claudeDirs, clock);
     const stores = config['sessions.store'].map((path) =>
       acquired.add(
         context.dryRun ? StoredSessions.openForReading(path) : StoredSessions.open(path, JOB_WAIT),

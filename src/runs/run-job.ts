@@ -125,7 +125,8 @@ export function shownFaults({ report, failure }: Pick<RunResult, 'report' | 'fai
 
 function logSummary(result: RunResult, log: Logger): void {
   const { job, outcome, dryRun, durationMs, report } = result;
-  const { observed, kept, removed, swept, purged, reconciled, malformedIds, shielded, emptyProjects } = report;
+  const { observed, kept, removed, swept, purged, reconciled, shielded, emptyProjects } = report;
+  const { malformedIds, staleRecords } = report;
   const fields = {
     job,
     outcome,
@@ -140,6 +141,7 @@ function logSummary(result: RunResult, log: Logger): void {
     ...(shielded === undefined ? {} : { shielded }),
     ...(emptyProjects === undefined ? {} : { emptyProjects }),
     ...(malformedIds === undefined ? {} : { malformedIds }),
+    ...(staleRecords === undefined ? {} : { staleRecords }),
     errors: shownFaults(result),
   };
   if (outcome === 'ok') log.info(fields, 'job finished');

@@ -106,6 +106,11 @@ export class UnitTable implements UnitRows {
     return this.#records.sessionId(row);
   }
 
+  /** The first eight digits of the id, as a number. */
+  idHead(row: number): number {
+    return this.#records.word(row, WORD.id);
+  }
+
   newestMtimeMs(row: number): number {
     return this.#records.float(row, FLOAT.newestMtimeMs);
   }

@@ -2,10 +2,12 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { type Options, query, type SDKMessage, type SDKUserMessage } from '@anthropic-ai/claude-agent-sdk';
+import { type Exit, run } from '../support/process.ts';
+import { until } from '../support/wait.ts';
 
 /** The same binary that the SDK starts. */
 const CLAUDE = createRequire(createRequire(import.meta.url).resolve('@anthropic-ai/claude-agent-sdk')).resolve(
@@ -115,6 +117,42 @@ export class Claude {
     return { finished: this.#finish(child), kill: () => child.kill('SIGKILL') };
   }
 
+  /** A command of the client's that is no prompt: `stop ID`. */
+  async command(...args: readonly string[]): Promise<Exit> {
+    return run(CLAUDE, args, { cwd: this.projectDir, env: this.#environment() });
+  }
+
+  /** Begins a session in the background, as a person does. @returns the id of its job */
+  async startInBackground(prompt: string): Promise<string> {
+    // In the background nobody can be asked.
+    const trusted = { [this.projectDir]: { hasTrustDialogAccepted: true } };
+    const answers = { hasCompletedOnboarding: true, projects: trusted };
+    writeFileSync(join(this.configDir, '.claude.json'), JSON.stringify(answers));
+    this.#running.add(() => this.#endDaemon());
+    const { stdout, stderr } = await this.command('--bg', '--permission-mode', 'acceptEdits', prompt);
+    const job = /backgrounded · ([0-9a-f]{8})/.exec(stdout)?.[1];
+    if (job === undefined) throw new Error(`no job was begun: ${stdout}${stderr}`);
+    return job;
+  }
+
+  /** What the client has written down of a job. */
+  stateOf(job: string): { readonly state: string; readonly sessionId: string; readonly resumeSessionId?: string } {
+    return JSON.parse(readFileSync(join(this.configDir, 'jobs', job, 'state.json'), 'utf8'));
+  }
+
+  /** The client's daemon stays for a while after its last job. */
+  async #endDaemon(): Promise<void> {
+    const path = join(this.configDir, 'daemon/roster.json');
+    if (!existsSync(path)) return;
+    const roster = JSON.parse(readFileSync(path, 'utf8')) as {
+      supervisorPid: number;
+      workers: Record<string, { pid: number }>;
+    };
+    const pids = [roster.supervisorPid, ...Object.values(roster.workers).map(({ pid }) => pid)];
+    for (const pid of pids.filter(isAlive)) process.kill(pid, 'SIGTERM');
+    await until('the daemon to end', () => !pids.some(isAlive) || undefined);
+  }
+
   async sdk(
     prompt: string | AsyncIterable<SDKUserMessage>,
     options: Options = {},
@@ -154,6 +192,7 @@ export class Claude {
   /** What the client itself says of the process that works on a session: `busy`, `idle`; undefined where none does. */
   statusOf(sessionId: string): string | undefined {
     const directory = join(this.configDir, 'sessions');
+    if (!existsSync(directory)) return undefined;
     const records = readdirSync(directory).filter((name) => name.endsWith('.json'));
     for (const name of records) {
       const record = JSON.parse(readFileSync(join(directory, name), 'utf8')) as { sessionId: string; status: string };
@@ -192,6 +231,14 @@ export class Claude {
       // A proxy of the machine is not to see any of this.
       NO_PROXY: '*',
     };
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
   }
 }
 

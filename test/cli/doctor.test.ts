@@ -83,15 +83,31 @@ describe('doctor', () => {
     {
       what: 'records of other machines',
       make: ({ claudeDir }) =>
-        writeAged(join(claudeDir, 'sessions/9.json'), JSON.stringify({ sessionId: sessionIdOf(9), pidDomain: 'x' }), 0),
+        writeAged(
+          join(claudeDir, 'sessions/9.json'),
+          JSON.stringify({ sessionId: sessionIdOf(9), pidDomain: 'x' }),
+          Date.now(),
+        ),
       check: 'process records',
       level: 'notice',
     },
     {
-      what: 'records that cannot be understood',
+      what: 'records that have had their time',
       make: ({ claudeDir }) => writeAged(join(claudeDir, 'sessions/9.json'), 'x', 0),
       check: 'process records',
+      level: 'notice',
+    },
+    {
+      what: 'records that do not say whom they protect',
+      make: ({ claudeDir }) => writeAged(join(claudeDir, `sessions/${process.pid}.json`), 'x', Date.now()),
+      check: 'process records',
       level: 'problem',
+    },
+    {
+      what: "pins of Claude's own that mean nothing",
+      make: ({ claudeDir }) => writeAged(join(claudeDir, 'jobs/pins.json'), '["x"]', 0),
+      check: "Claude's pins",
+      level: 'notice',
     },
     {
       what: 'a version of Claude that is not known',
@@ -99,7 +115,7 @@ describe('doctor', () => {
         writeAged(
           join(claudeDir, 'sessions/9.json'),
           JSON.stringify({ sessionId: sessionIdOf(9), version: '9.0.1' }),
-          0,
+          Date.now(),
         ),
       check: 'version of Claude',
       level: 'notice',

@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest';
+import { IdPrefixes, parseIdPrefix } from '../../src/claude-dir/id-prefixes.ts';
+import type { SessionId } from '../../src/claude-dir/session-id.ts';
 import { OperatingError } from '../../src/errors.ts';
-import { type LiveSource, readAllSources, withLiveOfAll } from '../../src/live-sources/live-source.ts';
+import {
+  type LiveReading,
+  type LiveSessions,
+  type LiveSource,
+  PROTECTIONS,
+  readAllSources,
+  withFreshReading,
+  withLiveOfAll,
+} from '../../src/live-sources/live-source.ts';
 import { scriptedSource } from '../support/scripted-source.ts';
 import { sessionIdOf } from '../support/tree.ts';
 
@@ -11,6 +21,14 @@ const [A, B, C, D] = [1, 2, 3, 4].map(sessionIdOf) as [
   ReturnType<typeof sessionIdOf>,
 ];
 
+function prefixesOf(...ids: readonly SessionId[]): IdPrefixes {
+  return new IdPrefixes(ids.map(parseIdPrefix).filter((prefix) => prefix !== undefined));
+}
+
+function idsOf(sessions: LiveSessions): object {
+  return Object.fromEntries(PROTECTIONS.map((protection) => [protection, [...sessions[protection].ids]]));
+}
+
 function failing(message: string): LiveSource {
   const fail = () => {
     throw new OperatingError('unavailable', message);
@@ -20,18 +38,46 @@ function failing(message: string): LiveSource {
 
 describe('all live sources together', () => {
   it('name every id of each, by what protects it, and count by source', async () => {
-    const { ids, counts } = await readAllSources([
+    const { sessions, counts } = await readAllSources([
       scriptedSource({ name: 'map', planned: [A, B] }),
       scriptedSource({ name: 'processes', protection: 'running', planned: [B] }),
       scriptedSource({ name: 'processes', protection: 'running', planned: [C, D] }),
       scriptedSource({ name: 'pins', protection: 'pinned', planned: [] }),
     ]);
-    expect(ids).toEqual({ live: new Set([A, B]), running: new Set([B, C, D]), pinned: new Set() });
+    expect(idsOf(sessions)).toEqual({ live: [A, B], running: [B, C, D], pinned: [] });
     expect(counts).toEqual([
-      { source: 'map', ids: 2, malformed: 0, droppedOnPurpose: 0 },
-      { source: 'processes', ids: 3, malformed: 0, droppedOnPurpose: 0 },
-      { source: 'pins', ids: 0, malformed: 0, droppedOnPurpose: 0 },
+      { source: 'map', ids: 2, malformed: 0, stale: 0, droppedOnPurpose: 0 },
+      { source: 'processes', ids: 3, malformed: 0, stale: 0, droppedOnPurpose: 0 },
+      { source: 'pins', ids: 0, malformed: 0, stale: 0, droppedOnPurpose: 0 },
     ]);
+  });
+
+  it('gather what they name by its beginning or by its time, what is stale, and what somebody should see to', async () => {
+    const reading = (more: Partial<LiveReading>): LiveReading => ({ ids: new Set(), malformed: 0, ...more });
+    const sources: LiveSource[] = [
+      {
+        ...scriptedSource({ name: 'a', protection: 'running' }),
+        read: async () => reading({ writtenSinceMs: 7, stale: 2 }),
+      },
+      {
+        ...scriptedSource({ name: 'a', protection: 'running' }),
+        read: async () => reading({ ids: new Set([A]), writtenSinceMs: 5, stale: 1, faults: ['look'] }),
+      },
+      {
+        ...scriptedSource({ name: 'b', protection: 'pinned' }),
+        read: async () => reading({ prefixes: prefixesOf(B), malformed: 1 }),
+      },
+    ];
+    const { sessions, counts, faults } = await readAllSources(sources);
+    expect(counts).toEqual([
+      { source: 'a', ids: 1, malformed: 0, stale: 3, droppedOnPurpose: 0 },
+      { source: 'b', ids: 1, malformed: 1, stale: 0, droppedOnPurpose: 0 },
+    ]);
+    expect(faults).toEqual(['look']);
+    expect(idsOf(sessions)).toEqual({ live: [], running: [A], pinned: [] });
+    expect(PROTECTIONS.map((protection) => sessions[protection].prefixes.match(B))).toEqual([false, false, true]);
+    const times = PROTECTIONS.map((protection) => sessions[protection].writtenSinceMs);
+    expect(times).toEqual([Number.POSITIVE_INFINITY, 5, Number.POSITIVE_INFINITY]);
   });
 
   it.each([0, 1, 2])('fail as a whole where number %i fails, with its error', async (position) => {
@@ -45,8 +91,9 @@ describe('all live sources together', () => {
   });
 
   it('name nothing where there are none', async () => {
-    const { ids, counts } = await readAllSources([]);
-    expect(ids).toEqual({ live: new Set(), running: new Set(), pinned: new Set() });
+    const { sessions, counts } = await readAllSources([]);
+    expect(idsOf(sessions)).toEqual({ live: [], running: [], pinned: [] });
+    for (const { writtenSinceMs } of Object.values(sessions)) expect(writtenSinceMs).toBe(Number.POSITIVE_INFINITY);
     expect(counts).toEqual([]);
   });
 });
@@ -89,6 +136,15 @@ describe('an act', () => {
 
   it('is told of nothing where there are no sources', async () => {
     expect(await withLiveOfAll([], [A], (live) => live.size)).toBe(0);
+  });
+
+  it('is told of what a source without writers names by its beginning', async () => {
+    const source: LiveSource = {
+      ...scriptedSource(),
+      read: async () => ({ ids: new Set([A]), prefixes: prefixesOf(B), malformed: 0 }),
+    };
+    const live = await withFreshReading(source, [A, B, C], async (named) => [...named]);
+    expect(live).toEqual([A, B]);
   });
 
   it('lets its own error through', async () => {

@@ -1,156 +1,161 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import {
-  kernelProcessTable,
-  type ProcessTable,
-  runningProcessesSource,
-} from '../../src/live-sources/running-processes.ts';
+import { systemClock } from '../../src/clock.ts';
+import { ProcessReading } from '../../src/live-sources/process-reading.ts';
+import { readRunning, runningProcessesSource } from '../../src/live-sources/running-processes.ts';
+import { kernelProcessTable, type ProcessTable } from '../../src/process/process-table.ts';
 import { openDir } from '../support/opened.ts';
+import { HERE, otherMachine } from '../support/other-machine.ts';
+import { SetClock } from '../support/set-clock.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { makeClaudeDir, sessionIdOf } from '../support/tree.ts';
+import { DAY_MS, makeClaudeDir, sessionIdOf } from '../support/tree.ts';
+import { asUnprivileged } from '../support/unprivileged.ts';
 
 const ID = sessionIdOf(1);
 const OTHER = sessionIdOf(2);
-const HERE = 'linux:a-machine:pid:[1]';
+const THIRD = sessionIdOf(3);
 const UNAVAILABLE = expect.objectContaining({ name: 'OperatingError', kind: 'unavailable' });
+const QUIET = otherMachine();
+const ALIVE = otherMachine({ running: { 100: { startTicks: '500', startedAtMs: Date.now() - 50 * DAY_MS } } });
+const BOOT_SINCE = { writtenSinceMs: expect.any(Number), faults: [expect.stringContaining('/sessions/100.json')] };
 
-/** A machine on which only the given processes run: start times by pid. */
-function machineWith(startTimes: Readonly<Record<number, string>>, domain: string | undefined = HERE): ProcessTable {
-  return {
-    domain,
-    hasEnded: (pid, startTime) => {
-      const current = startTimes[pid];
-      return current === undefined || (startTime !== undefined && startTime !== current);
-    },
-  };
-}
-
-const QUIET = machineWith({});
-
-function write(path: string, content: unknown): string {
+function write(path: string, content: unknown, ageMs = 0): string {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
+  const time = (Date.now() - ageMs) / 1000;
+  utimesSync(path, time, time);
   return path;
 }
 
-function dirWith(files: Readonly<Record<string, unknown>>): string {
+function dirWith(files: Readonly<Record<string, unknown>>, ageMs = 0): string {
   const path = makeClaudeDir(tempDir());
-  for (const [relative, content] of Object.entries(files)) write(join(path, relative), content);
+  for (const [relative, content] of Object.entries(files)) write(join(path, relative), content, ageMs);
   return path;
 }
 
 function recordOf(overrides: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
-  return {
-    pid: 100,
-    sessionId: ID,
-    cwd: '/srv/app',
-    procStart: '500',
-    pidDomain: HERE,
-    kind: 'interactive',
-    ...overrides,
-  };
-}
-
-function without(field: string): Record<string, unknown> {
-  const { [field]: _, ...rest } = recordOf();
-  return rest;
+  const record = { pid: 100, sessionId: ID, cwd: '/srv/app', procStart: '500', pidDomain: HERE, kind: 'interactive' };
+  return { ...record, ...overrides };
 }
 
 function sourceOf(path: string, processes: ProcessTable = QUIET) {
-  return runningProcessesSource(openDir(path), path, processes);
+  return runningProcessesSource(openDir(path), path, { processes });
 }
 
+/** Whom the source names, by id or by prefix, in order. */
 async function running(path: string, processes?: ProcessTable): Promise<string[]> {
-  return [...(await sourceOf(path, processes).read()).ids].toSorted();
+  const { ids, prefixes } = await sourceOf(path, processes).read();
+  return [...ids, ...(prefixes ?? [])].map(String).toSorted();
+}
+
+/** Protects nobody, stops nothing, holds nothing back, and is counted. */
+function expectStale(path: string, processes: ProcessTable, stale = 1): void {
+  const reading = readRunning(openDir(path), path, { processes });
+  const { ids, prefixes, writtenSinceMs, faults } = reading;
+  expect({ ids: [...ids], prefixes: [...(prefixes ?? [])], writtenSinceMs, faults, stale: reading.stale }).toEqual({
+    ids: [],
+    prefixes: [],
+    writtenSinceMs: undefined,
+    faults: [],
+    stale,
+  });
+}
+
+function written(path: string, content: string): string {
+  writeFileSync(path, content);
+  return path;
+}
+
+/** What may stand where a file of Claude's belongs. */
+const ODD_FILES: readonly (readonly [string, (path: string) => void])[] = [
+  ['nothing', (path) => writeFileSync(path, '')],
+  ['half a line', (path) => writeFileSync(path, '{"pid":100,"sessio')],
+  ['NUL bytes, as after a power cut', (path) => writeFileSync(path, '\0\0\0\0')],
+  ['null', (path) => writeFileSync(path, 'null')],
+  ['a number', (path) => writeFileSync(path, '7')],
+  ['a list', (path) => writeFileSync(path, '[]')],
+  ['bytes that are no text', (path) => writeFileSync(path, Buffer.from([0xff, 0xfe, 0, 0x7b]))],
+  ['10 MB of spaces', (path) => writeFileSync(path, ' '.repeat(10_000_000))],
+  ['a million brackets', (path) => writeFileSync(path, '['.repeat(1_000_000))],
+  ['a hole of 4 TiB', (path) => truncateSync(written(path, '{'), 2 ** 42)],
+  ['a symlink to a record', (path) => symlinkSync(write(join(tempDir(), 'record'), recordOf()), path)],
+  ['a dangling symlink', (path) => symlinkSync('/nonexistent', path)],
+  ['a directory', (path) => mkdirSync(path)],
+  ['a FIFO', (path) => void execFileSync('mkfifo', [path])],
+];
+
+function dirWithOdd(relative: string, make: (path: string) => void): string {
+  const path = makeClaudeDir(tempDir());
+  mkdirSync(dirname(join(path, relative)), { recursive: true });
+  make(join(path, relative));
+  return path;
 }
 
 describe('a process record', () => {
-  const ALIVE = machineWith({ 100: '500' });
-
-  it.each<{ what: string; record: Record<string, unknown>; processes?: ProcessTable; protects: boolean }>([
-    { what: 'of a process that runs', record: recordOf(), processes: ALIVE, protects: true },
-    { what: 'of one that has ended', record: recordOf(), protects: false },
-    {
-      what: 'of one whose pid is another process by now',
-      record: recordOf(),
-      processes: machineWith({ 100: '501' }),
-      protects: false,
-    },
-    { what: 'with its start time as a number', record: recordOf({ procStart: 500 }), processes: ALIVE, protects: true },
-    { what: 'without a start time, whose pid runs', record: without('procStart'), processes: ALIVE, protects: true },
-    { what: 'without a start time, whose pid has ended', record: without('procStart'), protects: false },
-    { what: 'of another machine', record: recordOf({ pidDomain: 'linux:b-machine:pid:[1]' }), protects: true },
-    { what: 'of another pid namespace', record: recordOf({ pidDomain: 'linux:a-machine:pid:[2]' }), protects: true },
-    { what: 'that does not say where', record: without('pidDomain'), protects: true },
-    { what: 'that says nonsense of where', record: recordOf({ pidDomain: 7 }), protects: true },
-    {
-      what: 'on a machine that does not know its own name',
-      record: without('pidDomain'),
-      processes: { domain: undefined, hasEnded: () => true },
-      protects: true,
-    },
-    {
-      what: 'that is idle, finished or whatever',
-      record: recordOf({ status: 'done' }),
-      processes: ALIVE,
-      protects: true,
-    },
-    {
-      what: 'with an id in upper case',
-      record: recordOf({ sessionId: ID.toUpperCase() }),
-      processes: ALIVE,
-      protects: true,
-    },
-  ])('$what protects: $protects', async ({ record, processes, protects }) => {
-    expect(await running(dirWith({ 'sessions/100.json': record }), processes)).toEqual(protects ? [ID] : []);
+  it('protects its session while the process runs, and nothing once it has ended', async () => {
+    const path = dirWith({ 'sessions/100.json': recordOf() });
+    expect(await running(path, ALIVE)).toEqual([ID]);
+    expectStale(path, QUIET);
   });
-
-  it.each([{ procStart: null }, { procStart: '' }, { procStart: {} }, { procStart: [] }, { procStart: true }])(
-    'with %j protects while its pid runs: that settles no reuse',
-    async (senseless) => {
-      const path = dirWith({ 'sessions/100.json': recordOf(senseless) });
-      expect(await running(path, ALIVE)).toEqual([ID]);
-    },
-  );
 
   it('is judged by the pid in its name, whatever stands in it', async () => {
     const path = dirWith({ 'sessions/101.json': recordOf({ pid: 100 }) });
     expect(await running(path, ALIVE)).toEqual([]);
-    expect(await running(path, machineWith({ 101: '500' }))).toEqual([ID]);
+    expect(await running(path, otherMachine({ running: { 101: '500' } }))).toEqual([ID]);
   });
 
-  it.each<{ what: string; content: unknown }>([
-    { what: 'half a line', content: '{"pid":100,"sessionId":"' },
-    { what: 'nothing', content: '' },
-    { what: 'NUL bytes, as after a power cut', content: '\0\0\0\0' },
-    { what: 'a list', content: [recordOf()] },
-    { what: 'null', content: 'null' },
-    { what: 'no id', content: without('sessionId') },
-    { what: 'an id that is none', content: recordOf({ sessionId: '../../etc' }) },
-    { what: 'an id that is a number', content: recordOf({ sessionId: 7 }) },
-    { what: '5 MiB', content: `${JSON.stringify(recordOf())}${' '.repeat(5 * 2 ** 20)}` },
-  ])('that holds $what fails the source: whom it protects is unknown', async ({ content }) => {
-    const source = sourceOf(dirWith({ 'sessions/100.json': content, 'sessions/101.json': recordOf() }), ALIVE);
-    await expect(source.read()).rejects.toThrow(UNAVAILABLE);
-    await expect(source.check()).rejects.toThrow('100.json');
-    await expect(source.withLive([ID], async () => 'acted')).rejects.toThrow(UNAVAILABLE);
+  it('of a pid that is another process by now protects nothing', () => {
+    expectStale(dirWith({ 'sessions/100.json': recordOf() }), otherMachine({ running: { 100: '501' } }));
   });
 
-  it('that names no session does no harm once its process has ended', async () => {
-    expect(await running(dirWith({ 'sessions/100.json': without('sessionId') }))).toEqual([]);
+  it.each(ODD_FILES)('that is %s is passed over where its process has ended', (_, make) => {
+    expectStale(dirWithOdd('sessions/100.json', make), QUIET);
   });
 
-  it.each<{ what: string; make: (path: string) => void }>([
-    { what: 'a symlink', make: (path) => symlinkSync(write(join(tempDir(), 'record'), recordOf()), path) },
-    { what: 'a dangling symlink', make: (path) => symlinkSync('/nonexistent', path) },
-    { what: 'a directory', make: (path) => mkdirSync(path) },
-    { what: 'a FIFO', make: (path) => void execFileSync('mkfifo', [path]) },
-  ])('that is $what fails the source, and nothing blocks', async ({ make }) => {
-    const path = dirWith({ 'sessions/200.json': recordOf() });
-    make(join(path, 'sessions/100.json'));
-    await expect(sourceOf(path, ALIVE).read()).rejects.toThrow(UNAVAILABLE);
+  it.each(ODD_FILES)(
+    'that is %s holds back what was written since its process began, and no other session',
+    async (_, make) => {
+      const path = dirWithOdd('sessions/100.json', make);
+      write(join(path, 'sessions/101.json'), recordOf({ sessionId: OTHER, procStart: '7' }));
+      const reading = await sourceOf(
+        path,
+        otherMachine({ running: { 100: { startTicks: '500', startedAtMs: Date.now() - 50 * DAY_MS }, 101: '7' } }),
+      ).read();
+      expect(reading).toMatchObject({ ids: new Set([OTHER]), ...BOOT_SINCE });
+      expect((Date.now() - (reading.writtenSinceMs ?? 0)) / DAY_MS).toBeCloseTo(51, 0);
+    },
+  );
+
+  it('that is empty, 40 days old, and whose process has ended stops nothing', async () => {
+    const path = dirWith({ 'sessions/4242.json': '' }, 40 * DAY_MS);
+    expectStale(path, QUIET);
+    await sourceOf(path).check();
+    expect(await sourceOf(path).withLive([ID], async (live) => live.size)).toBe(0);
+  });
+
+  it('that cannot be opened is passed over, or holds back, as any that is damaged', () => {
+    const path = dirWith({ 'sessions/100.json': recordOf() });
+    chmodSync(join(path, 'sessions/100.json'), 0);
+    chmodSync(path, 0o755);
+    const directory = openDir(path);
+    const asNobody = (processes: ProcessTable) => asUnprivileged(() => readRunning(directory, path, { processes }));
+    expect(asNobody(QUIET)).toMatchObject({ ids: new Set(), writtenSinceMs: undefined, stale: 1 });
+    expect(asNobody(ALIVE)).toMatchObject({ ids: new Set(), ...BOOT_SINCE });
+  });
+
+  it('of another machine protects for thirty days and no longer', async () => {
+    const foreign = recordOf({ pidDomain: 'linux:b-machine:pid:[1]' });
+    expect(await running(dirWith({ 'sessions/100.json': foreign }, 29 * DAY_MS))).toEqual([ID]);
+    expectStale(dirWith({ 'sessions/100.json': foreign }, 31 * DAY_MS), QUIET);
+  });
+
+  it('whose time somebody set to the future is as old as when that was done', async () => {
+    const path = dirWith({ 'sessions/100.json': recordOf({ pidDomain: 'x' }) }, -400 * DAY_MS);
+    expect(await running(path)).toEqual([ID]);
+    const clock = new SetClock(Date.now() + 31 * DAY_MS);
+    expect(readRunning(openDir(path), path, { processes: QUIET, clock })).toMatchObject({ ids: new Set(), stale: 1 });
   });
 
   it('is the only thing that is opened: never a key beside it', async () => {
@@ -161,149 +166,241 @@ describe('a process record', () => {
     expect(await running(path, ALIVE)).toEqual([ID]);
   });
 
-  it.each(['README', 'x.json', '0.json', '0100.json', '-1.json', '100.json.tmp', '100.JSON', '12345678901.json'])(
-    'is none that is called %s',
-    async (name) => {
-      expect(await running(dirWith({ [`sessions/${name}`]: 'no record' }))).toEqual([]);
-    },
-  );
+  it('never shows what stands in it', async () => {
+    const secrets = recordOf({ sessionId: 'a-secret-of-somebody', peerToken: 'another-secret' });
+    const { faults = [] } = await sourceOf(dirWith({ 'sessions/100.json': secrets }), ALIVE).read();
+    expect(faults).toHaveLength(1);
+    expect(faults.join()).not.toMatch(/secret/);
+  });
+
+  it('of this very process protects its session', async () => {
+    const { find, machineId, pidNamespace } = kernelProcessTable();
+    const pidDomain = `linux:${machineId}:${pidNamespace}`;
+    const record = { sessionId: ID, procStart: find(process.pid)?.startTicks, pidDomain };
+    const path = dirWith({ [`sessions/${process.pid}.json`]: record });
+    expect([...(await runningProcessesSource(openDir(path), path).read()).ids]).toEqual([ID]);
+  });
 });
 
-describe('background sessions', () => {
-  it('are protected by both ids of a job, whatever became of it', async () => {
-    const path = dirWith({
-      'jobs/abc/state.json': { sessionId: ID, resumeSessionId: OTHER, status: 'done' },
-      'jobs/def/state.json': { resumeSessionId: sessionIdOf(3) },
-      'jobs/ghi/state.json': { status: 'starting' },
-      'jobs/ghi/output.log': 'no state',
-      'jobs/jkl/output.log': 'a job without a state',
-      'jobs/README': 'no job',
-    });
-    expect(await running(path)).toEqual([ID, OTHER, sessionIdOf(3)]);
-  });
+describe('a background job', () => {
+  const at = (state: unknown, more: object = {}) => {
+    return { 'jobs/00000001/state.json': { state, sessionId: ID, resumeSessionId: OTHER, ...more } };
+  };
 
-  it('are protected by the roster of the daemon', async () => {
-    const workers = { a: { sessionId: ID }, b: { sessionId: OTHER }, c: {}, d: null };
-    expect(await running(dirWith({ 'daemon/roster.json': { workers } }))).toEqual([ID, OTHER]);
-  });
-
-  it.each([{}, { workers: null }, { workers: {} }])('are none in a roster of %j', async (roster) => {
-    expect(await running(dirWith({ 'daemon/roster.json': roster }))).toEqual([]);
-  });
-
-  it.each(['jobs/abc/state.json', 'daemon/roster.json'])(
-    'fail the source where %s cannot be understood',
-    async (name) => {
-      await expect(sourceOf(dirWith({ [name]: '{"sessionId":' })).read()).rejects.toThrow(UNAVAILABLE);
-      await expect(sourceOf(dirWith({ [name]: '[]' })).read()).rejects.toThrow(UNAVAILABLE);
+  it.each(['done', 'stopped', 'failed', 'error', 'cancelled', 'completed', 'Done', 'STOPPED'])(
+    'that is %s protects nothing, however young it is',
+    async (state) => {
+      expect(await running(dirWith(at(state)))).toEqual([]);
+      expect(readRunning(...openedWith(at(state)), { processes: QUIET }).stale).toBe(0);
     },
   );
 
-  it.each(['jobs/abc/state.json', 'daemon/roster.json'])('fail the source where %s is a symlink', async (name) => {
-    const path = dirWith({ [dirname(name).concat('/other')]: '' });
-    symlinkSync(write(join(tempDir(), 'record'), {}), join(path, name));
-    await expect(sourceOf(path).read()).rejects.toThrow(UNAVAILABLE);
+  it.each(['working', 'blocked', 'hibernating', undefined, 7])(
+    'that is %s protects both its sessions for thirty days after its last change',
+    async (state) => {
+      expect(await running(dirWith(at(state), 29 * DAY_MS))).toEqual([ID, OTHER]);
+      expectStale(dirWith(at(state), 31 * DAY_MS), QUIET);
+    },
+  );
+
+  it('protects the one session that it names', async () => {
+    expect(await running(dirWith({ 'jobs/x/state.json': { sessionId: ID } }))).toEqual([ID]);
+    expect(await running(dirWith({ 'jobs/x/state.json': { resumeSessionId: OTHER } }))).toEqual([OTHER]);
+    expect(await running(dirWith({ 'jobs/x/state.json': { state: 'working' } }))).toEqual([]);
   });
 
-  it('fail the source where a job is a symlink: what it names would not be seen', async () => {
-    const path = dirWith({ 'jobs/README': '' });
-    symlinkSync(dirname(write(join(tempDir(), 'state.json'), { sessionId: ID })), join(path, 'jobs/abc'));
-    await expect(sourceOf(path).read()).rejects.toThrow(UNAVAILABLE);
+  it('whose process has ended protects nothing, and while it runs it protects at any age', async () => {
+    expectStale(dirWith(at('working', { pid: 100 })), QUIET);
+    expect(
+      await running(dirWith(at('working', { pid: 100 }), 400 * DAY_MS), otherMachine({ running: { 100: '1' } })),
+    ).toEqual([ID, OTHER]);
   });
+
+  it.each(ODD_FILES)(
+    'whose state is %s protects the session that it is called after, for thirty days',
+    async (_, make) => {
+      const path = dirWithOdd('jobs/00000000/state.json', make);
+      expect(await running(path)).toEqual(['00000000']);
+      expect(await sourceOf(path).withLive([ID, OTHER], async (live) => [...live])).toEqual([ID, OTHER]);
+      const clock = new SetClock(Date.now() + 31 * DAY_MS);
+      expect(readRunning(openDir(path), path, { processes: QUIET, clock })).toMatchObject({ ids: new Set(), stale: 1 });
+    },
+  );
+
+  it('is none where there is no state, or no directory', async () => {
+    const path = dirWith({ 'jobs/ghi/output.log': 'x', 'jobs/README': 'x' });
+    symlinkSync(dirname(write(join(tempDir(), 'state.json'), { sessionId: ID })), join(path, 'jobs/abc'));
+    expect(await running(path)).toEqual([]);
+  });
+});
+
+function openedWith(files: Readonly<Record<string, unknown>>): readonly [ReturnType<typeof openDir>, string] {
+  const path = dirWith(files);
+  return [openDir(path), path];
+}
+
+describe('the daemon’s roster', () => {
+  const worker = (sessionId: string, pid: number, procStart = '500') => ({ sessionId, pid, procStart });
+
+  it('protects the sessions of workers that run, and none of those that have ended', async () => {
+    const workers = { a: worker(ID, 100), b: worker(OTHER, 101), c: worker(THIRD, 100, '499') };
+    expect(await running(dirWith({ 'daemon/roster.json': { workers } }), ALIVE)).toEqual([ID]);
+    expectStale(dirWith({ 'daemon/roster.json': { workers } }), QUIET, 3);
+  });
+
+  it.each(ODD_FILES)('that is %s stops nothing and protects nobody', async (_, make) => {
+    const reading = await sourceOf(dirWithOdd('daemon/roster.json', make)).read();
+    expect(reading).toMatchObject({ ids: new Set(), writtenSinceMs: undefined, faults: [] });
+  });
+
+  it('that is cut off protects whom it named until there', async () => {
+    const text = JSON.stringify({ workers: { a: worker(ID, 100), b: worker(OTHER, 101) } });
+    expect(await running(dirWith({ 'daemon/roster.json': text.slice(0, -10) }))).toEqual([ID, OTHER]);
+  });
+
+  it.each(['a symlink', 'a file'])(
+    'in a directory that is %s holds back what was written since the boot',
+    async (kind) => {
+      const path = makeClaudeDir(tempDir());
+      if (kind === 'a symlink') symlinkSync(tempDir(), join(path, 'daemon'));
+      else writeFileSync(join(path, 'daemon'), '');
+      const booted = otherMachine({ bootedAtMs: Date.now() - 50 * DAY_MS });
+      const { writtenSinceMs = 0, faults } = await sourceOf(path, booted).read();
+      expect((Date.now() - writtenSinceMs) / DAY_MS).toBeCloseTo(51, 0);
+      expect(faults).toEqual([expect.stringContaining('daemon/roster.json')]);
+    },
+  );
 });
 
 describe('the places of the records', () => {
   it('may all be missing: then nothing is running', async () => {
     const source = sourceOf(makeClaudeDir(tempDir()));
     expect(source).toMatchObject({ name: 'running-processes', protection: 'running' });
-    expect(await source.read()).toEqual({ ids: new Set(), malformed: 0 });
+    expect(await source.read()).toMatchObject({ ids: new Set(), malformed: 0, stale: 0, faults: [] });
     await source.check();
   });
 
-  it.each(['sessions', 'jobs', 'daemon'])('fail the source where %s is a symlink or a file', async (name) => {
-    const linked = makeClaudeDir(tempDir());
-    symlinkSync(tempDir(), join(linked, name));
-    await expect(sourceOf(linked).read()).rejects.toThrow(UNAVAILABLE);
-    await expect(sourceOf(dirWith({ [name]: '' })).read()).rejects.toThrow(UNAVAILABLE);
+  it.each(['sessions', 'jobs'])(
+    'fail the source where %s is a symlink or a file: all in it is unknown',
+    async (name) => {
+      const linked = makeClaudeDir(tempDir());
+      symlinkSync(tempDir(), join(linked, name));
+      for (const path of [linked, dirWith({ [name]: '' })]) {
+        await expect(sourceOf(path).read()).rejects.toThrow(UNAVAILABLE);
+        await expect(sourceOf(path).check()).rejects.toThrow(name);
+        await expect(sourceOf(path).withLive([ID], async () => 'acted')).rejects.toThrow(UNAVAILABLE);
+      }
+    },
+  );
+
+  it('fail the source where they hold more than can be read in time, and it says what to do', () => {
+    const files = Object.fromEntries([1, 2, 3, 4].map((pid) => [`sessions/${pid}.json`, '']));
+    const path = dirWith({ ...files, 'sessions/1.key': '', 'sessions/2.key': '' });
+    const read = (recordsMax: number) => new ProcessReading(openDir(path), QUIET, systemClock, recordsMax).read();
+    expect(read(4)).toHaveLength(4);
+    expect(() => read(3)).toThrow(/^sessions\/ holds more than 3 records; delete those that doctor calls stale$/);
   });
 
   it('are read anew for each act', async () => {
     const path = dirWith({ 'sessions/200.json': recordOf() });
-    const source = sourceOf(path, machineWith({ 100: '500' }));
+    const source = sourceOf(path, ALIVE);
     expect((await source.read()).ids).toEqual(new Set());
     write(join(path, 'sessions/100.json'), recordOf());
     expect(await source.withLive([ID, OTHER], async (live) => [...live])).toEqual([ID]);
   });
 });
 
-describe('the kernel’s process table', () => {
-  const table = kernelProcessTable();
-  const ownStart = readFileSync('/proc/self/stat', 'latin1').split(') ')[1]?.split(' ')[19];
+describe('reading again', () => {
+  /** Time enough for the coarsest file times to have settled. */
+  const LATER = new SetClock(Date.now() + 60_000);
 
-  it('names this machine and pid namespace as Claude does', () => {
-    const machineId = readFileSync('/etc/machine-id', 'utf8').trim();
-    expect(table.domain).toBe(`linux:${machineId}:${readlinkSync('/proc/self/ns/pid')}`);
-  });
-
-  it('knows a process that runs by its start time', () => {
-    expect(ownStart).toMatch(/^[0-9]+$/);
-    expect(table.hasEnded(process.pid, ownStart)).toBe(false);
-    expect(table.hasEnded(process.pid, undefined)).toBe(false);
-    expect(table.hasEnded(process.ppid, undefined)).toBe(false);
-  });
-
-  it('knows by another start time that the pid is another process by now', () => {
-    expect(table.hasEnded(process.pid, `${Number(ownStart) - 1}`)).toBe(true);
-  });
-
-  it('knows that a process has ended', () => {
-    const { pid } = spawnSync('true');
-    expect(pid).toBeGreaterThan(0);
-    expect(table.hasEnded(pid, undefined)).toBe(true);
-    expect(table.hasEnded(pid, '1')).toBe(true);
-  });
-
-  it('protects the session of this very process', async () => {
-    const record = recordOf({ pid: process.pid, procStart: ownStart, pidDomain: table.domain });
-    expect(await running(dirWith({ [`sessions/${process.pid}.json`]: record }), table)).toEqual([ID]);
-  });
-});
-
-describe('the record of a process that has ended', () => {
   const asked = (machine: ProcessTable) => {
     const pids: number[] = [];
-    const counting: ProcessTable = {
-      ...machine,
-      hasEnded: (pid, startTime) => {
-        pids.push(pid);
-        return machine.hasEnded(pid, startTime);
-      },
+    const find = (pid: number) => {
+      pids.push(pid);
+      return machine.find(pid);
     };
-    return { pids, counting };
+    return { pids, processes: { ...machine, find } };
   };
-  const settled = (path: string) => execFileSync('sleep', ['2.1'], { cwd: path });
 
-  it('is not looked into again and again, and is when it is written anew', async () => {
-    const path = dirWith({
-      'sessions/100.json': recordOf(),
-      'sessions/200.json': recordOf({ pid: 200, sessionId: OTHER }),
-    });
-    settled(path);
-    const { pids, counting } = asked(machineWith({ 200: '500' }));
-    const source = runningProcessesSource(openDir(path), path, counting);
-    for (let round = 0; round < 3; round += 1) expect((await source.read()).ids).toEqual(new Set([OTHER]));
-    expect(pids).toEqual([100, 200, 200, 200]);
-    // The next process with this pid, of another machine.
+  it('sees a record that is written anew in its place, and a job that goes on', async () => {
+    const path = dirWith({ 'sessions/100.json': recordOf(), 'jobs/a/state.json': { state: 'done', sessionId: OTHER } });
+    const source = runningProcessesSource(openDir(path), path, { processes: QUIET, clock: LATER });
+    for (let round = 0; round < 3; round += 1) expect((await source.read()).ids).toEqual(new Set());
     write(join(path, 'sessions/100.json'), recordOf({ pidDomain: 'linux:other:pid:[1]' }));
+    write(join(path, 'jobs/a/state.json'), { state: 'working', sessionId: OTHER });
     expect((await source.read()).ids).toEqual(new Set([ID, OTHER]));
   });
 
-  it('is looked into again while it is new: it may still change and look the same', async () => {
+  it('asks for no process that has ended, and for each that may run', async () => {
     const path = dirWith({ 'sessions/100.json': recordOf() });
-    const { pids, counting } = asked(QUIET);
-    const source = runningProcessesSource(openDir(path), path, counting);
-    await source.read();
-    await source.read();
-    expect(pids).toEqual([100, 100]);
+    for (let pid = 1_000; pid < 2_000; pid += 1)
+      write(join(path, `sessions/${pid}.json`), recordOf({ sessionId: OTHER }));
+    const { pids, processes } = asked(ALIVE);
+    const source = runningProcessesSource(openDir(path), path, { processes, clock: LATER });
+    for (let round = 0; round < 3; round += 1) {
+      expect(await source.read()).toMatchObject({ ids: new Set([ID]), stale: 1_000 });
+    }
+    expect(pids.toSorted((left, right) => left - right).slice(0, 5)).toEqual([100, 100, 100, 1_000, 1_001]);
+    expect(pids).toHaveLength(1_003);
+  });
+
+  it('sees in its turn each of a thousand that is written anew, and names those that have not changed as before', async () => {
+    const path = dirWith({});
+    for (let pid = 1_000; pid < 2_000; pid += 1)
+      write(join(path, `sessions/${pid}.json`), recordOf({ procStart: '1' }));
+    const source = runningProcessesSource(openDir(path), path, { processes: QUIET, clock: LATER });
+    expect(await source.read()).toMatchObject({ ids: new Set(), stale: 1_000 });
+    for (const [pid, sessionId] of [
+      [1_000, ID],
+      [1_500, OTHER],
+      [1_999, THIRD],
+    ] as const) {
+      write(join(path, `sessions/${pid}.json`), recordOf({ sessionId, pidDomain: 'linux:other:pid:[1]' }));
+    }
+    let reading = await source.read();
+    for (let round = 0; round < 20; round += 1) reading = await source.read();
+    expect(reading).toMatchObject({ ids: new Set([ID, OTHER, THIRD]), stale: 997 });
+  });
+
+  it('sees what comes beside a thousand that have ended, and forgets what goes', async () => {
+    const path = dirWith(
+      Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`sessions/${1_000 + index}.json`, ''])),
+    );
+    const source = runningProcessesSource(openDir(path), path, { processes: ALIVE, clock: systemClock });
+    expect(await source.read()).toMatchObject({ ids: new Set(), stale: 1_000 });
+    write(join(path, 'sessions/100.json'), recordOf());
+    expect(await source.read()).toMatchObject({ ids: new Set([ID]), stale: 1_000 });
+    execFileSync('sh', ['-c', `rm ${join(path, 'sessions')}/1*`]);
+    expect(await source.read()).toMatchObject({ ids: new Set(), stale: 0 });
+  });
+
+  it('reads a record once more that was half-written in this moment', () => {
+    const path = dirWith({ 'sessions/100.json': '{"pid":100,' });
+    let looks = 0;
+    const clock = {
+      now: () => {
+        looks += 1;
+        // Between the first attempt to read it, and the second.
+        if (looks === 2) write(join(path, 'sessions/100.json'), recordOf());
+        return Date.now();
+      },
+    };
+    const reading = readRunning(openDir(path), path, { processes: ALIVE, clock });
+    expect(looks).toBeGreaterThan(2);
+    expect(reading).toMatchObject({ ids: new Set([ID]), writtenSinceMs: undefined });
+  });
+
+  it('waits for no record that has been damaged for a while', () => {
+    const path = dirWith({ 'sessions/100.json': '{"pid":100,' }, 60_000);
+    let looks = 0;
+    const clock = {
+      now: () => {
+        looks += 1;
+        return Date.now();
+      },
+    };
+    readRunning(openDir(path), path, { processes: ALIVE, clock });
+    expect(looks).toBeLessThanOrEqual(2);
   });
 });

@@ -7,7 +7,7 @@ import { type KnownMaps, readKnownMaps, recordKnownMap } from '../../claude-dir/
 import type { Unit, UnitRows } from '../../claude-dir/unit.ts';
 import type { Clock } from '../../clock.ts';
 import { displayName } from '../../files/byte-name.ts';
-import type { LiveIdsByProtection } from '../../live-sources/live-source.ts';
+import type { LiveSessions } from '../../live-sources/live-source.ts';
 import { type ScanResult, scanClaudeDir } from '../../scan/scan.ts';
 import type { Amount, KnownRun } from '../../trash/known-folders.ts';
 import type { ManifestEntry } from '../../trash/manifest.ts';
@@ -158,8 +158,8 @@ class ObservedDirectory implements ObservedPlace {
     this.stopped = scan.stopped;
   }
 
-  protection(ids: LiveIdsByProtection): Protections['protection'] {
-    return protectionByIndex(this.units, ids);
+  protection(sessions: LiveSessions): Protections['protection'] {
+    return protectionByIndex(this.units, this.aged, sessions);
   }
 
   mark(row: number): MarkObservation {

@@ -1,5 +1,6 @@
 /** The units as they will be once what a killed run had begun is ended: a dry run ends nothing, and plans as if it had. */
 
+import { headNumberOf } from '../../claude-dir/id-prefixes.ts';
 import { isTranscript } from '../../claude-dir/layout.ts';
 import type { SessionId } from '../../claude-dir/session-id.ts';
 import type { UnitRows } from '../../claude-dir/unit.ts';
@@ -9,6 +10,8 @@ import type { ManifestEntry } from '../../trash/manifest.ts';
 /** Units that can be looked up by their ids. */
 export interface FindableUnits extends UnitRows {
   find(sessionId: SessionId): number | undefined;
+  /** The first eight digits of the id, as a number: cheaper than the id. */
+  idHead(row: number): number;
 }
 
 /** @param returning sessions that would be put back whole; what is left of one in its place is one of the `units` */
@@ -35,6 +38,7 @@ export function foreseenUnits(units: FindableUnits, returning: readonly Manifest
     length,
     projects,
     sessionId,
+    idHead: (row) => (isThere(row) ? units.idHead(row) : headNumberOf(sessionId(row))),
     find: (id) => added.get(id) ?? units.find(id),
     projectIndex: (row) => (returns.has(row) ? returns.get(row)?.projectIndex : units.projectIndex(row)),
     hasTranscript: (row) => returns.get(row)?.parts.some(isTranscript) ?? units.hasTranscript(row),

@@ -46,6 +46,7 @@ class Prune {
   }
 
   async run(): Promise<JobReport> {
+    this.#state.addFaults(this.#live.faults);
     for (const place of await this.#allowedPlaces()) {
       await this.#state.inPlace(`prune ${place.path}`, () => this.#prune(place));
     }
@@ -96,7 +97,7 @@ class Prune {
 
   async #pruneObserved(path: string, observed: ObservedPlace): Promise<void> {
     const { policy, clock, history } = this.#dependencies;
-    const plan = await planWithMarks(observed, { live: this.#live.ids, policy, clock, state: this.#state });
+    const plan = await planWithMarks(observed, { live: this.#live.sessions, policy, clock, state: this.#state });
     if (this.#state.isOver) return;
     const rows = removalRows(observed.units, plan);
     const allowed = this.#allowedRows(path, plan, rows, observed);

@@ -6,7 +6,7 @@
 import type { EmptyProject } from '../../claude-dir/empty-projects.ts';
 import type { KnownMaps } from '../../claude-dir/known-maps.ts';
 import type { Unit, UnitRows } from '../../claude-dir/unit.ts';
-import type { LiveIdsByProtection } from '../../live-sources/live-source.ts';
+import type { LiveSessions } from '../../live-sources/live-source.ts';
 import type { Amount } from '../../trash/known-folders.ts';
 import type { TakeOutcome } from '../../trash/take.ts';
 import type { JobContext, JobFault } from '../job.ts';
@@ -34,7 +34,7 @@ export interface ObservedPlace {
   readonly reconciled: { readonly undone: number; readonly completed: number };
   /** Not everything was looked at, which is no ground for any decision. */
   readonly stopped: boolean;
-  protection(ids: LiveIdsByProtection): Protections['protection'];
+  protection(sessions: LiveSessions): Protections['protection'];
   /** Looks into what one session says of itself. */
   mark(row: number): MarkObservation;
   /** Undefined where it cannot be told, or nothing is needed. */

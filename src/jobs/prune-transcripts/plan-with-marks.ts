@@ -2,14 +2,14 @@
 
 import type { ReadFault } from '../../claude-dir/measure.ts';
 import type { Clock } from '../../clock.ts';
-import type { LiveIdsByProtection } from '../../live-sources/live-source.ts';
+import type { LiveSessions } from '../../live-sources/live-source.ts';
 import type { RunState } from '../run-state.ts';
 import type { ObservedPlace } from './place.ts';
 import { type Mark, type Plan, type PrunePolicy, planPrune } from './plan.ts';
 import { scanFaults } from './scan-faults.ts';
 
 export interface MarkedPlanOptions {
-  readonly live: LiveIdsByProtection;
+  readonly live: LiveSessions;
   readonly policy: PrunePolicy;
   readonly clock: Clock;
   /** Where the run was asked to stop, it says so, and the plan is no ground to act on. */

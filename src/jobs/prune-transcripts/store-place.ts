@@ -5,7 +5,7 @@ import type { KnownMaps } from '../../claude-dir/known-maps.ts';
 import type { SessionId } from '../../claude-dir/session-id.ts';
 import type { Unit, UnitRows } from '../../claude-dir/unit.ts';
 import { type ByteName, displayName, ownName, parseByteName } from '../../files/byte-name.ts';
-import type { LiveIdsByProtection } from '../../live-sources/live-source.ts';
+import type { LiveSessions } from '../../live-sources/live-source.ts';
 import type { StoredSession, StoredSessions } from '../../session-store/stored-sessions.ts';
 import { type Amount, amountOfAll } from '../../trash/known-folders.ts';
 import type { TakeOutcome } from '../../trash/take.ts';
@@ -78,8 +78,8 @@ class ObservedStore implements ObservedPlace {
     this.aged = this.units;
   }
 
-  protection(ids: LiveIdsByProtection): Protections['protection'] {
-    return protectionOfId(this.units, ids);
+  protection(sessions: LiveSessions): Protections['protection'] {
+    return protectionOfId(this.units, sessions);
   }
 
   mark(row: number): MarkObservation {

@@ -112,7 +112,8 @@ export class PruneTally {
   report({
     counts: liveIds,
     malformed,
-  }: Pick<LiveObservation, 'counts' | 'malformed'>): Omit<JobReport, 'faults' | 'failure' | 'stopped'> {
+    stale,
+  }: Pick<LiveObservation, 'counts' | 'malformed' | 'stale'>): Omit<JobReport, 'faults' | 'failure' | 'stopped'> {
     const { undone, completed } = this.#reconciled;
     return {
       observed: this.#observed,
@@ -122,6 +123,7 @@ export class PruneTally {
       trash: this.#trash,
       liveIds,
       ...(Object.keys(malformed).length > 0 ? { malformedIds: malformed } : {}),
+      ...(Object.keys(stale).length > 0 ? { staleRecords: stale } : {}),
       ...(this.#shielded > 0 ? { shielded: this.#shielded } : {}),
       ...(this.#emptyProjects > 0 ? { emptyProjects: this.#emptyProjects } : {}),
       ...(undone + completed > 0 ? { reconciled: { undone, completed } } : {}),

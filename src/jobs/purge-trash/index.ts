@@ -4,7 +4,7 @@ import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
 import type { SessionId } from '../../claude-dir/session-id.ts';
 import type { Clock } from '../../clock.ts';
 import { errorCode, errorMessage } from '../../errors.ts';
-import type { LiveSource } from '../../live-sources/live-source.ts';
+import { type LiveSource, PROTECTIONS } from '../../live-sources/live-source.ts';
 import type { StoredSessions } from '../../session-store/stored-sessions.ts';
 import type { ShortHolds } from '../../sqlite/short-holds.ts';
 import type { Destroyed, TrashedEntry } from '../../trash/purge.ts';
@@ -17,7 +17,7 @@ import { WholeRunError } from '../whole-run-error.ts';
 import { applyPurge, type DueSessions } from './apply.ts';
 import { DirectoryPlace } from './directory-place.ts';
 import type { FolderToOpen, PurgeablePlace, TrashFolder } from './place.ts';
-import { type PurgeKeepReason, planPurge, purgeObstacle } from './plan.ts';
+import { type LiveNames, type PurgeKeepReason, planPurge, purgeObstacle } from './plan.ts';
 import { StorePlace } from './store-place.ts';
 
 export interface PurgeDependencies {
@@ -52,7 +52,8 @@ class Purge {
   readonly #dependencies: PurgeDependencies;
   readonly #context: JobContext;
   readonly #live: LiveObservation;
-  readonly #liveIds: ReadonlySet<SessionId>;
+  /** Whoever is at work on a session in the trash writes it anew in its old place: only what is named matters here. */
+  readonly #liveIds: LiveNames;
   readonly #holds: LiveHolds;
   readonly #state: RunState;
   readonly #purged = { sessions: 0, bytes: 0 };
@@ -64,7 +65,8 @@ class Purge {
     this.#dependencies = dependencies;
     this.#context = context;
     this.#live = live;
-    this.#liveIds = new Set([...live.ids.live, ...live.ids.running, ...live.ids.pinned]);
+    const named = PROTECTIONS.map((protection) => live.sessions[protection]);
+    this.#liveIds = { has: (id) => named.some(({ ids, prefixes }) => ids.has(id) || prefixes.match(id)) };
     this.#holds = new LiveHolds(dependencies.sources, dependencies.holds);
     this.#state = new RunState(context);
   }

@@ -8,6 +8,11 @@ export interface TrashedTime {
   readonly trashedAtMs: number;
 }
 
+/** Whether a session is live; a set of ids is one. */
+export interface LiveNames {
+  has(sessionId: SessionId): boolean;
+}
+
 /** Why a session stays in the trash. */
 export const PURGE_KEEP_REASONS = [
   /** It is live again. */
@@ -32,7 +37,7 @@ export type PurgeDecision<T extends TrashedTime> =
  */
 export function planPurge<T extends TrashedTime>(
   sessions: readonly T[],
-  live: ReadonlySet<SessionId>,
+  live: LiveNames,
   keepMs: number,
   nowMs: number,
   unwitnessedMs: (sinceMs: number) => number,

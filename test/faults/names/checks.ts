@@ -11,7 +11,7 @@ const JOBS = ['sweep-sessions', 'prune-transcripts', 'purge-trash'];
 const LABEL_VALUES: Readonly<Record<string, RegExp>> = {
   job: new RegExp(`^(${JOBS.join('|')}|scrape)$`),
   outcome: /^(ok|partial|failed|skipped)$/,
-  source: /^(resume-map|keep-list|running-processes)$/,
+  source: /^(resume-map|keep-list|running-processes|claude-pins)$/,
   state: /^(live|retained|doubtful)$/,
   reason: /^(expired|over-size|orphan|dangling)$/,
   kind: /^(usage|bad-data|unavailable|internal|unsafe-root|io|locked|config)$/,

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { SessionId } from '../../../src/claude-dir/session-id.ts';
 import type { Unit } from '../../../src/claude-dir/unit.ts';
 import { planWithMarks } from '../../../src/jobs/prune-transcripts/plan-with-marks.ts';
 import { prunePolicy } from '../../../src/jobs/prune-transcripts/policy.ts';
 import { RunState } from '../../../src/jobs/run-state.ts';
+import { readAllSources } from '../../../src/live-sources/live-source.ts';
 import { contextOf } from '../../support/job-context.ts';
 import { runProgram } from '../../support/process.ts';
 import { SetClock } from '../../support/set-clock.ts';
@@ -23,7 +23,7 @@ async function planned(units: readonly Unit[], tagged: readonly Unit[], maxTotal
       return { mark: tagged.includes(unit) ? ('tagged' as const) : undefined };
     },
   };
-  const live = { live: new Set<SessionId>(), running: new Set<SessionId>(), pinned: new Set<SessionId>() };
+  const { sessions: live } = await readAllSources([]);
   const plan = await planWithMarks(place, { live, policy, clock: new SetClock(NOW), state: new RunState(contextOf()) });
   return { asked, reasons: units.map((_, row) => `${plan.isRemoval(row) ? 'remove' : 'keep'} ${plan.reason(row)}`) };
 }

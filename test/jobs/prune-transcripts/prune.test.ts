@@ -13,6 +13,7 @@ import { runningProcessesSource } from '../../../src/live-sources/running-proces
 import { SqliteResumeMap } from '../../../src/resume-map/sqlite.ts';
 import { outsideSweeper, snapshot, trashedIn } from '../../support/disk.ts';
 import { openClaudeDir } from '../../support/opened.ts';
+import { HERE, otherMachine } from '../../support/other-machine.ts';
 import { scriptedSource } from '../../support/scripted-source.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 import { trashSessions } from '../../support/trashed.ts';
@@ -36,11 +37,17 @@ describe('A prune of transcripts', () => {
     for (const id of pinned) keepList.pin(id);
     const running = made.filter((_, index) => index % 43 === 0).map(({ id }) => id);
     for (const [index, sessionId] of running.entries()) {
-      writeAged(join(path, `sessions/${index + 1}.json`), JSON.stringify({ sessionId, pidDomain: 'elsewhere' }), NOW);
+      const record = { sessionId, procStart: '7', pidDomain: HERE };
+      writeAged(join(path, `sessions/${index + 1}.json`), JSON.stringify(record), NOW);
     }
     const before = snapshot(path);
     const claudeDir = openClaudeDir(path);
-    const sources = [resumeMapSource(map), keepList.asLiveSource(), runningProcessesSource(claudeDir.root, path)];
+    const processes = otherMachine({ running: Object.fromEntries(running.map((_, index) => [index + 1, '7'])) });
+    const sources = [
+      resumeMapSource(map),
+      keepList.asLiveSource(),
+      runningProcessesSource(claudeDir.root, path, { processes }),
+    ];
     const report = await prune(path, { sources });
 
     const kept = new Set([...live, ...pinned, ...running]);

@@ -17,7 +17,7 @@ function removedIn(listing: RemovedListing): readonly { readonly newestMtimeMs: 
   const plan: Plan = { length: COUNT, reason: () => 'expired', isRemoval: () => true };
   const tally = new PruneTally(listing);
   tally.addPlan('/c', rowsOf(units), plan, AppliedPlan.wholly(COUNT));
-  const report = tally.report({ counts: {}, malformed: {} });
+  const report = tally.report({ counts: {}, malformed: {}, stale: {} });
   expect(report.removed?.sessions).toBe(COUNT);
   return report.removedSessions;
 }

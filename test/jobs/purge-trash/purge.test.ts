@@ -7,6 +7,7 @@ import { allowAll, type Guards } from '../../../src/jobs/guards/guards.ts';
 import { guardsBy } from '../../../src/jobs/guards/removals.ts';
 import type { JobContext, JobReport } from '../../../src/jobs/job.ts';
 import { purgeTrashJob } from '../../../src/jobs/purge-trash/index.ts';
+import { claudePinsSource } from '../../../src/live-sources/claude-pins.ts';
 import type { LiveSource } from '../../../src/live-sources/live-source.ts';
 import { resumeMapSource } from '../../../src/live-sources/resume-map-source.ts';
 import { SqliteResumeMap } from '../../../src/resume-map/sqlite.ts';
@@ -139,6 +140,14 @@ describe('a purge', () => {
 });
 
 describe('a session in the trash that is live again', () => {
+  it("is spared where it is pinned in Claude's jobs, by the beginning of its id", async () => {
+    const path = made();
+    writeAged(join(path, 'jobs/pins.json'), JSON.stringify([A.slice(0, 8)]), NOW);
+    const sources = [claudePinsSource(openClaudeDir(path).root, path)];
+    expect(await purge(path, { sources })).toMatchObject({ purged: { sessions: 0 }, kept: { live: 3 } });
+    expect(trashedIds(path)).toEqual([A, B, C]);
+  });
+
   it('is spared, by any row that names it', async () => {
     const path = made();
     const map = SqliteResumeMap.openOwn(join(tempDir(), 'sessions.db'), { clock: new SetClock(NOW) });
