@@ -12,6 +12,7 @@ COPY package.json package-lock.json ./
 # For building, none of the packages needs its install script.
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
+COPY scripts ./scripts
 COPY src ./src
 RUN npm run build
 # The lock file names better-sqlite3 12, for Node 20. Version 13 comes with its binary, so that nothing is compiled here.
@@ -20,7 +21,7 @@ RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
 # The sources of SQLite are most of it. That the binding works without them shows here.
 RUN rm -rf node_modules/better-sqlite3/deps node_modules/better-sqlite3/src \
   && node -e "new (require('better-sqlite3'))(':memory:').close()" \
-  && node /app/dist/main.js --version
+  && node /app/dist/program/main.js --version
 
 FROM ${NODE_IMAGE}
 LABEL org.opencontainers.image.title="claude-session-sweeper" \
@@ -44,4 +45,4 @@ EXPOSE 9842
 HEALTHCHECK --interval=60s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + process.env.SWEEPER_LISTEN.split(':').pop() + '/healthz').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 # Without a shell between, so that SIGTERM reaches the worker; options of `docker run` are options of the program.
-ENTRYPOINT ["node", "/app/dist/main.js"]
+ENTRYPOINT ["node", "/app/dist/program/main.js"]

@@ -1,12 +1,15 @@
-/** One JSON line an event, on stderr: stdout belongs to results. */
+/** One JSON line an event, on stderr: stdout belongs to results. Each is written when the call returns, so the last before an exit is never lost. */
 
-import { createRequire } from 'node:module';
+import { writeSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { type Clock, systemClock } from './clock.ts';
+import { errorCode } from './errors.ts';
 import { redacted } from './format/shown-text.ts';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** What the worker asks of a logger; pino has this shape. */
+/** What is asked of a logger. In the fields, `err` may be an error: its stack is told. */
 export interface Logger {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
@@ -14,32 +17,53 @@ export interface Logger {
   error(fields: object, message: string): void;
 }
 
-const STDERR_FD = 2;
+/** Numbers, as pino and bunyan write them, so that their readers read these lines too. */
+const LEVEL_NUMBERS: Readonly<Record<LogLevel, number>> = {
+  ...{ trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60 },
+  silent: Number.POSITIVE_INFINITY,
+};
 
-/** The library is loaded with the first line, or before it, once the thread has nothing else to do. */
-export function createLogger(level: LogLevel): Logger {
+/** @param write takes one line, its end included */
+export function createLogger(
+  level: LogLevel,
+  write: (line: string) => void = writeToStderr,
+  clock: Clock = systemClock,
+): Logger {
   if (level === 'silent') return silentLogger;
-  let held: Logger | undefined;
-  const logger = () => {
-    held ??= pinoLogger(level);
-    return held;
+  const origin = { pid: process.pid, hostname: hostname(), name: 'claude-session-sweeper' };
+  const at = (name: LogLevel) => {
+    const number = LEVEL_NUMBERS[name];
+    if (number < LEVEL_NUMBERS[level]) return () => undefined;
+    return (fields: object, message: string) => {
+      const line = JSON.stringify({ level: number, time: clock.now(), ...origin, ...fields, msg: message }, shownError);
+      write(`${redacted(line)}\n`);
+    };
   };
-  setImmediate(logger);
-  return {
-    debug: (fields, message) => logger().debug(fields, message),
-    info: (fields, message) => logger().info(fields, message),
-    warn: (fields, message) => logger().warn(fields, message),
-    error: (fields, message) => logger().error(fields, message),
-  };
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
 
-/** Synchronous, so that the last line before an exit is never lost. */
-function pinoLogger(level: LogLevel): Logger {
-  const { pino } = createRequire(import.meta.url)('pino') as typeof import('pino');
-  const destination = pino.destination({ fd: STDERR_FD, sync: true });
-  // A log that cannot be written, on a full disk for one, must not end the work: the ledger and the exit code tell as well.
-  destination.on('error', () => undefined);
-  return pino({ name: 'claude-session-sweeper', level, hooks: { streamWrite: redacted } }, destination);
+/** What an error is about stands in fields that JSON does not show. */
+function shownError(_key: string, value: unknown): unknown {
+  if (!(value instanceof Error)) return value;
+  return { type: value.name, message: value.message, stack: value.stack, code: errorCode(value) };
+}
+
+const STDERR_FD = 2;
+/** For which a reader that is slow may hold the work up, line by line. */
+const WAIT_MS = 1_000;
+
+function writeToStderr(line: string): void {
+  const bytes = Buffer.from(line);
+  const givesUpAt = performance.now() + WAIT_MS;
+  for (let written = 0; written < bytes.length; ) {
+    try {
+      written += writeSync(STDERR_FD, bytes, written);
+    } catch (error) {
+      // A log that cannot be written, on a full disk for one, must not end the work: the ledger and the exit code tell as well.
+      if (errorCode(error) !== 'EAGAIN' || performance.now() > givesUpAt) return;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)), 0, 0, 1);
+    }
+  }
 }
 
 export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} };

@@ -209,7 +209,7 @@ describe('the systemd units', () => {
 describe('the image', () => {
   it('runs the program as a plain user, without a shell that would keep signals from it', () => {
     expect(read('Dockerfile')).toMatch(/^USER [1-9]\d*:[1-9]\d*$/m);
-    expect(execForm(/^ENTRYPOINT (.*)$/m)).toEqual(['node', '/app/dist/main.js']);
+    expect(execForm(/^ENTRYPOINT (.*)$/m)).toEqual(['node', '/app/dist/program/main.js']);
   });
 
   it('serves the port that it exposes, and keeps what it writes in volumes', () => {

@@ -31,22 +31,26 @@ process.stdout.on('error', (error) => {
   isStdoutBroken ||= errorCode(error) !== undefined;
 });
 
-const { runCli } = await import('./program.ts');
-const exitCode = await runCli({
-  argv: process.argv.slice(2),
-  environment: process.env,
-  home: process.env.HOME || homedir(),
-  workingDirectory: process.cwd(),
-  stdout: process.stdout,
-  stderr: process.stderr,
-  openStdin: () => process.stdin,
-  shutdown: shutdown.signal,
-});
-// Waits until a pipe has taken everything, which process.exit would cut off. What failed may be told here before it is as an event.
-process.stdout.write('', (error) => {
-  isStdoutBroken ||= error instanceof Error;
-  leave(isStdoutBroken && exitCode === EXIT_CODES.ok ? EXIT_CODES.io : exitCode);
-});
+void main();
+
+async function main(): Promise<void> {
+  const { runCli } = await import('./program.ts');
+  const exitCode = await runCli({
+    argv: process.argv.slice(2),
+    environment: process.env,
+    home: process.env.HOME || homedir(),
+    workingDirectory: process.cwd(),
+    stdout: process.stdout,
+    stderr: process.stderr,
+    openStdin: () => process.stdin,
+    shutdown: shutdown.signal,
+  });
+  // Waits until a pipe has taken everything, which process.exit would cut off. What failed may be told here before it is as an event.
+  process.stdout.write('', (error) => {
+    isStdoutBroken ||= error instanceof Error;
+    leave(isStdoutBroken && exitCode === EXIT_CODES.ok ? EXIT_CODES.io : exitCode);
+  });
+}
 
 /**
  * process.exit waits for every thread, and no helper of a scan can be ended that hangs in a system call (a file system that does not

@@ -41,7 +41,7 @@ export async function runConfiguredJob(
     const openMap = () =>
       context.dryRun ? openResumeMapForReading(config, clock) : openResumeMap(config, clock, JOB_WAIT);
     let map = acquired.add(await openMap(), (opened) => opened.close());
-    const mapIdentity = await identityOfOwnMap(config);
+    const mapIdentity = await (context.dryRun ? identityOfOwnMap(config) : identityOf(map, config));
     const ledger = acquired.add(
       context.dryRun ? Ledger.openForReading(config.stateDir) : Ledger.open(config.stateDir, JOB_WAIT),
       (opened) => opened?.close(),
@@ -124,6 +124,11 @@ function configuredSweep(map: MaintainableResumeMap, { config, ...surroundings }
 }
 
 /** Undefined for a host's own map, and for one that an older release has made. */
+async function identityOf(map: SqliteResumeMap, { ownsSessionsDb }: Config): Promise<string | undefined> {
+  return ownsSessionsDb ? map.identity() : undefined;
+}
+
+/** As it is on disk: a dry run may work on a copy. */
 async function identityOfOwnMap(config: Config): Promise<string | undefined> {
   if (!config.ownsSessionsDb) return undefined;
   if (!isTaken(config['sessions.db'])) return NOT_YET_MADE;

@@ -9,7 +9,7 @@ import type { ByteName } from '../files/byte-name.ts';
 import { factsBelow } from '../files/facts-below.ts';
 import type { FileFacts } from '../files/native-calls.ts';
 import { type DirectoryRows, DirectoryScanner, type DirectoryTask } from './directory-scan.ts';
-import { ScanHelpers } from './scan-helpers.ts';
+import type { ScanHelpers } from './scan-helpers.ts';
 import { TaskQueue } from './task-queue.ts';
 import { trashedLinks } from './trashed-links.ts';
 import { UnitTable } from './unit-table.ts';
@@ -81,6 +81,8 @@ class Scan {
     try {
       for (const _ of this.#steps()) {
         if (helpers === undefined && this.#units.length >= HELP_FROM_ROWS && !this.#queue.isEmpty) {
+          // A small tree needs nothing of threads.
+          const { ScanHelpers } = await import('./scan-helpers.ts');
           helpers = ScanHelpers.start(this.#queue, this.#claudeDir);
         }
         helpers?.drain((found) => this.#take(found));

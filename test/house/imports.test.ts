@@ -24,11 +24,15 @@ describe('the imports of the source tree', () => {
     }
   });
 
-  it('name packages that are declared', () => {
-    const { dependencies, optionalDependencies } = JSON.parse(
+  it('name packages that are declared, or are built into the program', () => {
+    const { dependencies, optionalDependencies, devDependencies } = JSON.parse(
       readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
     ) as Record<string, Record<string, string>>;
-    const declared = { ...dependencies, ...optionalDependencies };
+    const bundled = JSON.parse(
+      readFileSync(new URL('../../scripts/bundled-packages.json', import.meta.url), 'utf8'),
+    ) as string[];
+    for (const name of bundled) expect(devDependencies).toHaveProperty(name);
+    const declared = { ...dependencies, ...optionalDependencies, ...Object.fromEntries(bundled.map((name) => [name])) };
     const used = new Set(readTree(SRC).flatMap(({ packages }) => packages));
     expect([...used].filter((name) => !name.startsWith('node:') && !(name in declared))).toEqual([]);
     expect(Object.keys(declared).filter((name) => !used.has(name))).toEqual([]);
@@ -56,13 +60,13 @@ describe('the rules of imports', () => {
   });
 
   it.each([
-    ['an import', "import pino from 'pino';"],
-    ['a type', "import type { Logger } from 'pino';"],
-    ['a require', "const { pino } = createRequire(import.meta.url)('pino') as typeof import('pino');"],
-    ['a require under a name', "const { pino } = load('pino') as typeof import('pino');"],
+    ['an import', "import { Cron } from 'croner';"],
+    ['a type', "import type { Cron } from 'croner';"],
+    ['a require', "const { Cron } = createRequire(import.meta.url)('croner') as typeof import('croner');"],
+    ['a require under a name', "const { Cron } = load('croner') as typeof import('croner');"],
   ])('find a package that another place wraps: %s', (_, text) => {
     expect(brokenRules(treeOf(readSource('jobs/job.ts', `${text}\n`)))).toEqual([
-      'jobs/job.ts imports pino, which another place wraps',
+      'jobs/job.ts imports croner, which another place wraps',
     ]);
   });
 

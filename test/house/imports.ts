@@ -51,7 +51,6 @@ export const IMPORTERS: Readonly<Record<string, RegExp>> = {
   croner: /^daemon\/schedule\.ts$/,
   'prom-client': /^daemon\/metrics\.ts$/,
   'node:http': /^daemon\/http\.ts$/,
-  pino: /^log\.ts$/,
   commander: /^cli\//,
   'better-sqlite3': /^sqlite\/binding\.ts$/,
   koffi: /^(files\/native-calls|process\/exit-at-once)\.ts$/,

@@ -25,7 +25,7 @@ export function makeInstallation(makeSqlite?: (directory: string) => void): Inst
     mkdirSync(join(modules, 'better-sqlite3'));
     makeSqlite(join(modules, 'better-sqlite3'));
   }
-  return { directory, program: join(ours, 'dist/main.js') };
+  return { directory, program: join(ours, 'dist/program/main.js') };
 }
 
 /** The JavaScript of the better-sqlite3 that is installed here, without its binary. */

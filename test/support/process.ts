@@ -11,7 +11,7 @@ import { until } from './wait.ts';
 export const REPOSITORY = aboveWith('package.json', dirname(fileURLToPath(import.meta.url)));
 
 /** The built program. */
-export const PROGRAM = join(REPOSITORY, 'dist/main.js');
+export const PROGRAM = join(REPOSITORY, 'dist/program/main.js');
 
 /** The environment of whatever is started: nothing of the caller's leaks in. */
 export const CLEAN_ENVIRONMENT: Readonly<Record<string, string>> = {
