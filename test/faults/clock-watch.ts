@@ -14,6 +14,8 @@ const TOLERANCE_MS = 60_000;
 
 export interface Run {
   readonly outcome: string;
+  /** 1 where it was broken off before it was through. */
+  readonly isStopped: 0 | 1;
   /** By the wall clock of the host. */
   readonly startedAtMs: number;
 }
@@ -115,7 +117,8 @@ export function runsIn(stateDir: string, job: string): Run[] {
   const path = join(stateDir, 'ledger.db');
   if (!existsSync(path)) return [];
   return readDatabase(path, (database) => {
-    const select = 'SELECT outcome, started_at AS startedAtMs FROM runs WHERE job = ? ORDER BY id';
+    const isStopped = "coalesce(json_extract(report, '$.stopped'), 0)";
+    const select = `SELECT outcome, started_at AS startedAtMs, ${isStopped} AS isStopped FROM runs WHERE job = ? ORDER BY id`;
     return database.prepare(select).all(job) as Run[];
   });
 }

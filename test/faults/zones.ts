@@ -31,8 +31,8 @@ function offsetMs(timeMs: number, zone: string): number {
   return Date.parse(`${wallTime(wholeMs, zone).replace(' ', 'T')}Z`) - wholeMs;
 }
 
-/** The next time after `fromMs` at which the wall clock is put forward or back. */
-export function nextChange(zone: string, fromMs: number, kind: ChangeKind): Change {
+/** The next time after `fromMs` at which the wall clock is put forward or back; undefined where the zone data know of none. */
+export function nextChange(zone: string, fromMs: number, kind: ChangeKind): Change | undefined {
   for (let hourMs = fromMs; hourMs < fromMs + 800 * DAY_MS; hourMs += HOUR_MS) {
     const byMs = offsetMs(hourMs + HOUR_MS, zone) - offsetMs(hourMs, zone);
     if (byMs === 0 || (kind === 'gap') !== byMs > 0) continue;
@@ -42,7 +42,7 @@ export function nextChange(zone: string, fromMs: number, kind: ChangeKind): Chan
     const middle = new Date(startMs + Math.abs(byMs) / 2);
     return { atMs, daily: `${middle.getUTCMinutes()} ${middle.getUTCHours()} * * *` };
   }
-  throw new Error(`the zone data know of no ${kind} in ${zone}`);
+  return undefined;
 }
 
 function firstMinute(hourMs: number, zone: string): number {
