@@ -159,7 +159,7 @@ describe('the end of a run', () => {
     const args = [...place.flags, '--run-now', '--dry-run'];
     const injection = ['-f', '-qq', '-o', '/dev/null', '-e', 'trace=fsync', '-e', 'inject=fsync:error=EIO'];
     const { status } = spawnSync('strace', [...injection, process.execPath, PROGRAM, ...args], {
-      timeout: 20_000,
+      timeout: 90_000,
       killSignal: 'SIGKILL',
     });
     expect(status).toBe(0);

@@ -112,7 +112,7 @@ describe('a ledger whose name is a symlink that leads nowhere', () => {
     symlinkSync('/nonexistent/ledger.db', join(stateDir, 'ledger.db'));
     // In a process of its own, which can be ended if it never gives up.
     const program = fileURLToPath(new URL('./open-process.mjs', import.meta.url));
-    const { stdout, signal } = spawnSync(process.execPath, [program, stateDir], { encoding: 'utf8', timeout: 5_000 });
+    const { stdout, signal } = spawnSync(process.execPath, [program, stateDir], { encoding: 'utf8', timeout: 60_000 });
     expect({ stdout, signal }).toEqual({ stdout: 'unavailable', signal: null });
     expect([...snapshot(stateDir).keys()]).toEqual(['ledger.db']);
   });

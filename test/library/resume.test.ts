@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import {
   OperatingError,
   openResumeMap,
@@ -23,6 +23,7 @@ import {
 import { tempDir } from '../support/temp-dir.ts';
 import { trashSessions } from '../support/trashed.ts';
 import { DAY_MS, makeClaudeDir, makeSession, sessionIdOf } from '../support/tree.ts';
+import { until } from '../support/wait.ts';
 
 const KEY = 'forgejo:architect:acme/my_app:12';
 const [ID, NEW_ID] = [sessionIdOf(1), sessionIdOf(2)] as const;
@@ -155,7 +156,7 @@ describe('a run of a key with a session', () => {
       yield init(ID);
       const database = new Database(join(stateDir, 'sessions.db'));
       database.prepare('UPDATE claude_sdk_sessions SET last_used_at = 0').run();
-      while ((row()?.usedAtMs ?? 0) === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      await until('the row to be marked as used', () => (row()?.usedAtMs ?? 0) !== 0);
       database.prepare('UPDATE claude_sdk_sessions SET last_used_at = 0').run();
       database.close();
     };
@@ -165,12 +166,14 @@ describe('a run of a key with a session', () => {
 
   it('does not bring back a row that the host has dropped meanwhile', async () => {
     const { map, row, log } = await hostWith(ID);
+    const touches = vi.spyOn(map, 'touchSession');
     const query = async function* () {
       yield init(ID);
       await map.dropAllForIssue('acme/my_app', 12);
-      await new Promise((resolve) => setTimeout(resolve, 30));
+      const before = touches.mock.calls.length;
+      await until('the row to be marked as used twice more', () => touches.mock.calls.length >= before + 2);
     };
-    await collect({ map, key: KEY, query, prompt: 'all', touchIntervalMs: 5, log });
+    await collect({ map, key: KEY, query, prompt: 'all', touchIntervalMs: 1, log });
     expect(row()).toBeUndefined();
   });
 });

@@ -160,10 +160,9 @@ describe('the outcome of a run', () => {
     expect(events).toEqual(['record']);
   });
 
-  it('comes with the time that it took', async () => {
+  it('tells how long it took', async () => {
     const { durationMs } = await runJob(jobThat(REPORT), requestOf(), surroundings().dependencies);
     expect(durationMs).toBeGreaterThanOrEqual(0);
-    expect(durationMs).toBeLessThan(60_000);
   });
 });
 
