@@ -4,7 +4,7 @@
  */
 
 import { OperatingError, systemError } from '../errors.ts';
-import { displayName, ownName } from '../files/byte-name.ts';
+import { displayName, fixedName } from '../files/byte-name.ts';
 import { actingAs } from '../process/acting-as.ts';
 import type { ClaudeDir } from './claude-dir.ts';
 import { readOwnRecord, removeOwnRecord, writeOwnRecord } from './own-record.ts';
@@ -27,7 +27,7 @@ import {
  */
 export const ADOPTED_DAYS = 36_500;
 const SETTING = 'cleanupPeriodDays';
-const RECORD = ownName('adopted.json');
+const RECORD = fixedName('adopted.json');
 /** What Claude's settings are made with where there are none: as private as the directory is. */
 const NEW_MODE_MASK = 0o666;
 

@@ -35,8 +35,8 @@ export class ClaudeDir {
       const projects = openDirectory(`${path}/projects`, () => root.openChild(PROJECTS), path);
       try {
         const claudeDir = new ClaudeDir(path, root, projects);
-        claudeDir.#refuseForeignProjects();
-        claudeDir.#refuseForeignWriters();
+        claudeDir.#throwIfForeignProjects();
+        claudeDir.#throwIfForeignWriters();
         return claudeDir;
       } catch (error) {
         projects.close();
@@ -49,7 +49,7 @@ export class ClaudeDir {
   }
 
   /** Removing is a rename into the trash beside `projects/`: both must lie in one mount, or it could only copy and unlink. */
-  #refuseForeignProjects(): void {
+  #throwIfForeignProjects(): void {
     if (this.projects.dev === this.root.dev && !this.surroundings.mountPoints.has(PROJECTS)) return;
     throw new OperatingError(
       'unsafe-root',
@@ -58,7 +58,7 @@ export class ClaudeDir {
   }
 
   /** As root we would act for whoever may write there. */
-  #refuseForeignWriters(): void {
+  #throwIfForeignWriters(): void {
     if (process.geteuid?.() !== 0) return;
     for (const [name, directory] of [
       ['it', this.root],
@@ -80,15 +80,15 @@ export class ClaudeDir {
 
 /** @throws OperatingError (`unsafe-root`) where the path alone tells that it is none to work in */
 function plainPath(path: string): string {
-  const refuse = (fault: string) => {
+  const throwUnsafe = (fault: string) => {
     throw new OperatingError('unsafe-root', `open Claude directory ${JSON.stringify(path)}: ${fault}`);
   };
-  if (!isAbsolute(path)) refuse('it must be an absolute path');
+  if (!isAbsolute(path)) throwUnsafe('it must be an absolute path');
   if (path.split('/').some((component) => component === '.' || component === '..'))
-    refuse("it must not hold '.' or '..'");
+    throwUnsafe("it must not hold '.' or '..'");
   const plain = normalize(path).replace(/\/+$/, '');
-  if (plain === '') refuse('it is the root of the file system');
-  if (plain === normalize(homedir()).replace(/\/+$/, '')) refuse('it is the home directory');
+  if (plain === '') throwUnsafe('it is the root of the file system');
+  if (plain === normalize(homedir()).replace(/\/+$/, '')) throwUnsafe('it is the home directory');
   return plain;
 }
 

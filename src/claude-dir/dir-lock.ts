@@ -6,7 +6,7 @@
 import { accessSync, closeSync, constants, readdirSync, statSync } from 'node:fs';
 import { errorCode, OperatingError, operatingError } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
-import { type ByteName, displayName, ownName } from '../files/byte-name.ts';
+import { type ByteName, displayName, fixedName } from '../files/byte-name.ts';
 import { openDatabase, type SqliteDatabase } from '../sqlite/binding.ts';
 import { isBusyCode } from '../sqlite/open.ts';
 import type { ClaudeDir } from './claude-dir.ts';
@@ -16,8 +16,8 @@ import { SWEEPER_DIRECTORY } from './layout.ts';
 export type LockName = 'run' | 'worker';
 
 const LOCK_FILES: Readonly<Record<LockName, ByteName>> = {
-  run: ownName('run.lock'),
-  worker: ownName('worker.lock'),
+  run: fixedName('run.lock'),
+  worker: fixedName('worker.lock'),
 };
 
 /** Which directories are locked, as `AnchoredDir.identity` tells them, in the order of their names. */
@@ -59,7 +59,7 @@ function lockFile(ours: AnchoredDir, file: ByteName): () => void {
   accessSync(path, constants.W_OK);
   const database = openDatabase(path, { fileMustExist: true, timeout: 0 });
   try {
-    refuseRedirected(ours, file);
+    throwIfRedirected(ours, file);
     // Keeps the lock's journal in memory: no second file comes and goes beside it.
     database.pragma('journal_mode = MEMORY');
     database.exec('BEGIN EXCLUSIVE');
@@ -91,7 +91,7 @@ function makeFile(ours: AnchoredDir, file: ByteName): void {
  * SQLite went by the path, and what stands on it may have been swapped in that moment. It touches a file with its first
  * statement only; so this looks before, at the descriptors themselves, since opening any of them could give back a lock.
  */
-function refuseRedirected(ours: AnchoredDir, file: ByteName): void {
+function throwIfRedirected(ours: AnchoredDir, file: ByteName): void {
   const expected = ours.lstat(file);
   const isOpen = readdirSync('/proc/self/fd').some((fd) => {
     const opened = statSync(`/proc/self/fd/${fd}`, { throwIfNoEntry: false });

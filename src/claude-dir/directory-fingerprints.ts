@@ -18,7 +18,7 @@ const COARSE_MS = 2_000;
 const ABSENT = 'absent';
 
 /** Another one after every change of what is in the directory; undefined where one at this very moment might leave it the same. */
-function settledIdentity(facts: FileFacts, nowMs: number): string | undefined {
+function settledFingerprint(facts: FileFacts, nowMs: number): string | undefined {
   return Math.max(facts.mtimeMs, facts.ctimeMs) > nowMs - COARSE_MS ? undefined : identityOf(facts);
 }
 
@@ -26,12 +26,12 @@ function identityOf({ dev, ino, mtimeMs, ctimeMs }: FileFacts): string {
   return `${dev}:${ino}:${mtimeMs}:${ctimeMs}`;
 }
 
-export class PlaceTimes {
+export class DirectoryFingerprints {
   readonly #identities = new Map<string, string>();
 
   /** Looks at every companion place and project directory. To be called before anything is listed. */
-  static observe(claudeDir: ClaudeDir, nowMs: number): PlaceTimes {
-    const times = new PlaceTimes();
+  static observe(claudeDir: ClaudeDir, nowMs: number): DirectoryFingerprints {
+    const times = new DirectoryFingerprints();
     for (const { directory } of COMPANION_PLACES) times.#note(directory, placeFacts(claudeDir.root, directory), nowMs);
     times.#note([PROJECTS], placeFacts(claudeDir.root, [PROJECTS]), nowMs);
     for (const { name, kind } of claudeDir.projects.entries()) {
@@ -42,7 +42,7 @@ export class PlaceTimes {
 
   #note(path: readonly ByteName[], facts: FileFacts | undefined | 'unknown', nowMs: number): void {
     if (facts === 'unknown') return;
-    const identity = facts === undefined ? ABSENT : settledIdentity(facts, nowMs);
+    const identity = facts === undefined ? ABSENT : settledFingerprint(facts, nowMs);
     if (identity !== undefined) this.#identities.set(path.join('/'), identity);
   }
 

@@ -4,7 +4,7 @@
  */
 
 import type { AnchoredDir } from '../files/anchored-dir.ts';
-import { type ByteName, ownName } from '../files/byte-name.ts';
+import { type ByteName, fixedName } from '../files/byte-name.ts';
 import type { DirEntry } from '../files/native-calls.ts';
 import { parseSessionId, SESSION_ID_LENGTH, type SessionId } from './session-id.ts';
 
@@ -57,7 +57,7 @@ function partsByForm(forms: readonly Form[]): IrregularParts {
   };
 }
 
-/** Of a session's id: what Claude shortens it to. */
+/** The prefix that Claude shortens a session's id to. */
 const HEAD_LENGTH = 8;
 
 export function headOf(sessionId: SessionId): string {
@@ -72,5 +72,5 @@ export const TEAM_TASKS: IrregularParts = {
     const head = TEAM_TASKS_NAME.exec(name)?.[1];
     return head === undefined ? undefined : { owner: { head }, kind: 'directory' };
   },
-  nameFor: (sessionId) => ownName(`session-${headOf(sessionId)}`),
+  nameFor: (sessionId) => fixedName(`session-${headOf(sessionId)}`),
 };

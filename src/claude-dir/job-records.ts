@@ -1,7 +1,7 @@
 /** How Claude writes down its background jobs: `jobs/<short id>/state.json`, and the daemon's `daemon/roster.json`. Pure. */
 
 import type { ProcessTable } from '../process/process-table.ts';
-import { CLOCK_MARGIN_MS, endOfProcess, type RecordVerdict, UNCHECKED_TRUST_MS } from './process-records.ts';
+import { CLOCK_MARGIN_MS, endOfProcess, type RecordVerdict, UNCHECKED_PROTECTS_MS } from './process-records.ts';
 import { asObject, parseJson, parseTicks, sessionIdsInText, sessionIdsOf } from './record-text.ts';
 import type { SessionId } from './session-id.ts';
 
@@ -121,7 +121,7 @@ function parsePid(value: unknown): number | undefined {
  * @param writtenAtMs when it was last written, Unix epoch ms
  */
 export function judgeUnreadableRoster(writtenAtMs: number, processes: ProcessTable, nowMs: number): RecordVerdict {
-  if (nowMs > writtenAtMs + UNCHECKED_TRUST_MS) return { kind: 'stale', reason: 'it is too old to be believed' };
+  if (nowMs > writtenAtMs + UNCHECKED_PROTECTS_MS) return { kind: 'stale', reason: 'it is too old to be believed' };
   const sinceMs = (processes.bootedAtMs() ?? Number.NEGATIVE_INFINITY) - CLOCK_MARGIN_MS;
   return writtenAtMs < sinceMs ? { kind: 'stale', reason: 'its process has ended' } : { kind: 'unnamed', sinceMs };
 }
@@ -140,7 +140,7 @@ export function judgeWorker(
     const reason = endOfProcess(processes.find(pid), procStart, writtenAtMs, processes);
     return reason === undefined ? { kind: 'running', sessionIds } : { kind: 'stale', reason };
   }
-  const untilMs = writtenAtMs + UNCHECKED_TRUST_MS;
+  const untilMs = writtenAtMs + UNCHECKED_PROTECTS_MS;
   if (nowMs > untilMs) return { kind: 'stale', reason: 'it is too old to be believed' };
   return { kind: 'unchecked', sessionIds, untilMs };
 }

@@ -3,11 +3,11 @@
  * that is not mounted, or was deleted, takes the ledger with it, and a new and empty map in its place names nobody.
  */
 
-import { ownName } from '../files/byte-name.ts';
+import { fixedName } from '../files/byte-name.ts';
 import type { ClaudeDir } from './claude-dir.ts';
 import { readOwnRecord, writeOwnRecord } from './own-record.ts';
 
-const FILE = ownName('resume-maps.json');
+const FILE = fixedName('resume-maps.json');
 
 /** How many session ids each map named when it was read last, by the map's identity. */
 export type KnownMaps = Readonly<Record<string, number>>;

@@ -3,15 +3,15 @@
  * Observed with Claude Code 2.1; the format is internal to it, so this relies on names alone.
  */
 
-import { type ByteName, ownName } from '../files/byte-name.ts';
+import { type ByteName, fixedName } from '../files/byte-name.ts';
 import { type IrregularParts, TEAM_TASKS, TO_DO_LISTS } from './irregular-parts.ts';
 import { parseSessionId, SESSION_ID_LENGTH, type SessionId } from './session-id.ts';
 import { isSamePath, type Part } from './unit.ts';
 
-export const PROJECTS = ownName('projects');
+export const PROJECTS = fixedName('projects');
 /** Everything of this program in a Claude directory lies below it: the locks and the trash. */
-export const SWEEPER_DIRECTORY = ownName('session-sweeper');
-export const TRASH_DIRECTORY = ownName('trash');
+export const SWEEPER_DIRECTORY = fixedName('session-sweeper');
+export const TRASH_DIRECTORY = fixedName('trash');
 
 /** Parts whose name follows from the session's id: of each kind, a session has one at the most. */
 export interface RegularPart {
@@ -32,7 +32,7 @@ export interface CompanionPlace {
 const REGULAR_DIRECTORY: RegularPart = {
   kind: 'directory',
   sessionOf: parseSessionId,
-  nameFor: (sessionId) => ownName(sessionId),
+  nameFor: (sessionId) => fixedName(sessionId),
 };
 
 /** @param textFor a name that begins with the session's id */
@@ -43,7 +43,7 @@ function regularFile(textFor: (sessionId: SessionId) => string): RegularPart {
       const sessionId = parseSessionId(name.slice(0, SESSION_ID_LENGTH));
       return sessionId !== undefined && name === textFor(sessionId) ? sessionId : undefined;
     },
-    nameFor: (sessionId) => ownName(textFor(sessionId)),
+    nameFor: (sessionId) => fixedName(textFor(sessionId)),
   };
 }
 
@@ -69,7 +69,7 @@ export const COMPANION_PLACES: readonly CompanionPlace[] = [
 ];
 
 function below(...names: readonly string[]): readonly ByteName[] {
-  return names.map(ownName);
+  return names.map(fixedName);
 }
 
 /** Directories that have to be held open to work on what a session has beside its projects, those on the way included. */
@@ -87,7 +87,7 @@ export function companionPlace(index: number): CompanionPlace {
 const TRANSCRIPT_SUFFIX = '.jsonl';
 
 export function transcriptName(sessionId: SessionId): ByteName {
-  return ownName(sessionId + TRANSCRIPT_SUFFIX);
+  return fixedName(sessionId + TRANSCRIPT_SUFFIX);
 }
 
 /** What a session has in its project's directory. */
@@ -95,7 +95,7 @@ export function projectParts(sessionId: SessionId, project: ByteName): Part[] {
   const directory = [PROJECTS, project];
   return [
     { directory, name: transcriptName(sessionId), kind: 'file' },
-    { directory, name: ownName(sessionId), kind: 'directory' },
+    { directory, name: fixedName(sessionId), kind: 'directory' },
   ];
 }
 
@@ -114,7 +114,7 @@ export function parseProjectEntry(
   return sessionId && { sessionId, isTranscript };
 }
 
-/** Of a session's parts, the one that Claude resumes it from. */
+/** The part of a session that Claude resumes it from. */
 export function isTranscript({ directory, name, kind }: Part): boolean {
   return directory[0] === PROJECTS && kind === 'file' && parseProjectEntry(name)?.isTranscript === true;
 }

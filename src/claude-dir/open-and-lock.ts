@@ -25,13 +25,13 @@ export function openClaudeDirs(
   return config.claudeDir.toSorted().map((path) => {
     const claudeDir = ClaudeDir.open(path);
     onOpened(claudeDir);
-    if (locked !== undefined) refuseUnlocked(claudeDir, locked);
+    if (locked !== undefined) throwIfUnlocked(claudeDir, locked);
     return claudeDir;
   });
 }
 
 /** Between the lock and this, another directory may have been put under the name: in that one somebody else may be at work. */
-function refuseUnlocked({ path, root }: ClaudeDir, locked: LockedDirs): void {
+function throwIfUnlocked({ path, root }: ClaudeDir, locked: LockedDirs): void {
   if (locked.includes(root.identity)) return;
   throw new OperatingError('unsafe-root', `open Claude directory ${displayName(path)}: it was exchanged meanwhile`);
 }

@@ -3,7 +3,7 @@
 import { closeSync, constants, fsyncSync, readFileSync, writeSync } from 'node:fs';
 import { errorCode } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
-import { type ByteName, ownName } from '../files/byte-name.ts';
+import { type ByteName, fixedName } from '../files/byte-name.ts';
 import type { ClaudeDir } from './claude-dir.ts';
 import { SWEEPER_DIRECTORY } from './layout.ts';
 
@@ -28,7 +28,7 @@ export function readOwnRecord(claudeDir: ClaudeDir, file: ByteName): unknown {
 
 /** Whole or not at all. The caller holds the lock of the Claude directory, where others may write the same record. */
 export function writeOwnRecord(claudeDir: ClaudeDir, file: ByteName, value: object): void {
-  const unfinished = ownName(`${file}.new`);
+  const unfinished = fixedName(`${file}.new`);
   inDirectory(claudeDir.root.openOrMakeChild(SWEEPER_DIRECTORY), (ours) => {
     if (ours.has(unfinished)) ours.unlink(unfinished);
     const fd = ours.openFile(unfinished, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, FILE_MODE);

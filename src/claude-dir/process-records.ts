@@ -16,7 +16,7 @@ const DAY_MS = 86_400_000;
  * A record that cannot be checked, of another machine or container or without a process to ask for, may be true for as long: Claude
  * itself deletes by default what has not been written for 30 days, live or not, so nobody can rely on more.
  */
-export const UNCHECKED_TRUST_MS = 30 * DAY_MS;
+export const UNCHECKED_PROTECTS_MS = 30 * DAY_MS;
 /**
  * A process's start is reckoned by the wall clock of now, a file's time by that of then: where the clock was set in between, or the
  * machine was paused, the two differ by so much, and it settles nothing yet.
@@ -132,7 +132,7 @@ export function judgeProcessRecord(
     if (sessionIds.length > 0) return { kind: 'running', sessionIds };
     return { kind: 'unnamed', sinceMs: workingSinceMs(current, writtenAtMs, processes) };
   }
-  const untilMs = writtenAtMs + UNCHECKED_TRUST_MS;
+  const untilMs = writtenAtMs + UNCHECKED_PROTECTS_MS;
   if (nowMs > untilMs) return { kind: 'stale', reason: 'it is too old to be believed' };
   if (sessionIds.length > 0) return { kind: 'unchecked', sessionIds, untilMs };
   return { kind: 'unnamed', sinceMs: Math.min(startedAtMs, writtenAtMs) - CLOCK_MARGIN_MS };

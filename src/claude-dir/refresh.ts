@@ -4,7 +4,7 @@ import { closeSync, constants, fstatSync, futimesSync } from 'node:fs';
 import { errorCode, isExhaustion } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import type { ByteName } from '../files/byte-name.ts';
-import { HeldDirs } from '../files/open-dirs.ts';
+import { OpenDirs } from '../files/open-dirs.ts';
 import type { ClaudeDir } from './claude-dir.ts';
 import type { Part, Unit } from './unit.ts';
 
@@ -16,7 +16,7 @@ export interface RefreshTimes {
 
 /** @returns how many files and directories were made younger; what cannot be is left as it is */
 export function refreshUnit(claudeDir: ClaudeDir, unit: Unit, times: RefreshTimes): number {
-  const held = new HeldDirs(claudeDir.root);
+  const held = new OpenDirs(claudeDir.root);
   try {
     return unit.parts.reduce((refreshed, part) => refreshed + refreshPart(held, part, times), 0);
   } finally {
@@ -24,7 +24,7 @@ export function refreshUnit(claudeDir: ClaudeDir, unit: Unit, times: RefreshTime
   }
 }
 
-function refreshPart(held: HeldDirs, part: Part, times: RefreshTimes): number {
+function refreshPart(held: OpenDirs, part: Part, times: RefreshTimes): number {
   const parent = held.find(part.directory);
   if (parent === undefined) return 0;
   return part.kind === 'file' ? refreshFile(parent, part.name, times) : refreshTree(parent, part.name, times);

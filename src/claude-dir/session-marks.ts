@@ -7,9 +7,9 @@ import type { AnchoredDir } from '../files/anchored-dir.ts';
 import type { ByteName } from '../files/byte-name.ts';
 
 export interface SessionMarks {
-  /** Of the SDK's `tagSession`; undefined where there is none or it was cleared. */
+  /** The tag that the SDK's `tagSession` set; undefined where there is none or it was cleared. */
   readonly tag: string | undefined;
-  /** Of `renameSession` or `/rename`, not the one that Claude makes up itself. */
+  /** The title that `renameSession` or `/rename` set, not the one that Claude makes up itself. */
   readonly title: string | undefined;
 }
 

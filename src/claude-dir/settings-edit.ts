@@ -22,7 +22,7 @@ interface Property {
 
 /** The whole of a settings file, as far as an edit has to know it. */
 interface Settings {
-  /** Of several of one name, the last: it is the one that counts. */
+  /** The last of several of one name: it is the one that counts. */
   find(name: string): Property | undefined;
   /** Where another property would go: behind the last one, or behind the brace. */
   readonly end: number;

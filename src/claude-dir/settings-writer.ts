@@ -48,7 +48,7 @@ export function openSettings(named: string): OpenedSettings {
     const path = realPathOf(named);
     const stats = statSync(path, { throwIfNoEntry: false });
     if (stats === undefined) return { path, bytes: undefined, text: '', encoding: 'utf8', hasMark: false };
-    refuseStrange(path, stats);
+    throwIfUnknownShape(path, stats);
     return { path, ...decoded(path, readFileSync(path)) };
   } catch (error) {
     throw operatingError('io', `read ${displayName(named)}`, error);
@@ -85,8 +85,8 @@ export function replaceSettings(settings: OpenedSettings, bytes: Buffer, mode: n
   const { path } = settings;
   try {
     const stats = statSync(path, { throwIfNoEntry: false });
-    if (stats !== undefined) refuseStrange(path, stats);
-    write(path, bytes, stats ?? { mode }, () => refuseChanged(settings));
+    if (stats !== undefined) throwIfUnknownShape(path, stats);
+    write(path, bytes, stats ?? { mode }, () => throwIfChanged(settings));
   } catch (error) {
     throw operatingError('io', `write ${displayName(path)}`, error);
   }
@@ -95,7 +95,7 @@ export function replaceSettings(settings: OpenedSettings, bytes: Buffer, mode: n
 /** @throws OperatingError (`bad-data`) where somebody else has changed the file meanwhile; `io` */
 export function removeSettings(settings: OpenedSettings): void {
   try {
-    refuseChanged(settings);
+    throwIfChanged(settings);
     rmSync(settings.path);
   } catch (error) {
     throw operatingError('io', `remove ${displayName(settings.path)}`, error);
@@ -123,14 +123,14 @@ function linkAt(path: string): string | undefined {
   }
 }
 
-function refuseStrange(path: string, stats: Stats): void {
-  const refuse = (fault: string) => {
+function throwIfUnknownShape(path: string, stats: Stats): void {
+  const throwUnsafe = (fault: string) => {
     throw new OperatingError('bad-data', `${displayName(path)} ${fault}; it is left as it is`);
   };
-  if (!stats.isFile()) refuse('is no plain file');
-  if (stats.nlink > 1) refuse('has a second name elsewhere (a hard link), which would go on with the old content');
-  if (stats.size > BYTES_MAX) refuse('is too large for settings');
-  if (stats.uid !== process.geteuid?.()) refuse(`belongs to another user (${stats.uid})`);
+  if (!stats.isFile()) throwUnsafe('is no plain file');
+  if (stats.nlink > 1) throwUnsafe('has a second name elsewhere (a hard link), which would go on with the old content');
+  if (stats.size > BYTES_MAX) throwUnsafe('is too large for settings');
+  if (stats.uid !== process.geteuid?.()) throwUnsafe(`belongs to another user (${stats.uid})`);
 }
 
 function decoded(path: string, bytes: Buffer): Omit<OpenedSettings, 'path'> {
@@ -172,7 +172,7 @@ function write(
   syncDirectory(dirname(path));
 }
 
-function refuseChanged({ path, bytes }: OpenedSettings): void {
+function throwIfChanged({ path, bytes }: OpenedSettings): void {
   const stats = statSync(path, { throwIfNoEntry: false });
   const now = stats === undefined ? undefined : readFileSync(path);
   if (now === undefined ? bytes === undefined : bytes !== undefined && now.equals(bytes)) return;

@@ -60,7 +60,7 @@ export function shortestCleanupPeriod(claudeDir: string, managedDirectory?: stri
   return shortestOf(cleanupPeriods(claudeDir, managedDirectory));
 }
 
-/** Of equal ones, the first that is not paused. */
+/** The first of equal ones that is not paused. */
 export function shortestOf(periods: readonly CleanupPeriod[]): CleanupPeriod {
   return periods.reduce((shortest, period) => {
     const isShorter = period.days < shortest.days;
@@ -98,7 +98,7 @@ function serverPolicy(claudeDir: string): Policy | undefined {
   return { source: 'server-managed', file, days, desktopDays: desktopPeriodOf(read.settings) };
 }
 
-/** Of several files that name a period, the last counts, by their names. What makes no sense in them is ignored. */
+/** The last of several files that name a period counts, by their names. What makes no sense in them is ignored. */
 function managedPolicy(directory: string): Policy | undefined {
   const dropIns = join(directory, 'managed-settings.d');
   const names = namesIn(dropIns).filter((name) => name.endsWith('.json') && !name.startsWith('.'));

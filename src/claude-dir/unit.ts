@@ -52,12 +52,12 @@ export interface Unit extends Measure {
   readonly parts: readonly Part[];
   /** What may be its own or another session's, so that it stays; mostly nothing. */
   readonly undecided: readonly Part[];
-  /** Of its files that have several names: how many were seen in the Claude directory, by inode; mostly empty. */
+  /** How many names of its files with several names were seen in the Claude directory, by inode; mostly empty. */
   readonly seenNames: ReadonlyMap<number, number>;
 }
 
 /** Many units, by the numbers of their rows, from 0 on; of each, what a plan and a report want to know. */
-export interface UnitRows {
+export interface Units {
   readonly length: number;
   /** Names by the index of a project. */
   readonly projects: readonly ByteName[];
@@ -69,7 +69,7 @@ export interface UnitRows {
   files(row: number): number;
   bytes(row: number): number;
   newestMtimeMs(row: number): number;
-  /** Of two rows, by their session ids: negative where the first comes first. */
+  /** Compares two units by their session ids: negative where the first comes first. */
   compareIds(left: number, right: number): number;
 }
 

@@ -48,7 +48,7 @@ function describeFailure(error: unknown): string {
   return errorKind(error) === 'internal' && error instanceof Error ? `${text}\n${redacted(String(error.stack))}` : text;
 }
 
-/** Of commander's line breaks only the one before its suggestion is its own; what was typed may hold others. */
+/** Only the line break before its suggestion is commander's own; what was typed may hold others. */
 function usageError(text: string): string {
   const [error = '', suggestion] = text.trimEnd().split(/\n(?=\(Did you mean [^\n]*\)$)/);
   return `${[error, ...(suggestion === undefined ? [] : [suggestion])].map(shownText).join('\n')}\n`;
@@ -79,7 +79,7 @@ function buildProgram(io: CliIo, setExitCode: (code: number) => void): Command {
       const command = args.pop() as Command;
       args.pop();
       const options = command.optsWithGlobals();
-      if (command !== program) refuseRunFlags(command, options);
+      if (command !== program) throwIfRunFlags(command, options);
       const context = await contextFor(io, options, command !== program);
       (await import('../sqlite/binding.ts')).assertBindingLoads();
       setExitCode(await action(context, args, options));
@@ -199,7 +199,7 @@ function addPinCommands(program: Command, bind: (action: Action) => (...args: un
 }
 
 /** Flags of `--run-now` that a command would silently ignore. */
-function refuseRunFlags(command: Command, options: RawOptions): void {
+function throwIfRunFlags(command: Command, options: RawOptions): void {
   const takesDryRun = ['purge', 'adopt'].includes(command.name());
   const flags = { 'run-now': options.runNow, job: options.job, 'allow-mass-removal': options.allowMassRemoval };
   for (const [flag, value] of Object.entries({ ...flags, ...(takesDryRun ? {} : { 'dry-run': options.dryRun }) })) {

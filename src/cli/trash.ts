@@ -40,7 +40,7 @@ export async function listTrash(context: CommandContext): Promise<number> {
   else if (listed.length === 0) io.stdout.write('The trash is empty.\n');
   else io.stdout.write(`${renderListing(listed, keepMs, colors)}\n`);
   const more = unreadable.length - UNREADABLE_SHOWN;
-  const told = more > 0 ? [...unreadable.slice(0, UNREADABLE_SHOWN), `and ${more} more trash runs`] : unreadable;
+  const told = more > 0 ? [...unreadable.slice(0, UNREADABLE_SHOWN), `and ${more} more trash folders`] : unreadable;
   for (const fault of told) io.stderr.write(`claude-session-sweeper: ${shownText(fault)}\n`);
   return unreadable.length === 0 ? EXIT_CODES.ok : EXIT_CODES.io;
 }
@@ -49,9 +49,9 @@ function readTrash(context: CommandContext): { readonly listed: ListedSession[];
   const listed: ListedSession[] = [];
   const unreadable: string[] = [];
   eachTrash(context, (trash, claudeDir) => {
-    const { sessions, unreadableRuns } = trash.contents();
+    const { sessions, unreadableFolders } = trash.contents();
     for (const session of sessions) listed.push({ place: claudeDir.path, session });
-    for (const { run, code } of unreadableRuns) unreadable.push(`${claudeDir.path}: trash run ${run}: ${code}`);
+    for (const { run, code } of unreadableFolders) unreadable.push(`${claudeDir.path}: trash folder ${run}: ${code}`);
   });
   eachStore(context, 'read', (store) => {
     for (const session of store.trashed()) {
@@ -95,7 +95,7 @@ export async function restoreFromTrash(
   if (!ids.some((id) => hidden.has(id) || mentioned.some(({ sessionIds }) => sessionIds.has(id)))) {
     throw notInTrash(
       ids,
-      mentioned.flatMap(({ unreadableRuns }) => unreadableRuns),
+      mentioned.flatMap(({ unreadableFolders }) => unreadableFolders),
     );
   }
   const lock = lockClaudeDirs(resolved.config);
@@ -144,19 +144,19 @@ function reconcileAll(context: CommandContext, lock: DirLock): ReadonlySet<Sessi
 function restoreOne(context: CommandContext, sessionId: SessionId, joins: boolean, lock: DirLock): RestoreResult {
   let result: RestoreResult | undefined;
   const restore = (trash: Trash, claudeDir: ClaudeDir) => {
-    const { sessions, unreadableRuns } = trash.contents();
+    const { sessions, unreadableFolders } = trash.contents();
     const session = sessions.find((one) => one.sessionId === sessionId && one.state !== 'joined');
-    if (session === undefined || result !== undefined) return unreadableRuns;
+    if (session === undefined || result !== undefined) return unreadableFolders;
     const project = session.project === undefined ? {} : { project: displayName(session.project) };
     if (!joins || !trash.isRecreated(session)) {
       const { left } = trash.restore(sessionId, systemClock.now());
       result = { sessionId, restored: true, ...project, ...(left.length > 0 ? { left } : {}) };
-      return unreadableRuns;
+      return unreadableFolders;
     }
-    refuseRunning(claudeDir, sessionId);
+    throwIfRunning(claudeDir, sessionId);
     const { left } = trash.join(sessionId, systemClock.now());
     result = { sessionId, restored: true, joined: true, ...project, ...(left.length > 0 ? { left } : {}) };
-    return unreadableRuns;
+    return unreadableFolders;
   };
   const unreadable = eachTrash(context, restore, lock).flat();
   result ??= restoreInStore(context, sessionId);
@@ -185,7 +185,7 @@ function eachStore<T>({ resolved }: CommandContext, mode: 'read' | 'write', use:
 }
 
 /** Whoever writes to the transcript while it is put together could write past it. */
-function refuseRunning(claudeDir: ClaudeDir, sessionId: SessionId): void {
+function throwIfRunning(claudeDir: ClaudeDir, sessionId: SessionId): void {
   const { ids, prefixes, faults = [] } = readRunning(claudeDir.root, claudeDir.path);
   if (ids.has(sessionId) || prefixes?.match(sessionId)) {
     throw new OperatingError('bad-data', `join ${sessionId}: a process is at work on it; end it first`);

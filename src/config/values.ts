@@ -66,7 +66,7 @@ export function showPercentage(value: number): string {
   return `${Math.round(value * 100)}%`;
 }
 
-export const flag: Parser<boolean> = (raw) => {
+export const boolean: Parser<boolean> = (raw) => {
   if (typeof raw === 'boolean') return { value: raw };
   return raw === 'true' || raw === 'false' ? { value: raw === 'true' } : refused('expected true or false');
 };
@@ -83,7 +83,7 @@ export const projectGlob = text('expected a glob over project directory names', 
   value === '' ? undefined : value,
 );
 
-/** Asking what it is takes longer than many a command. */
+/** Resolved late, since `Intl` is slow to load. */
 export const SYSTEM_TIME_ZONE = 'system';
 
 export const timeZone = text('expected a time zone such as Europe/Berlin', (value) => {

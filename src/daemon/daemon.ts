@@ -39,7 +39,7 @@ export interface DaemonOptions {
   readonly shutdown: AbortSignal;
 }
 
-/** Of a run by the schedule, which nobody watches. */
+/** The options of a run by the schedule, which nobody watches. */
 const RUN_OPTIONS: RunOptions = { dryRun: false, afterSweep: false, allowMassRemoval: false, listsRemoved: 'none' };
 /** Outcomes that count as a run of the job: a skipped one did not look. */
 const RAN: readonly Outcome[] = ['ok', 'partial', 'failed'];
@@ -221,7 +221,7 @@ class Daemon {
     };
     await check('ledger', () => this.#ledger.get().lastRun('prune-transcripts'));
     await check('live-sources', () => this.#checkSources());
-    for (const job of JOB_NAMES) await check(job, () => this.#refuseOverdue(job));
+    for (const job of JOB_NAMES) await check(job, () => this.#throwIfOverdue(job));
     return checks;
   }
 
@@ -231,7 +231,7 @@ class Daemon {
   }
 
   /** Overdue: the time after the last run has passed by more than a run may take. */
-  #refuseOverdue(job: JobName): void {
+  #throwIfOverdue(job: JobName): void {
     const { clock, config } = this.#options;
     const sinceMs = Math.max(this.#lastRunMs(job) ?? 0, this.#startedAtMs);
     const dueMs = this.#schedule.dueAfterMs(job, sinceMs);

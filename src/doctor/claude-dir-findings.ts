@@ -2,7 +2,7 @@
 
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import { cleanupPeriods } from '../claude-dir/settings.ts';
-import type { Doubt, UnitRows } from '../claude-dir/unit.ts';
+import type { Doubt, Units } from '../claude-dir/unit.ts';
 import type { Clock } from '../clock.ts';
 import { displayName } from '../files/byte-name.ts';
 import { formatBytes } from '../format/byte-size.ts';
@@ -13,7 +13,7 @@ import type { Finding } from './finding.ts';
 import { recordFindings } from './record-findings.ts';
 
 const FREE_BYTES_MIN = 2 ** 30;
-/** What others than the owner may do with the directory. */
+/** The permission bits by which group and others may read the directory. */
 const FOREIGN_READ_BITS = 0o044;
 const EXAMPLES_MAX = 3;
 
@@ -93,7 +93,7 @@ function sessionFindings({ units, faults }: ScanResult): Finding[] {
   ];
 }
 
-function examples(units: UnitRows, rows: readonly number[]): string {
+function examples(units: Units, rows: readonly number[]): string {
   const shown = rows.slice(0, EXAMPLES_MAX).map((row) => units.sessionId(row));
   return rows.length > shown.length ? `${shown.join(', ')}, …` : shown.join(', ');
 }
@@ -116,16 +116,16 @@ function trashFinding(claudeDir: ClaudeDir): Finding {
   const trash = Trash.openIfThere(claudeDir);
   if (trash === undefined) return { check, level: 'ok', message: 'empty' };
   try {
-    const { sessions, unreadableRuns } = trash.contents();
+    const { sessions, unreadableFolders } = trash.contents();
     const bytes = sessions.reduce((total, session) => total + session.bytes, 0);
-    if (unreadableRuns.length === 0) {
+    if (unreadableFolders.length === 0) {
       return { check, level: 'ok', message: `${sessions.length} sessions, ${formatBytes(bytes)}` };
     }
-    const [{ run, code } = { run: '', code: '' }] = unreadableRuns;
+    const [{ run, code } = { run: '', code: '' }] = unreadableFolders;
     return {
       check,
       level: 'problem',
-      message: `${unreadableRuns.length} runs cannot be read and are never purged, e.g. ${displayName(run)}: ${code}`,
+      message: `${unreadableFolders.length} runs cannot be read and are never purged, e.g. ${displayName(run)}: ${code}`,
       advice: 'look at session-sweeper/trash in the Claude directory; the files there keep their old paths',
     };
   } finally {

@@ -1,7 +1,7 @@
 /** Looks at Claude's own records of who is at work and what is pinned: which of them protect, for how long, and which may be deleted. */
 
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
-import { UNCHECKED_TRUST_MS } from '../claude-dir/process-records.ts';
+import { UNCHECKED_PROTECTS_MS } from '../claude-dir/process-records.ts';
 import type { Clock } from '../clock.ts';
 import { errorMessage } from '../errors.ts';
 import { displayName } from '../files/byte-name.ts';
@@ -17,7 +17,7 @@ const KNOWN_VERSIONS = /^2\.1\./;
 const EXAMPLES_MAX = 3;
 /** A person looks a command over before running it. */
 const PATHS_IN_COMMAND_MAX = 20;
-const TRUST = formatDurationExact(UNCHECKED_TRUST_MS);
+const PROTECTS_FOR = formatDurationExact(UNCHECKED_PROTECTS_MS);
 
 export function recordFindings({ root, path }: ClaudeDir, clock: Clock): Finding[] {
   return [
@@ -95,7 +95,7 @@ function uncheckedFindings(path: string, records: readonly FoundRecord[]): Findi
     {
       check: 'process records',
       level: 'notice',
-      message: `${unchecked.length} are of other machines or containers: what they name stays until ${TRUST} after they were written, the last until ${lastUntil(unchecked)}: ${examples(path, unchecked)}`,
+      message: `${unchecked.length} are of other machines or containers: what they name stays until ${PROTECTS_FOR} after they were written, the last until ${lastUntil(unchecked)}: ${examples(path, unchecked)}`,
       advice: `once those containers are gone: ${removal(path, unchecked)}`,
     },
   ];
@@ -104,7 +104,7 @@ function uncheckedFindings(path: string, records: readonly FoundRecord[]): Findi
 function jobFinding(path: string, others: readonly FoundRecord[]): Finding {
   const ofKind = (kind: FoundRecord['verdict']['kind']) => others.filter(({ verdict }) => verdict.kind === kind);
   const [running, unchecked, stale] = [ofKind('running'), ofKind('unchecked'), ofKind('stale')];
-  const until = `until ${TRUST} after they were last written, the last until ${lastUntil(unchecked)}`;
+  const until = `until ${PROTECTS_FOR} after they were last written, the last until ${lastUntil(unchecked)}`;
   const parts = [
     ...(running.length === 0 ? [] : [`${running.length} at work`]),
     ...(unchecked.length === 0 ? [] : [`${unchecked.length} unfinished, whose sessions stay ${until}`]),

@@ -42,7 +42,7 @@ export class AnchoredDir {
   #gid: number;
   /** Permission bits, as they were when it was opened. */
   readonly mode: number;
-  /** Of its entries, as it was when it was opened. Unix epoch ms. */
+  /** The time of the last change of its entries, as it was when it was opened. Unix epoch ms. */
   readonly mtimeMs: number;
   readonly #prefix: string;
   readonly #prefixBytes: Buffer;

@@ -25,7 +25,7 @@ export function parseByteName(text: string): ByteName | undefined {
 }
 
 /** For names that this program itself makes up. */
-export function ownName(text: string): ByteName {
+export function fixedName(text: string): ByteName {
   const name = parseByteName(text);
   if (name === undefined) throw new Error(`not a file name: ${JSON.stringify(text)}`);
   return name;

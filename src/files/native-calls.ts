@@ -41,7 +41,7 @@ export interface NativeCalls {
   openFile(directory: number, name: ByteName, flags: number): number | undefined;
   /** How many bytes came, from the descriptor's position on; 0 at the end. */
   read(fd: number, into: Buffer): number | undefined;
-  /** Of a descriptor that came from here: Node keeps a list of its own, and warns of others. */
+  /** Closes a descriptor that came from here: Node keeps a list of its own, and warns of others. */
   close(fd: number): void;
   /** Null where there is no such entry. */
   lstat(directory: number, name: ByteName): FileFacts | null | undefined;
@@ -212,7 +212,7 @@ function factsOf(view: DataView): FileFacts {
   );
 }
 
-/** Of a `struct statx_timestamp`, as Node computes it, so that both see the same time. */
+/** The time in a `struct statx_timestamp`, as Node computes it, so that both see the same time. */
 function milliseconds(view: DataView, offset: number): number {
   const seconds = view.getUint32(offset, true) + view.getInt32(offset + 4, true) * 2 ** 32;
   return seconds * 1_000 + view.getUint32(offset + 8, true) / 1_000_000;

@@ -20,11 +20,11 @@ interface Held {
   seenIn: number;
 }
 
-export class HeldDirs {
+export class OpenDirs {
   readonly #root: AnchoredDir;
   readonly #held = new Map<string, Held>();
   #isTrusting = false;
-  #trusts = 0;
+  #batches = 0;
 
   /** @param root stays its owner's to close */
   constructor(root: AnchoredDir) {
@@ -50,26 +50,26 @@ export class HeldDirs {
   }
 
   /**
-   * From here on a directory that was found once is taken to be in its place still, and stays open, until `endTrust`: for a
+   * From here on a directory that was found once is taken to be in its place still, and stays open, until `endBatch`: for a
    * batch of moves, which is looked over once at its end.
    */
-  beginTrust(): void {
-    this.#trusts += 1;
+  beginBatch(): void {
+    this.#batches += 1;
     this.#isTrusting = true;
   }
 
-  /** Those found since `beginTrust` that are not in their place any more. Trust goes on: they can still be worked in. */
-  displaced(): ReadonlySet<AnchoredDir> {
-    const displaced = new Set<AnchoredDir>();
+  /** Those found since `beginBatch` that are not in their place any more. Trust goes on: they can still be worked in. */
+  movedAway(): ReadonlySet<AnchoredDir> {
+    const movedAway = new Set<AnchoredDir>();
     // Parents come before their children.
     for (const { directory, parent, name, seenIn } of this.#held.values()) {
-      if (seenIn !== this.#trusts) continue;
-      if (displaced.has(parent) || !parent.holds(name, directory)) displaced.add(directory);
+      if (seenIn !== this.#batches) continue;
+      if (movedAway.has(parent) || !parent.holds(name, directory)) movedAway.add(directory);
     }
-    return displaced;
+    return movedAway;
   }
 
-  endTrust(): void {
+  endBatch(): void {
     this.#isTrusting = false;
   }
 
@@ -101,10 +101,10 @@ export class HeldDirs {
   ): AnchoredDir {
     const held = this.#held.get(key);
     if (held !== undefined) {
-      if (this.#isTrusting && held.seenIn === this.#trusts) return held.directory;
+      if (this.#isTrusting && held.seenIn === this.#batches) return held.directory;
       if (parent.holds(name, held.directory)) {
         held.parent = parent;
-        held.seenIn = this.#trusts;
+        held.seenIn = this.#batches;
         return held.directory;
       }
       // Moved away or swapped since we opened it: what lies in it is no longer below the root.
@@ -112,7 +112,7 @@ export class HeldDirs {
     }
     if (this.#held.size >= HELD_MAX) this.#drop((_, directory) => directory !== parent);
     const directory = open(parent, name);
-    this.#held.set(key, { directory, name, parent, seenIn: this.#trusts });
+    this.#held.set(key, { directory, name, parent, seenIn: this.#batches });
     return directory;
   }
 

@@ -1,4 +1,4 @@
-/** Makes directories that are ours. */
+/** Makes directories that only their owner may enter: the state directory and what is in it. */
 
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -8,9 +8,9 @@ import { errnoError, errorCode } from '../errors.ts';
  * Makes the state directory or one in it, with those above it that are missing, for its owner alone. Not by Node's own recursion, which
  * never ends where the system goes on saying that there is no such directory.
  */
-export function makeOwnDirectory(path: string): void {
+export function makePrivateDirectory(path: string): void {
   const parent = dirname(path);
-  if (parent !== path && !existsSync(parent)) makeOwnDirectory(parent);
+  if (parent !== path && !existsSync(parent)) makePrivateDirectory(parent);
   try {
     mkdirSync(path, { mode: 0o700 });
   } catch (error) {

@@ -1,7 +1,7 @@
 /** What jobs ask of the ledger: each shape is what one part of a job needs, and the ledger has them all. */
 
 import type { SessionId } from '../claude-dir/session-id.ts';
-import type { KnownRuns } from '../trash/known-folders.ts';
+import type { KnownFolders } from '../trash/known-folders.ts';
 
 /** One session that went to the trash; names as `displayName` gives them, times in Unix epoch ms. */
 export interface RemovalRecord {
@@ -23,9 +23,9 @@ export interface RemovalRecorder {
 
 /** Remembers what was found in the trash, to save reading it again. */
 export interface TrashCache {
-  knownRuns(claudeDir: string): KnownRuns;
+  knownFolders(claudeDir: string): KnownFolders;
   /** Forgets all others of the Claude directory. */
-  recordKnownRuns(claudeDir: string, runs: KnownRuns): void;
+  recordKnownFolders(claudeDir: string, runs: KnownFolders): void;
 }
 
 export interface ShieldedTime {
@@ -95,7 +95,7 @@ export interface ClockHistory {
   readonly absenceMs: number;
   /** How long the clock has gone on evenly since; milliseconds of the time since boot. */
   readonly stoodMs: number;
-  /** Of all that lies in the trash, none was there to see these pass. Oldest first. */
+  /** Stretches that only the wall clock has counted, oldest first. */
   readonly gaps: readonly ClockGap[];
 }
 

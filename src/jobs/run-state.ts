@@ -10,7 +10,7 @@ export type RunEnd = Pick<JobReport, 'faults' | 'failure' | 'incomplete' | 'stop
 export class RunState {
   readonly #context: Pick<JobContext, 'dryRun' | 'shouldStop'>;
   readonly #faults: JobFault[] = [];
-  /** Of places: Claude directories and session stores. */
+  /** What went wrong in single places: Claude directories and session stores. */
   readonly #failures: JobFault[] = [];
   #placesDone = 0;
   #failure: JobFault | undefined;

@@ -28,7 +28,7 @@ import {
   withFileLock,
 } from '../sqlite/open.ts';
 import { Statements } from '../sqlite/statements.ts';
-import type { KnownRun, KnownRuns } from '../trash/known-folders.ts';
+import type { KnownFolder, KnownFolders } from '../trash/known-folders.ts';
 import { LEDGER_MIGRATIONS, LEDGER_TABLES, LEDGER_VERSION_TABLE } from './schema.ts';
 
 export interface FinishedRun {
@@ -78,7 +78,7 @@ export class Ledger implements RemovalRecorder, TrashCache, RemovalHistory, True
     try {
       guarded(database.name, 'open', () => {
         check();
-        refuseIncomplete(database);
+        throwIfIncomplete(database);
       });
       return new Ledger(database);
     } catch (error) {
@@ -197,16 +197,16 @@ export class Ledger implements RemovalRecorder, TrashCache, RemovalHistory, True
     });
   }
 
-  knownRuns(claudeDir: string): KnownRuns {
+  knownFolders(claudeDir: string): KnownFolders {
     const rows = guarded(this.#database.name, 'read', () => {
       return this.#statements
         .get('SELECT run, manifest, sessions, bytes FROM trash_runs WHERE claude_dir = ?')
-        .all(claudeDir) as (KnownRun & { readonly run: string })[];
+        .all(claudeDir) as (KnownFolder & { readonly run: string })[];
     });
     return new Map(rows.map(({ run, ...known }) => [run, known]));
   }
 
-  recordKnownRuns(claudeDir: string, runs: KnownRuns): void {
+  recordKnownFolders(claudeDir: string, runs: KnownFolders): void {
     this.#write('record what the trash holds in', () => {
       this.#statements.get('DELETE FROM trash_runs WHERE claude_dir = ?').run(claudeDir);
       const insert = this.#statements.get('INSERT INTO trash_runs VALUES (?, ?, ?, ?, ?)');
@@ -355,7 +355,7 @@ function prepare(database: SqliteDatabase): void {
 }
 
 /** @throws CorruptError where a table is gone: every run would fail by it, and not say why */
-function refuseIncomplete(database: SqliteDatabase): void {
+function throwIfIncomplete(database: SqliteDatabase): void {
   const tables = database.prepare(`SELECT name FROM sqlite_schema WHERE type = 'table'`).pluck().all();
   const missing = LEDGER_TABLES.filter((table) => !tables.includes(table));
   if (missing.length === 0) return;

@@ -84,10 +84,10 @@ function whereInOne(path: string, sessionId: SessionId): Whereabouts {
       if (hasTranscript(claudeDir, sessionId)) return 'here';
       const trash = Trash.openIfThere(claudeDir);
       try {
-        const { sessions, unreadableRuns } = trash?.lookUp(sessionId) ?? { sessions: [], unreadableRuns: [] };
+        const { sessions, unreadableFolders } = trash?.lookUp(sessionId) ?? { sessions: [], unreadableFolders: [] };
         if (sessions.some(({ state }) => state !== 'joined')) return 'in-trash';
         // A directory without a single transcript is more likely not mounted yet than full of conversations that are gone.
-        if (unreadableRuns.length > 0) return 'unknown';
+        if (unreadableFolders.length > 0) return 'unknown';
         return hasAnyTranscript(claudeDir) ? 'gone' : 'unused';
       } finally {
         trash?.close();

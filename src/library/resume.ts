@@ -50,10 +50,10 @@ export interface SessionResumeRun<Message, UserMessage, Options, Query extends A
   readonly onQuery?: (query: Query) => void;
 }
 
-/** Of the SDK's options, those that lead to an older conversation: with them, a new one would fail, or be another one's. */
+/** The SDK's options that lead to an older conversation: with them, a new one would fail, or be another one's. */
 const OLDER_CONVERSATION: ReadonlySet<string> = new Set(['resume', 'resumeSessionAt', 'continue']);
 const TOUCH_INTERVAL_MS = 5 * 60_000;
-/** Of Claude Code 2.1; the CLI's stderr, the result message and the SDK's error all hold it. */
+/** The words of Claude Code 2.1; the CLI's stderr, the result message and the SDK's error all hold them. */
 const GONE = 'No conversation found with session ID';
 
 /**

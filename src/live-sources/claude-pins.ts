@@ -8,14 +8,14 @@ import type { SessionId } from '../claude-dir/session-id.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { errorCode, errorMessage, isExhaustion, OperatingError } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
-import { type ByteName, displayName, ownName } from '../files/byte-name.ts';
+import { type ByteName, displayName, fixedName } from '../files/byte-name.ts';
 import { inDirectory } from '../files/in-directory.ts';
 import { readSmallFile } from '../files/small-file.ts';
 import { type LiveReading, type LiveSource, withFreshReading } from './live-source.ts';
 import { isJob, JOB_STATE, JOBS } from './process-reading.ts';
 import { RecordCache } from './record-cache.ts';
 
-const PINS = ownName('pins.json');
+const PINS = fixedName('pins.json');
 
 export interface ClaudePins extends PinnedJobs {
   /** Sessions of the pinned jobs: a job may go on under another id than the one that it is called after. */

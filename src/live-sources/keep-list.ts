@@ -4,7 +4,7 @@ import { lstatSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs
 import { join } from 'node:path';
 import { parseProtectedId, type SessionId } from '../claude-dir/session-id.ts';
 import { errorCode, operatingError } from '../errors.ts';
-import { makeOwnDirectory } from '../files/private-directory.ts';
+import { makePrivateDirectory } from '../files/private-directory.ts';
 import { type LiveSource, withFreshReading } from './live-source.ts';
 
 export interface Pin {
@@ -24,7 +24,7 @@ export class KeepList {
   /** @returns whether it was not pinned before */
   pin(sessionId: SessionId): boolean {
     try {
-      makeOwnDirectory(this.#directory);
+      makePrivateDirectory(this.#directory);
       writeFileSync(join(this.#directory, sessionId), '', { flag: 'wx', mode: 0o600, flush: true });
       return true;
     } catch (error) {

@@ -27,18 +27,18 @@ import {
 import type { Clock } from '../clock.ts';
 import { errorCode, isExhaustion } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
-import { type ByteName, ownName } from '../files/byte-name.ts';
+import { type ByteName, fixedName } from '../files/byte-name.ts';
 import { inDirectory } from '../files/in-directory.ts';
 import type { DirEntry } from '../files/native-calls.ts';
 import { readSmallFile } from '../files/small-file.ts';
 import type { ProcessTable } from '../process/process-table.ts';
 import { RecordCache } from './record-cache.ts';
 
-export const SESSIONS = ownName('sessions');
-export const JOBS = ownName('jobs');
-export const JOB_STATE = ownName('state.json');
-const DAEMON = ownName('daemon');
-const ROSTER = ownName('roster.json');
+export const SESSIONS = fixedName('sessions');
+export const JOBS = fixedName('jobs');
+export const JOB_STATE = fixedName('state.json');
+const DAEMON = fixedName('daemon');
+const ROSTER = fixedName('roster.json');
 
 const NO_ROSTER: Roster = { workers: [], isUnderstood: false };
 

@@ -3,13 +3,13 @@
 import { BusyError, OperatingError } from '../errors.ts';
 import { fileIdentity } from '../sqlite/file-identity.ts';
 import { BUSY_TIMEOUT_MS, databaseError, type SqliteDatabase, type SqliteStatement } from '../sqlite/open.ts';
-import { BLOCKING_WAIT_MS, PatientCalls } from '../sqlite/retrying-calls.ts';
+import { BLOCKING_WAIT_MS, RetryingCalls } from '../sqlite/retrying-calls.ts';
 import { Statements } from '../sqlite/statements.ts';
 
 export class MapConnection {
   readonly database: SqliteDatabase;
   readonly #statements: Statements;
-  readonly #calls: PatientCalls;
+  readonly #calls: RetryingCalls;
   readonly #identity: string | undefined;
   /** Writers are held back by this very object: what it wrote itself now would be rolled back in silence. */
   #isHeld = false;
@@ -18,7 +18,7 @@ export class MapConnection {
   constructor(database: SqliteDatabase, busyTimeoutMs: number = BUSY_TIMEOUT_MS) {
     this.database = database;
     this.#statements = new Statements(database);
-    this.#calls = new PatientCalls(busyTimeoutMs);
+    this.#calls = new RetryingCalls(busyTimeoutMs);
     database.pragma(`busy_timeout = ${BLOCKING_WAIT_MS}`);
     this.#identity = fileIdentity(database.name);
   }
@@ -40,10 +40,10 @@ export class MapConnection {
 
   /** As `read`, and refused while the writers are held back. */
   write<T>(action: string, call: () => T): Promise<T> {
-    this.#refuseHeld(action);
+    this.#throwIfHeld(action);
     return this.read(action, () => {
       // They may have been held back while this call waited for its turn.
-      this.#refuseHeld(action);
+      this.#throwIfHeld(action);
       return call();
     });
   }
@@ -59,7 +59,7 @@ export class MapConnection {
       this.#isHeld = true;
     });
     try {
-      this.refuseReplaced();
+      this.throwIfReplaced();
       const result = await act();
       if (keepsChanges) this.database.exec('COMMIT');
       return result;
@@ -71,7 +71,7 @@ export class MapConnection {
   }
 
   /** Another file under our file's name: hosts write their rows there by now, and what we hold says nothing any more. */
-  refuseReplaced(): void {
+  throwIfReplaced(): void {
     if (this.database.memory || fileIdentity(this.database.name) === this.#identity) return;
     throw new OperatingError('unavailable', `read resume map ${this.database.name}: the file was replaced meanwhile`);
   }
@@ -80,7 +80,7 @@ export class MapConnection {
     await this.#calls.run(() => this.database.close());
   }
 
-  #refuseHeld(action: string): void {
+  #throwIfHeld(action: string): void {
     if (this.#isHeld) throw new BusyError(`${action} ${this.database.name}: its writers are held back right now`);
   }
 }

@@ -290,7 +290,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   }
 
   async check(): Promise<void> {
-    this.#connection.refuseReplaced();
+    this.#connection.throwIfReplaced();
     await this.#connection.read('read', () => {
       return this.#connection.statement(`SELECT 1 FROM ${SESSIONS_TABLE} LIMIT 1`).get();
     });

@@ -11,7 +11,7 @@ import type { JobAtWork, RunnableJob, RunRequest } from './runnable-job.ts';
 const RUN_SCRIPT = new URL('./run-process.js', import.meta.url);
 
 export interface ProcessSettings {
-  /** Of the process that starts others; none of its secrets goes on. */
+  /** The environment of the process that starts others; none of its secrets goes on. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** How long a run may take to end once it is told to. */
   readonly graceMs: number;

@@ -9,7 +9,7 @@ import { errnoError, errorCode, isExhaustion } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import { type ByteName, displayName } from '../files/byte-name.ts';
 import type { DirEntry } from '../files/native-calls.ts';
-import { companionFlag, DIRECTORY_FLAG, NO_FLAG, RowWriter, TRANSCRIPT_FLAG } from './part-records.ts';
+import { companionFlag, DIRECTORY_FLAG, NO_FLAG, PartRecordWriter, TRANSCRIPT_FLAG } from './part-records.ts';
 
 /** A directory to look at, or a share of it: a large one is looked at by several threads. */
 export type DirectoryTask = (
@@ -27,7 +27,7 @@ export interface IrregularEntry {
   readonly row: number;
   readonly name: ByteName;
   readonly kind: Part['kind'];
-  /** Of the session's id in the row, only the first eight digits are known. */
+  /** Only the first eight digits of the session's id are known. */
   readonly isByHead: boolean;
 }
 
@@ -38,7 +38,7 @@ export interface Link extends LinkedFile {
 }
 
 /** What was found; plain data, since it goes from thread to thread. */
-export interface DirectoryRows {
+export interface DirectoryRecords {
   /** Where it was found: the index of a project, or else of a companion place. */
   readonly project: number | undefined;
   readonly place: number | undefined;
@@ -67,7 +67,7 @@ export class DirectoryScanner {
   }
 
   /** @throws the system's error where the process itself ran out of descriptors or memory */
-  scan(task: DirectoryTask): DirectoryRows {
+  scan(task: DirectoryTask): DirectoryRecords {
     const found = new Found(task, this.#surroundings);
     const isRead = task.kind === 'project' ? this.#scanProject(task.name, found) : this.#scanPlace(task.place, found);
     return found.result(isRead);
@@ -160,7 +160,7 @@ export class DirectoryScanner {
 /** What a task has come upon so far. */
 class Found {
   entries = 0;
-  readonly rows = new RowWriter();
+  readonly rows = new PartRecordWriter();
   readonly irregular: IrregularEntry[] = [];
   readonly links: Link[] = [];
   readonly faults: ReadFault[] = [];
@@ -196,7 +196,7 @@ class Found {
     for (const fault of measurer.faults) this.faults.push(fault);
   }
 
-  result(isRead: boolean): DirectoryRows {
+  result(isRead: boolean): DirectoryRecords {
     return {
       project: this.#task.kind === 'project' ? this.#task.project : undefined,
       place: this.#task.kind === 'project' ? undefined : this.#task.place,

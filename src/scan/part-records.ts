@@ -6,9 +6,9 @@
 import type { SessionId } from '../claude-dir/session-id.ts';
 import { DOUBTS, type Doubt, type Measure } from '../claude-dir/unit.ts';
 
-export const ROW_BYTES = 48;
-export const ROW_FLOATS = ROW_BYTES / 8;
-export const ROW_WORDS = ROW_BYTES / 4;
+export const RECORD_BYTES = 48;
+export const RECORD_FLOATS = RECORD_BYTES / 8;
+export const RECORD_WORDS = RECORD_BYTES / 4;
 /** Places of the fields in a row, in units of their own size. */
 export const FLOAT = { newestMtimeMs: 0, bytes: 1 } as const;
 export const WORD = { id: 4, files: 8, digest: 9, project: 10, flags: 11 } as const;
@@ -51,27 +51,27 @@ export interface Rows {
   readonly words: Uint32Array;
 }
 
-export function rowsIn(buffer: ArrayBuffer, count: number): Rows {
+export function recordsIn(buffer: ArrayBuffer, count: number): Rows {
   return { count, floats: new Float64Array(buffer), words: new Uint32Array(buffer) };
 }
 
-export function copyRow(from: Rows, fromRow: number, to: Rows, toRow: number): void {
-  const [start, target] = [fromRow * ROW_WORDS, toRow * ROW_WORDS];
-  for (let word = 0; word < ROW_WORDS; word += 1) to.words[target + word] = from.words[start + word] ?? 0;
+export function copyRecord(from: Rows, fromRow: number, to: Rows, toRow: number): void {
+  const [start, target] = [fromRow * RECORD_WORDS, toRow * RECORD_WORDS];
+  for (let word = 0; word < RECORD_WORDS; word += 1) to.words[target + word] = from.words[start + word] ?? 0;
 }
 
 const FIRST_CAPACITY_ROWS = 64;
 
 /** Collects the rows of one directory. */
-export class RowWriter {
-  #buffer = new ArrayBuffer(FIRST_CAPACITY_ROWS * ROW_BYTES);
-  #rows = rowsIn(this.#buffer, 0);
+export class PartRecordWriter {
+  #buffer = new ArrayBuffer(FIRST_CAPACITY_ROWS * RECORD_BYTES);
+  #rows = recordsIn(this.#buffer, 0);
   #count = 0;
 
   add(sessionId: SessionId, part: number, measure: Measure & { readonly doubt: Doubt | undefined }): void {
-    if ((this.#count + 1) * ROW_BYTES > this.#buffer.byteLength) this.#grow();
+    if ((this.#count + 1) * RECORD_BYTES > this.#buffer.byteLength) this.#grow();
     const { floats, words } = this.#rows;
-    const [float, word] = [this.#count * ROW_FLOATS, this.#count * ROW_WORDS];
+    const [float, word] = [this.#count * RECORD_FLOATS, this.#count * RECORD_WORDS];
     floats[float + FLOAT.newestMtimeMs] = measure.newestMtimeMs;
     floats[float + FLOAT.bytes] = measure.bytes;
     writeId(sessionId, words, word + WORD.id);
@@ -94,7 +94,7 @@ export class RowWriter {
     const larger = new ArrayBuffer(this.#buffer.byteLength * 2);
     new Uint8Array(larger).set(new Uint8Array(this.#buffer));
     this.#buffer = larger;
-    this.#rows = rowsIn(larger, 0);
+    this.#rows = recordsIn(larger, 0);
   }
 }
 
@@ -150,7 +150,7 @@ function hexWord(text: string, left: number, right: number): number {
 
 const CODE_OF_9 = 0x39;
 
-/** Of a lower-case hexadecimal digit, which a session id is known to hold. */
+/** The value of a lower-case hexadecimal digit, which a session id is known to hold. */
 function nibble(code: number): number {
   return code <= CODE_OF_9 ? code - 0x30 : code - 0x57;
 }

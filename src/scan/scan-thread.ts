@@ -4,20 +4,20 @@ import { workerData } from 'node:worker_threads';
 import { errorCode, errorMessage } from '../errors.ts';
 import { AnchoredDir } from '../files/anchored-dir.ts';
 import { loadNativeCalls, useNativeCalls } from '../files/native-calls.ts';
-import { type DirectoryRows, DirectoryScanner } from './directory-scan.ts';
-import type { HelperMessage, HelperTask } from './helper-messages.ts';
+import { type DirectoryRecords, DirectoryScanner } from './directory-scan.ts';
 import { TaskQueue } from './task-queue.ts';
+import type { ScanThreadMessage, ScanThreadTask } from './thread-messages.ts';
 
 /** Directories are sent together, as most hold but a few sessions. */
 const SENT_FROM_ROWS = 2_048;
 
-const { rootFd, projectsFd, surroundings, queue, begun, port } = workerData as HelperTask;
+const { rootFd, projectsFd, surroundings, queue, begun, port } = workerData as ScanThreadTask;
 
-const post = (message: HelperMessage, buffers: ArrayBuffer[] = []) => port.postMessage(message, buffers);
+const post = (message: ScanThreadMessage, buffers: ArrayBuffer[] = []) => port.postMessage(message, buffers);
 
 try {
   useNativeCalls(loadNativeCalls());
-  const [root, projects] = [heldAnew(rootFd), heldAnew(projectsFd)];
+  const [root, projects] = [reopened(rootFd), reopened(projectsFd)];
   try {
     Atomics.store(begun, 0, 1);
     scanAll(new DirectoryScanner(root, projects, surroundings));
@@ -34,7 +34,7 @@ try {
 
 function scanAll(scanner: DirectoryScanner): void {
   const tasks = new TaskQueue(queue);
-  let found: DirectoryRows[] = [];
+  let found: DirectoryRecords[] = [];
   let rows = 0;
   const send = () => {
     post(
@@ -54,6 +54,6 @@ function scanAll(scanner: DirectoryScanner): void {
 }
 
 /** The very directory, by another descriptor: each thread reads by a position of its own, and closes what is its own. */
-function heldAnew(fd: number): AnchoredDir {
+function reopened(fd: number): AnchoredDir {
   return AnchoredDir.open(`/proc/self/fd/${fd}/.`);
 }

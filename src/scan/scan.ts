@@ -8,8 +8,8 @@ import type { AnchoredDir } from '../files/anchored-dir.ts';
 import type { ByteName } from '../files/byte-name.ts';
 import { factsBelow } from '../files/facts-below.ts';
 import type { FileFacts } from '../files/native-calls.ts';
-import { type DirectoryRows, DirectoryScanner, type DirectoryTask } from './directory-scan.ts';
-import type { ScanHelpers } from './scan-helpers.ts';
+import { type DirectoryRecords, DirectoryScanner, type DirectoryTask } from './directory-scan.ts';
+import type { ScanThreads } from './scan-threads.ts';
 import { TaskQueue } from './task-queue.ts';
 import { trashedLinks } from './trashed-links.ts';
 import { UnitTable } from './unit-table.ts';
@@ -41,7 +41,7 @@ export interface ScanResult {
 /** @throws the system's error where the process itself ran out of descriptors or memory */
 export async function scanClaudeDir(claudeDir: ClaudeDir, options: ScanOptions = {}): Promise<ScanResult> {
   const scan = new Scan(claudeDir, options);
-  await scan.runWithHelpers();
+  await scan.runWithThreads();
   return scan.result();
 }
 
@@ -53,7 +53,7 @@ export function scanHere(claudeDir: ClaudeDir, options: Omit<ScanOptions, 'shoul
 }
 
 /** Other threads take some 50 ms to start: for less than this they would come too late. */
-const HELP_FROM_ROWS = 2_000;
+const THREADS_FROM_UNITS = 2_000;
 /** A directory of this size, which is some thousand entries, is shared between threads. */
 const SHARED_FROM_BYTES = 1 << 18;
 const SHARES = 4;
@@ -76,20 +76,20 @@ class Scan {
     this.#queue = TaskQueue.of(this.#tasks());
   }
 
-  async runWithHelpers(): Promise<void> {
-    let helpers: ScanHelpers | undefined;
+  async runWithThreads(): Promise<void> {
+    let threads: ScanThreads | undefined;
     try {
       for (const _ of this.#steps()) {
-        if (helpers === undefined && this.#units.length >= HELP_FROM_ROWS && !this.#queue.isEmpty) {
+        if (threads === undefined && this.#units.length >= THREADS_FROM_UNITS && !this.#queue.isEmpty) {
           // A small tree needs nothing of threads.
-          const { ScanHelpers } = await import('./scan-helpers.ts');
-          helpers = ScanHelpers.start(this.#queue, this.#claudeDir);
+          const { ScanThreads } = await import('./scan-threads.ts');
+          threads = ScanThreads.start(this.#queue, this.#claudeDir);
         }
-        helpers?.drain((found) => this.#take(found));
+        threads?.drain((found) => this.#take(found));
         if (await this.#shouldStop()) break;
       }
     } finally {
-      await helpers?.end(
+      await threads?.end(
         (found) => this.#take(found),
         () => void this.#shouldStop(),
       );
@@ -166,7 +166,7 @@ class Scan {
     }
   }
 
-  #take(found: DirectoryRows): void {
+  #take(found: DirectoryRecords): void {
     const { project, isRead, faults } = found;
     this.#units.add(found);
     if (project !== undefined) this.#countEntries(project, isRead ? found.entries : undefined);

@@ -2,16 +2,16 @@
 
 import type { SessionId } from '../claude-dir/session-id.ts';
 import {
-  copyRow,
+  copyRecord,
   FLOAT,
   hashOfId,
   isSameId,
-  ROW_BYTES,
-  ROW_FLOATS,
-  ROW_WORDS,
+  RECORD_BYTES,
+  RECORD_FLOATS,
+  RECORD_WORDS,
   type Rows,
   readId,
-  rowsIn,
+  recordsIn,
   WORD,
   writeId,
 } from './part-records.ts';
@@ -19,7 +19,7 @@ import {
 const CHUNK_BITS = 13;
 const CHUNK_ROWS = 1 << CHUNK_BITS;
 const FIRST_SLOTS = 1 << 10;
-/** Of the slots; more makes the way to a free one long. */
+/** The share of the slots that may be taken; more makes the way to a free one long. */
 const LOAD_MAX = 0.7;
 
 export class UnitRecords {
@@ -41,17 +41,17 @@ export class UnitRecords {
 
   /** The row of the session that a record of a part is about; undefined where it has none yet. */
   findOwner(rows: Rows, index: number): number | undefined {
-    return this.#rowIn(this.#slotOf(rows.words, index * ROW_WORDS + WORD.id));
+    return this.#rowIn(this.#slotOf(rows.words, index * RECORD_WORDS + WORD.id));
   }
 
   /** Begins the record of a session with that of its first part. @returns its row */
   append(rows: Rows, index: number): number {
     const row = this.#length;
     if (row === this.#chunks.length * CHUNK_ROWS) {
-      this.#chunks.push(rowsIn(new ArrayBuffer(CHUNK_ROWS * ROW_BYTES), CHUNK_ROWS));
+      this.#chunks.push(recordsIn(new ArrayBuffer(CHUNK_ROWS * RECORD_BYTES), CHUNK_ROWS));
     }
-    copyRow(rows, index, this.#chunk(row), row & (CHUNK_ROWS - 1));
-    this.#slots[this.#slotOf(rows.words, index * ROW_WORDS + WORD.id)] = row + 1;
+    copyRecord(rows, index, this.#chunk(row), row & (CHUNK_ROWS - 1));
+    this.#slots[this.#slotOf(rows.words, index * RECORD_WORDS + WORD.id)] = row + 1;
     this.#length = row + 1;
     if (this.#length > this.#slots.length * LOAD_MAX) this.#growSlots();
     return row;
@@ -61,7 +61,7 @@ export class UnitRecords {
   addMeasure(row: number, rows: Rows, index: number): void {
     const { floats, words } = this.#chunk(row);
     const [toFloat, to] = [floatAt(row), wordAt(row)];
-    const [fromFloat, from] = [index * ROW_FLOATS, index * ROW_WORDS];
+    const [fromFloat, from] = [index * RECORD_FLOATS, index * RECORD_WORDS];
     const filesBefore = words[to + WORD.files] ?? 0;
     const files = rows.words[from + WORD.files] ?? 0;
     const newestBefore = floats[toFloat + FLOAT.newestMtimeMs] ?? Number.NaN;
@@ -133,9 +133,9 @@ export class UnitRecords {
 }
 
 function wordAt(row: number): number {
-  return (row & (CHUNK_ROWS - 1)) * ROW_WORDS;
+  return (row & (CHUNK_ROWS - 1)) * RECORD_WORDS;
 }
 
 function floatAt(row: number): number {
-  return (row & (CHUNK_ROWS - 1)) * ROW_FLOATS;
+  return (row & (CHUNK_ROWS - 1)) * RECORD_FLOATS;
 }

@@ -2,24 +2,24 @@
 
 import { COMPANION_PLACES, companionPlace, isTranscript, PROJECTS, projectParts } from '../claude-dir/layout.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
-import type { Doubt, Part, Unit, UnitRows } from '../claude-dir/unit.ts';
+import type { Doubt, Part, Unit, Units } from '../claude-dir/unit.ts';
 import type { ByteName } from '../files/byte-name.ts';
-import type { DirectoryRows } from './directory-scan.ts';
+import type { DirectoryRecords } from './directory-scan.ts';
 import { IrregularTable } from './irregular-table.ts';
 import { LinkTable } from './link-table.ts';
 import {
   companionFlag,
-  copyRow,
+  copyRecord,
   DIRECTORY_FLAG,
   doubtFlags,
   doubtOf,
   FLOAT,
   joinedFlags,
   PROJECT_FLAGS,
-  ROW_BYTES,
-  ROW_WORDS,
+  RECORD_BYTES,
+  RECORD_WORDS,
   type Rows,
-  rowsIn,
+  recordsIn,
   TRANSCRIPT_FLAG,
   WORD,
 } from './part-records.ts';
@@ -35,9 +35,9 @@ export interface Completeness {
 }
 
 /** What was found in one directory of the sessions in it. */
-export type FoundRows = Pick<DirectoryRows, 'buffer' | 'count' | 'project' | 'place' | 'irregular' | 'links'>;
+export type FoundRows = Pick<DirectoryRecords, 'buffer' | 'count' | 'project' | 'place' | 'irregular' | 'links'>;
 
-export class UnitTable implements UnitRows {
+export class UnitTable implements Units {
   readonly projects: readonly ByteName[];
   readonly #records = new UnitRecords();
   /** What lies in other projects than the transcript's is in it, too. */
@@ -62,7 +62,7 @@ export class UnitTable implements UnitRows {
 
   /** Adds what was found in one directory. */
   add({ buffer, count, project, place, irregular, links }: FoundRows): void {
-    const rows = rowsIn(buffer, count);
+    const rows = recordsIn(buffer, count);
     const directory = this.#directoryOf(project, place);
     let [nextIrregular, nextLink] = [0, 0];
     for (let index = 0; index < count; index += 1) {
@@ -242,7 +242,7 @@ export class UnitTable implements UnitRows {
       return row;
     }
     this.#records.addMeasure(known, rows, index);
-    const flags = this.#placedFlags(known, rows.words[index * ROW_WORDS + WORD.flags] ?? 0, project);
+    const flags = this.#placedFlags(known, rows.words[index * RECORD_WORDS + WORD.flags] ?? 0, project);
     this.#addFlags(known, flags);
     return known;
   }
@@ -285,8 +285,8 @@ export class UnitTable implements UnitRows {
 
 /** A record by itself, so that the memory of all others need not be kept. */
 function recordOf(rows: Rows, index: number): Rows {
-  const record = rowsIn(new ArrayBuffer(ROW_BYTES), 1);
-  copyRow(rows, index, record, 0);
+  const record = recordsIn(new ArrayBuffer(RECORD_BYTES), 1);
+  copyRecord(rows, index, record, 0);
   return record;
 }
 

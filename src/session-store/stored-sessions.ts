@@ -11,7 +11,7 @@ import {
   openExistingDatabase,
   type SqliteDatabase,
 } from '../sqlite/open.ts';
-import { BLOCKING_WAIT_MS, PatientCalls } from '../sqlite/retrying-calls.ts';
+import { BLOCKING_WAIT_MS, RetryingCalls } from '../sqlite/retrying-calls.ts';
 import type { Hold } from '../sqlite/short-holds.ts';
 import { Statements } from '../sqlite/statements.ts';
 import {
@@ -57,14 +57,14 @@ export class StoredSessions {
   readonly #statements: Statements;
 
   readonly #busyTimeoutMs: number;
-  readonly #calls: PatientCalls;
+  readonly #calls: RetryingCalls;
 
   private constructor(path: string, database: SqliteDatabase, busyTimeoutMs: number) {
     this.path = path;
     this.#database = database;
     this.#statements = new Statements(database);
     this.#busyTimeoutMs = busyTimeoutMs;
-    this.#calls = new PatientCalls(busyTimeoutMs);
+    this.#calls = new RetryingCalls(busyTimeoutMs);
   }
 
   /** @throws OperatingError, `config` where the database is no session store */

@@ -52,7 +52,7 @@ function loadBinding(): typeof Database {
 
 /** The better-sqlite3 that is installed, and the Node that is to load it. */
 export interface InstalledBinding {
-  /** Of better-sqlite3: `12.11.1`. */
+  /** The version of better-sqlite3, such as `12.11.1`. */
   readonly version: string;
   /** The directory with the `node_modules` in which it lies. */
   readonly home: string;

@@ -15,7 +15,7 @@ export function migrate(database: SqliteDatabase, versionTable: string, migratio
       `CREATE TABLE IF NOT EXISTS ${versionTable} (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL)`,
     );
     const applied = appliedVersion(database, versionTable);
-    refuseNewer(database, applied, migrations.length);
+    throwIfNewer(database, applied, migrations.length);
     for (const [index, sql] of migrations.entries()) {
       if (index < applied) continue;
       database.exec(sql);
@@ -32,10 +32,10 @@ export function migrate(database: SqliteDatabase, versionTable: string, migratio
  * @throws OperatingError (`bad-data`) where the schema comes from a newer release
  */
 export function checkVersion(database: SqliteDatabase, versionTable: string, migrations: readonly string[]): void {
-  refuseNewer(database, appliedVersion(database, versionTable), migrations.length);
+  throwIfNewer(database, appliedVersion(database, versionTable), migrations.length);
 }
 
-function refuseNewer(database: SqliteDatabase, applied: number, known: number): void {
+function throwIfNewer(database: SqliteDatabase, applied: number, known: number): void {
   if (applied <= known) return;
   throw new OperatingError(
     'bad-data',

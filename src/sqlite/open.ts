@@ -3,7 +3,7 @@
 import { chmodSync, linkSync, lstatSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { BusyError, type ErrorKind, errorCode, errorMessage, OperatingError } from '../errors.ts';
-import { makeOwnDirectory } from '../files/private-directory.ts';
+import { makePrivateDirectory } from '../files/private-directory.ts';
 import { isProcessAlive } from '../process/process-alive.ts';
 import { openDatabase, type SqliteDatabase } from './binding.ts';
 
@@ -22,7 +22,7 @@ export class CorruptError extends OperatingError {
 
 /** Opens a database that must be there already. Its journal mode is its owner's business. */
 export function openExistingDatabase(path: string, options: { readonly busyTimeoutMs?: number } = {}): SqliteDatabase {
-  refuseMissingOrEmpty(path);
+  throwIfMissingOrEmpty(path);
   return guarded(path, 'open', () => {
     const database = openDatabase(path, { fileMustExist: true, timeout: options.busyTimeoutMs ?? BUSY_TIMEOUT_MS });
     // NORMAL loses committed rows of a WAL database at a power cut.
@@ -44,7 +44,7 @@ export function openDatabaseInMemory(): SqliteDatabase {
  * So: a WAL with content is opened read-only, which never checkpoints; without one, a query-only connection cleans up after itself.
  */
 export function openDatabaseForReading(path: string): SqliteDatabase {
-  refuseMissingOrEmpty(path);
+  throwIfMissingOrEmpty(path);
   return guarded(path, 'open', () => {
     const hasContent = (file: string) => (lstatSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0;
     // A killed transaction's journal would be rolled back: read-only, that is refused.
@@ -80,7 +80,7 @@ const CREATE_ATTEMPTS_MAX = 3;
 export const SIDE_FILES = ['', '-wal', '-shm', '-journal'];
 
 function createOwnDatabase(path: string, initialise: (database: SqliteDatabase) => void, attempt: number): void {
-  makeOwnDirectory(dirname(path));
+  makePrivateDirectory(dirname(path));
   const unfinished = `${path}.new-${process.pid}-${process.hrtime.bigint()}`;
   try {
     const database = openDatabase(unfinished, { timeout: BUSY_TIMEOUT_MS });
@@ -125,7 +125,7 @@ function removeAbandoned(path: string): void {
 /** The smallest page. SQLite takes a file of no or one byte for a new, empty database. */
 const DATABASE_BYTES_MIN = 512;
 
-function refuseMissingOrEmpty(path: string): void {
+function throwIfMissingOrEmpty(path: string): void {
   const stats = guarded(path, 'open', () => lstatSync(path, { throwIfNoEntry: false }));
   if (stats === undefined) throw new OperatingError('unavailable', `open database ${path}: there is no such file`);
   // What a symlink leads to counts here: SQLite follows it.

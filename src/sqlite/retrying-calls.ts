@@ -12,12 +12,12 @@ export const BLOCKING_WAIT_MS = 3;
 const RETRY_MIN_MS = 1;
 const RETRY_MAX_MS = 3;
 /** Who has lately found the lock taken lets the others look before each call of its own: else it wins again and again. */
-const COURTEOUS_MS = 100;
+const BACK_OFF_MS = 100;
 
-export class PatientCalls {
+export class RetryingCalls {
   readonly #waitMs: number;
   #last: Promise<unknown> | undefined;
-  #courteousUntil = 0;
+  #backsOffUntil = 0;
 
   /** @param waitMs how long a call may wait, its turn included */
   constructor(waitMs: number) {
@@ -31,7 +31,7 @@ export class PatientCalls {
    */
   async run<T>(call: () => T): Promise<T> {
     const askedAt = performance.now();
-    if (this.#last === undefined && askedAt >= this.#courteousUntil) {
+    if (this.#last === undefined && askedAt >= this.#backsOffUntil) {
       try {
         return call();
       } catch (error) {
@@ -66,7 +66,7 @@ export class PatientCalls {
 
   #isWorthWaiting(error: unknown, giveUpAt: number): boolean {
     if (!(error instanceof BusyError)) return false;
-    this.#courteousUntil = performance.now() + COURTEOUS_MS;
+    this.#backsOffUntil = performance.now() + BACK_OFF_MS;
     return performance.now() < giveUpAt;
   }
 }

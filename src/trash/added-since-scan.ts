@@ -4,7 +4,7 @@
  */
 
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
-import type { PlaceTimes } from '../claude-dir/directory-fingerprints.ts';
+import type { DirectoryFingerprints } from '../claude-dir/directory-fingerprints.ts';
 import { headOf, type IrregularParts } from '../claude-dir/irregular-parts.ts';
 import {
   COMPANION_DIRECTORIES,
@@ -17,7 +17,7 @@ import type { SessionId } from '../claude-dir/session-id.ts';
 import { isSamePath, type Part, UNIT_PROJECTS_MAX, type Unit } from '../claude-dir/unit.ts';
 import type { ByteName } from '../files/byte-name.ts';
 import { factsBelow } from '../files/facts-below.ts';
-import type { HeldDirs } from '../files/open-dirs.ts';
+import type { OpenDirs } from '../files/open-dirs.ts';
 
 /** The irregular parts of a place, by session. */
 interface Listing {
@@ -26,10 +26,10 @@ interface Listing {
   readonly parts: ReadonlyMap<SessionId, readonly Part[]>;
 }
 
-export class Newcomers {
+export class AddedSinceScan {
   readonly #claudeDir: ClaudeDir;
-  readonly #source: HeldDirs;
-  readonly #times: PlaceTimes | undefined;
+  readonly #source: OpenDirs;
+  readonly #times: DirectoryFingerprints | undefined;
   /** Into which something may have come. A place that we have moved something out of has other times, so it is one of them. */
   #open: ReadonlySet<CompanionPlace> = new Set(COMPANION_PLACES);
   #openAtLook = this.#open;
@@ -37,7 +37,7 @@ export class Newcomers {
   readonly #listings = new Map<CompanionPlace, Listing>();
 
   /** @param times from before the decision; without them every place is looked into for every unit */
-  constructor(claudeDir: ClaudeDir, source: HeldDirs, times: PlaceTimes | undefined) {
+  constructor(claudeDir: ClaudeDir, source: OpenDirs, times: DirectoryFingerprints | undefined) {
     this.#claudeDir = claudeDir;
     this.#source = source;
     this.#times = times;

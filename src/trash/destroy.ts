@@ -1,20 +1,20 @@
-/** The only place where files are destroyed, and only below a run directory of the trash. (Entries of a session store go in that store.) */
+/** The only place where files are destroyed, and only below a trash folder of the trash. (Entries of a session store go in that store.) */
 
 import { type Part, partPath } from '../claude-dir/unit.ts';
 import { errnoError, errorCode } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import { type ByteName, displayName } from '../files/byte-name.ts';
-import type { HeldDirs } from '../files/open-dirs.ts';
+import type { OpenDirs } from '../files/open-dirs.ts';
 
 /** What is mounted in the trash is not the trash's. */
 export interface TrashBounds {
   readonly dev: number;
-  /** Mount points in the run directory, relative to it; mostly none. */
+  /** Mount points in the trash folder, relative to it; mostly none. */
   readonly mountPoints: readonly string[];
 }
 
 /** @throws the system's error; EBUSY where something is mounted in the part: nothing of it is destroyed then */
-export function destroyPart(part: Part, trash: HeldDirs, { dev, mountPoints }: TrashBounds): void {
+export function destroyPart(part: Part, trash: OpenDirs, { dev, mountPoints }: TrashBounds): void {
   const path = partPath(part);
   const mountPoint = mountPoints.find((point) => point === path || point.startsWith(`${path}/`));
   if (mountPoint !== undefined) throw errnoError('EBUSY', `${displayName(mountPoint)} is a mount point`);

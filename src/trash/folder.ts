@@ -1,18 +1,18 @@
-/** Makes the directory of a new trash run, with its manifest in it. */
+/** Makes the directory of a new trash folder, with its manifest in it. */
 
 import { errorCode } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
-import { type ByteName, ownName } from '../files/byte-name.ts';
+import { type ByteName, fixedName } from '../files/byte-name.ts';
 import { ManifestWriter } from './manifest.ts';
 
-export interface RunDirectory {
+export interface TrashFolder {
   readonly name: ByteName;
   readonly directory: AnchoredDir;
   readonly manifest: ManifestWriter;
 }
 
 /** A taken name is never used again. The caller closes directory and manifest. @throws the system's error */
-export function makeRunDirectory(trash: AnchoredDir, startedAtMs: number): RunDirectory {
+export function makeTrashFolder(trash: AnchoredDir, startedAtMs: number): TrashFolder {
   const name = makeUniqueDirectory(trash, startedAtMs);
   const directory = trash.openChild(name);
   try {
@@ -29,17 +29,17 @@ export function makeRunDirectory(trash: AnchoredDir, startedAtMs: number): RunDi
 }
 
 /** What a run's directory is called: anything else in the trash is not ours. */
-const RUN_NAME = /^\d{8}T\d{6}Z(-\d+)?$/;
+const FOLDER_NAME = /^\d{8}T\d{6}Z(-\d+)?$/;
 
-export function isRunName(name: ByteName): boolean {
-  return RUN_NAME.test(name);
+export function isFolderName(name: ByteName): boolean {
+  return FOLDER_NAME.test(name);
 }
 
 /** `20261121T041700Z`, with a suffix where it is taken: sorts by time, and can be read. */
 function makeUniqueDirectory(trash: AnchoredDir, startedAtMs: number): ByteName {
   const stamp = new Date(startedAtMs).toISOString().replace(/[-:]|\.\d+/g, '');
   for (let attempt = 0; ; attempt += 1) {
-    const name = ownName(attempt === 0 ? stamp : `${stamp}-${attempt}`);
+    const name = fixedName(attempt === 0 ? stamp : `${stamp}-${attempt}`);
     try {
       trash.makeDirectory(name);
       return name;

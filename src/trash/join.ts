@@ -19,28 +19,33 @@ import { isTranscript } from '../claude-dir/layout.ts';
 import { type Part, partPath } from '../claude-dir/unit.ts';
 import { OperatingError } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
-import { type ByteName, displayName, ownName } from '../files/byte-name.ts';
-import { HeldDirs } from '../files/open-dirs.ts';
-import type { RunDirectory } from './folder.ts';
+import { type ByteName, displayName, fixedName } from '../files/byte-name.ts';
+import { OpenDirs } from '../files/open-dirs.ts';
+import type { TrashFolder } from './folder.ts';
 import type { ManifestEntry } from './manifest.ts';
 import { isThere, putBack } from './move.ts';
-import { type OpenRun, refuseLeft, refuseUnreachable, restorableParts } from './restore.ts';
+import { type OpenFolder, restorableParts, throwIfLeft, throwIfUnreachable } from './restore.ts';
 
-/** The transcript while it is put together, in the run directory that takes the newer part: only ever a copy. */
-export const JOINING_NAME = ownName('joining.jsonl');
+/** The transcript while it is put together, in the trash folder that takes the newer part: only ever a copy. */
+export const JOINING_NAME = fixedName('joining.jsonl');
 
 const CHUNK_BYTES = 1 << 20;
 const NEWLINE = Buffer.from('\n');
 const PERMISSION_BITS = 0o777;
 
 /**
- * @param beginRun makes the run directory that takes the newer part
+ * @param beginFolder makes the trash folder that takes the newer part
  * @returns paths that stay in the trash, since newer files have their names
  * @throws OperatingError `bad-data` where it is not safe to join them
  */
-export function joinEntry(entry: ManifestEntry, run: OpenRun, beginRun: () => RunDirectory, nowMs: number): string[] {
+export function joinEntry(
+  entry: ManifestEntry,
+  run: OpenFolder,
+  beginFolder: () => TrashFolder,
+  nowMs: number,
+): string[] {
   const parts = restorableParts(entry, run.trash);
-  refuseUnreachable(entry.sessionId, parts, run.claudeDir);
+  throwIfUnreachable(entry.sessionId, parts, run.claudeDir);
   const taken = parts.filter((part) => isThere(part, run.claudeDir));
   if (!taken.some(isTranscript)) {
     // A kill from here on leaves a session on its way back.
@@ -51,15 +56,15 @@ export function joinEntry(entry: ManifestEntry, run: OpenRun, beginRun: () => Ru
   const left = taken.filter((part) => !isTranscript(part)).flatMap((part) => mergePart(part, run));
   left.push(...putBack(free, run.claudeDir, run.trash).map(partPath));
   const transcript = taken.find(isTranscript);
-  if (transcript !== undefined) joinTranscript(entry, transcript, run, beginRun, nowMs);
+  if (transcript !== undefined) joinTranscript(entry, transcript, run, beginFolder, nowMs);
   const unseen = entry.parts.filter((part) => !parts.includes(part));
-  refuseLeft(entry.sessionId, unseen, run.trash);
+  throwIfLeft(entry.sessionId, unseen, run.trash);
   run.manifest.event(transcript === undefined && left.length === 0 ? 'restored' : 'joined', entry.sessionId, nowMs);
   return left.map(displayName);
 }
 
 /** What has no counterpart among the newer files goes back beside them. @returns what stays in the trash */
-function mergePart(part: Part, { claudeDir, trash }: OpenRun): string[] {
+function mergePart(part: Part, { claudeDir, trash }: OpenFolder): string[] {
   const [source, target] = [trash.find(part.directory), claudeDir.find(part.directory)];
   const canMerge = part.kind === 'directory' && target?.lstat(part.name)?.isDirectory() === true;
   if (!canMerge || source === undefined) return [partPath(part)];
@@ -105,8 +110,8 @@ function moveBack(
 function joinTranscript(
   entry: ManifestEntry,
   transcript: Part,
-  { claudeDir, trash }: OpenRun,
-  beginRun: () => RunDirectory,
+  { claudeDir, trash }: OpenFolder,
+  beginFolder: () => TrashFolder,
   nowMs: number,
 ): void {
   const older = presentDirectory(trash, transcript).openFile(transcript.name, constants.O_RDONLY);
@@ -117,7 +122,9 @@ function joinTranscript(
       if (!stats.isFile() || stats.nlink > 1) throw refusal(entry, 'what stands under its old name is no plain file');
       // An earlier join was killed before it could say that it was through.
       if (beginsWith(newer, older)) return;
-      withRun(beginRun(), (run) => replaceByJoined(entry, transcript, { older, newer, stats }, claudeDir, run, nowMs));
+      withFolder(beginFolder(), (run) =>
+        replaceByJoined(entry, transcript, { older, newer, stats }, claudeDir, run, nowMs),
+      );
     } finally {
       closeSync(newer);
     }
@@ -130,8 +137,8 @@ function replaceByJoined(
   entry: ManifestEntry,
   transcript: Part,
   { older, newer, stats }: { readonly older: number; readonly newer: number; readonly stats: Stats },
-  claudeDir: HeldDirs,
-  { directory, manifest }: RunDirectory,
+  claudeDir: OpenDirs,
+  { directory, manifest }: TrashFolder,
   nowMs: number,
 ): void {
   const { sessionId, project } = entry;
@@ -139,7 +146,7 @@ function replaceByJoined(
   manifest.intent({ sessionId, reason: 'joined', project, ...measure, parts: [transcript] }, nowMs);
   manifest.sync();
   const copiedBytes = writeJoined(directory, older, newer, stats);
-  const taking = new HeldDirs(directory);
+  const taking = new OpenDirs(directory);
   try {
     const target = taking.findOrMake(transcript.directory);
     const place = presentDirectory(claudeDir, transcript);
@@ -226,11 +233,11 @@ function readFully(fd: number, buffer: Buffer, length: number, position: number)
   return buffer.subarray(0, done);
 }
 
-function presentDirectory(tree: HeldDirs, part: Part): AnchoredDir {
+function presentDirectory(tree: OpenDirs, part: Part): AnchoredDir {
   return tree.findOrMake(part.directory);
 }
 
-function withRun(run: RunDirectory, use: (run: RunDirectory) => void): void {
+function withFolder(run: TrashFolder, use: (run: TrashFolder) => void): void {
   try {
     use(run);
   } finally {

@@ -8,24 +8,24 @@ export interface Amount {
 }
 
 /** A run of which nothing is unfinished, and of which all that lies in the trash is in the ledger. */
-export interface KnownRun extends Amount {
+export interface KnownFolder extends Amount {
   /** The identity of its manifest: with any other one it is not known. */
   readonly manifest: string;
 }
 
 /** By the name of the run. */
-export type KnownRuns = ReadonlyMap<string, KnownRun>;
+export type KnownFolders = ReadonlyMap<string, KnownFolder>;
 
-const LYING_STATES: ReadonlySet<string> = new Set<ManifestEvent>(['trashed', 'purging', 'joined']);
+const IN_TRASH_STATES: ReadonlySet<string> = new Set<ManifestEvent>(['trashed', 'purging', 'joined']);
 
-export function isLying({ state }: ManifestEntry): boolean {
-  return LYING_STATES.has(state);
+export function isInTrash({ state }: ManifestEntry): boolean {
+  return IN_TRASH_STATES.has(state);
 }
 
 export function amountOf(entries: Iterable<ManifestEntry>): Amount {
   let [sessions, bytes] = [0, 0];
   for (const entry of entries) {
-    if (!isLying(entry)) continue;
+    if (!isInTrash(entry)) continue;
     sessions += 1;
     bytes += entry.bytes;
   }

@@ -1,5 +1,5 @@
 /**
- * The manifest of one trash run: JSON lines, appended to, never rewritten. An `intent` is made durable before anything moves,
+ * The manifest of one trash folder: JSON lines, appended to, never rewritten. An `intent` is made durable before anything moves,
  * so that whatever a kill leaves behind can be told from it, with no ledger at hand.
  */
 
@@ -7,9 +7,9 @@ import { closeSync, constants, fstatSync, fsyncSync, writeSync } from 'node:fs';
 import type { SessionId } from '../claude-dir/session-id.ts';
 import type { Part } from '../claude-dir/unit.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
-import { ownName } from '../files/byte-name.ts';
+import { fixedName } from '../files/byte-name.ts';
 
-export const MANIFEST_NAME = ownName('manifest.jsonl');
+export const MANIFEST_NAME = fixedName('manifest.jsonl');
 /** Another release that writes what this one does not understand counts one further. */
 export const FORMAT_VERSION = 1;
 const LINE_END = '\n';
@@ -46,7 +46,7 @@ export interface ManifestEntry extends Intent {
   readonly state: ManifestEvent | 'intended';
   /** When the session was moved to the trash (or was meant to be), Unix epoch ms. */
   readonly trashedAtMs: number;
-  /** Of a session that is `purging`: which of its parts lay in the trash when that was decided. */
+  /** The parts of a session that is `purging` which lay in the trash when that was decided. */
   readonly purgedParts?: readonly Part[];
 }
 
@@ -61,12 +61,12 @@ export class ManifestWriter {
     this.#fd = fd;
   }
 
-  static create(runDirectory: AnchoredDir, startedAtMs: number): ManifestWriter {
+  static create(folderDirectory: AnchoredDir, startedAtMs: number): ManifestWriter {
     const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_EXCL;
-    const fd = runDirectory.openFile(MANIFEST_NAME, flags, FILE_MODE);
+    const fd = folderDirectory.openFile(MANIFEST_NAME, flags, FILE_MODE);
     const writer = new ManifestWriter(fd);
     try {
-      runDirectory.giveTo(runDirectory, fd);
+      folderDirectory.giveTo(folderDirectory, fd);
     } catch (error) {
       closeSync(fd);
       throw error;
@@ -75,8 +75,8 @@ export class ManifestWriter {
     return writer;
   }
 
-  static append(runDirectory: AnchoredDir): ManifestWriter {
-    const writer = new ManifestWriter(runDirectory.openFile(MANIFEST_NAME, constants.O_WRONLY | constants.O_APPEND));
+  static append(folderDirectory: AnchoredDir): ManifestWriter {
+    const writer = new ManifestWriter(folderDirectory.openFile(MANIFEST_NAME, constants.O_WRONLY | constants.O_APPEND));
     // A killed writer may have left half a line: this ends it, and empty lines mean nothing.
     writer.#pending = LINE_END;
     return writer;
@@ -109,7 +109,7 @@ export class ManifestWriter {
     fsyncSync(this.#fd);
   }
 
-  /** Of the manifest as it is with every line so far. */
+  /** The fingerprint of the manifest as it is with every line so far. */
   identity(): string {
     this.flush();
     return manifestIdentity(this.#fd);

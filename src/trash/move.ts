@@ -1,10 +1,10 @@
-/** Moves the parts of a unit between the Claude directory and a trash run, whole or not at all, overwriting nothing. */
+/** Moves the parts of a unit between the Claude directory and a trash folder, whole or not at all, overwriting nothing. */
 
 import { type Part, partPath } from '../claude-dir/unit.ts';
 import { type ErrorKind, errnoError, errorCode, errorMessage, OperatingError } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import { displayName } from '../files/byte-name.ts';
-import type { HeldDirs } from '../files/open-dirs.ts';
+import type { OpenDirs } from '../files/open-dirs.ts';
 
 /** These say that the whole place cannot be worked in: trying the next unit would only fail again, or worse. */
 const STOPPING_CODES: ReadonlySet<string> = new Set([
@@ -30,7 +30,7 @@ export function stoppingError(action: string, error: unknown): OperatingError {
 }
 
 /** Moves one part to the same path below the other tree. @throws the system's error; ENOENT where the part is gone */
-function movePart(part: Part, from: HeldDirs, to: HeldDirs): void {
+function movePart(part: Part, from: OpenDirs, to: OpenDirs): void {
   const target = to.findOrMake(part.directory);
   const source = from.find(part.directory);
   if (source === undefined) throw errno('ENOENT', part);
@@ -70,10 +70,10 @@ const NO_LINKS_CODES: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The faster way into a trash run, where nobody but the holder of the lock writes.
+ * The faster way into a trash folder, where nobody but the holder of the lock writes.
  * @param isKnownFree whether the part's new name has been looked for already
  */
-export function renamePart(part: Part, from: HeldDirs, to: HeldDirs, isKnownFree: boolean): void {
+export function renamePart(part: Part, from: OpenDirs, to: OpenDirs, isKnownFree: boolean): void {
   const target = to.findOrMake(part.directory);
   const source = from.find(part.directory);
   if (source === undefined) throw errno('ENOENT', part);
@@ -93,7 +93,7 @@ export function isTakenCode(error: unknown): boolean {
  * @returns the parts whose names are taken; they stay in the trash
  * @throws the system's error for any other reason
  */
-export function putBack(parts: readonly Part[], claudeDir: HeldDirs, run: HeldDirs): Part[] {
+export function putBack(parts: readonly Part[], claudeDir: OpenDirs, run: OpenDirs): Part[] {
   const stuck: Part[] = [];
   // The transcript last: until it is there, nobody resumes a session whose companions are not.
   for (const part of parts.toReversed()) {
@@ -111,13 +111,13 @@ export function putBack(parts: readonly Part[], claudeDir: HeldDirs, run: HeldDi
 }
 
 /** A kill between the link and the unlink of a file's way back left it under both names: only the last step is missing. */
-function finishLinkedMove(part: Part, claudeDir: HeldDirs, run: HeldDirs): boolean {
+function finishLinkedMove(part: Part, claudeDir: OpenDirs, run: OpenDirs): boolean {
   if (!isLinkedMove(part, claudeDir, run)) return false;
   run.find(part.directory)?.unlink(part.name);
   return true;
 }
 
-function isLinkedMove(part: Part, claudeDir: HeldDirs, run: HeldDirs): boolean {
+function isLinkedMove(part: Part, claudeDir: OpenDirs, run: OpenDirs): boolean {
   if (part.kind !== 'file') return false;
   const there = claudeDir.find(part.directory)?.lstatExact(part.name);
   const here = run.find(part.directory)?.lstatExact(part.name);
@@ -125,11 +125,11 @@ function isLinkedMove(part: Part, claudeDir: HeldDirs, run: HeldDirs): boolean {
 }
 
 /** Whether `putBack` would leave the part in the trash, since something else has its old name. */
-export function isNameTaken(part: Part, claudeDir: HeldDirs, run: HeldDirs): boolean {
+export function isNameTaken(part: Part, claudeDir: OpenDirs, run: OpenDirs): boolean {
   return isThere(part, claudeDir) && !isLinkedMove(part, claudeDir, run);
 }
 
-export function isThere(part: Part, tree: HeldDirs): boolean {
+export function isThere(part: Part, tree: OpenDirs): boolean {
   return tree.find(part.directory)?.has(part.name) ?? false;
 }
 

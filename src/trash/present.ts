@@ -43,9 +43,9 @@ function addTrashed(claudeDir: ClaudeDir, present: Set<SessionId>): boolean {
   const trash = Trash.openIfThere(claudeDir);
   if (trash === undefined) return true;
   try {
-    const { sessionIds, unreadableRuns } = trash.mentioned();
+    const { sessionIds, unreadableFolders } = trash.mentioned();
     for (const sessionId of sessionIds) present.add(sessionId);
-    return unreadableRuns.length === 0;
+    return unreadableFolders.length === 0;
   } finally {
     trash.close();
   }

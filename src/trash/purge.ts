@@ -4,15 +4,15 @@ import type { SessionId } from '../claude-dir/session-id.ts';
 import { errorCode, errorMessage } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import type { ByteName } from '../files/byte-name.ts';
-import { HeldDirs } from '../files/open-dirs.ts';
+import { OpenDirs } from '../files/open-dirs.ts';
 import { destroyPart, removeEmptyTree, type TrashBounds } from './destroy.ts';
-import { amountOf, isLying, type KnownRun } from './known-folders.ts';
+import { amountOf, isInTrash, type KnownFolder } from './known-folders.ts';
 import { MANIFEST_NAME, type ManifestEntry, type ManifestEvent, ManifestWriter } from './manifest.ts';
 import { isThere } from './move.ts';
 import { identifyManifest } from './read-manifest.ts';
 
 /** Nothing of the session is left in the trash. */
-export const OVER_STATES: ReadonlySet<string> = new Set<ManifestEvent>(['kept', 'restored', 'purged']);
+export const FINISHED_STATES: ReadonlySet<string> = new Set<ManifestEvent>(['kept', 'restored', 'purged']);
 
 export interface Destroyed {
   readonly sessions: readonly TrashedEntry[];
@@ -40,7 +40,7 @@ export interface Found {
   readonly present: readonly number[];
 }
 
-interface RunPlace {
+interface FolderPlace {
   /** The trash that the run lies in. */
   readonly trash: AnchoredDir;
   readonly run: ByteName;
@@ -49,40 +49,40 @@ interface RunPlace {
   readonly bounds: TrashBounds;
 }
 
-export class RunPurge {
-  readonly #place: RunPlace;
+export class FolderPurge {
+  readonly #place: FolderPlace;
   readonly #entries: Map<SessionId, ManifestEntry>;
-  readonly #claudeDir: HeldDirs;
-  readonly #inRun: HeldDirs;
+  readonly #claudeDir: OpenDirs;
+  readonly #inFolder: OpenDirs;
   #manifest: ManifestWriter | undefined;
 
   /** Takes over the run's directory. The caller holds the lock. @param entries what its manifest says */
-  constructor(place: RunPlace, entries: Map<SessionId, ManifestEntry>) {
+  constructor(place: FolderPlace, entries: Map<SessionId, ManifestEntry>) {
     this.#place = place;
     this.#entries = entries;
-    this.#claudeDir = new HeldDirs(place.claudeRoot);
-    this.#inRun = new HeldDirs(place.directory);
+    this.#claudeDir = new OpenDirs(place.claudeRoot);
+    this.#inFolder = new OpenDirs(place.directory);
   }
 
   sessions(): TrashedEntry[] {
-    return [...this.#entries.values()].filter(isLying);
+    return [...this.#entries.values()].filter(isInTrash);
   }
 
   /** Looks for what is left of sessions, and for what stands in their old places. */
   find(sessions: readonly TrashedEntry[]): Found[] {
-    this.#claudeDir.beginTrust();
-    this.#inRun.beginTrust();
+    this.#claudeDir.beginBatch();
+    this.#inFolder.beginBatch();
     try {
       return sessions.map((session) => this.#find(session));
     } finally {
-      this.#claudeDir.endTrust();
-      this.#inRun.endTrust();
+      this.#claudeDir.endBatch();
+      this.#inFolder.endBatch();
     }
   }
 
   #find(session: TrashedEntry): Found {
     const { parts, purgedParts = parts } = this.#entryOf(session);
-    const present = parts.flatMap((part, index) => (isThere(part, this.#inRun) ? [index] : []));
+    const present = parts.flatMap((part, index) => (isThere(part, this.#inFolder) ? [index] : []));
     const isPresent = new Set(present.map((index) => parts[index]));
     return {
       session,
@@ -148,8 +148,8 @@ export class RunPurge {
       }
     }
     for (const session of sessions) this.#setState(session, 'purged');
-    const isOver = [...this.#entries.values()].every(({ state }) => OVER_STATES.has(state));
-    const leftOver = isOver ? this.#removeRun() : undefined;
+    const isOver = [...this.#entries.values()].every(({ state }) => FINISHED_STATES.has(state));
+    const leftOver = isOver ? this.#removeFolder() : undefined;
     if (leftOver !== 'removed' && sessions.length > 0) {
       const manifest = this.#openManifest();
       for (const { sessionId } of sessions) manifest.event('purged', sessionId, nowMs);
@@ -158,7 +158,7 @@ export class RunPurge {
   }
 
   /** What is left in it; undefined where nothing is to be known of it, since its manifest is gone. */
-  summary(): KnownRun | undefined {
+  summary(): KnownFolder | undefined {
     this.#manifest?.flush();
     try {
       return { ...amountOf(this.#entries.values()), manifest: identifyManifest(this.#place.directory) };
@@ -173,19 +173,19 @@ export class RunPurge {
       this.#closeManifest();
     } finally {
       this.#claudeDir.close();
-      this.#inRun.close();
+      this.#inFolder.close();
       this.#place.directory.close();
     }
   }
 
   /** Bytes do not come back: each directory on the way is looked at for each session. */
   #destroy({ parts }: ManifestEntry): void {
-    for (const part of parts) destroyPart(part, this.#inRun, this.#place.bounds);
+    for (const part of parts) destroyPart(part, this.#inFolder, this.#place.bounds);
   }
 
   #entryOf({ sessionId }: Pick<TrashedEntry, 'sessionId'>): ManifestEntry {
     const entry = this.#entries.get(sessionId);
-    if (entry === undefined) throw new Error(`${sessionId} is not in trash run ${this.#place.run}`);
+    if (entry === undefined) throw new Error(`${sessionId} is not in trash folder ${this.#place.run}`);
     return entry;
   }
 
@@ -193,7 +193,7 @@ export class RunPurge {
     this.#entries.set(session.sessionId, { ...this.#entryOf(session), state });
   }
 
-  #removeRun(): 'removed' | { readonly message: string } | undefined {
+  #removeFolder(): 'removed' | { readonly message: string } | undefined {
     const { trash, run, directory } = this.#place;
     try {
       if (!removeEmptyTree(directory, [MANIFEST_NAME])) return undefined;

@@ -1,4 +1,4 @@
-/** Reads the manifest of a trash run line by line, so that it may be of any length. */
+/** Reads the manifest of a trash folder line by line, so that it may be of any length. */
 
 import { closeSync, constants, readSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
@@ -24,16 +24,16 @@ const LATEST_SENSIBLE_TIME_MS = Date.UTC(9999, 11, 31);
  * @throws the system's error where it cannot be read, and `EBADMSG` where it says what this release does not understand: then nothing
  * of it is known. A line that a kill has cut off is left out: an intent that was not written in full was never acted on.
  */
-export function readManifest(runDirectory: AnchoredDir): Map<SessionId, ManifestEntry> {
-  return inManifest(runDirectory, (fd) => foldLines(linesOf(fd)));
+export function readManifest(folderDirectory: AnchoredDir): Map<SessionId, ManifestEntry> {
+  return inManifest(folderDirectory, (fd) => foldLines(linesOf(fd)));
 }
 
 /**
  * One session's state, for whoever asks for no other: a manifest of a hundred thousand sessions is looked through, and not built up.
  * @throws as `readManifest`, as far as the lines that name the session are concerned
  */
-export function readManifestEntry(runDirectory: AnchoredDir, sessionId: SessionId): ManifestEntry | undefined {
-  return inManifest(runDirectory, (fd) => {
+export function readManifestEntry(folderDirectory: AnchoredDir, sessionId: SessionId): ManifestEntry | undefined {
+  return inManifest(folderDirectory, (fd) => {
     const lines = names(fd, sessionId) ? linesOf(fd) : firstLineOf(fd);
     return foldLines(lines, (line, number) => number === 1 || line.includes(sessionId)).get(sessionId);
   });
@@ -63,21 +63,21 @@ function* firstLineOf(fd: number): Generator<string> {
 }
 
 /** @throws the system's error */
-export function identifyManifest(runDirectory: AnchoredDir): string {
-  return inManifest(runDirectory, manifestIdentity);
+export function identifyManifest(folderDirectory: AnchoredDir): string {
+  return inManifest(folderDirectory, manifestIdentity);
 }
 
 /** Whether a manifest got beyond its first line: before that, nothing was moved. @throws the system's error */
-export function hasWholeLine(runDirectory: AnchoredDir): boolean {
-  return inManifest(runDirectory, (fd) => {
+export function hasWholeLine(folderDirectory: AnchoredDir): boolean {
+  return inManifest(folderDirectory, (fd) => {
     const start = Buffer.alloc(FIRST_LINE_BYTES_MAX);
     const length = readSync(fd, start, 0, start.length, 0);
     return length === start.length || start.subarray(0, length).includes('\n');
   });
 }
 
-function inManifest<T>(runDirectory: AnchoredDir, use: (fd: number) => T): T {
-  const fd = runDirectory.openFile(MANIFEST_NAME, constants.O_RDONLY);
+function inManifest<T>(folderDirectory: AnchoredDir, use: (fd: number) => T): T {
+  const fd = folderDirectory.openFile(MANIFEST_NAME, constants.O_RDONLY);
   try {
     return use(fd);
   } finally {

@@ -6,30 +6,30 @@ import type { SessionId } from '../claude-dir/session-id.ts';
 import { type Part, partPath } from '../claude-dir/unit.ts';
 import { errorMessage, OperatingError } from '../errors.ts';
 import { displayName } from '../files/byte-name.ts';
-import { HeldDirs } from '../files/open-dirs.ts';
+import { OpenDirs } from '../files/open-dirs.ts';
 import type { ManifestEntry, ManifestEvent, ManifestWriter } from './manifest.ts';
 import { isNameTaken, isTakenCode, isThere, putBack } from './move.ts';
 
 /** A run of the trash that is being worked in. */
-export interface OpenRun {
+export interface OpenFolder {
   readonly manifest: ManifestWriter;
-  readonly claudeDir: HeldDirs;
-  readonly trash: HeldDirs;
+  readonly claudeDir: OpenDirs;
+  readonly trash: OpenDirs;
 }
 
 /** @throws OperatingError `bad-data` where it cannot come back whole; it stays as it is then */
-export function restoreEntry(entry: ManifestEntry, { manifest, claudeDir, trash }: OpenRun, nowMs: number): void {
+export function restoreEntry(entry: ManifestEntry, { manifest, claudeDir, trash }: OpenFolder, nowMs: number): void {
   const { sessionId } = entry;
   const parts = restorableParts(entry, trash);
   const taken = parts.filter((part) => isThere(part, claudeDir));
   if (taken.length > 0) throw placeTaken(sessionId, taken);
-  refuseUnreachable(sessionId, parts, claudeDir);
+  throwIfUnreachable(sessionId, parts, claudeDir);
   manifest.event('restoring', sessionId, nowMs);
   manifest.sync();
   const stuck = putBack(parts, claudeDir, trash);
   if (stuck.length === 0) {
-    refuseAbsent(sessionId, parts, claudeDir);
-    refuseLeft(sessionId, entry.parts, trash);
+    throwIfAbsent(sessionId, parts, claudeDir);
+    throwIfLeft(sessionId, entry.parts, trash);
     manifest.event('restored', sessionId, nowMs);
     return;
   }
@@ -38,7 +38,7 @@ export function restoreEntry(entry: ManifestEntry, { manifest, claudeDir, trash 
 }
 
 /** What lies in the trash of a session. @throws OperatingError `bad-data` where that is not enough to bring it back */
-export function restorableParts(entry: ManifestEntry, trash: HeldDirs): readonly Part[] {
+export function restorableParts(entry: ManifestEntry, trash: OpenDirs): readonly Part[] {
   const parts = entry.parts.filter((part) => isThere(part, trash));
   if (parts.length === 0 || (entry.parts.some(isTranscript) && !parts.some(isTranscript))) {
     throw new OperatingError('bad-data', `restore ${entry.sessionId}: its transcript is not in the trash any more`);
@@ -47,14 +47,14 @@ export function restorableParts(entry: ManifestEntry, trash: HeldDirs): readonly
 }
 
 /** Ends what a kill had left half-done. @returns what has become of it */
-export function settleEntry(entry: ManifestEntry, { claudeDir, trash }: Omit<OpenRun, 'manifest'>): ManifestEvent {
+export function settleEntry(entry: ManifestEntry, { claudeDir, trash }: Omit<OpenFolder, 'manifest'>): ManifestEvent {
   const inTrash = partsInTrash(entry, trash);
   if (isMovedWhole(entry, inTrash, claudeDir)) return 'trashed';
   return eventOfReturn(entry, putBack(inTrash, claudeDir, trash));
 }
 
 /** Tells what `settleEntry` would make of an entry, and changes nothing. */
-export function foreseeEntry(entry: ManifestEntry, { claudeDir, trash }: Omit<OpenRun, 'manifest'>): ManifestEvent {
+export function foreseeEntry(entry: ManifestEntry, { claudeDir, trash }: Omit<OpenFolder, 'manifest'>): ManifestEvent {
   const inTrash = partsInTrash(entry, trash);
   if (isMovedWhole(entry, inTrash, claudeDir)) return 'trashed';
   return eventOfReturn(
@@ -63,11 +63,11 @@ export function foreseeEntry(entry: ManifestEntry, { claudeDir, trash }: Omit<Op
   );
 }
 
-function partsInTrash({ parts }: ManifestEntry, trash: HeldDirs): readonly Part[] {
+function partsInTrash({ parts }: ManifestEntry, trash: OpenDirs): readonly Part[] {
   return parts.filter((part) => isThere(part, trash));
 }
 
-function isMovedWhole({ state, parts }: ManifestEntry, inTrash: readonly Part[], claudeDir: HeldDirs): boolean {
+function isMovedWhole({ state, parts }: ManifestEntry, inTrash: readonly Part[], claudeDir: OpenDirs): boolean {
   return state === 'intended' && inTrash.length === parts.length && !inTrash.some((part) => isThere(part, claudeDir));
 }
 
@@ -80,7 +80,7 @@ function eventOfReturn({ state, parts }: ManifestEntry, stuck: readonly Part[]):
 }
 
 /** Makes the directories that are missing. Before anything moves: a session must not come back in part. */
-export function refuseUnreachable(sessionId: SessionId, parts: readonly Part[], claudeDir: HeldDirs): void {
+export function throwIfUnreachable(sessionId: SessionId, parts: readonly Part[], claudeDir: OpenDirs): void {
   for (const part of parts) {
     try {
       claudeDir.findOrMake(part.directory);
@@ -94,14 +94,14 @@ export function refuseUnreachable(sessionId: SessionId, parts: readonly Part[], 
 }
 
 /** Called restored is only what can be seen to be back; the rest stays on its way, and the next run goes on with it. */
-function refuseAbsent(sessionId: SessionId, parts: readonly Part[], claudeDir: HeldDirs): void {
+function throwIfAbsent(sessionId: SessionId, parts: readonly Part[], claudeDir: OpenDirs): void {
   const absent = parts.filter((part) => !isThere(part, claudeDir)).map((part) => displayName(partPath(part)));
   if (absent.length === 0) return;
   throw new OperatingError('io', `restore ${sessionId}: ${absent.join(', ')} did not come back`);
 }
 
 /** Parts that could not be seen at first, and can now. @throws OperatingError `io`: what has come back was not all */
-export function refuseLeft(sessionId: SessionId, parts: readonly Part[], trash: HeldDirs): void {
+export function throwIfLeft(sessionId: SessionId, parts: readonly Part[], trash: OpenDirs): void {
   const left = parts.filter((part) => isThere(part, trash)).map((part) => displayName(partPath(part)));
   if (left.length === 0) return;
   throw new OperatingError(
@@ -110,11 +110,11 @@ export function refuseLeft(sessionId: SessionId, parts: readonly Part[], trash: 
   );
 }
 
-/** Of two transcripts of one id, Claude resumes that of the project it runs in: another one might hide this. @throws OperatingError `bad-data` */
+/** Claude resumes, of two transcripts of one id, that of the project it runs in: another one might hide this. @throws OperatingError `bad-data` */
 export function throwIfElsewhere({ sessionId, parts }: ManifestEntry, { root, projects }: ClaudeDir): void {
   const own = parts.find(isTranscript);
   if (own === undefined) return;
-  const claudeDir = new HeldDirs(root);
+  const claudeDir = new OpenDirs(root);
   try {
     for (const { name, kind } of projects.entries()) {
       const transcript = kind === 'directory' ? projectParts(sessionId, name).find(isTranscript) : undefined;

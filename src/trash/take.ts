@@ -1,17 +1,17 @@
 /** One run's part of the trash: a directory that mirrors the Claude directory, with the manifest beside the files. */
 
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
-import type { PlaceTimes } from '../claude-dir/directory-fingerprints.ts';
+import type { DirectoryFingerprints } from '../claude-dir/directory-fingerprints.ts';
 import { type LinkedFile, Measurer, type ReadFault, sameMeasure } from '../claude-dir/measure.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
 import type { Part, Unit } from '../claude-dir/unit.ts';
 import { errnoError, errorCode, errorMessage, type OperatingError } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import { type ByteName, displayName } from '../files/byte-name.ts';
-import { HeldDirs } from '../files/open-dirs.ts';
-import { Newcomers, UNIT_DIRECTORIES_MAX } from './added-since-scan.ts';
-import { makeRunDirectory, type RunDirectory } from './folder.ts';
-import type { KnownRun } from './known-folders.ts';
+import { OpenDirs } from '../files/open-dirs.ts';
+import { AddedSinceScan, UNIT_DIRECTORIES_MAX } from './added-since-scan.ts';
+import { makeTrashFolder, type TrashFolder } from './folder.ts';
+import type { KnownFolder } from './known-folders.ts';
 import type { ManifestWriter } from './manifest.ts';
 import { isStopping, isThere, putBack, renamePart, stoppingError } from './move.ts';
 
@@ -32,39 +32,48 @@ interface Taken {
   outcome: TakeOutcome | undefined;
 }
 
-export class TrashRun {
+export class TakeIntoTrash {
   readonly name: ByteName;
   readonly #claudeDir: ClaudeDir;
   readonly #directory: AnchoredDir;
-  readonly #source: HeldDirs;
-  readonly #target: HeldDirs;
+  readonly #source: OpenDirs;
+  readonly #target: OpenDirs;
   readonly #manifest: ManifestWriter;
-  readonly #newcomers: Newcomers;
+  readonly #added: AddedSinceScan;
   /** Whose places in the trash are made, and known to be free. */
   #prepared: ReadonlySet<Unit> = new Set();
   #failure: OperatingError | undefined;
   #intended = 0;
   readonly #ended = { sessions: 0, bytes: 0, kept: 0 };
 
-  private constructor(claudeDir: ClaudeDir, { name, directory, manifest }: RunDirectory, placeTimes?: PlaceTimes) {
+  private constructor(
+    claudeDir: ClaudeDir,
+    { name, directory, manifest }: TrashFolder,
+    fingerprints?: DirectoryFingerprints,
+  ) {
     this.#claudeDir = claudeDir;
     this.name = name;
     this.#directory = directory;
-    this.#source = new HeldDirs(claudeDir.root);
-    this.#target = new HeldDirs(directory);
+    this.#source = new OpenDirs(claudeDir.root);
+    this.#target = new OpenDirs(directory);
     this.#manifest = manifest;
-    this.#newcomers = new Newcomers(claudeDir, this.#source, placeTimes);
+    this.#added = new AddedSinceScan(claudeDir, this.#source, fingerprints);
   }
 
   /**
-   * Makes a new run directory; a taken name is never used again.
-   * @param placeTimes from before the decision; without them every unit's companion places are looked into
+   * Makes a new trash folder; a taken name is never used again.
+   * @param fingerprints from before the decision; without them every unit's companion places are looked into
    */
-  static begin(claudeDir: ClaudeDir, trash: AnchoredDir, startedAtMs: number, placeTimes?: PlaceTimes): TrashRun {
+  static begin(
+    claudeDir: ClaudeDir,
+    trash: AnchoredDir,
+    startedAtMs: number,
+    fingerprints?: DirectoryFingerprints,
+  ): TakeIntoTrash {
     try {
-      return new TrashRun(claudeDir, makeRunDirectory(trash, startedAtMs), placeTimes);
+      return new TakeIntoTrash(claudeDir, makeTrashFolder(trash, startedAtMs), fingerprints);
     } catch (error) {
-      throw stoppingError('begin a trash run', error);
+      throw stoppingError('begin a trash folder', error);
     }
   }
 
@@ -90,18 +99,18 @@ export class TrashRun {
     const prepared = new Set<Unit>();
     try {
       this.#makeRoom();
-      this.#trust();
-      this.#newcomers.look();
+      this.#beginBatch();
+      this.#added.look();
       for (const unit of units) {
         if (!this.#hasRoom()) break;
         // Looked at once more when it is taken, and found sooner then.
-        this.#newcomers.hasAny(unit);
+        this.#added.hasAny(unit);
         if (this.#isPlaceFree(unit)) prepared.add(unit);
       }
     } catch (error) {
       if (isStopping(error) || errorCode(error) === undefined) throw stoppingError('move sessions to the trash', error);
     } finally {
-      this.#endTrust();
+      this.#endBatch();
     }
     this.#prepared = prepared;
   }
@@ -122,15 +131,15 @@ export class TrashRun {
     const batch: Taken[] = [];
     let settled = 0;
     try {
-      this.#trust();
-      this.#newcomers.look();
+      this.#beginBatch();
+      this.#added.look();
       for (const unit of units) {
         if (!this.#hasRoom()) {
           this.#settle(batch.slice(settled));
           settled = batch.length;
           this.#makeRoom();
-          this.#trust();
-          this.#newcomers.look();
+          this.#beginBatch();
+          this.#added.look();
         }
         const outcome = this.#take(unit);
         batch.push({ unit, outcome });
@@ -144,7 +153,7 @@ export class TrashRun {
     } catch (error) {
       this.#failure ??= stoppingError('move sessions to the trash', error);
     } finally {
-      this.#endTrust();
+      this.#endBatch();
     }
     for (const { unit, outcome } of batch) if (outcome !== undefined) this.#end(unit, outcome, nowMs);
     return batch.map(({ outcome }) => outcome);
@@ -154,11 +163,11 @@ export class TrashRun {
   findRecreated(units: readonly Unit[]): Unit[] {
     try {
       this.#makeRoom();
-      this.#trust();
+      this.#beginBatch();
       return units.filter((unit) => {
         if (!this.#hasRoom()) {
           this.#makeRoom();
-          this.#trust();
+          this.#beginBatch();
         }
         return unit.parts.some((part) => isThere(part, this.#source));
       });
@@ -167,7 +176,7 @@ export class TrashRun {
       this.#failure ??= stoppingError('look at a session', error);
       return [];
     } finally {
-      this.#endTrust();
+      this.#endBatch();
     }
   }
 
@@ -198,7 +207,7 @@ export class TrashRun {
   }
 
   /** What it holds, to be asked for when all of it is done; undefined where something is unfinished. */
-  summary(): KnownRun | undefined {
+  summary(): KnownFolder | undefined {
     const { sessions, bytes, kept } = this.#ended;
     if (sessions + kept !== this.#intended) return undefined;
     return { sessions, bytes, manifest: this.#manifest.identity() };
@@ -217,7 +226,7 @@ export class TrashRun {
   #take(unit: Unit): TakeOutcome {
     let before: Measurer;
     try {
-      if (this.#newcomers.hasAny(unit)) return { kind: 'changed' };
+      if (this.#added.hasAny(unit)) return { kind: 'changed' };
       before = this.#measure(unit, this.#source);
     } catch (error) {
       // One unit that cannot be looked at any more does not stop the others.
@@ -255,7 +264,7 @@ export class TrashRun {
     }
     // Between the last look and the rename a session may have written: then the unit goes straight back.
     if (!sameMeasure(after, before)) return this.#undo(moved, undefined);
-    this.#newcomers.noteOwnMove(unit);
+    this.#added.noteOwnMove(unit);
     return { kind: 'trashed' };
   }
 
@@ -266,13 +275,13 @@ export class TrashRun {
   #settle(batch: readonly Taken[]): void {
     const taken = batch.filter(({ outcome }) => outcome?.kind === 'trashed');
     if (taken.length === 0) return;
-    const [fromElsewhere, toElsewhere] = [this.#source.displaced(), this.#target.displaced()];
-    const isDisplaced = ({ directory }: Part) =>
+    const [fromElsewhere, toElsewhere] = [this.#source.movedAway(), this.#target.movedAway()];
+    const hasMovedAway = ({ directory }: Part) =>
       isIn(fromElsewhere, this.#source.find(directory)) || isIn(toElsewhere, this.#target.find(directory));
-    const changed = new Set(this.#newcomers.lookAgain(taken.map(({ unit }) => unit)));
-    const isAnyDisplaced = fromElsewhere.size + toElsewhere.size > 0;
+    const changed = new Set(this.#added.lookAgain(taken.map(({ unit }) => unit)));
+    const hasAnyMovedAway = fromElsewhere.size + toElsewhere.size > 0;
     for (const one of taken) {
-      if (!changed.has(one.unit) && !(isAnyDisplaced && one.unit.parts.some(isDisplaced))) continue;
+      if (!changed.has(one.unit) && !(hasAnyMovedAway && one.unit.parts.some(hasMovedAway))) continue;
       one.outcome = undefined;
       one.outcome = this.#undo(one.unit.parts, undefined);
     }
@@ -286,14 +295,14 @@ export class TrashRun {
     });
   }
 
-  #trust(): void {
-    this.#source.beginTrust();
-    this.#target.beginTrust();
+  #beginBatch(): void {
+    this.#source.beginBatch();
+    this.#target.beginBatch();
   }
 
-  #endTrust(): void {
-    this.#source.endTrust();
-    this.#target.endTrust();
+  #endBatch(): void {
+    this.#source.endBatch();
+    this.#target.endBatch();
   }
 
   #hasRoom(): boolean {
@@ -302,12 +311,12 @@ export class TrashRun {
 
   #makeRoom(): void {
     if (this.#hasRoom()) return;
-    this.#endTrust();
+    this.#endBatch();
     this.#source.close();
     this.#target.close();
   }
 
-  #measure(unit: Unit, tree: HeldDirs): Measurer {
+  #measure(unit: Unit, tree: OpenDirs): Measurer {
     const measurer = new Measurer(this.#claudeDir.surroundings);
     for (const part of unit.parts) {
       const parent = tree.find(part.directory);

@@ -1,37 +1,37 @@
 /** The trash of one Claude directory: what lies in it, and how it comes back or ends. Works from the manifests alone. */
 
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
-import type { PlaceTimes } from '../claude-dir/directory-fingerprints.ts';
+import type { DirectoryFingerprints } from '../claude-dir/directory-fingerprints.ts';
 import { isTranscript, SWEEPER_DIRECTORY, TRASH_DIRECTORY } from '../claude-dir/layout.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
 import { type Part, partPath } from '../claude-dir/unit.ts';
 import { errorCode, errorMessage, OperatingError, operatingError, systemError } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import { type ByteName, displayName } from '../files/byte-name.ts';
-import { HeldDirs } from '../files/open-dirs.ts';
+import { OpenDirs } from '../files/open-dirs.ts';
 import { isEmptyTree, removeEmptyTree, type TrashBounds } from './destroy.ts';
-import { isRunName, makeRunDirectory } from './folder.ts';
+import { isFolderName, makeTrashFolder } from './folder.ts';
 import { JOINING_NAME, joinEntry } from './join.ts';
-import { type Amount, amountOf, isLying, type KnownRun, type KnownRuns } from './known-folders.ts';
+import { type Amount, amountOf, isInTrash, type KnownFolder, type KnownFolders } from './known-folders.ts';
 import { MANIFEST_NAME, type ManifestEntry, type ManifestEvent, ManifestWriter } from './manifest.ts';
 import { isThere } from './move.ts';
-import { OVER_STATES, RunPurge } from './purge.ts';
+import { FINISHED_STATES, FolderPurge } from './purge.ts';
 import { hasWholeLine, identifyManifest, readManifest, readManifestEntry } from './read-manifest.ts';
-import { foreseeEntry, type OpenRun, restoreEntry, settleEntry, throwIfElsewhere } from './restore.ts';
-import { TrashRun } from './take.ts';
+import { foreseeEntry, type OpenFolder, restoreEntry, settleEntry, throwIfElsewhere } from './restore.ts';
+import { TakeIntoTrash } from './take.ts';
 
-const NONE_KNOWN: KnownRuns = new Map();
+const NONE_KNOWN: KnownFolders = new Map();
 
 /** A session in the trash. */
 export interface TrashedSession extends ManifestEntry {
-  /** The run directory that it lies in. */
+  /** The trash folder that it lies in. */
   readonly run: ByteName;
 }
 
 export interface TrashContents {
   readonly sessions: readonly TrashedSession[];
   /** Runs whose manifest could not be read; nothing of them is ever purged. */
-  readonly unreadableRuns: readonly UnreadableRun[];
+  readonly unreadableFolders: readonly UnreadableFolder[];
 }
 
 export interface Reconciled {
@@ -39,10 +39,10 @@ export interface Reconciled {
   readonly undone: number;
   /** Units that were wholly in the trash, or on their way back, and are recorded as that now. */
   readonly completed: number;
-  /** Of those, the ones that are back where they were. */
+  /** The completed ones that are back where they were. */
   readonly restored: readonly SessionId[];
   /** Runs whose manifest could not be read: nothing of them was touched. */
-  readonly unreadableRuns: readonly UnreadableRun[];
+  readonly unreadableFolders: readonly UnreadableFolder[];
 }
 
 /** What `reconcile` would find and do. */
@@ -53,12 +53,12 @@ export interface Foreseen extends Omit<Reconciled, 'restored'> {
 
 export interface ReconcileOptions {
   /** Are not read again where their manifest is the same. */
-  readonly known?: KnownRuns | undefined;
+  readonly known?: KnownFolders | undefined;
   /** Is told what lies in a run that was not known, and what to know it by. */
-  readonly onRead?: (run: ByteName, lying: readonly ManifestEntry[], known: KnownRun) => void;
+  readonly onRead?: (run: ByteName, inTrash: readonly ManifestEntry[], known: KnownFolder) => void;
 }
 
-export interface UnreadableRun {
+export interface UnreadableFolder {
   readonly run: ByteName;
   /** The system's name of the error, or a sentence that says what is not understood. */
   readonly code: string;
@@ -101,20 +101,20 @@ export class Trash {
     }
   }
 
-  /** @param placeTimes from before the scan that the decisions are made on */
-  beginRun(startedAtMs: number, placeTimes?: PlaceTimes): TrashRun {
-    return TrashRun.begin(this.#claudeDir, this.#directory, startedAtMs, placeTimes);
+  /** @param fingerprints from before the scan that the decisions are made on */
+  beginFolder(startedAtMs: number, fingerprints?: DirectoryFingerprints): TakeIntoTrash {
+    return TakeIntoTrash.begin(this.#claudeDir, this.#directory, startedAtMs, fingerprints);
   }
 
   /** Every session that any manifest speaks of and that is neither restored nor purged nor was kept. Changes nothing. */
   contents(): TrashContents {
     const sessions: TrashedSession[] = [];
-    const unreadableRuns = this.#inEachRun((directory, run) => {
+    const unreadableFolders = this.#inEachFolder((directory, run) => {
       for (const entry of readManifest(directory).values()) {
-        if (isLying(entry)) sessions.push({ ...entry, run });
+        if (isInTrash(entry)) sessions.push({ ...entry, run });
       }
     });
-    return { sessions, unreadableRuns };
+    return { sessions, unreadableFolders };
   }
 
   /**
@@ -125,8 +125,8 @@ export class Trash {
     let undone = 0;
     let completed = 0;
     const restored: SessionId[] = [];
-    const unreadableRuns = this.#inEachRun((directory, run) => {
-      if (this.#removeUnborn(directory, run)) return;
+    const unreadableFolders = this.#inEachFolder((directory, run) => {
+      if (this.#removeFolderWithoutManifest(directory, run)) return;
       if (known.has(run) && known.get(run)?.manifest === identifyManifest(directory)) return;
       let entries = readManifest(directory);
       const settled = this.#settle(directory, entries, nowMs);
@@ -136,10 +136,10 @@ export class Trash {
         if (event === 'restored') restored.push(sessionId);
       }
       if (settled.length > 0) entries = readManifest(directory);
-      const lying = [...entries.values()].filter(isLying);
-      onRead?.(run, lying, { ...amountOf(lying), manifest: identifyManifest(directory) });
+      const inTrash = [...entries.values()].filter(isInTrash);
+      onRead?.(run, inTrash, { ...amountOf(inTrash), manifest: identifyManifest(directory) });
     });
-    return { undone, completed, restored, unreadableRuns };
+    return { undone, completed, restored, unreadableFolders };
   }
 
   /** Tells what `reconcile` would do, for a dry run. Changes nothing. */
@@ -147,7 +147,7 @@ export class Trash {
     let completed = 0;
     let undone = 0;
     const returning: ManifestEntry[] = [];
-    const unreadableRuns = this.#inEachRun((directory, run) => {
+    const unreadableFolders = this.#inEachFolder((directory, run) => {
       if (!hasBegun(directory) && isEmptyTree(directory, [MANIFEST_NAME])) return;
       if (known.has(run) && known.get(run)?.manifest === identifyManifest(directory)) return;
       const unfinished = [...readManifest(directory).values()].filter(isUnsettled);
@@ -160,7 +160,7 @@ export class Trash {
         }
       });
     });
-    return { undone, completed, returning, unreadableRuns };
+    return { undone, completed, returning, unreadableFolders };
   }
 
   /** @returns the entries as `#settle` would leave them. Changes nothing */
@@ -204,9 +204,9 @@ export class Trash {
   }
 
   /** What lies in all runs that can be read. @param known are not read where their manifest is the same */
-  amount(known: KnownRuns = NONE_KNOWN): Amount {
+  amount(known: KnownFolders = NONE_KNOWN): Amount {
     let [sessions, bytes] = [0, 0];
-    this.#inEachRun((directory, run) => {
+    this.#inEachFolder((directory, run) => {
       const before = known.get(run);
       const isKnown = before !== undefined && before.manifest === identifyManifest(directory);
       const amount = isKnown ? before : amountOf(readManifest(directory).values());
@@ -248,7 +248,7 @@ export class Trash {
   #joinInto(entry: TrashedSession, nowMs: number): readonly string[] {
     let left: readonly string[] = [];
     this.#whole(`join ${entry.sessionId}`, entry.run, (run) => {
-      left = joinEntry(entry, run, () => makeRunDirectory(this.#directory, nowMs), nowMs);
+      left = joinEntry(entry, run, () => makeTrashFolder(this.#directory, nowMs), nowMs);
     });
     return left;
   }
@@ -268,29 +268,29 @@ export class Trash {
   /** Every folder's record of one session, whatever was begun with it. Changes nothing, and keeps no other session in memory. */
   lookUp(sessionId: SessionId): TrashContents {
     const sessions: TrashedSession[] = [];
-    const unreadableRuns = this.#inEachRun((directory, run) => {
+    const unreadableFolders = this.#inEachFolder((directory, run) => {
       const entry = readManifestEntry(directory, sessionId);
-      if (entry !== undefined && !OVER_STATES.has(entry.state)) sessions.push({ ...entry, run });
+      if (entry !== undefined && !FINISHED_STATES.has(entry.state)) sessions.push({ ...entry, run });
     });
-    return { sessions, unreadableRuns };
+    return { sessions, unreadableFolders };
   }
 
   /** What the trash holds of a session, newest first. @throws OperatingError where that is nothing */
   #held(sessionId: SessionId): [TrashedSession, ...TrashedSession[]] {
-    const { sessions, unreadableRuns } = this.lookUp(sessionId);
-    const held = sessions.filter((session) => isLying(session) && session.state !== 'joined');
+    const { sessions, unreadableFolders } = this.lookUp(sessionId);
+    const held = sessions.filter((session) => isInTrash(session) && session.state !== 'joined');
     // What was left over of a session is not the session.
     const transcripts = held.filter(({ parts }) => parts.some(isTranscript));
     const [newest, ...older] = (transcripts.length > 0 ? transcripts : held).toSorted(
       (left, right) => right.trashedAtMs - left.trashedAtMs,
     );
-    if (newest === undefined) throw notInTrash([sessionId], unreadableRuns);
+    if (newest === undefined) throw notInTrash([sessionId], unreadableFolders);
     return [newest, ...older];
   }
 
-  #whole(action: string, run: ByteName, use: (run: OpenRun) => void): void {
+  #whole(action: string, run: ByteName, use: (run: OpenFolder) => void): void {
     try {
-      this.#inRun(run, (directory) => this.#withManifest(directory, use));
+      this.#inFolder(run, (directory) => this.#withManifest(directory, use));
     } catch (error) {
       throw systemError(action, error);
     }
@@ -302,7 +302,7 @@ export class Trash {
   }
 
   #partsTaken({ parts }: ManifestEntry): Part[] {
-    const claudeDir = new HeldDirs(this.#claudeDir.root);
+    const claudeDir = new OpenDirs(this.#claudeDir.root);
     try {
       return parts.filter((part) => isThere(part, claudeDir));
     } finally {
@@ -316,10 +316,10 @@ export class Trash {
    * @returns undefined for a run that had died before it did anything: it is gone then
    * @throws the system's error where its manifest cannot be read: then nothing of it is known, and nothing is to be destroyed
    */
-  openForPurge(run: ByteName, nowMs: number, { dryRun }: { readonly dryRun: boolean }): RunPurge | undefined {
+  openForPurge(run: ByteName, nowMs: number, { dryRun }: { readonly dryRun: boolean }): FolderPurge | undefined {
     const directory = this.#directory.openChild(run);
     try {
-      if (!dryRun && this.#removeUnborn(directory, run)) {
+      if (!dryRun && this.#removeFolderWithoutManifest(directory, run)) {
         directory.close();
         return undefined;
       }
@@ -327,7 +327,7 @@ export class Trash {
       if (dryRun) entries = this.#foreseen(directory, entries, nowMs);
       else if (this.#settle(directory, entries, nowMs).length > 0) entries = readManifest(directory);
       const [trash, claudeRoot, bounds] = [this.#directory, this.#claudeDir.root, this.#boundsOf(run)];
-      return new RunPurge({ trash, run, directory, claudeRoot, bounds }, entries);
+      return new FolderPurge({ trash, run, directory, claudeRoot, bounds }, entries);
     } catch (error) {
       directory.close();
       throw error;
@@ -335,7 +335,7 @@ export class Trash {
   }
 
   /** A run that died before its manifest said anything has moved nothing. @returns whether it was one, and is gone */
-  #removeUnborn(directory: AnchoredDir, run: ByteName): boolean {
+  #removeFolderWithoutManifest(directory: AnchoredDir, run: ByteName): boolean {
     if (hasBegun(directory) || !removeEmptyTree(directory, [MANIFEST_NAME])) return false;
     if (directory.has(MANIFEST_NAME)) directory.unlink(MANIFEST_NAME);
     this.#directory.removeDirectory(run);
@@ -350,18 +350,23 @@ export class Trash {
   }
 
   /** Every session of which anything may lie in the trash, whatever was begun with it. Changes nothing. */
-  mentioned(): { readonly sessionIds: ReadonlySet<SessionId>; readonly unreadableRuns: readonly UnreadableRun[] } {
+  mentioned(): {
+    readonly sessionIds: ReadonlySet<SessionId>;
+    readonly unreadableFolders: readonly UnreadableFolder[];
+  } {
     const sessionIds = new Set<SessionId>();
-    const unreadableRuns = this.#inEachRun((directory) => {
+    const unreadableFolders = this.#inEachFolder((directory) => {
       for (const { sessionId, state } of readManifest(directory).values()) {
-        if (!OVER_STATES.has(state) && state !== 'joined') sessionIds.add(sessionId);
+        if (!FINISHED_STATES.has(state) && state !== 'joined') sessionIds.add(sessionId);
       }
     });
-    return { sessionIds, unreadableRuns };
+    return { sessionIds, unreadableFolders };
   }
 
   runs(): ByteName[] {
-    const directories = this.#directory.entries().filter(({ name, kind }) => kind === 'directory' && isRunName(name));
+    const directories = this.#directory
+      .entries()
+      .filter(({ name, kind }) => kind === 'directory' && isFolderName(name));
     return directories.map((entry) => entry.name).sort();
   }
 
@@ -370,11 +375,11 @@ export class Trash {
   }
 
   /** One run that cannot be read does not hide the others. */
-  #inEachRun(use: (directory: AnchoredDir, run: ByteName) => void): UnreadableRun[] {
-    const unreadable: UnreadableRun[] = [];
+  #inEachFolder(use: (directory: AnchoredDir, run: ByteName) => void): UnreadableFolder[] {
+    const unreadable: UnreadableFolder[] = [];
     for (const run of this.runs()) {
       try {
-        this.#inRun(run, (directory) => use(directory, run));
+        this.#inFolder(run, (directory) => use(directory, run));
       } catch (error) {
         const code = errorCode(error);
         if (code === undefined) throw error;
@@ -384,7 +389,7 @@ export class Trash {
     return unreadable;
   }
 
-  #inRun(run: ByteName, use: (directory: AnchoredDir) => void): void {
+  #inFolder(run: ByteName, use: (directory: AnchoredDir) => void): void {
     const directory = this.#directory.openChild(run);
     try {
       use(directory);
@@ -393,7 +398,7 @@ export class Trash {
     }
   }
 
-  #withManifest(directory: AnchoredDir, use: (run: OpenRun) => void): void {
+  #withManifest(directory: AnchoredDir, use: (run: OpenFolder) => void): void {
     const manifest = ManifestWriter.append(directory);
     try {
       this.#between(directory, (claudeDir, trash) => use({ manifest, claudeDir, trash }));
@@ -402,9 +407,9 @@ export class Trash {
     }
   }
 
-  #between(directory: AnchoredDir, use: (claudeDir: HeldDirs, trash: HeldDirs) => void): void {
-    const claudeDir = new HeldDirs(this.#claudeDir.root);
-    const trash = new HeldDirs(directory);
+  #between(directory: AnchoredDir, use: (claudeDir: OpenDirs, trash: OpenDirs) => void): void {
+    const claudeDir = new OpenDirs(this.#claudeDir.root);
+    const trash = new OpenDirs(directory);
     try {
       use(claudeDir, trash);
     } finally {
@@ -425,9 +430,9 @@ function hasBegun(directory: AnchoredDir): boolean {
 }
 
 /** What a run that cannot be read holds is not known: then nothing is wrong with what was asked for. */
-export function notInTrash(ids: readonly SessionId[], unreadableRuns: readonly UnreadableRun[]): OperatingError {
+export function notInTrash(ids: readonly SessionId[], unreadableFolders: readonly UnreadableFolder[]): OperatingError {
   const action = `restore ${ids.join(', ')}: not in the trash`;
-  const [first] = unreadableRuns;
+  const [first] = unreadableFolders;
   if (first === undefined) return new OperatingError('bad-data', action);
-  return new OperatingError('io', `${action}, as far as it can be read: trash run ${first.run}: ${first.code}`);
+  return new OperatingError('io', `${action}, as far as it can be read: trash folder ${first.run}: ${first.code}`);
 }

@@ -135,7 +135,7 @@ export class GrownTree {
     return this.expired.some((session) => !existsSync(transcriptOf(this.path, session)));
   }
 
-  /** Out of every trash run, each of which is a mirror of the tree; then the trash goes out of the way. */
+  /** Out of every trash folder, each of which is a mirror of the tree; then the trash goes out of the way. */
   #putBack(): void {
     const sweeper = `${this.path}/session-sweeper`;
     const trash = `${sweeper}/trash`;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { judgeUnreadableRoster, judgeWorker, parseJobState, parseRoster } from '../../src/claude-dir/job-records.ts';
-import { CLOCK_MARGIN_MS, UNCHECKED_TRUST_MS } from '../../src/claude-dir/process-records.ts';
+import { CLOCK_MARGIN_MS, UNCHECKED_PROTECTS_MS } from '../../src/claude-dir/process-records.ts';
 import { otherMachine } from '../support/other-machine.ts';
 import { DAY_MS, sessionIdOf } from '../support/tree.ts';
 import { NOW } from '../support/units.ts';
@@ -145,7 +145,7 @@ describe('a worker', () => {
     expect(judge(undefined, undefined, DAY_MS)).toEqual({
       kind: 'unchecked',
       sessionIds: [A],
-      untilMs: NOW - DAY_MS + UNCHECKED_TRUST_MS,
+      untilMs: NOW - DAY_MS + UNCHECKED_PROTECTS_MS,
     });
     expect(judge(undefined, undefined, 31 * DAY_MS)).toMatchObject({ kind: 'stale' });
   });

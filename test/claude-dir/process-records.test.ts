@@ -5,7 +5,7 @@ import {
   parseProcessRecord,
   parseRecordName,
   type RecordVerdict,
-  UNCHECKED_TRUST_MS,
+  UNCHECKED_PROTECTS_MS,
 } from '../../src/claude-dir/process-records.ts';
 import { HERE, type OtherMachine, otherMachine } from '../support/other-machine.ts';
 import { DAY_MS, sessionIdOf } from '../support/tree.ts';
@@ -209,7 +209,7 @@ describe('a record that cannot be checked', () => {
   ];
 
   it.each(elsewhere)('%s protects for thirty days and no longer', (_, overrides, machine) => {
-    const untilMs = NOW - DAY_MS + UNCHECKED_TRUST_MS;
+    const untilMs = NOW - DAY_MS + UNCHECKED_PROTECTS_MS;
     expect(judge(textOf(overrides), machine)).toEqual({ kind: 'unchecked', sessionIds: [ID], untilMs });
     expect(judge(textOf(overrides), { ...machine, ageMs: 30 * DAY_MS })).toMatchObject({ kind: 'unchecked' });
     expect(judge(textOf(overrides), { ...machine, ageMs: 30 * DAY_MS + 1 })).toEqual({

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MarkReader, readSessionMarks } from '../../src/claude-dir/session-marks.ts';
-import { ownName } from '../../src/files/byte-name.ts';
+import { fixedName } from '../../src/files/byte-name.ts';
 import { openDir } from '../support/opened.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
@@ -15,7 +15,7 @@ const message = (text: string) => line({ type: 'user', message: { content: text 
 function marksOf(text: string) {
   const path = tempDir();
   writeFileSync(join(path, 't.jsonl'), text);
-  return readSessionMarks(openDir(path), ownName('t.jsonl'));
+  return readSessionMarks(openDir(path), fixedName('t.jsonl'));
 }
 
 const BIG = message('x'.repeat(3 << 20));
@@ -73,7 +73,7 @@ describe('the marks of a session', () => {
     const path = tempDir();
     writeFileSync(join(path, 't.jsonl'), tag('keep'));
     utimesSync(join(path, 't.jsonl'), 1_000, 2_000);
-    readSessionMarks(openDir(path), ownName('t.jsonl'));
+    readSessionMarks(openDir(path), fixedName('t.jsonl'));
     expect(statSync(join(path, 't.jsonl')).atimeMs).toBe(1_000_000);
   });
 
@@ -81,6 +81,6 @@ describe('the marks of a session', () => {
     const path = tempDir();
     mkdirSync(join(path, 'd'));
     symlinkSync('/etc/passwd', join(path, 'l'));
-    for (const name of ['d', 'l', 'missing']) expect(() => readSessionMarks(openDir(path), ownName(name))).toThrow();
+    for (const name of ['d', 'l', 'missing']) expect(() => readSessionMarks(openDir(path), fixedName(name))).toThrow();
   });
 });

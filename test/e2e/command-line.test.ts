@@ -147,7 +147,7 @@ describe('the command line', () => {
     });
   });
 
-  it('ends with 74, not 65, where a trash run that cannot be read may hold the session', async () => {
+  it('ends with 74, not 65, where a trash folder that cannot be read may hold the session', async () => {
     const place = placeWithSession();
     const run = (...args: string[]) => place.run(args);
     expect((await run('--run-now')).code).toBe(0);

@@ -91,7 +91,7 @@ function targetOf(call: string, seen: readonly SeenCall[]): Target {
 }
 
 const RUN_STAMP = /\d{8}T\d{6}Z/;
-/** A run directory has its name from the second in which the run begins. */
+/** A trash folder has its name from the second in which the run begins. */
 const STAMPS = 8;
 const HELD_PATH = /^\/proc\/self\/fd\/(\d+)(?=\/|$)/;
 /** After a fault, descriptors get other numbers than in the recorded run. */

@@ -65,7 +65,7 @@ export async function makePlace(directory: string, options: PlaceOptions): Promi
   if (options.isOwnedByOther) for (const one of [claudeDir, outside, held, decoy]) giveAway(one);
   const old = sessions.filter(isOld).map(({ id }) => id);
   makeDatabase(place);
-  addRows(place, old.slice(0, LIVE_SESSIONS));
+  addRecords(place, old.slice(0, LIVE_SESSIONS));
   const { code, stderr } = await runProgram([...common(place), ...PRUNE]);
   const [trashed] = code === 0 ? readdirSync(join(claudeDir, TRASH)) : [];
   if (trashed === undefined) throw new Error(`the first prune ended with ${code}: ${stderr}`);
@@ -101,7 +101,7 @@ function makeDatabase(place: Place): void {
 }
 
 /** Makes sessions live from now on. */
-export function addRows(place: Place, ids: readonly string[]): void {
+export function addRecords(place: Place, ids: readonly string[]): void {
   const database = new Database(databaseOf(place));
   try {
     const insert = database.prepare('INSERT OR IGNORE INTO claude_sdk_sessions VALUES (?, ?, ?, ?)');

@@ -11,7 +11,7 @@ import { freshDirectory } from '../support/place.ts';
 import { type Exit, PROGRAM, run, runProgram } from '../support/process.ts';
 import type { Harness, HarnessOptions, HarnessResult } from './harness.ts';
 import { runInjected, straceMissing } from './strace.ts';
-import { type AttackedPlace, addRows, common, makePlace, PRUNE, Watch } from './swap-place.ts';
+import { type AttackedPlace, addRecords, common, makePlace, PRUNE, Watch } from './swap-place.ts';
 import { SHAPES, type Shape } from './swap-shapes.ts';
 import { compileSwapper, type Swapper, startSwapper } from './swapper.ts';
 
@@ -134,7 +134,7 @@ async function runRound(shape: Shape, round: number, { program, options, tally }
     const purgeable = new Set(place.removable.filter((id) => !revived.has(id)));
     const attack = (number: number) => startSwapper(program, place.stage, shape.attack(place), seed * 100 + number);
     for (const [index, step] of (options.isShort ? STEPS_SHORT : STEPS).entries()) {
-      if (step === purge) addRows(place, [...revived]);
+      if (step === purge) addRecords(place, [...revived]);
       for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
         const isDelayed = (round + index + attempt) % 3 === 1;
         const swapper = await attack(index * ATTEMPTS_MAX + attempt);

@@ -16,13 +16,13 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { AnchoredDir, requireAnchoring } from '../../src/files/anchored-dir.ts';
-import { byteNameFromSystem, ownName } from '../../src/files/byte-name.ts';
+import { byteNameFromSystem, fixedName } from '../../src/files/byte-name.ts';
 import { canMount, inMountNamespace } from '../support/mount-namespace.ts';
 import { openDir } from '../support/opened.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
-const FILE = ownName('file');
-const CHILD = ownName('child');
+const FILE = fixedName('file');
+const CHILD = fixedName('child');
 
 function withCode(code: string | RegExp): unknown {
   return expect.objectContaining({ code: expect.stringMatching(code) });
@@ -92,7 +92,7 @@ describe('opening a directory', () => {
     for (let count = 0; count < 50; count += 1) {
       const directory = AnchoredDir.open(path);
       directory.openChild(CHILD).close();
-      expect(() => directory.openChild(ownName('link'))).toThrow();
+      expect(() => directory.openChild(fixedName('link'))).toThrow();
       directory.close();
       directory.close();
     }
@@ -118,14 +118,14 @@ describe('a held directory', () => {
     const child = openDir(join(path, 'child'));
     renameSync(join(path, 'child'), join(path, 'moved'));
     symlinkSync(outside, join(path, 'child'));
-    child.renameTo(FILE, child, ownName('renamed'));
+    child.renameTo(FILE, child, fixedName('renamed'));
     child.makeDirectory(CHILD);
-    child.unlink(ownName('renamed'));
+    child.unlink(fixedName('renamed'));
     expect(readdirSync(join(path, 'moved'))).toEqual(['child']);
     expect(readFileSync(join(outside, 'file'), 'utf8')).toBe('outside');
     expect(readdirSync(outside)).toEqual(['file']);
     expect(parent.holds(CHILD, child)).toBe(false);
-    expect(parent.holds(ownName('moved'), child)).toBe(true);
+    expect(parent.holds(fixedName('moved'), child)).toBe(true);
     expect(child.currentPath()).toBe(join(path, 'moved'));
   });
 
@@ -150,7 +150,7 @@ describe('a held directory', () => {
     expect(directory.lstat(FILE)?.isSymbolicLink()).toBe(true);
     expect(directory.lstatExact(FILE)?.isSymbolicLink()).toBe(true);
     expect(directory.has(CHILD)).toBe(true);
-    expect(directory.has(ownName('other'))).toBe(false);
+    expect(directory.has(fixedName('other'))).toBe(false);
     expect(() => directory.openFile(FILE, constants.O_RDONLY)).toThrow(withCode('ELOOP'));
     expect(() => directory.openFile(FILE, constants.O_WRONLY | constants.O_TRUNC)).toThrow(withCode('ELOOP'));
     directory.unlink(FILE);
@@ -172,7 +172,7 @@ describe('a held directory', () => {
     const child = openDir(join(path, 'child'));
     expect(() => directory.linkTo(FILE, child)).toThrow(withCode('EEXIST'));
     expect(readFileSync(join(path, 'child/file'), 'utf8')).toBe('old');
-    directory.linkTo(FILE, child, ownName('second'));
+    directory.linkTo(FILE, child, fixedName('second'));
     expect(readFileSync(join(path, 'child/second'), 'utf8')).toBe('new');
   });
 

@@ -1,16 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { displayName, ownName, parseByteName } from '../../src/files/byte-name.ts';
+import { displayName, fixedName, parseByteName } from '../../src/files/byte-name.ts';
 
 describe('a file name', () => {
   it.each(['a', '-rf', '...', '.jsonl', 'a\nb', '\xff\xfe', 'x'.repeat(255)])('may be %j', (text) => {
     expect(parseByteName(text)).toBe(text);
-    expect(ownName(text)).toBe(text);
+    expect(fixedName(text)).toBe(text);
   });
 
   it.each(['', '.', '..', '/', 'a/b', '../a', 'a\0b', 'é漢', 'x'.repeat(256)])('may not be %j', (text) => {
     expect(parseByteName(text)).toBeUndefined();
-    expect(() => ownName(text)).toThrow('not a file name');
+    expect(() => fixedName(text)).toThrow('not a file name');
   });
 
   it('may be any 1 to 255 bytes but NUL and the slash, and nothing else', () => {

@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { type ByteName, byteNameFromSystem, ownName } from '../../src/files/byte-name.ts';
+import { type ByteName, byteNameFromSystem, fixedName } from '../../src/files/byte-name.ts';
 import { type FileFacts, loadNativeCalls, type NativeCalls } from '../../src/files/native-calls.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
@@ -101,7 +101,7 @@ describe('native calls', () => {
   });
 
   it.each(['/proc', '/dev', '/sys', '/tmp'])('tell the device of %s as Node does', (path) => {
-    const facts = loaded().lstat(opened('/'), ownName(path.slice(1)));
+    const facts = loaded().lstat(opened('/'), fixedName(path.slice(1)));
     expect(facts?.dev).toBe(lstatSync(path).dev);
   });
 
@@ -133,21 +133,21 @@ describe('native calls', () => {
     symlinkSync('directory', join(path, 'symlink to a directory'));
     const fd = opened(path);
     const native = loaded();
-    const child = native.openDirectory(fd, ownName('directory'));
+    const child = native.openDirectory(fd, fixedName('directory'));
     expect(child).toBeDefined();
     if (child === undefined) return;
     onTestFinished(() => native.close(child));
     expect(native.entries(child)).toEqual([{ name: 'child', kind: 'directory' }]);
     for (const name of ['file', 'fifo', 'symlink', 'symlink to a directory', 'absent']) {
-      expect(native.openDirectory(fd, ownName(name)), name).toBeUndefined();
+      expect(native.openDirectory(fd, fixedName(name)), name).toBeUndefined();
     }
   });
 
   it('tell what is not there from what cannot be looked at', () => {
     const path = makeOneOfEach();
     const native = loaded();
-    expect(native.lstat(opened(path), ownName('absent'))).toBeNull();
-    expect(native.lstat(opened(join(path, 'file')), ownName('absent'))).toBeUndefined();
+    expect(native.lstat(opened(path), fixedName('absent'))).toBeNull();
+    expect(native.lstat(opened(join(path, 'file')), fixedName('absent'))).toBeUndefined();
     expect(native.lstat(opened(path), byteNameFromSystem('n'.repeat(256)))).toBeUndefined();
     expect(native.entries(opened(join(path, 'file')))).toBeUndefined();
   });

@@ -2,12 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ownName } from '../../src/files/byte-name.ts';
+import { fixedName } from '../../src/files/byte-name.ts';
 import { readSmallFile, type SmallFile } from '../../src/files/small-file.ts';
 import { openDir } from '../support/opened.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
-const NAME = ownName('file');
+const NAME = fixedName('file');
 const AS_FILE = { isFile: () => true };
 
 /** @param claimsFile as if it had been a regular file a moment ago */

@@ -306,17 +306,17 @@ describe('what the trash holds', () => {
   it('is remembered by run, for each Claude directory by itself', () => {
     const ledger = open(tempDir());
     const known = { manifest: '1:2:3', sessions: 5, bytes: 700 };
-    ledger.recordKnownRuns(
+    ledger.recordKnownFolders(
       '/srv/.claude',
       new Map([
         ['first', known],
         ['second', { ...known, sessions: 6 }],
       ]),
     );
-    ledger.recordKnownRuns('/srv/other', new Map([['first', { ...known, bytes: 1 }]]));
-    ledger.recordKnownRuns('/srv/.claude', new Map([['second', known]]));
-    expect(ledger.knownRuns('/srv/.claude')).toEqual(new Map([['second', known]]));
-    expect(ledger.knownRuns('/srv/other')).toEqual(new Map([['first', { ...known, bytes: 1 }]]));
+    ledger.recordKnownFolders('/srv/other', new Map([['first', { ...known, bytes: 1 }]]));
+    ledger.recordKnownFolders('/srv/.claude', new Map([['second', known]]));
+    expect(ledger.knownFolders('/srv/.claude')).toEqual(new Map([['second', known]]));
+    expect(ledger.knownFolders('/srv/other')).toEqual(new Map([['first', { ...known, bytes: 1 }]]));
   });
 });
 

@@ -16,7 +16,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { SessionId } from '../../src/claude-dir/session-id.ts';
 import { partPath, type Unit } from '../../src/claude-dir/unit.ts';
 import { AnchoredDir } from '../../src/files/anchored-dir.ts';
-import { ownName } from '../../src/files/byte-name.ts';
+import { fixedName } from '../../src/files/byte-name.ts';
 import { type ScanOptions, scanClaudeDir } from '../../src/scan/scan.ts';
 import { snapshot } from '../support/disk.ts';
 import { canMount, inMountNamespace } from '../support/mount-namespace.ts';
@@ -292,7 +292,7 @@ describe('a unit in doubt', () => {
   it('is one whose tree goes 3,000 levels deep, and it holds no descriptors for them', () => {
     const path = madeWith();
     onTestFinished(() => void execFileSync('rm', ['-rf', join(path, PROJECT)]));
-    const level = ownName('d');
+    const level = fixedName('d');
     let directory = AnchoredDir.open(join(path, `${PROJECT}/${ID}`));
     for (let depth = 0; depth < 3_000; depth += 1) {
       const child = directory.openOrMakeChild(level);

@@ -3,12 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { COMPANION_PLACES } from '../../src/claude-dir/layout.ts';
 import type { SessionId } from '../../src/claude-dir/session-id.ts';
 import { type Doubt, partPath, type Unit } from '../../src/claude-dir/unit.ts';
-import { ownName } from '../../src/files/byte-name.ts';
-import { NO_FLAG, RowWriter, TRANSCRIPT_FLAG } from '../../src/scan/part-records.ts';
+import { fixedName } from '../../src/files/byte-name.ts';
+import { NO_FLAG, PartRecordWriter, TRANSCRIPT_FLAG } from '../../src/scan/part-records.ts';
 import { type FoundRows, UnitTable } from '../../src/scan/unit-table.ts';
 import { sessionIdOf } from '../support/tree.ts';
 
-const PROJECTS = [ownName('-a'), ownName('-b'), ownName('-c')];
+const PROJECTS = [fixedName('-a'), fixedName('-b'), fixedName('-c')];
 const FILE_HISTORY_FLAG = 4;
 
 interface Found {
@@ -24,7 +24,7 @@ interface Found {
 function tableOf(found: readonly Found[]): UnitTable {
   const table = new UnitTable(PROJECTS);
   for (const { sessionId, project, ...measure } of found) {
-    const writer = new RowWriter();
+    const writer = new PartRecordWriter();
     writer.add(sessionId, project === undefined ? FILE_HISTORY_FLAG : TRANSCRIPT_FLAG, measure);
     table.add({ buffer: writer.buffer, count: writer.count, project, place: 0, irregular: [], links: [] });
   }
@@ -117,7 +117,7 @@ describe('a table of units', () => {
 
   it('holds more sessions than one piece of memory does', () => {
     const count = 40_000;
-    const writer = new RowWriter();
+    const writer = new PartRecordWriter();
     for (let number = 1; number <= count; number += 1) {
       const measure = { files: 1, bytes: number, newestMtimeMs: number, digest: number, doubt: undefined };
       writer.add(sessionIdOf(number), TRANSCRIPT_FLAG, measure);
@@ -132,13 +132,18 @@ describe('a table of units', () => {
 
   it('names the parts whose names do not follow from the session, of whichever thread they come', () => {
     const found = (numbers: readonly number[], irregular: FoundRows['irregular']): FoundRows => {
-      const writer = new RowWriter();
+      const writer = new PartRecordWriter();
       const measure = { files: 1, bytes: 1, newestMtimeMs: 1, digest: 0, doubt: undefined };
       for (const number of numbers) writer.add(sessionIdOf(number), NO_FLAG, measure);
       const place = COMPANION_PLACES.findIndex(({ directory }) => directory[0] === 'todos');
       return { buffer: writer.buffer, count: writer.count, project: undefined, place, irregular, links: [] };
     };
-    const entry = (row: number, name: string) => ({ row, name: ownName(name), kind: 'file' as const, isByHead: false });
+    const entry = (row: number, name: string) => ({
+      row,
+      name: fixedName(name),
+      kind: 'file' as const,
+      isByHead: false,
+    });
     const table = new UnitTable(PROJECTS);
     table.add(found([1, 2, 1], [entry(0, '1.json'), entry(1, '2.json'), entry(2, '1-agent.json')]));
     table.add(found([2], [entry(0, '2-agent.json')]));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BusyError } from '../../src/errors.ts';
-import { PatientCalls } from '../../src/sqlite/retrying-calls.ts';
+import { RetryingCalls } from '../../src/sqlite/retrying-calls.ts';
 
 const LONG_MS = 10_000;
 
@@ -15,7 +15,7 @@ function lockedFor<T>(times: number, answer: () => T): () => T {
 
 describe('calls that wait for a lock', () => {
   it('are done at once where nothing is locked and nobody waits', async () => {
-    const calls = new PatientCalls(LONG_MS);
+    const calls = new RetryingCalls(LONG_MS);
     let done = 0;
     const both = [calls.run(() => ++done), calls.run(() => ++done)];
     expect(done).toBe(2);
@@ -23,7 +23,7 @@ describe('calls that wait for a lock', () => {
   });
 
   it('leave the thread to others meanwhile', async () => {
-    const calls = new PatientCalls(LONG_MS);
+    const calls = new RetryingCalls(LONG_MS);
     let isFree = false;
     const waiting = calls.run(() => {
       if (!isFree) throw new BusyError('database is locked');
@@ -36,7 +36,7 @@ describe('calls that wait for a lock', () => {
   });
 
   it('keep the order in which they were asked for', async () => {
-    const calls = new PatientCalls(LONG_MS);
+    const calls = new RetryingCalls(LONG_MS);
     const done: string[] = [];
     const ask = (name: string, locked: number) => calls.run(lockedFor(locked, () => done.push(name)));
     await Promise.all([ask('a', 5), ask('b', 0), ask('c', 3), ask('d', 0)]);
@@ -45,7 +45,7 @@ describe('calls that wait for a lock', () => {
   });
 
   it('give up after their time, and those behind them are tried all the same', async () => {
-    const calls = new PatientCalls(30);
+    const calls = new RetryingCalls(30);
     const never = calls.run(lockedFor(Number.POSITIVE_INFINITY, () => 'never'));
     const next = calls.run(() => 'next');
     await expect(never).rejects.toBeInstanceOf(BusyError);
@@ -54,7 +54,7 @@ describe('calls that wait for a lock', () => {
   });
 
   it('hand on any other error at once, and are not tried again', async () => {
-    const calls = new PatientCalls(LONG_MS);
+    const calls = new RetryingCalls(LONG_MS);
     const fault = new Error('disk I/O error');
     let tries = 0;
     const failing = calls.run(() => {

@@ -1,10 +1,10 @@
 /** Takes a unit into the trash as a prune does, with nobody to hold back meanwhile. */
 
 import type { Unit } from '../../src/claude-dir/unit.ts';
-import type { TakeOutcome, TrashRun } from '../../src/trash/take.ts';
+import type { TakeIntoTrash, TakeOutcome } from '../../src/trash/take.ts';
 
 /** @param unit one that the run intends to take */
-export function takeUnit(run: TrashRun, unit: Unit, nowMs: number): TakeOutcome {
+export function takeUnit(run: TakeIntoTrash, unit: Unit, nowMs: number): TakeOutcome {
   run.prepare([unit]);
   const [outcome] = run.takeBatch([unit], nowMs, () => true);
   run.throwIfFailed();

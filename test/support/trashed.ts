@@ -14,7 +14,7 @@ export function trashSessions(path: string, ids: readonly SessionId[], atMs: num
   try {
     const units = scanned(claudeDir).units.filter(({ sessionId }) => ids.includes(sessionId));
     if (units.length !== ids.length) throw new Error(`found ${units.length} of ${ids.length} sessions`);
-    const run = trash.beginRun(atMs);
+    const run = trash.beginFolder(atMs);
     run.intend(
       units.map((unit) => ({ unit, reason: 'expired' })),
       atMs,

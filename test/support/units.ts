@@ -1,8 +1,8 @@
 /** Units as a scan would find them: old, whole and undoubted unless a test says otherwise. */
 
 import { PROJECTS } from '../../src/claude-dir/layout.ts';
-import type { Unit, UnitRows } from '../../src/claude-dir/unit.ts';
-import { byteNameFromSystem, ownName } from '../../src/files/byte-name.ts';
+import type { Unit, Units } from '../../src/claude-dir/unit.ts';
+import { byteNameFromSystem, fixedName } from '../../src/files/byte-name.ts';
 import { DAY_MS, sessionIdOf } from './tree.ts';
 
 /** The present of every test that needs one. */
@@ -10,7 +10,7 @@ export const NOW = Date.UTC(2026, 10, 21, 4, 17);
 
 export function makeUnit(overrides: Partial<Unit> = {}): Unit {
   const sessionId = overrides.sessionId ?? sessionIdOf(1);
-  const project = ownName('-srv-app');
+  const project = fixedName('-srv-app');
   return {
     sessionId,
     project,
@@ -28,7 +28,7 @@ export function makeUnit(overrides: Partial<Unit> = {}): Unit {
 }
 
 /** Units as rows, in the order in which they are given. */
-export function rowsOf(units: readonly Unit[]): UnitRows {
+export function rowsOf(units: readonly Unit[]): Units {
   const projects = [...new Set(units.flatMap(({ project }) => project ?? []))];
   const at = (row: number): Unit => {
     const unit = units[row];

@@ -12,7 +12,7 @@ describe('A folder of the trash', () => {
   it('never gets a name that was taken before', () => {
     const place = new TrashPlace();
     const names = [NOW, NOW, NOW + 1].map((startedAtMs) => {
-      const run = place.trash.beginRun(startedAtMs);
+      const run = place.trash.beginFolder(startedAtMs);
       run.close();
       return run.name;
     });
@@ -25,7 +25,7 @@ describe('A folder of the trash', () => {
   ])('leaves $what alone that has its name, and gets another', ({ make }) => {
     const place = new TrashPlace();
     make(place.inRun('20261121T041700Z').replace(/\/$/, ''));
-    const run = place.trash.beginRun(NOW);
+    const run = place.trash.beginFolder(NOW);
     run.close();
     expect(run.name).toBe('20261121T041700Z-1');
     expect(place.trash.runs()).toEqual(['20261121T041700Z-1']);

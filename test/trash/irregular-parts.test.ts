@@ -75,7 +75,7 @@ describe.each(KINDS)('A session with $what', ({ files }) => {
       const unit = place.unit();
       const run = place.intend(unit);
       for (const part of unit.parts.slice(0, moved)) place.moveByHand(run, part);
-      expect(place.trash.reconcile(LATER)).toMatchObject({ undone: 1, unreadableRuns: [] });
+      expect(place.trash.reconcile(LATER)).toMatchObject({ undone: 1, unreadableFolders: [] });
       expect(place.files()).toEqual({ inPlace: before, inTrash: new Map() });
     }
   });

@@ -12,7 +12,7 @@ import {
 import { dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { partPath } from '../../src/claude-dir/unit.ts';
-import { ownName } from '../../src/files/byte-name.ts';
+import { fixedName } from '../../src/files/byte-name.ts';
 import { openClaudeDir, openTrash } from '../support/opened.ts';
 import { sessionIdOf } from '../support/tree.ts';
 import { NOW } from '../support/units.ts';
@@ -23,8 +23,8 @@ describe('The manifest of a trash folder', () => {
     const place = new TrashPlace();
     const { files, bytes, newestMtimeMs } = place.unit();
     place.take();
-    const { sessions, unreadableRuns } = openTrash(openClaudeDir(place.claudeDir)).contents();
-    expect(unreadableRuns).toEqual([]);
+    const { sessions, unreadableFolders } = openTrash(openClaudeDir(place.claudeDir)).contents();
+    expect(unreadableFolders).toEqual([]);
     expect(sessions).toEqual([
       {
         sessionId: ID,
@@ -92,7 +92,7 @@ describe('The manifest of a trash folder', () => {
       // One that was cut off in its first line is removed with its folder.
       mkdirSync(dirname(manifest), { recursive: true });
       writeFileSync(manifest, text.slice(0, length));
-      expect(place.trash.reconcile(LATER).unreadableRuns).toEqual([]);
+      expect(place.trash.reconcile(LATER).unreadableFolders).toEqual([]);
       expect(place.listed()).toEqual([]);
     }
     expect(place.files()).toEqual(before);
@@ -101,7 +101,7 @@ describe('The manifest of a trash folder', () => {
   it('takes the next event after half a line', () => {
     const place = new TrashPlace();
     place.take();
-    const run = ownName(place.onlyRun());
+    const run = fixedName(place.onlyRun());
     const manifest = place.manifest(run);
     appendFileSync(manifest, '{"type":"inten');
     const purge = place.openForPurge();
@@ -128,7 +128,7 @@ describe('The manifest of a trash folder', () => {
     ['parts that are no list', 'all'],
   ])('is left alone, with its folder, where it names %s', (_, parts) => {
     const { place } = withLine((intent) => ({ ...intent, parts }));
-    expect(place.trash.contents()).toEqual({ sessions: [], unreadableRuns: [expect.anything()] });
+    expect(place.trash.contents()).toEqual({ sessions: [], unreadableFolders: [expect.anything()] });
   });
 
   it.each([
@@ -145,9 +145,9 @@ describe('The manifest of a trash folder', () => {
     ['a number for a line', () => 7 as unknown as object],
   ])('that holds %s says so, and nothing of its folder is believed', (_, line) => {
     const { place } = withLine(line);
-    const { sessions, unreadableRuns } = place.trash.contents();
+    const { sessions, unreadableFolders } = place.trash.contents();
     expect(sessions).toEqual([]);
-    expect(unreadableRuns).toEqual([{ run: place.onlyRun(), code: expect.stringContaining('not understood') }]);
+    expect(unreadableFolders).toEqual([{ run: place.onlyRun(), code: expect.stringContaining('not understood') }]);
   });
 
   it('is not read on and on where it has a line without an end', () => {
@@ -156,7 +156,7 @@ describe('The manifest of a trash folder', () => {
     for (let piece = 0; piece < 20; piece += 1) writeSync(fd, Buffer.alloc(1 << 20, 'x'));
     closeSync(fd);
     truncateSync(manifest, 600 * 2 ** 20);
-    expect(place.trash.contents().unreadableRuns).toEqual([
+    expect(place.trash.contents().unreadableFolders).toEqual([
       { run: place.onlyRun(), code: expect.stringContaining('a line without an end') },
     ]);
   });

@@ -29,7 +29,7 @@ describe('Purging a folder of the trash', () => {
   /** Both sessions of the place in one run. */
   function takeBoth(place: TrashPlace): string {
     const units = [place.unit(), place.unit(OTHER)];
-    const run = place.trash.beginRun(NOW);
+    const run = place.trash.beginFolder(NOW);
     run.intend(
       units.map((unit) => ({ unit, reason: 'expired' })),
       NOW,

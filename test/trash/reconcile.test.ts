@@ -17,7 +17,7 @@ describe('Reconciling the trash after a killed run', () => {
   function reconcile(place: TrashPlace): void {
     place.trash.reconcile(LATER);
     const before = snapshot(place.claudeDir);
-    expect(place.trash.reconcile(LATER)).toEqual({ undone: 0, completed: 0, restored: [], unreadableRuns: [] });
+    expect(place.trash.reconcile(LATER)).toEqual({ undone: 0, completed: 0, restored: [], unreadableFolders: [] });
     expect(snapshot(place.claudeDir)).toEqual(before);
   }
 
@@ -121,7 +121,7 @@ describe('Reconciling the trash after a killed run', () => {
     const shape = { project: '-srv-other', elsewhere: [`debug/${other}.txt`] };
     makeSession(place.claudeDir, { id: other, ageMs: 40 * DAY_MS, ...shape }, NOW);
     const units = [place.unit(), place.unit(other)];
-    const run = place.trash.beginRun(NOW);
+    const run = place.trash.beginFolder(NOW);
     run.intend(
       units.map((unit) => ({ unit, reason: 'expired' })),
       NOW,
@@ -150,9 +150,9 @@ describe('Reconciling the trash after a killed run', () => {
     const unit = place.unit();
     const run = place.intend(unit);
     for (const part of unit.parts.slice(0, 1)) place.moveByHand(run, part);
-    const unreadableRuns = [{ run: '20260101T000000Z', code: 'ENOENT' }];
-    expect(place.trash.reconcile(LATER)).toEqual({ undone: 1, completed: 0, restored: [], unreadableRuns });
-    expect(place.trash.contents()).toEqual({ sessions: [], unreadableRuns });
+    const unreadableFolders = [{ run: '20260101T000000Z', code: 'ENOENT' }];
+    expect(place.trash.reconcile(LATER)).toEqual({ undone: 1, completed: 0, restored: [], unreadableFolders });
+    expect(place.trash.contents()).toEqual({ sessions: [], unreadableFolders });
     expect(readFileSync(place.inRun('20260101T000000Z', 'stray'), 'utf8')).toBe('precious');
     expect(place.files().inPlace).toEqual(before);
   });
@@ -162,7 +162,7 @@ describe('Reconciling the trash after a killed run', () => {
     mkdirSync(place.inRun('backup/projects'), { recursive: true });
     writeFileSync(place.inRun('backup', 'projects/precious'), 'precious');
     place.take();
-    expect(place.trash.contents().unreadableRuns).toEqual([]);
+    expect(place.trash.contents().unreadableFolders).toEqual([]);
     expect(place.trash.runs()).toHaveLength(1);
     reconcile(place);
     expect(readFileSync(place.inRun('backup', 'projects/precious'), 'utf8')).toBe('precious');

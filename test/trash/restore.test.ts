@@ -14,7 +14,7 @@ import {
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { AnchoredDir } from '../../src/files/anchored-dir.ts';
-import { ownName } from '../../src/files/byte-name.ts';
+import { fixedName } from '../../src/files/byte-name.ts';
 import { snapshot } from '../support/disk.ts';
 import { canFreeze, freeze } from '../support/freeze.ts';
 import { openClaudeDir, openTrash } from '../support/opened.ts';
@@ -120,10 +120,10 @@ describe('Restoring a session from the trash', () => {
     const link = AnchoredDir.prototype.linkTo;
     const swapped = vi.spyOn(AnchoredDir.prototype, 'linkTo').mockImplementation(function (this: AnchoredDir, ...args) {
       const [name] = args;
-      this.renameTo(name, this, ownName('aside'));
+      this.renameTo(name, this, fixedName('aside'));
       symlinkSync('/nonexistent', join(this.currentPath(), name));
       link.apply(this, args);
-      this.renameTo(ownName('aside'), this, name);
+      this.renameTo(fixedName('aside'), this, name);
     });
     onTestFinished(() => swapped.mockRestore());
     expect(() => place.trash.restore(ID, LATER)).toThrow(expect.objectContaining({ kind: 'bad-data' }));

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { PlaceTimes } from '../../src/claude-dir/directory-fingerprints.ts';
+import { DirectoryFingerprints } from '../../src/claude-dir/directory-fingerprints.ts';
 import type { TakeOutcome } from '../../src/trash/take.ts';
 import { snapshot } from '../support/disk.ts';
 import { scanned } from '../support/scanned.ts';
@@ -14,11 +14,14 @@ describe('Taking a batch of sessions into the trash', () => {
   const third = sessionIdOf(3);
 
   /** Three sessions, of two projects, whose intents are written. */
-  const begun = (placeTimes?: PlaceTimes) => {
+  const begun = (fingerprints?: DirectoryFingerprints) => {
     const place = new TrashPlace();
     makeSession(place.claudeDir, { id: third, project: '-srv-other', ageMs: 40 * DAY_MS }, NOW);
     const units = [place.unit(), place.unit(OTHER), place.unit(third)];
-    const run = place.trash.beginRun(NOW, placeTimes ?? PlaceTimes.observe(place.opened, Date.now() + DAY_MS));
+    const run = place.trash.beginFolder(
+      NOW,
+      fingerprints ?? DirectoryFingerprints.observe(place.opened, Date.now() + DAY_MS),
+    );
     onTestFinished(() => run.close());
     run.intend(
       units.map((unit) => ({ unit, reason: 'expired' })),
@@ -114,7 +117,7 @@ describe('Taking a batch of sessions into the trash', () => {
       elsewhere: [`tasks/${sessionIdOf(4)}/1.json`],
     });
     const units = [place.unit(third), place.unit(sessionIdOf(4))];
-    const run = place.trash.beginRun(NOW, PlaceTimes.observe(place.opened, Date.now() + DAY_MS));
+    const run = place.trash.beginFolder(NOW, DirectoryFingerprints.observe(place.opened, Date.now() + DAY_MS));
     onTestFinished(() => run.close());
     writeAged(place.at(`projects/-srv-new/${third}.jsonl`), 'new', NOW);
     expect(kinds(run.takeBatch(units, NOW, () => false))).toEqual(['changed', 'trashed']);
@@ -126,7 +129,7 @@ describe('Taking a batch of sessions into the trash', () => {
     for (const [number, id] of ids.entries())
       makeSession(place.claudeDir, { id, project: `-srv-${number}`, ageMs: 40 * DAY_MS }, NOW);
     const units = scanned(place.opened).units.filter(({ project }) => project !== '-srv-app');
-    const run = place.trash.beginRun(NOW);
+    const run = place.trash.beginFolder(NOW);
     onTestFinished(() => run.close());
     run.prepare(units);
     expect(new Set(kinds(run.takeBatch(units, NOW, () => false)))).toEqual(new Set(['trashed']));

@@ -59,7 +59,7 @@ describe('Taking a session into the trash', () => {
     const place = new TrashPlace();
     const before = place.files();
     const unit = place.unit();
-    const run = place.trash.beginRun(NOW);
+    const run = place.trash.beginFolder(NOW);
     run.intend([{ unit, reason: 'expired' }], NOW);
     const manifest = readManifest(openDir(place.inRun(run.name)));
     expect(manifest.get(ID)).toMatchObject({ sessionId: ID, state: 'intended', reason: 'expired', parts: unit.parts });
@@ -72,7 +72,7 @@ describe('Taking a session into the trash', () => {
     const third = sessionIdOf(3);
     makeSession(place.claudeDir, { id: third, ageMs: 40 * DAY_MS }, NOW);
     const units = [place.unit(OTHER), place.unit(third)] as const;
-    const run = place.trash.beginRun(NOW);
+    const run = place.trash.beginFolder(NOW);
     run.intend(
       units.map((unit) => ({ unit, reason: 'expired' })),
       NOW,

@@ -6,9 +6,9 @@ import { onTestFinished } from 'vitest';
 import type { ClaudeDir } from '../../src/claude-dir/claude-dir.ts';
 import type { SessionId } from '../../src/claude-dir/session-id.ts';
 import { type Part, partPath, type Unit } from '../../src/claude-dir/unit.ts';
-import { ownName } from '../../src/files/byte-name.ts';
+import { fixedName } from '../../src/files/byte-name.ts';
 import type { ManifestEvent } from '../../src/trash/manifest.ts';
-import type { RunPurge } from '../../src/trash/purge.ts';
+import type { FolderPurge } from '../../src/trash/purge.ts';
 import type { TakeOutcome } from '../../src/trash/take.ts';
 import type { Trash, TrashedSession } from '../../src/trash/trash.ts';
 import { type FileState, outsideSweeper, snapshot, trashedIn } from '../support/disk.ts';
@@ -57,7 +57,7 @@ export class TrashPlace extends Place {
   }
 
   take(unit: Unit = this.unit(), nowMs = NOW): TakeOutcome {
-    const run = this.trash.beginRun(nowMs);
+    const run = this.trash.beginFolder(nowMs);
     try {
       run.intend([{ unit, reason: 'expired' }], nowMs);
       return takeUnit(run, unit, nowMs);
@@ -68,7 +68,7 @@ export class TrashPlace extends Place {
 
   /** A run that was killed when its intent was durable and nothing moved yet. */
   intend(unit: Unit = this.unit()): string {
-    const run = this.trash.beginRun(NOW);
+    const run = this.trash.beginFolder(NOW);
     run.intend([{ unit, reason: 'expired' }], NOW);
     run.close();
     return run.name;
@@ -104,8 +104,8 @@ export class TrashPlace extends Place {
   }
 
   /** The only run, as it is; nothing in it is settled. */
-  openForPurge(): RunPurge {
-    const run = this.trash.openForPurge(ownName(this.onlyRun()), LATER, { dryRun: true });
+  openForPurge(): FolderPurge {
+    const run = this.trash.openForPurge(fixedName(this.onlyRun()), LATER, { dryRun: true });
     if (run === undefined) throw new Error('no run');
     onTestFinished(() => run.close());
     return run;

@@ -9,7 +9,7 @@ import type { DanglingShare, Guards, Held, RemovalShare } from './guards.ts';
 const MASS_SHARE = 0.5;
 /** Long enough for somebody to see an alert, and a little less than a day, as a daily run is some minutes early at times. */
 const MASS_NOTICE_MS = 23 * 3_600_000;
-/** Of a handful of sessions, most may well expire on one day. */
+/** Most of a handful of sessions may well expire on one day. */
 const KNOWN_SESSIONS_MIN = 20;
 /** Sources whose ids do not go all at once: processes do end overnight. */
 const LASTING_SOURCES: ReadonlySet<string> = new Set(['resume-map', 'keep-list']);
@@ -23,7 +23,7 @@ const HOW_TO_ALLOW = 'look at it with --dry-run, and run it with --run-now --all
 export interface GuardSettings {
   /** The resume map's, where it is one of our own making. */
   readonly mapIdentity: string | undefined;
-  /** Of the sessions of a place, how many may go in one run once most of them were due for a day; from 0 to 1. */
+  /** The share of a place's sessions that may go in one run once most of them were due for a day; from 0 to 1. */
   readonly massPortion: number;
   readonly clock: Clock;
 }

@@ -1,17 +1,17 @@
 /** A Claude directory as a prune sees it: a scan, a trash beside it, and files that may have been made younger. */
 
 import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
-import { PlaceTimes } from '../../claude-dir/directory-fingerprints.ts';
+import { DirectoryFingerprints } from '../../claude-dir/directory-fingerprints.ts';
 import { type EmptyProject, removeEmptyProjects } from '../../claude-dir/empty-projects.ts';
 import { type KnownMaps, readKnownMaps, recordKnownMap } from '../../claude-dir/known-maps.ts';
-import type { Unit, UnitRows } from '../../claude-dir/unit.ts';
+import type { Unit, Units } from '../../claude-dir/unit.ts';
 import type { Clock } from '../../clock.ts';
 import { displayName } from '../../files/byte-name.ts';
 import type { LiveSessions } from '../../live-sources/live-source.ts';
 import { type ScanResult, scanClaudeDir } from '../../scan/scan.ts';
-import type { Amount, KnownRun } from '../../trash/known-folders.ts';
+import type { Amount, KnownFolder } from '../../trash/known-folders.ts';
 import type { ManifestEntry } from '../../trash/manifest.ts';
-import { Trash, type UnreadableRun } from '../../trash/trash.ts';
+import { Trash, type UnreadableFolder } from '../../trash/trash.ts';
 import type { JobContext, JobFault } from '../job.ts';
 import type { RemovalRecorder, ShieldedTimes, TrashCache, TrueTimes } from '../ports.ts';
 import { neededByRun } from '../whole-run-error.ts';
@@ -34,7 +34,7 @@ export interface DirectoryDependencies {
   readonly recorder: RemovalRecorder;
   /** Undefined where there is no ledger yet. */
   readonly trashCache: TrashCache | undefined;
-  /** Of the resume map, where it is one of our own making. */
+  /** The identity of the resume map, where it is one of our own making. */
   readonly mapIdentity: string | undefined;
   /** Shielding, where it is asked for, is by this: how long Claude lets a file of a directory be, milliseconds; undefined for ever. */
   readonly shieldPeriodMs: ((claudeDir: string) => number | undefined) | undefined;
@@ -65,14 +65,14 @@ export class DirectoryPlace implements PrunablePlace {
     try {
       const found = this.#lookIntoTrash(trash);
       const shielded = neededByRun(() => trueTimes?.shieldedTimes(this.path)) ?? new Map();
-      const placeTimes = dryRun ? undefined : PlaceTimes.observe(this.#claudeDir, clock.now());
+      const fingerprints = dryRun ? undefined : DirectoryFingerprints.observe(this.#claudeDir, clock.now());
       const scan = await scanClaudeDir(this.#claudeDir, {
         shouldStop: () => context.shouldStop(),
         onProgress: (done) => context.onProgress({ phase: 'scan', done }),
       });
       // A killed run may have moved their transcripts, and what it has begun could not be undone.
-      if (found.unreadableRuns.length > 0) scan.units.doubtOrphans();
-      const seen = { ...found, trash, scan, shielded, placeTimes };
+      if (found.unreadableFolders.length > 0) scan.units.doubtOrphans();
+      const seen = { ...found, trash, scan, shielded, fingerprints };
       return new ObservedDirectory(this.path, this.#claudeDir, this.#dependencies, seen);
     } catch (error) {
       trash?.close();
@@ -82,27 +82,27 @@ export class DirectoryPlace implements PrunablePlace {
 
   #lookIntoTrash(trash: Trash | undefined): FoundInTrash {
     const { dryRun, clock, trashCache } = this.#dependencies;
-    const before = neededByRun(() => trashCache?.knownRuns(this.path)) ?? new Map<string, KnownRun>();
+    const before = neededByRun(() => trashCache?.knownFolders(this.path)) ?? new Map<string, KnownFolder>();
     const known = new Map(before);
     if (trash === undefined) return { ...NO_TRASH, known };
     if (dryRun) return { ...trash.foresee({ known }), known };
     const reconciled = trash.reconcile(clock.now(), {
       known: before,
-      onRead: (run, lying, found) => {
-        this.#recordLying(run, lying);
+      onRead: (run, inTrash, found) => {
+        this.#recordTrashed(run, inTrash);
         known.set(run, found);
       },
     });
     const runs = new Set<string>(trash.runs());
     for (const run of before.keys()) if (!runs.has(run)) known.delete(run);
     const isSame = known.size === before.size && [...known].every(([run, one]) => before.get(run) === one);
-    if (!isSame) neededByRun(() => trashCache?.recordKnownRuns(this.path, known));
+    if (!isSame) neededByRun(() => trashCache?.recordKnownFolders(this.path, known));
     return { ...reconciled, returning: [], known };
   }
 
   /** What no ledger knows of is written down. */
-  #recordLying(run: string, lying: readonly ManifestEntry[]): void {
-    const removed = lying.filter(({ state }) => state !== 'joined');
+  #recordTrashed(run: string, inTrash: readonly ManifestEntry[]): void {
+    const removed = inTrash.filter(({ state }) => state !== 'joined');
     const records = removed.map((session) => removalRecord(session, this.path, run, session.trashedAtMs));
     neededByRun(() => this.#dependencies.recorder.recordRemovals(records));
   }
@@ -111,14 +111,14 @@ export class DirectoryPlace implements PrunablePlace {
 interface FoundInTrash {
   readonly undone: number;
   readonly completed: number;
-  readonly unreadableRuns: readonly UnreadableRun[];
+  readonly unreadableFolders: readonly UnreadableFolder[];
   /** Sessions that a run would put back first, in a dry run. */
   readonly returning: readonly ManifestEntry[];
   /** Runs of the trash whose manifests need not be read again. */
-  readonly known: Map<string, KnownRun>;
+  readonly known: Map<string, KnownFolder>;
 }
 
-const NO_TRASH = { undone: 0, completed: 0, unreadableRuns: [], returning: [] } as const;
+const NO_TRASH = { undone: 0, completed: 0, unreadableFolders: [], returning: [] } as const;
 
 interface Seen extends FoundInTrash {
   /** Undefined in a dry run, where there is none yet. */
@@ -126,12 +126,12 @@ interface Seen extends FoundInTrash {
   readonly scan: ScanResult;
   readonly shielded: ShieldedTimes;
   /** From before the scan: spares looking for what has come since. */
-  readonly placeTimes: PlaceTimes | undefined;
+  readonly fingerprints: DirectoryFingerprints | undefined;
 }
 
 class ObservedDirectory implements ObservedPlace {
   readonly units: FindableUnits;
-  readonly aged: UnitRows;
+  readonly aged: Units;
   readonly faults: readonly JobFault[];
   readonly reconciled: { readonly undone: number; readonly completed: number };
   readonly stopped: boolean;
@@ -142,7 +142,7 @@ class ObservedDirectory implements ObservedPlace {
   readonly #marks: MarkObserver;
 
   constructor(path: string, claudeDir: ClaudeDir, dependencies: DirectoryDependencies, seen: Seen) {
-    const { scan, shielded, returning, unreadableRuns, undone, completed } = seen;
+    const { scan, shielded, returning, unreadableFolders, undone, completed } = seen;
     this.#path = path;
     this.#claudeDir = claudeDir;
     this.#dependencies = dependencies;
@@ -150,8 +150,8 @@ class ObservedDirectory implements ObservedPlace {
     this.#marks = new MarkObserver(claudeDir, dependencies.keepNamed);
     this.units = foreseenUnits(scan.units, returning);
     this.aged = withTrueTimes(this.units, shielded);
-    const ofTrash = unreadableRuns.map(({ run, code }): JobFault => {
-      return { kind: 'io', message: `read the trash run ${run}: ${code}` };
+    const ofTrash = unreadableFolders.map(({ run, code }): JobFault => {
+      return { kind: 'io', message: `read the trash folder ${run}: ${code}` };
     });
     this.faults = [...ofTrash, ...scanFaults(scan.faults)];
     this.reconciled = { undone, completed };
@@ -178,9 +178,9 @@ class ObservedDirectory implements ObservedPlace {
   }
 
   take(nowMs: number): Taking {
-    const { trash, placeTimes, known } = this.#seen;
+    const { trash, fingerprints, known } = this.#seen;
     if (trash === undefined) throw new Error('nothing is taken in a dry run');
-    return new DirectoryTaking(trash.beginRun(nowMs, placeTimes), (name, run) => known.set(name, run));
+    return new DirectoryTaking(trash.beginFolder(nowMs, fingerprints), (name, run) => known.set(name, run));
   }
 
   emptied(plan: Plan): readonly EmptyProject[] {
@@ -196,7 +196,7 @@ class ObservedDirectory implements ObservedPlace {
       // The pins stand beside the map, and would be gone with it.
       recordKnownMap(this.#claudeDir, mapIdentity, (live['resume-map'] ?? 0) + (live['keep-list'] ?? 0));
     }
-    neededByRun(() => trashCache?.recordKnownRuns(this.#path, this.#seen.known));
+    neededByRun(() => trashCache?.recordKnownFolders(this.#path, this.#seen.known));
     return { shielded, emptyProjects };
   }
 

@@ -1,17 +1,17 @@
 /** Takes what goes from a Claude directory into one folder of its trash. */
 
 import type { Unit } from '../../claude-dir/unit.ts';
-import type { KnownRun } from '../../trash/known-folders.ts';
-import type { TakeOutcome, TrashRun } from '../../trash/take.ts';
+import type { KnownFolder } from '../../trash/known-folders.ts';
+import type { TakeIntoTrash, TakeOutcome } from '../../trash/take.ts';
 import type { RemovalRecord } from '../ports.ts';
 import type { Removal, Taking } from './place.ts';
 
 export class DirectoryTaking implements Taking {
-  readonly #run: TrashRun;
-  readonly #onKnown: (name: string, run: KnownRun) => void;
+  readonly #run: TakeIntoTrash;
+  readonly #onKnown: (name: string, run: KnownFolder) => void;
 
   /** @param onKnown is told what the run holds, where all of it is done and recorded */
-  constructor(run: TrashRun, onKnown: (name: string, run: KnownRun) => void) {
+  constructor(run: TakeIntoTrash, onKnown: (name: string, run: KnownFolder) => void) {
     this.#run = run;
     this.#onKnown = onKnown;
   }

@@ -3,12 +3,12 @@
 import { headNumberOf } from '../../claude-dir/id-prefixes.ts';
 import { isTranscript } from '../../claude-dir/layout.ts';
 import type { SessionId } from '../../claude-dir/session-id.ts';
-import type { UnitRows } from '../../claude-dir/unit.ts';
+import type { Units } from '../../claude-dir/unit.ts';
 import { type ByteName, parseByteName } from '../../files/byte-name.ts';
 import type { ManifestEntry } from '../../trash/manifest.ts';
 
 /** Units that can be looked up by their ids. */
-export interface FindableUnits extends UnitRows {
+export interface FindableUnits extends Units {
   find(sessionId: SessionId): number | undefined;
   /** The first eight digits of the id, as a number: cheaper than the id. */
   idHead(row: number): number;

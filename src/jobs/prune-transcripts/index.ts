@@ -1,6 +1,6 @@
 /** prune-transcripts: moves expired transcripts to the trash; what any live source names stays. */
 
-import type { UnitRows } from '../../claude-dir/unit.ts';
+import type { Units } from '../../claude-dir/unit.ts';
 import { freeSpace } from '../guards/free-space.ts';
 import type { Job, JobContext, JobReport } from '../job.ts';
 import { LiveHolds } from '../live-holds.ts';
@@ -153,7 +153,7 @@ class Prune {
 }
 
 /** By project, and of each the oldest first: a run that ends early has removed what a person doubts least. */
-function removalRows(units: UnitRows, plan: Plan): Uint32Array {
+function removalRows(units: Units, plan: Plan): Uint32Array {
   let count = 0;
   for (let row = 0; row < plan.length; row += 1) if (plan.isRemoval(row)) count += 1;
   const rows = new Uint32Array(count);
@@ -166,13 +166,13 @@ function removalRows(units: UnitRows, plan: Plan): Uint32Array {
 }
 
 /** The oldest of the rows, in the order in which rows are removed. */
-function oldestOf(units: UnitRows, rows: Uint32Array, count: number): Uint32Array {
+function oldestOf(units: Units, rows: Uint32Array, count: number): Uint32Array {
   if (count === 0) return new Uint32Array();
   const byAge = rows.toSorted((left, right) => units.newestMtimeMs(left) - units.newestMtimeMs(right));
   return byAge.slice(0, count).sort(byProject(units));
 }
 
-function byProject(units: UnitRows): (left: number, right: number) => number {
+function byProject(units: Units): (left: number, right: number) => number {
   const projectOf = (row: number) => units.projectIndex(row) ?? -1;
   return (left, right) => {
     return projectOf(left) - projectOf(right) || units.newestMtimeMs(left) - units.newestMtimeMs(right);

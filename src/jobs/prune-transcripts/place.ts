@@ -5,7 +5,7 @@
 
 import type { EmptyProject } from '../../claude-dir/empty-projects.ts';
 import type { KnownMaps } from '../../claude-dir/known-maps.ts';
-import type { Unit, UnitRows } from '../../claude-dir/unit.ts';
+import type { Unit, Units } from '../../claude-dir/unit.ts';
 import type { LiveSessions } from '../../live-sources/live-source.ts';
 import type { Amount } from '../../trash/known-folders.ts';
 import type { TakeOutcome } from '../../trash/take.ts';
@@ -26,9 +26,9 @@ export interface PrunablePlace {
 /** A place as it was found, held open until it is closed. */
 export interface ObservedPlace {
   /** As they are on disk. */
-  readonly units: UnitRows;
+  readonly units: Units;
   /** The same, as old as they are in truth. */
-  readonly aged: UnitRows;
+  readonly aged: Units;
   readonly faults: readonly JobFault[];
   /** What had been left half-done. */
   readonly reconciled: { readonly undone: number; readonly completed: number };
@@ -64,7 +64,7 @@ export type LiveCounts = Readonly<Record<string, number>>;
 
 /** A session that is to go. */
 export interface Removal {
-  /** Of its unit. */
+  /** The directory of its unit's project. */
   readonly row: number;
   readonly unit: Unit;
   readonly reason: RemoveReason;

@@ -1,6 +1,6 @@
 /** Decides, for every unit, whether it stays and why. Pure: no clock, no disk, and the order of its input does not matter. */
 
-import { DOUBTS, type UnitRows } from '../../claude-dir/unit.ts';
+import { DOUBTS, type Units } from '../../claude-dir/unit.ts';
 import { PROTECTIONS, type Protection } from '../../live-sources/live-source.ts';
 
 /** What a transcript says of itself, or that it cannot be asked. */
@@ -26,9 +26,9 @@ export type RemoveReason = (typeof REMOVE_REASONS)[number];
 
 /** What protects each unit beside its own state; by the rows of the units. */
 export interface Protections {
-  /** Of the live sources. */
+  /** What the live sources say. */
   protection(row: number): Protection | undefined;
-  /** Of those whose transcripts were looked into. */
+  /** What transcripts say of themselves, as far as they were looked into. */
   mark(row: number): Mark | undefined;
 }
 
@@ -63,7 +63,7 @@ export interface PrunePolicy {
 const SIZE_CAP_TARGET = 0.8;
 
 /** By the order of their ids where nothing else decides, so that the order of the rows never does. */
-export function planPrune(units: UnitRows, protections: Protections, policy: PrunePolicy, nowMs: number): Plan {
+export function planPrune(units: Units, protections: Protections, policy: PrunePolicy, nowMs: number): Plan {
   const verdicts = new Verdicts(units.length);
   const policyOf = rememberPolicies(units, policy);
   for (let row = 0; row < units.length; row += 1) {
@@ -109,7 +109,7 @@ class Verdicts implements Plan {
 
 /** What no retention can overrule. The order is that of what an operator most wants to know. */
 function protectionOf(
-  units: UnitRows,
+  units: Units,
   row: number,
   protections: Protections,
   policy: PrunePolicy,
@@ -125,7 +125,7 @@ function protectionOf(
   return undefined;
 }
 
-function ageVerdict(units: UnitRows, row: number, policyOf: PolicyOf, nowMs: number): KeepReason | RemoveReason {
+function ageVerdict(units: Units, row: number, policyOf: PolicyOf, nowMs: number): KeepReason | RemoveReason {
   const { maxAgeMs } = policyOf(units.projectIndex(row));
   if (maxAgeMs === 'never' || nowMs - units.newestMtimeMs(row) <= maxAgeMs) return 'within-retention';
   return units.hasTranscript(row) ? 'expired' : 'orphan';
@@ -134,7 +134,7 @@ function ageVerdict(units: UnitRows, row: number, policyOf: PolicyOf, nowMs: num
 type PolicyOf = (projectIndex: number | undefined) => ProjectPolicy;
 
 /** Globs are matched once a project, not once a session. */
-function rememberPolicies({ projects }: UnitRows, policy: PrunePolicy): PolicyOf {
+function rememberPolicies({ projects }: Units, policy: PrunePolicy): PolicyOf {
   const known: ProjectPolicy[] = [];
   let ofUnknown: ProjectPolicy | undefined;
   return (index) => {
@@ -148,8 +148,8 @@ function rememberPolicies({ projects }: UnitRows, policy: PrunePolicy): PolicyOf
   };
 }
 
-/** Of each project, the newest with a transcript; they count whatever else keeps them. */
-function keepNewestOfEachProject(units: UnitRows, verdicts: Verdicts, policyOf: PolicyOf): void {
+/** The newest sessions of each project that have a transcript; they count whatever else keeps them. */
+function keepNewestOfEachProject(units: Units, verdicts: Verdicts, policyOf: PolicyOf): void {
   const keepLastOf = (row: number) => policyOf(units.projectIndex(row)).keepLast;
   const rows = rowsWhere(units, (row) => {
     return units.projectIndex(row) !== undefined && units.hasTranscript(row) && keepLastOf(row) > 0;
@@ -173,7 +173,7 @@ function isByAge(reason: KeepReason | RemoveReason): boolean {
  * Over the size cap, the oldest of what is within its retention goes too. What expires counts towards the target, but not
  * towards the trigger: otherwise a shorter `maxAge` could end up removing less than a longer one.
  */
-function removeOverSize(units: UnitRows, verdicts: Verdicts, policy: PrunePolicy, policyOf: PolicyOf): void {
+function removeOverSize(units: Units, verdicts: Verdicts, policy: PrunePolicy, policyOf: PolicyOf): void {
   if (policy.maxTotalBytes === 'off') return;
   let totalBytes = 0;
   let remainingBytes = 0;
@@ -195,7 +195,7 @@ function removeOverSize(units: UnitRows, verdicts: Verdicts, policy: PrunePolicy
   }
 }
 
-function rowsWhere({ length }: UnitRows, isWanted: (row: number) => boolean): Uint32Array {
+function rowsWhere({ length }: Units, isWanted: (row: number) => boolean): Uint32Array {
   let count = 0;
   for (let row = 0; row < length; row += 1) if (isWanted(row)) count += 1;
   const rows = new Uint32Array(count);
@@ -209,6 +209,6 @@ function rowsWhere({ length }: UnitRows, isWanted: (row: number) => boolean): Ui
 }
 
 /** Oldest first. */
-function byAge(units: UnitRows, left: number, right: number): number {
+function byAge(units: Units, left: number, right: number): number {
   return units.newestMtimeMs(left) - units.newestMtimeMs(right) || units.compareIds(left, right);
 }

@@ -8,7 +8,7 @@ import type { PrunePolicy } from './plan.ts';
 
 export type RetentionSettings = Pick<Settings, 'maxAge' | 'minAge' | 'maxTotalBytes' | 'keepLast' | 'projects'>;
 
-/** Of several overrides that match a project, the first counts. */
+/** The first of several overrides that match a project counts. */
 export function prunePolicy(settings: RetentionSettings): PrunePolicy {
   const overrides = settings.projects.map((override) => ({ override, matches: matcher(override.match) }));
   return {

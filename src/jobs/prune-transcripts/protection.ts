@@ -1,6 +1,6 @@
 /** Which kind of live source protects a unit; of several, the first in the order of `PROTECTIONS` counts. */
 
-import type { UnitRows } from '../../claude-dir/unit.ts';
+import type { Units } from '../../claude-dir/unit.ts';
 import { type LiveSessions, PROTECTIONS } from '../../live-sources/live-source.ts';
 import type { FindableUnits } from './foreseen-units.ts';
 import type { Protections } from './plan.ts';
@@ -11,7 +11,7 @@ import type { Protections } from './plan.ts';
  */
 export function protectionByIndex(
   units: FindableUnits,
-  aged: UnitRows,
+  aged: Units,
   sessions: LiveSessions,
 ): Protections['protection'] {
   const codes = new Uint8Array(units.length);
@@ -35,7 +35,7 @@ export function protectionByIndex(
 }
 
 /** Looks each unit up among the ids: for units of which several may have one id. */
-export function protectionOfId(units: UnitRows, sessions: LiveSessions): Protections['protection'] {
+export function protectionOfId(units: Units, sessions: LiveSessions): Protections['protection'] {
   return (row) => {
     const id = units.sessionId(row);
     return PROTECTIONS.find((protection) => {

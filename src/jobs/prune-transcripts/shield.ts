@@ -7,7 +7,7 @@
 import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
 import { refreshUnit } from '../../claude-dir/refresh.ts';
 import type { SessionId } from '../../claude-dir/session-id.ts';
-import type { UnitRows } from '../../claude-dir/unit.ts';
+import type { Units } from '../../claude-dir/unit.ts';
 import type { UnitTable } from '../../scan/unit-table.ts';
 import type { ShieldedTime, ShieldedTimes } from '../ports.ts';
 import type { FindableUnits } from './foreseen-units.ts';
@@ -24,7 +24,7 @@ const TOLERANCE_MS = 1;
 const PROTECTED: ReadonlySet<string> = new Set(['live', 'running', 'pinned', 'tagged', 'named']);
 
 /** The units as old as they are in truth. */
-export function withTrueTimes(units: FindableUnits, times: ShieldedTimes): UnitRows {
+export function withTrueTimes(units: FindableUnits, times: ShieldedTimes): Units {
   const usedAtMs = new Map<number, number>();
   for (const [sessionId, time] of times) {
     const row = units.find(sessionId);

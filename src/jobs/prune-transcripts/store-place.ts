@@ -3,8 +3,8 @@
 import type { EmptyProject } from '../../claude-dir/empty-projects.ts';
 import type { KnownMaps } from '../../claude-dir/known-maps.ts';
 import type { SessionId } from '../../claude-dir/session-id.ts';
-import type { Unit, UnitRows } from '../../claude-dir/unit.ts';
-import { type ByteName, displayName, ownName, parseByteName } from '../../files/byte-name.ts';
+import type { Unit, Units } from '../../claude-dir/unit.ts';
+import { type ByteName, displayName, fixedName, parseByteName } from '../../files/byte-name.ts';
 import type { LiveSessions } from '../../live-sources/live-source.ts';
 import type { StoredSession, StoredSessions } from '../../session-store/stored-sessions.ts';
 import { type Amount, amountOfAll } from '../../trash/known-folders.ts';
@@ -25,7 +25,7 @@ export interface StoreDependencies {
 }
 
 /** The project of a session whose key is no file name. */
-const NO_PROJECT = ownName('-');
+const NO_PROJECT = fixedName('-');
 const NO_MAPS: KnownMaps = {};
 const NO_LINKS: ReadonlyMap<number, number> = new Map();
 
@@ -61,8 +61,8 @@ export class StorePlace implements PrunablePlace {
 }
 
 class ObservedStore implements ObservedPlace {
-  readonly units: UnitRows;
-  readonly aged: UnitRows;
+  readonly units: Units;
+  readonly aged: Units;
   readonly faults = [];
   readonly reconciled = { undone: 0, completed: 0 };
   readonly stopped = false;
@@ -199,7 +199,7 @@ function projectOf({ projectKey }: StoredSession): ByteName {
   return parseByteName(projectKey) ?? NO_PROJECT;
 }
 
-function unitsOf(sessions: readonly StoredSession[]): UnitRows {
+function unitsOf(sessions: readonly StoredSession[]): Units {
   const projects: ByteName[] = [];
   const indexes = new Map<ByteName, number>();
   const projectIndexes = sessions.map((session) => {

@@ -1,6 +1,6 @@
 /** Adds up what a prune saw and did, over all Claude directories, to its report. */
 
-import type { UnitRows } from '../../claude-dir/unit.ts';
+import type { Units } from '../../claude-dir/unit.ts';
 import { displayName } from '../../files/byte-name.ts';
 import type { Reconciled } from '../../trash/trash.ts';
 import {
@@ -78,7 +78,7 @@ export class PruneTally {
    * @param units whose plan it was, as they are on disk
    * @returns how many sessions are left
    */
-  addPlan(path: string, units: UnitRows, plan: Plan, applied: AppliedPlan): number {
+  addPlan(path: string, units: Units, plan: Plan, applied: AppliedPlan): number {
     let left = 0;
     for (let row = 0; row < plan.length; row += 1) {
       this.#observe(units, row);
@@ -137,7 +137,7 @@ export class PruneTally {
     };
   }
 
-  #observe(units: UnitRows, row: number): void {
+  #observe(units: Units, row: number): void {
     const bytes = units.bytes(row);
     const newestMtimeMs = units.newestMtimeMs(row);
     add(this.#observed, units.files(row), bytes);
@@ -169,7 +169,7 @@ export class PruneTally {
     state.bytes += bytes;
   }
 
-  #remove(claudeDir: string, units: UnitRows, row: number, reason: RemoveReason): void {
+  #remove(claudeDir: string, units: Units, row: number, reason: RemoveReason): void {
     const [files, bytes] = [units.files(row), units.bytes(row)];
     add(this.#removed, files, bytes);
     this.#removedByReason[reason] += 1;

@@ -3,8 +3,8 @@
 import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
 import { type KnownMaps, readKnownMaps } from '../../claude-dir/known-maps.ts';
 import { displayName } from '../../files/byte-name.ts';
-import type { Amount, KnownRun } from '../../trash/known-folders.ts';
-import type { RunPurge } from '../../trash/purge.ts';
+import type { Amount, KnownFolder } from '../../trash/known-folders.ts';
+import type { FolderPurge } from '../../trash/purge.ts';
 import { Trash } from '../../trash/trash.ts';
 import type { FolderToOpen, OpenTrash, PurgeablePlace, TrashFolder } from './place.ts';
 
@@ -33,7 +33,7 @@ class DirectoryTrash implements OpenTrash {
   readonly #trash: Trash;
   readonly #dryRun: boolean;
   /** What is left in the folders that were worked through. */
-  readonly #known = new Map<string, KnownRun>();
+  readonly #known = new Map<string, KnownFolder>();
 
   constructor(trash: Trash, dryRun: boolean) {
     this.#trash = trash;
@@ -42,7 +42,7 @@ class DirectoryTrash implements OpenTrash {
 
   folders(): readonly FolderToOpen[] {
     return this.#trash.runs().map((run) => ({
-      name: `trash run ${run}`,
+      name: `trash folder ${run}`,
       open: (nowMs) => {
         const folder = this.#trash.openForPurge(run, nowMs, { dryRun: this.#dryRun });
         return folder && this.#noting(run, folder);
@@ -59,7 +59,7 @@ class DirectoryTrash implements OpenTrash {
   }
 
   /** Remembers what is left in a folder when it is closed, so that its manifest need not be read once more. */
-  #noting(run: string, folder: RunPurge): TrashFolder {
+  #noting(run: string, folder: FolderPurge): TrashFolder {
     return {
       sessions: () => folder.sessions(),
       find: (sessions) => folder.find(sessions),

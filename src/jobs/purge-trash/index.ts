@@ -28,9 +28,9 @@ export interface PurgeDependencies {
   /** How much of the time since a moment only the wall clock has counted; both in milliseconds. */
   unwitnessedMs(sinceMs: number): number;
   readonly guards: Guards;
-  /** Of the live sources' writers. */
+  /** Holds the live sources' writers back. */
   readonly holds: ShortHolds;
-  /** Of the session stores' writers. */
+  /** Holds the session stores' writers back. */
   readonly storeHolds: ShortHolds;
   readonly clock: Clock;
 }

@@ -25,7 +25,7 @@ export interface OpenTrash {
 }
 
 export interface FolderToOpen {
-  /** For faults, e.g. `trash run 20260131T041700Z`. */
+  /** For faults, e.g. `trash folder 20260131T041700Z`. */
   readonly name: string;
   /**
    * Ends first what a killed run had left half-done in it, or foresees that in a dry run.

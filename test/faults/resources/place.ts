@@ -94,8 +94,8 @@ export class TroubledPlace extends Place {
 
   /** Where the transcript lies in the trash. */
   trashed(path: string): string {
-    const [runDirectory] = this.#trashRuns();
-    return join(this.at('session-sweeper/trash'), runDirectory ?? 'none', path);
+    const [folderDirectory] = this.#trashRuns();
+    return join(this.at('session-sweeper/trash'), folderDirectory ?? 'none', path);
   }
 
   #trashRuns(): string[] {

@@ -86,7 +86,7 @@ describe('Sessions with a checkpoint in common', () => {
     const claudeDir = openClaudeDir(path);
     const trash = openTrash(claudeDir);
     const { units } = scanned(claudeDir);
-    const run = trash.beginRun(NOW);
+    const run = trash.beginFolder(NOW);
     run.intend(
       units.map((unit) => ({ unit, reason: 'expired' })),
       NOW,
@@ -97,7 +97,7 @@ describe('Sessions with a checkpoint in common', () => {
     mkdirSync(dirname(target), { recursive: true });
     linkSync(join(path, moved ?? ''), target);
     rmSync(join(path, moved ?? ''));
-    expect(trash.reconcile(NOW)).toMatchObject({ undone: 3, unreadableRuns: [] });
+    expect(trash.reconcile(NOW)).toMatchObject({ undone: 3, unreadableFolders: [] });
     expect(ownFiles(path)).toEqual(before);
     expect(namesOf(path, checkpointOf(A))).toBe(2);
   });
@@ -132,7 +132,7 @@ describe('A checkpoint with a name outside of the Claude directory', () => {
     const claudeDir = openClaudeDir(path);
     const { units } = scanned(claudeDir);
     const trash = openTrash(claudeDir);
-    const run = trash.beginRun(NOW);
+    const run = trash.beginFolder(NOW);
     const [first, second] = units.filter(({ sessionId }) => sessionId !== C);
     if (first === undefined || second === undefined) throw new Error('no units');
     run.intend(

@@ -82,7 +82,7 @@ describe('What a prune looks at first', () => {
     writeAged(join(path, 'session-sweeper/trash/20260101T000000Z/stray'), 'precious', NOW);
     const report = await prune(path);
     expect(report).toMatchObject({ removed: { sessions: 3 } });
-    expect(report.faults).toEqual([{ kind: 'io', message: 'read the trash run 20260101T000000Z: ENOENT' }]);
+    expect(report.faults).toEqual([{ kind: 'io', message: 'read the trash folder 20260101T000000Z: ENOENT' }]);
     expect(readFileSync(join(path, 'session-sweeper/trash/20260101T000000Z/stray'), 'utf8')).toBe('precious');
   });
 
@@ -144,10 +144,10 @@ describe('Folders that lie in the trash before a prune', () => {
     const path = expiredSessions();
     const { options, ledger } = withMemory();
     await prune(path, options);
-    expect(ledger.knownRuns(path).size).toBe(1);
+    expect(ledger.knownFolders(path).size).toBe(1);
     rmSync(join(path, 'session-sweeper/trash'), { recursive: true });
     expect((await prune(path, options)).trash).toEqual({ sessions: 0, bytes: 0 });
-    expect(ledger.knownRuns(path).size).toBe(0);
+    expect(ledger.knownFolders(path).size).toBe(0);
   });
 
   it('are not called known where not all of them was recorded', async () => {
@@ -159,7 +159,7 @@ describe('Folders that lie in the trash before a prune', () => {
       },
     };
     await prune(path, { ...options, recorder });
-    expect(ledger.knownRuns(path)).toEqual(new Map());
+    expect(ledger.knownFolders(path)).toEqual(new Map());
     expect((await prune(path, options)).trash).toEqual(IN_TRASH);
   });
 });

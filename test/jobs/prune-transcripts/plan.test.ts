@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { SessionId } from '../../../src/claude-dir/session-id.ts';
 import { DOUBTS, type Unit } from '../../../src/claude-dir/unit.ts';
 import { EARLIEST_SENSIBLE_TIME_MS } from '../../../src/clock.ts';
-import { ownName } from '../../../src/files/byte-name.ts';
+import { fixedName } from '../../../src/files/byte-name.ts';
 import {
   type KeepReason,
   type Mark,
@@ -199,7 +199,7 @@ describe('a reason that is none of the plan’s', () => {
 
 describe('keepLast', () => {
   it('keeps the newest of each project, and no more', () => {
-    const other = ownName('-srv-other');
+    const other = fixedName('-srv-other');
     const units = unitsOf({}, {}, {}, { project: other }, { project: other });
     expect(reasons(units, policyOf({ project: { keepLast: 2 } }))).toEqual([
       'remove expired',
@@ -228,7 +228,7 @@ describe('keepLast', () => {
 
   it('is that of the project, where it has its own', () => {
     const policy = policyOf({}, { '-srv-app': { keepLast: 1 } });
-    const units = unitsOf({}, { project: ownName('-srv-other') });
+    const units = unitsOf({}, { project: fixedName('-srv-other') });
     expect(reasons(units, policy)).toEqual(['keep keep-last', 'remove expired']);
   });
 });
@@ -279,7 +279,7 @@ describe('the size cap', () => {
       within(1_000),
       { bytes: 1_000, ...aged(HOUR_MS) },
       { ...within(1_000), doubt: 'unreadable' },
-      { ...within(1_000), project: ownName('-srv-kept') },
+      { ...within(1_000), project: fixedName('-srv-kept') },
     );
     const policy = policyOf({ maxTotalBytes: 1 }, { '-srv-kept': { keepLast: 1 } });
     expect(reasons(units, policy, liveOf({ pinned: [ID] }))).toEqual([
@@ -292,7 +292,7 @@ describe('the size cap', () => {
 });
 
 /** Any plan whatever: units of a few projects, around every boundary of the policy. */
-const PROJECTS = ['-a', '-b', '-c'].map(ownName);
+const PROJECTS = ['-a', '-b', '-c'].map(fixedName);
 
 const anyAgeMs = fc.oneof(
   fc.integer({ min: -2 * DAY_MS, max: 120 * DAY_MS }),

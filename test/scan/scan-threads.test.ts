@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { tempDir } from '../support/temp-dir.ts';
 import { makeClaudeDir, writeAged } from '../support/tree.ts';
 
-const PROGRAM = fileURLToPath(new URL('../support/programs/scan-helpers.mjs', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../support/programs/scan-threads.mjs', import.meta.url));
 const LARGE = 5_000;
 const SMALL = 30;
 const PROJECTS = 40;

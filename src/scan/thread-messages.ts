@@ -2,11 +2,11 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import type { Surroundings } from '../claude-dir/measure.ts';
-import type { DirectoryRows } from './directory-scan.ts';
+import type { DirectoryRecords } from './directory-scan.ts';
 import type { SharedQueue } from './task-queue.ts';
 
 /** What a helper's thread is started with. Descriptors are the same in all threads of a process. */
-export interface HelperTask {
+export interface ScanThreadTask {
   readonly rootFd: number;
   readonly projectsFd: number;
   readonly surroundings: Surroundings;
@@ -16,8 +16,8 @@ export interface HelperTask {
   readonly port: MessagePort;
 }
 
-export type HelperMessage =
-  | { readonly type: 'rows'; readonly found: readonly DirectoryRows[] }
+export type ScanThreadMessage =
+  | { readonly type: 'rows'; readonly found: readonly DirectoryRecords[] }
   | { readonly type: 'done' }
   /** `code` is the system's, where it was a system's error. */
   | { readonly type: 'failed'; readonly code: string | undefined; readonly message: string };

@@ -4,11 +4,11 @@ import { availableParallelism } from 'node:os';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import { errnoError } from '../errors.ts';
-import type { DirectoryRows } from './directory-scan.ts';
-import type { HelperMessage, HelperTask } from './helper-messages.ts';
+import type { DirectoryRecords } from './directory-scan.ts';
 import type { TaskQueue } from './task-queue.ts';
+import type { ScanThreadMessage, ScanThreadTask } from './thread-messages.ts';
 
-type Take = (found: DirectoryRows) => void;
+type Take = (found: DirectoryRecords) => void;
 
 /** More threads than this wait for the disk, or for each other. */
 const THREADS_MAX = 4;
@@ -16,22 +16,22 @@ const STOP_POLL_MS = 50;
 /** Most of what it makes is garbage at once; all the names of a directory are not. */
 const LIMITS = { maxYoungGenerationSizeMb: 4 };
 
-export class ScanHelpers {
-  readonly #helpers: readonly Helper[];
+export class ScanThreads {
+  readonly #threads: readonly ScanThread[];
 
-  private constructor(helpers: readonly Helper[]) {
-    this.#helpers = helpers;
+  private constructor(threads: readonly ScanThread[]) {
+    this.#threads = threads;
   }
 
   /** One for each processor but this thread's own. */
-  static start(queue: TaskQueue, claudeDir: ClaudeDir): ScanHelpers {
+  static start(queue: TaskQueue, claudeDir: ClaudeDir): ScanThreads {
     const count = Math.min(availableParallelism(), THREADS_MAX) - 1;
-    return new ScanHelpers(Array.from({ length: count }, () => new Helper(queue, claudeDir)));
+    return new ScanThreads(Array.from({ length: count }, () => new ScanThread(queue, claudeDir)));
   }
 
   /** Takes what they have sent so far; this thread need not come to rest for it. */
   drain(take: Take): void {
-    for (const helper of this.#helpers) helper.drain(take);
+    for (const thread of this.#threads) thread.drain(take);
   }
 
   /**
@@ -42,7 +42,7 @@ export class ScanHelpers {
   async end(take: Take, onPoll: () => void): Promise<void> {
     const poll = setInterval(onPoll, STOP_POLL_MS);
     try {
-      const ends = await Promise.allSettled(this.#helpers.map((helper) => helper.end(take)));
+      const ends = await Promise.allSettled(this.#threads.map((thread) => thread.end(take)));
       for (const end of ends) if (end.status === 'rejected') throw end.reason;
     } finally {
       clearInterval(poll);
@@ -50,7 +50,7 @@ export class ScanHelpers {
   }
 }
 
-class Helper {
+class ScanThread {
   readonly #port: MessagePort;
   readonly #begun = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   readonly #closed: Promise<void>;
@@ -60,7 +60,7 @@ class Helper {
   constructor(queue: TaskQueue, { root, projects, surroundings }: ClaudeDir) {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
-    const task: HelperTask = {
+    const task: ScanThreadTask = {
       rootFd: root.fd,
       projectsFd: projects.fd,
       surroundings,
@@ -81,7 +81,7 @@ class Helper {
 
   drain(take: Take): void {
     for (;;) {
-      const received = receiveMessageOnPort(this.#port) as { readonly message: HelperMessage } | undefined;
+      const received = receiveMessageOnPort(this.#port) as { readonly message: ScanThreadMessage } | undefined;
       if (received === undefined) return;
       this.#receive(received.message, take);
     }
@@ -96,7 +96,7 @@ class Helper {
     throw this.#failure ?? new Error('a thread of the scan ended before its work was done');
   }
 
-  #receive(message: HelperMessage, take: Take): void {
+  #receive(message: ScanThreadMessage, take: Take): void {
     if (message.type === 'rows') for (const found of message.found) take(found);
     else if (message.type === 'done') this.#isDone = true;
     else

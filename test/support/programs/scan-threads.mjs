@@ -1,11 +1,11 @@
 /**
- * scan-helpers CLAUDE_DIR TASKS: lets only helpers scan the tasks, a JSON list, and writes what has come of it, one JSON document.
- * With `stop` as a third argument nobody may have a task; without tasks, the whole directory is scanned with and without helpers.
+ * scan-threads CLAUDE_DIR TASKS: lets only threads scan the tasks, a JSON list, and writes what has come of it, one JSON document.
+ * With `stop` as a third argument nobody may have a task; without tasks, the whole directory is scanned with and without threads.
  */
 
 import { ClaudeDir } from '../../../dist/claude-dir/claude-dir.js';
 import { scanClaudeDir, scanHere } from '../../../dist/scan/scan.js';
-import { ScanHelpers } from '../../../dist/scan/scan-helpers.js';
+import { ScanThreads } from '../../../dist/scan/scan-threads.js';
 import { TaskQueue } from '../../../dist/scan/task-queue.js';
 
 const [path, tasks, stop] = process.argv.slice(2);
@@ -19,9 +19,9 @@ async function byHelpers() {
   const queue = TaskQueue.of(JSON.parse(tasks));
   if (stop !== undefined) queue.stop();
   const found = [];
-  const helpers = ScanHelpers.start(queue, claudeDir);
+  const threads = ScanThreads.start(queue, claudeDir);
   try {
-    await helpers.end(
+    await threads.end(
       ({ project, count }) => found.push([project, count]),
       () => undefined,
     );
