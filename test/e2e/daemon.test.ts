@@ -1,6 +1,6 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -226,16 +226,11 @@ describe('the daemon', () => {
   });
 
   it('goes on after a failed job, and says in its metrics and in /readyz what is wrong', async () => {
-    const { claudeDir, flags: args } = tempPlace();
+    const { claudeDir, stateDir, flags: args } = tempPlace();
     makeSession(claudeDir, { id: sessionIdOf(5), ageMs: 40 * DAY_MS });
-    // A record that cannot be understood: who is running is not known, so nothing may go.
-    makeSession(claudeDir, {
-      id: sessionIdOf(6),
-      hasTranscript: false,
-      ageMs: DAY_MS,
-      elsewhere: ['sessions/4711.json'],
-      content: '{"pid":',
-    });
+    // Pins that cannot be read must not read as no pins, so nothing may go.
+    mkdirSync(stateDir, { recursive: true });
+    symlinkSync('/nonexistent', join(stateDir, 'pins'));
     const daemon = startProgram([...args, ...FAST, ...EVERY_SECOND]);
     const address = await addressOf(daemon);
     const failed = 'session_sweeper_runs_total{job="prune-transcripts",outcome="failed"}';
@@ -245,7 +240,7 @@ describe('the daemon', () => {
     ).toBeGreaterThan(0);
     const ready = await fetch(`${address}/readyz`);
     expect(ready.status).toBe(503);
-    expect(await ready.text()).toContain('4711.json');
+    expect(await ready.text()).toContain('read the keep list');
     expect(existsSync(join(claudeDir, `projects/-srv-app/${sessionIdOf(5)}.jsonl`))).toBe(true);
   });
 
