@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { openResumeMap, type ResumeMap, runWithSessionResume } from '../../src/library/index.ts';
 import { startProgram } from '../support/forked.ts';
 import { addressOf } from '../support/process.ts';
-import { DAY_MS } from '../support/tree.ts';
+import { DAY_MS, makeSession, sessionIdOf } from '../support/tree.ts';
 import { ageAtRest, unitOf } from './ages.ts';
 import { type Claude, heard, type SdkResult, userMessage } from './client.ts';
 import { cut, Gate, type Reply, serverError, stall, text, tool } from './replies.ts';
@@ -55,6 +55,8 @@ async function hostWithout(name: string, place: 'gone' | 'in the trash'): Promis
   const host = await hostOf(name);
   expect((await prune(host, host.claude)).removed).toEqual([told.sessionId]);
   if (place === 'gone') await sweeper(host, host.claude, '--trash-keep', '1ms', 'trash', 'purge');
+  // A directory without a single transcript may not be mounted yet: then the client is asked all the same.
+  makeSession(host.claude.configDir, { id: sessionIdOf(1), ageMs: DAY_MS });
   await host.map.setSession(KEY, told.sessionId);
   return host;
 }
