@@ -21,6 +21,8 @@ RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
 # The sources of SQLite are most of it. That the binding works without them shows here.
 RUN rm -rf node_modules/better-sqlite3/deps node_modules/better-sqlite3/src \
   && node -e "new (require('better-sqlite3'))(':memory:').close()" \
+  # The build had no binding of SQLite, without which a run does not get far enough for its code cache.
+  && node scripts/make-code-cache.mjs \
   && node /app/dist/program/main.js --version
 
 FROM ${NODE_IMAGE}

@@ -5,7 +5,7 @@ import { UNSUPPORTED_NODE_EXIT_CODE, unsupportedNode } from './process/supported
 
 const fault = unsupportedNode(process.versions.node);
 if (fault === undefined) {
-  void import('./cli/process.ts');
+  void import('./cli/start.ts');
 } else {
   process.stderr.write(`claude-session-sweeper: ${fault}\n`);
   process.exitCode = UNSUPPORTED_NODE_EXIT_CODE;

@@ -4,9 +4,7 @@ import { homedir } from 'node:os';
 import { EXIT_CODES, errorCode } from '../errors.ts';
 import { exitAtOnce } from '../process/exit-at-once.ts';
 import { SHUTDOWN_BUDGET } from '../process/shutdown-budget.ts';
-import { keepHeapsSmall } from '../process/small-heap.ts';
 
-keepHeapsSmall();
 const shutdown = new AbortController();
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.on(signal, () => {
