@@ -12,6 +12,7 @@ import { errorMessage } from '../../src/errors.ts';
 import { freshDirectory } from '../support/place.ts';
 import { describeMachine, spaceFor } from './machine.ts';
 import { type Measured, type Row, type Skipped, sizesOf, Trees } from './row.ts';
+import { daemonMemory } from './rows/daemon-memory.ts';
 import { map } from './rows/map.ts';
 import { memory } from './rows/memory.ts';
 import { metrics } from './rows/metrics.ts';
@@ -22,7 +23,7 @@ import { start } from './rows/start.ts';
 import { store } from './rows/store.ts';
 import { removeTree } from './tree.ts';
 
-const ROWS: readonly Row[] = [dryRun, prune, memory, metrics, setSessionWait, map, start, purge, store];
+const ROWS: readonly Row[] = [dryRun, prune, memory, daemonMemory, metrics, setSessionWait, map, start, purge, store];
 const REPEAT = { full: 5, short: 1 };
 const USAGE_EXIT_CODE = 64;
 

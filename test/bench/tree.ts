@@ -142,6 +142,8 @@ export class GrownTree {
     if (!existsSync(sweeper)) return;
     for (const run of existsSync(trash) ? readdirSync(trash) : []) {
       for (const project of namesIn(`${trash}/${run}/projects`)) {
+        // A prune takes a project's directory with the last session in it.
+        mkdirSync(`${this.path}/projects/${project}`, { recursive: true });
         moveAll(`${trash}/${run}/projects/${project}`, `${this.path}/projects/${project}`);
       }
       for (const name of ['file-history', 'tasks']) moveAll(`${trash}/${run}/${name}`, `${this.path}/${name}`);

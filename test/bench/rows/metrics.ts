@@ -1,9 +1,10 @@
 /** How long the daemon's /metrics take while it prunes a big tree, and while it does nothing. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { addressOf, killed, PROGRAM, type Running, start } from '../../support/process.ts';
+import { addressOf, killed } from '../../support/process.ts';
 import type { Scrape, Scrapes } from '../../support/programs/http-scrape.ts';
 import { Scraper } from '../../support/scraper.ts';
+import { startDaemon } from '../daemon.ts';
 import { type LiveIds, nameLive } from '../live-ids.ts';
 import { spreadOf } from '../measure.ts';
 import { type BenchOptions, type Measured, type Row, showSpread, sizesOf } from '../row.ts';
@@ -18,7 +19,6 @@ const WARM_UP_MS = 1_500;
 const TAKE_INTERVAL_MS = 200;
 const PRUNE_MAX_MS = 10 * 60_000;
 const P99_MAX_MS = 10;
-const NEVER_SOON = '0 0 1 1 *';
 
 interface Scraped {
   readonly idle: readonly number[];
@@ -71,31 +71,6 @@ async function scrapeOneDaemon(tree: GrownTree, live: LiveIds, options: BenchOpt
   } finally {
     await Promise.all(children.map(killed));
   }
-}
-
-function startDaemon(tree: GrownTree, stateDir: string, due: Date): Running {
-  const pattern = `${due.getUTCSeconds()} ${due.getUTCMinutes()} ${due.getUTCHours()} * * *`;
-  // Whatever becomes of this process, the daemon does not outlive it.
-  return start(
-    'setpriv',
-    [
-      ...[
-        '--pdeathsig',
-        'KILL',
-        process.execPath,
-        PROGRAM,
-        '--claude-dir',
-        tree.path,
-        '--state-dir',
-        stateDir,
-        '--listen',
-        '127.0.0.1:0',
-      ],
-      ...['--schedule-time-zone', 'UTC', '--schedule-jitter', '1ms', '--schedule-prune', pattern],
-      ...['--schedule-sweep', NEVER_SOON, '--schedule-purge', NEVER_SOON],
-    ],
-    { stdio: ['ignore', 'ignore', 'pipe'] },
-  );
 }
 
 async function scrapeUntilPruned(scraper: Scraper): Promise<Scraped> {
