@@ -57,6 +57,7 @@ async function markBatch(
   const ids = batch.map(({ session }) => session.sessionId);
   const destroyed = new Set<TrashedEntry>();
   for (;;) {
+    await folder.prepare();
     const held = await holds.take(ids, (live, hold) =>
       markHeld(folder, batch, { live, due, hold, nowMs: clock.now() }),
     );

@@ -63,6 +63,7 @@ class DirectoryTrash implements OpenTrash {
     return {
       sessions: () => folder.sessions(),
       find: (sessions) => folder.find(sessions),
+      prepare: async () => undefined,
       mark: (marked, unmarked, nowMs) => folder.mark(marked, unmarked, nowMs),
       destroyUnmarked: (session) => folder.destroyUnmarked(session),
       destroy: (nowMs, shouldStop) => folder.destroy(nowMs, shouldStop),

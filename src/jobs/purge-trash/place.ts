@@ -39,6 +39,8 @@ export interface TrashFolder {
   sessions(): readonly TrashedEntry[];
   /** Looks for what is left of sessions, and for what stands in their old places. */
   find(sessions: readonly TrashedEntry[]): readonly Found[];
+  /** Waits for whoever is at work on it, before anybody is held back. @throws BusyError where that takes too long */
+  prepare(): Promise<void>;
   /**
    * Marks sessions to be destroyed, and takes the mark off others, while writers are held back.
    * @returns those that are marked

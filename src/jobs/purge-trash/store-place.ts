@@ -85,6 +85,10 @@ class StoreFolder implements TrashFolder {
     }));
   }
 
+  async prepare(): Promise<void> {
+    await this.#store.untilWritable();
+  }
+
   mark(marked: readonly Found[]): readonly Found[] {
     let done: Found[] = [];
     this.#store.inShortTransaction(() => {

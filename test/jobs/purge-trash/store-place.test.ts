@@ -5,7 +5,7 @@ import { allowAll } from '../../../src/jobs/guards/guards.ts';
 import type { JobContext, JobReport } from '../../../src/jobs/job.ts';
 import { purgeTrashJob } from '../../../src/jobs/purge-trash/index.ts';
 import type { LiveSource } from '../../../src/live-sources/live-source.ts';
-import type { StoredSessions } from '../../../src/session-store/stored-sessions.ts';
+import { StoredSessions } from '../../../src/session-store/stored-sessions.ts';
 import { type Pacer, ShortHolds } from '../../../src/sqlite/short-holds.ts';
 import { pacerOf, SetPacer } from '../../support/hold-pacers.ts';
 import { contextOf, stopAfter } from '../../support/job-context.ts';
@@ -147,6 +147,22 @@ describe('A purge of a session store', () => {
     const report = await purge([sessions], { sources: [scriptedSource({ onHold })] });
     expect(report).toMatchObject({ purged: { sessions: 1 }, kept: { recreated: 1 } });
     expect(await store.load({ projectKey: STORE_PROJECT, sessionId: A })).toHaveLength(1);
+  });
+
+  it('holds the map’s writers back only when a host that is writing to the store has had its turn', async () => {
+    const { path } = await hiddenStore([A]);
+    const sessions = StoredSessions.open(path);
+    const host = new Database(path);
+    onTestFinished(() => {
+      sessions.close();
+      host.close();
+    });
+    host.exec('BEGIN IMMEDIATE');
+    setImmediate(() => host.exec('COMMIT'));
+    const wasWriting: boolean[] = [];
+    const source = scriptedSource({ onHold: () => void wasWriting.push(host.inTransaction) });
+    expect(await purge([sessions], { sources: [source] })).toMatchObject({ purged: { sessions: 1 }, faults: [] });
+    expect(wasWriting).toEqual([false]);
   });
 
   it('passes over a batch for which the map was too busy', async () => {
