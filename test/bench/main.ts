@@ -18,12 +18,12 @@ import { memory } from './rows/memory.ts';
 import { metrics } from './rows/metrics.ts';
 import { dryRun, prune } from './rows/prune.ts';
 import { purge } from './rows/purge.ts';
-import { setSessionWait } from './rows/set-session-wait.ts';
 import { start } from './rows/start.ts';
 import { store } from './rows/store.ts';
+import { waits } from './rows/waits.ts';
 import { removeTree } from './tree.ts';
 
-const ROWS: readonly Row[] = [dryRun, prune, memory, daemonMemory, metrics, setSessionWait, map, start, purge, store];
+const ROWS: readonly Row[] = [dryRun, prune, memory, daemonMemory, metrics, waits, map, start, purge, store];
 const REPEAT = { full: 5, short: 1 };
 const USAGE_EXIT_CODE = 64;
 
