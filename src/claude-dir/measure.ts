@@ -7,7 +7,7 @@ import type { FileFacts } from '../files/native-calls.ts';
 import type { Doubt, Measure, Part } from './unit.ts';
 
 /** Claude nests five deep; each level holds a descriptor while it is walked. */
-const DEPTH_MAX = 32;
+export const DEPTH_MAX = 32;
 
 /** A symlink or a file stands where a directory was. */
 const REPLACED_CODES: ReadonlySet<string> = new Set(['ELOOP', 'ENOTDIR']);

@@ -1,4 +1,7 @@
-/** Makes old files of a unit younger, so that whoever goes by the time of their last change spares them. Changes times alone. */
+/**
+ * Makes old files of a unit younger, so that whoever goes by the time of their last change spares them. Changes times alone, and of
+ * nothing that has another name, owner or file system than the unit: that is not ours.
+ */
 
 import { closeSync, constants, fstatSync, futimesSync } from 'node:fs';
 import { errorCode, isExhaustion } from '../errors.ts';
@@ -6,7 +9,8 @@ import type { AnchoredDir } from '../files/anchored-dir.ts';
 import type { ByteName } from '../files/byte-name.ts';
 import { OpenDirs } from '../files/open-dirs.ts';
 import type { ClaudeDir } from './claude-dir.ts';
-import type { Part, Unit } from './unit.ts';
+import { DEPTH_MAX, type Surroundings } from './measure.ts';
+import type { Part } from './unit.ts';
 
 export interface RefreshTimes {
   /** What was last changed before this is set to it. Unix epoch ms. */
@@ -15,64 +19,88 @@ export interface RefreshTimes {
 }
 
 /** @returns how many files and directories were made younger; what cannot be is left as it is */
-export function refreshUnit(claudeDir: ClaudeDir, unit: Unit, times: RefreshTimes): number {
+export function refreshParts(claudeDir: ClaudeDir, parts: readonly Part[], times: RefreshTimes): number {
   const held = new OpenDirs(claudeDir.root);
   try {
-    return unit.parts.reduce((refreshed, part) => refreshed + refreshPart(held, part, times), 0);
+    const refresh = new Refresh(claudeDir.surroundings, times);
+    return parts.reduce((refreshed, part) => refreshed + refresh.part(held, part), 0);
   } finally {
     held.close();
   }
 }
 
-function refreshPart(held: OpenDirs, part: Part, times: RefreshTimes): number {
-  const parent = held.find(part.directory);
-  if (parent === undefined) return 0;
-  return part.kind === 'file' ? refreshFile(parent, part.name, times) : refreshTree(parent, part.name, times);
-}
+class Refresh {
+  readonly #surroundings: Surroundings;
+  readonly #times: RefreshTimes;
 
-function refreshTree(parent: AnchoredDir, name: ByteName, times: RefreshTimes): number {
-  let directory: AnchoredDir;
-  try {
-    directory = parent.openChild(name);
-  } catch (error) {
-    return ignored(error);
+  constructor(surroundings: Surroundings, times: RefreshTimes) {
+    this.#surroundings = surroundings;
+    this.#times = times;
   }
-  try {
-    let refreshed = 0;
-    for (const entry of directory.entries()) {
-      if (entry.kind === 'directory') refreshed += refreshTree(directory, entry.name, times);
-      if (entry.kind === 'file') refreshed += refreshFile(directory, entry.name, times);
+
+  part(held: OpenDirs, { directory, name, kind }: Part): number {
+    const parent = held.find(directory);
+    if (parent === undefined) return 0;
+    return kind === 'file' ? this.#file(parent, name) : this.#tree(parent, name, directory.join('/'), 0);
+  }
+
+  #tree(parent: AnchoredDir, name: ByteName, parentPath: string, depth: number): number {
+    const path = `${parentPath}/${name}`;
+    if (depth >= DEPTH_MAX || this.#surroundings.mountPoints.has(path)) return 0;
+    let directory: AnchoredDir;
+    try {
+      directory = parent.openChild(name);
+    } catch (error) {
+      return ignored(error);
     }
-    return refreshed + refreshOpen(directory.fd, times);
-  } finally {
-    directory.close();
+    try {
+      if (!this.#isOurs(directory)) return 0;
+      let refreshed = 0;
+      for (const entry of directory.entries()) {
+        if (entry.kind === 'directory') refreshed += this.#tree(directory, entry.name, path, depth + 1);
+        if (entry.kind === 'file') refreshed += this.#file(directory, entry.name);
+      }
+      // What is done in it changes its own time, so it comes last.
+      return refreshed + this.#open(directory.fd);
+    } finally {
+      directory.close();
+    }
   }
-}
 
-function refreshFile(directory: AnchoredDir, name: ByteName, times: RefreshTimes): number {
-  let fd: number;
-  try {
-    fd = directory.openFile(name, constants.O_RDONLY);
-  } catch (error) {
-    return ignored(error);
+  #file(directory: AnchoredDir, name: ByteName): number {
+    let fd: number;
+    try {
+      // Most are young enough, and looking costs less than opening.
+      const facts = directory.lstat(name);
+      if (facts === undefined || !facts.isFile() || facts.nlink > 1 || facts.mtimeMs >= this.#times.toMs) return 0;
+      fd = directory.openFile(name, constants.O_RDONLY);
+    } catch (error) {
+      return ignored(error);
+    }
+    try {
+      const stats = fstatSync(fd);
+      return stats.isFile() && stats.nlink === 1 && this.#isOurs(stats) ? this.#open(fd) : 0;
+    } finally {
+      closeSync(fd);
+    }
   }
-  try {
-    return fstatSync(fd).isFile() ? refreshOpen(fd, times) : 0;
-  } finally {
-    closeSync(fd);
-  }
-}
 
-function refreshOpen(fd: number, { toMs, nowMs }: RefreshTimes): number {
-  const before = fstatSync(fd);
-  if (before.mtimeMs >= toMs) return 0;
-  try {
-    futimesSync(fd, before.atimeMs / 1_000, toMs / 1_000);
-    // Written to in this very moment: then it is as young as that.
-    if (fstatSync(fd).size !== before.size) futimesSync(fd, nowMs / 1_000, nowMs / 1_000);
-    return 1;
-  } catch (error) {
-    return ignored(error);
+  #open(fd: number): number {
+    const { toMs, nowMs } = this.#times;
+    const before = fstatSync(fd);
+    if (before.mtimeMs >= toMs) return 0;
+    try {
+      futimesSync(fd, before.atimeMs / 1_000, toMs / 1_000);
+      // Written to in this very moment: then it is as young as that.
+      if (fstatSync(fd).size !== before.size) futimesSync(fd, nowMs / 1_000, nowMs / 1_000);
+      return 1;
+    } catch (error) {
+      return ignored(error);
+    }
+  }
+
+  #isOurs({ dev, uid }: { readonly dev: number; readonly uid: number }): boolean {
+    return dev === this.#surroundings.dev && uid === this.#surroundings.uid;
   }
 }
 

@@ -38,6 +38,9 @@ const BY_DEFAULT: CleanupPeriod = {
   desktopDays: 'ever',
 };
 
+/** Why a 0 stops the clean-up, and what it does otherwise. */
+export const ZERO_PERIOD = 'says cleanupPeriodDays 0, on which releases before 2.1.89 delete everything at once';
+
 /** Where managed settings are on Linux. */
 const MANAGED_DIRECTORY = '/etc/claude-code';
 /** In the Claude directory: what an organisation's server has sent last. */
@@ -178,7 +181,7 @@ function desktopDaysOf(days: number, desktopDays: number | undefined): number | 
 
 /** Claude deletes nothing by settings that say something about its clean-up which makes no sense. */
 function faultIn({ cleanupPeriodDays: days, desktopSessionCleanupPeriodDays: desktopDays }: SettingsObject) {
-  if (days === 0) return 'says cleanupPeriodDays 0, on which releases before 2.1.89 delete everything at once';
+  if (days === 0) return ZERO_PERIOD;
   if (days !== undefined && !isWhole(days, 1)) return 'says a cleanupPeriodDays that is no whole number of days';
   if (desktopDays === undefined || isWhole(desktopDays, 0)) return undefined;
   return 'says a desktopSessionCleanupPeriodDays that is no whole number of days';

@@ -3,12 +3,15 @@
 import { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import { systemClock } from '../clock.ts';
 import { examineClaudeDir } from '../doctor/claude-dir-findings.ts';
+import type { CleanupView } from '../doctor/cleanup-findings.ts';
 import type { Finding } from '../doctor/finding.ts';
 import { examineHost } from '../doctor/host-findings.ts';
 import { EXIT_CODES, errorMessage, OperatingError } from '../errors.ts';
 import { requireAnchoring } from '../files/anchored-dir.ts';
 import { displayName } from '../files/byte-name.ts';
+import { Ledger } from '../ledger/ledger.ts';
 import type { CommandContext } from './command.ts';
+import { runJobs } from './run.ts';
 import { formatCount } from './terminal.ts';
 
 interface Examined {
@@ -20,8 +23,9 @@ interface Examined {
 export async function runDoctor(context: CommandContext): Promise<number> {
   requireAnchoring();
   const { config } = context.resolved;
+  const cleanup = await cleanupViews(context);
   const examined: Examined[] = [
-    ...config.claudeDir.map((path) => ({ claudeDir: displayName(path), findings: examine(path, context) })),
+    ...config.claudeDir.map((path) => ({ claudeDir: displayName(path), findings: examine(path, cleanup(path)) })),
     { claudeDir: undefined, findings: await examineHost(config, systemClock) },
   ];
   const problems = examined.flatMap(({ findings }) => findings).filter(({ level }) => level === 'problem').length;
@@ -30,11 +34,43 @@ export async function runDoctor(context: CommandContext): Promise<number> {
   return problems === 0 ? EXIT_CODES.ok : EXIT_CODES.problems;
 }
 
-function examine(path: string, { resolved: { config } }: CommandContext): readonly Finding[] {
+type DirectoryView = Omit<CleanupView, 'periods'>;
+
+/** Plans the next prune, as it would be: nothing else can tell what is kept, and why. */
+async function cleanupViews(context: CommandContext): Promise<(claudeDir: string) => DirectoryView> {
+  const { config } = context.resolved;
+  const nowMs = systemClock.now();
+  const [prune] = await runJobs({ ...context, dryRun: true }, ['prune-transcripts']);
+  const unknown = prune?.failure?.message ?? 'it could not be looked at';
+  return (claudeDir) => ({
+    settings: config,
+    exposure: prune?.report.exposed?.[displayName(claudeDir)] ?? { unknown },
+    lastPruneMs: lastPruneMs(config.stateDir, nowMs),
+    nowMs,
+  });
+}
+
+/** Undefined where there is none, or it cannot be told. */
+function lastPruneMs(stateDir: string, nowMs: number): number | undefined {
+  try {
+    const ledger = Ledger.openForReading(stateDir);
+    try {
+      return ledger?.lastWholeRunMs('prune-transcripts', ['ok', 'partial'], nowMs);
+    } finally {
+      ledger?.close();
+    }
+  } catch (error) {
+    // That it cannot be read has a finding of its own.
+    if (!(error instanceof OperatingError)) throw error;
+    return undefined;
+  }
+}
+
+function examine(path: string, cleanup: DirectoryView): readonly Finding[] {
   let claudeDir: ClaudeDir | undefined;
   try {
     claudeDir = ClaudeDir.open(path);
-    return examineClaudeDir(claudeDir, config, systemClock);
+    return examineClaudeDir(claudeDir, cleanup, systemClock);
   } catch (error) {
     if (!(error instanceof OperatingError)) throw error;
     return [{ check: 'directory', level: 'problem', message: errorMessage(error) }];

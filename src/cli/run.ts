@@ -3,6 +3,7 @@
 import { systemClock } from '../clock.ts';
 import { EXIT_CODES } from '../errors.ts';
 import { formatBytes } from '../format/byte-size.ts';
+import { exposedInAll } from '../jobs/exposed.ts';
 import { absenceLimits, ClockGuard } from '../jobs/guards/clock.ts';
 import { JOB_NAMES, type JobName, type JobReport, OLDEST_LISTED, type RemovedSession } from '../jobs/job.ts';
 import { jobHere } from '../runs/job-here.ts';
@@ -80,12 +81,14 @@ export function toDocument(result: RunResult): object {
     reconciled,
     shielded,
     emptyProjects,
+    exposed,
     liveIds,
     malformedIds,
     staleRecords,
   } = report;
   const removedShown = removedPart(removed);
-  const shown = { observed, kept, removed: removedShown, swept, purged, trash, reconciled, shielded, emptyProjects };
+  const done = { observed, kept, removed: removedShown, swept, purged, trash, reconciled, shielded, emptyProjects };
+  const shown = { ...done, exposed };
   const optional = { ...shown, liveIds, malformedIds, staleRecords, removedSessions };
   const present = Object.entries(optional).filter(([, value]) => value !== undefined);
   return {
@@ -141,8 +144,14 @@ function renderResult(result: RunResult, before: RunResult | undefined, context:
   }
   if (purged !== undefined) lines.push(`  ${dryRun ? 'would go' : 'purged  '}   ${formatAmount(purged)}`);
   if (kept !== undefined && Object.keys(kept).length > 0) lines.push(`  kept       ${formatReasons(kept)}`);
-  if (shielded !== undefined)
-    lines.push(`  shielded   ${formatCount(shielded, 'live session')} from Claude's own clean-up`);
+  if (shielded !== undefined) lines.push(`  shielded   ${formatCount(shielded, 'session')} from Claude's own clean-up`);
+  const { sessions, wanted } = exposedInAll(report) ?? { sessions: 0, wanted: 0 };
+  if (sessions > 0) {
+    const ofThem = wanted === 0 ? '' : `, ${wanted} of them wanted`;
+    lines.push(
+      `  ${colors.yellow('exposed')}    ${formatCount(sessions, 'session')} to Claude's own clean-up${ofThem}: see doctor`,
+    );
+  }
   if (trash !== undefined) lines.push(`  in trash   ${formatAmount(trash)}`);
   lines.push(...renderUnhelpful(report, colors));
   const isAsBefore = result.failure !== undefined && result.failure.message === before?.failure?.message;

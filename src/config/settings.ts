@@ -31,7 +31,7 @@ export interface Settings {
   keepLast: number;
   massPortion: number;
   keepNamed: boolean;
-  shield: boolean;
+  shield: values.ShieldScope;
   projects: readonly ProjectOverride[];
   'trash.keep': number;
   'sweep.dangling': boolean;
@@ -176,11 +176,12 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
       show: String,
     },
     shield: {
-      argument: 'BOOL',
-      description: "keeps Claude's own clean-up from deleting live sessions, by making their files younger in time",
-      defaultText: '`false`',
-      parse: values.boolean,
-      defaultValue: () => false,
+      argument: 'WHOM',
+      description:
+        "whom to keep from Claude's own clean-up, by making files younger in time: `off`, `wanted` (what somebody asked for by name) or `all` that stays",
+      defaultText: '`wanted`',
+      parse: values.shieldScope,
+      defaultValue: () => 'wanted',
       show: String,
     },
     projects: {

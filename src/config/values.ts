@@ -71,6 +71,14 @@ export const boolean: Parser<boolean> = (raw) => {
   return raw === 'true' || raw === 'false' ? { value: raw === 'true' } : refused('expected true or false');
 };
 
+/** Whose sessions are kept from Claude's own clean-up: nobody's, those that somebody asked for, or all that stay. */
+export const SHIELD_SCOPES = ['off', 'wanted', 'all'] as const;
+export type ShieldScope = (typeof SHIELD_SCOPES)[number];
+
+export const shieldScope = text(`expected one of ${SHIELD_SCOPES.join(', ')}`, (value) =>
+  SHIELD_SCOPES.find((scope) => scope === value),
+);
+
 export const logLevel = text(`expected one of ${LOG_LEVELS.join(', ')}`, (value) =>
   LOG_LEVELS.find((level) => level === value),
 );

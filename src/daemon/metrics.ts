@@ -53,8 +53,10 @@ interface LedgerMetric {
   readonly figure: string;
   readonly help: string;
   readonly labels: readonly string[];
-  /** Every label there can be, so that each series is there, as 0, from the start; none for times, where 0 would lie. */
+  /** Every label there can be, so that each series is there from the start; none for times. */
   readonly known: readonly string[];
+  /** What it shows until something is known: NaN where 0 would lie. */
+  readonly unknown: number;
 }
 
 const pairs = (left: readonly string[], right: readonly string[]) =>
@@ -68,6 +70,13 @@ const LEDGER_METRICS: readonly LedgerMetric[] = [
   gauge(FIGURES.liveSessions, 'Session ids that a live source named in the last prune.', ['source'], LIVE_SOURCES),
   gauge(FIGURES.transcripts, 'Sessions on disk after the last prune, by state.', ['state'], TRANSCRIPT_STATES),
   gauge(FIGURES.transcriptBytes, 'Bytes of the sessions on disk after the last prune.', ['state'], TRANSCRIPT_STATES),
+  gauge(
+    FIGURES.exposed,
+    'Sessions kept by the last prune that the clean-up of Claude itself would delete; NaN before there was one.',
+    [],
+    [''],
+    Number.NaN,
+  ),
   counter(FIGURES.removed, 'Sessions moved to the trash, by reason.', ['reason'], REMOVE_REASONS),
   counter(FIGURES.removedBytes, 'Bytes moved to the trash, by reason.', ['reason'], REMOVE_REASONS),
   counter(FIGURES.swept, 'Rows of the resume map deleted, by reason.', ['reason'], SWEEP_REASONS),
@@ -78,11 +87,17 @@ const LEDGER_METRICS: readonly LedgerMetric[] = [
 ];
 
 function counter(figure: string, help: string, labels: readonly string[], known: readonly string[]): LedgerMetric {
-  return { kind: 'counter', figure, help, labels, known };
+  return { kind: 'counter', figure, help, labels, known, unknown: 0 };
 }
 
-function gauge(figure: string, help: string, labels: readonly string[], known: readonly string[]): LedgerMetric {
-  return { kind: 'gauge', figure, help, labels, known };
+function gauge(
+  figure: string,
+  help: string,
+  labels: readonly string[],
+  known: readonly string[],
+  unknown = 0,
+): LedgerMetric {
+  return { kind: 'gauge', figure, help, labels, known, unknown };
 }
 
 export function createMetrics(sources: MetricsSources): Metrics {
@@ -144,7 +159,7 @@ function registerFigures(registry: Registry): (figures: readonly Figure[]) => vo
   const shown = LEDGER_METRICS.map((metric) => ({ metric, show: registerLedgerMetric(registry, metric) }));
   return (figures) => {
     for (const { metric, show } of shown) {
-      const known = metric.known.map((label) => [label, 0] as const);
+      const known = metric.known.map((label) => [label, metric.unknown] as const);
       const read = figures.filter(({ name }) => name === metric.figure);
       show(new Map([...known, ...read.map(({ label, value }) => [label, value] as const)]));
     }
@@ -161,7 +176,9 @@ function registerLedgerMetric(
     metric.reset();
     for (const [label, value] of valueByLabel) {
       const parts = label.split(',');
-      metric.inc(Object.fromEntries(labels.map((name, index) => [name, parts[index] ?? ''])), value);
+      const shown = Object.fromEntries(labels.map((name, index) => [name, parts[index] ?? '']));
+      if (metric instanceof Gauge) metric.set(shown, value);
+      else metric.inc(shown, value);
     }
   };
 }

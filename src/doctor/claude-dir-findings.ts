@@ -8,7 +8,7 @@ import { displayName } from '../files/byte-name.ts';
 import { formatBytes } from '../format/byte-size.ts';
 import { type ScanResult, scanHere } from '../scan/scan.ts';
 import { Trash } from '../trash/trash.ts';
-import { type CleanupSettings, cleanupFindings } from './cleanup-findings.ts';
+import { type CleanupView, cleanupFindings } from './cleanup-findings.ts';
 import type { Finding } from './finding.ts';
 import { recordFindings } from './record-findings.ts';
 
@@ -17,10 +17,14 @@ const FREE_BYTES_MIN = 2 ** 30;
 const FOREIGN_READ_BITS = 0o044;
 const EXAMPLES_MAX = 3;
 
-export function examineClaudeDir(claudeDir: ClaudeDir, settings: CleanupSettings, clock: Clock): readonly Finding[] {
+export function examineClaudeDir(
+  claudeDir: ClaudeDir,
+  cleanup: Omit<CleanupView, 'periods'>,
+  clock: Clock,
+): readonly Finding[] {
   const scan = scanHere(claudeDir);
   return [
-    ...cleanupFindings(cleanupPeriods(claudeDir.path), settings),
+    ...cleanupFindings({ ...cleanup, periods: cleanupPeriods(claudeDir.path) }),
     ...recordFindings(claudeDir, clock),
     ...sessionFindings(scan),
     projectFinding(claudeDir),

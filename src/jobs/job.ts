@@ -49,6 +49,31 @@ export interface ProjectUse {
   readonly newestMtimeMs: number;
 }
 
+/** What Claude's own clean-up would delete of one Claude directory although this configuration keeps it. */
+export interface Exposure {
+  /** How long Claude lets a file be; undefined where it deletes nothing in the life of a program. */
+  readonly periodDays?: number;
+  readonly sessions: number;
+  /** Those among them that somebody asked to keep by name. */
+  readonly wanted: number;
+  /** Why they are kept. */
+  readonly byReason: Readonly<Record<string, number>>;
+  /** Those over whom the shield is to be held, and cannot be, since something in them is not ours to touch. */
+  readonly unshieldable: number;
+  /** Those over whom the next prune holds the shield, if Claude does not come first. */
+  readonly notYetShielded: number;
+  readonly oldest?: {
+    readonly sessionId: string;
+    /** Unix epoch ms. */
+    readonly writtenAtMs: number;
+  };
+  /** The first goes with the first start of Claude from then on, Unix epoch ms. */
+  readonly fromMs?: number;
+  /** Sessions that nothing but the shield keeps from it, and when the first would go without it, Unix epoch ms. */
+  readonly shielded: number;
+  readonly shieldedUntilMs?: number;
+}
+
 /** Which of the removed sessions a report names: a million of them take the memory and the time of a job to hand over. */
 export type RemovedListing = 'all' | 'oldest' | 'none';
 /** How many `oldest` are: more rows than a person reads. */
@@ -78,10 +103,12 @@ export interface JobReport {
   readonly staleRecords?: Readonly<Record<string, number>>;
   /** What an earlier run had left half-done when it was killed, by what has become of it; where there was any. */
   readonly reconciled?: { readonly undone: number; readonly completed: number };
-  /** Live sessions whose files were made younger, so that Claude's own clean-up spares them; where there were any. */
+  /** Sessions whose files were made younger, so that Claude's own clean-up spares them; where there were any. */
   readonly shielded?: number;
   /** Project directories that went, or in a dry run would go, since nothing is left in them; where there were any. */
   readonly emptyProjects?: number;
+  /** By Claude directory. */
+  readonly exposed?: Readonly<Record<string, Exposure>>;
   /** What is on disk afterwards, by state (see the metrics). */
   readonly transcripts?: Readonly<Record<string, { readonly sessions: number; readonly bytes: number }>>;
   /** What each project held when it was looked at. */

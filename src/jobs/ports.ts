@@ -37,10 +37,16 @@ export interface ShieldedTime {
 
 export type ShieldedTimes = ReadonlyMap<SessionId, ShieldedTime>;
 
+export interface ShieldedTimesChange {
+  readonly set: ShieldedTimes;
+  readonly forgotten: readonly SessionId[];
+}
+
 /** Remembers, by Claude directory, how old sessions are in truth whose files were made younger. */
 export interface TrueTimes {
   shieldedTimes(claudeDir: string): ShieldedTimes;
-  recordShieldedTimes(claudeDir: string, times: ShieldedTimes): void;
+  /** All others stay as they are: a command may shield a session beside a run. */
+  changeShieldedTimes(claudeDir: string, change: ShieldedTimesChange): void;
 }
 
 /** How many ids a live source named, and when. */

@@ -8,6 +8,7 @@ export const FIGURES = {
   liveSessions: 'live_sessions',
   transcripts: 'transcripts',
   transcriptBytes: 'transcript_bytes',
+  exposed: 'exposed_sessions',
   removed: 'transcripts_removed_total',
   removedBytes: 'removed_bytes_total',
   swept: 'rows_swept_total',

@@ -13,6 +13,7 @@ import type {
   RemovalRecorder,
   ShieldedTime,
   ShieldedTimes,
+  ShieldedTimesChange,
   TrashCache,
   TrueTimes,
 } from '../jobs/ports.ts';
@@ -225,11 +226,13 @@ export class Ledger implements RemovalRecorder, TrashCache, RemovalHistory, True
     return new Map(rows.map(({ sessionId, ...time }) => [sessionId, time]));
   }
 
-  recordShieldedTimes(claudeDir: string, times: ShieldedTimes): void {
+  changeShieldedTimes(claudeDir: string, { set, forgotten }: ShieldedTimesChange): void {
+    if (set.size === 0 && forgotten.length === 0) return;
     this.#write('record true times in', () => {
-      this.#statements.get('DELETE FROM shielded WHERE claude_dir = ?').run(claudeDir);
-      const insert = this.#statements.get('INSERT INTO shielded VALUES (?, ?, ?, ?)');
-      for (const [sessionId, { usedAtMs, setToMs }] of times) insert.run(claudeDir, sessionId, usedAtMs, setToMs);
+      const remove = this.#statements.get('DELETE FROM shielded WHERE claude_dir = ? AND session_id = ?');
+      for (const sessionId of forgotten) remove.run(claudeDir, sessionId);
+      const insert = this.#statements.get('INSERT OR REPLACE INTO shielded VALUES (?, ?, ?, ?)');
+      for (const [sessionId, { usedAtMs, setToMs }] of set) insert.run(claudeDir, sessionId, usedAtMs, setToMs);
     });
   }
 

@@ -1,7 +1,8 @@
 /** Puts a job together from the configuration: opens what it needs, and closes it again. */
 
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
-import { shortestCleanupPeriod } from '../claude-dir/settings.ts';
+import { cleanupLimits } from '../claude-dir/cleanup-limits.ts';
+import { nextCleanupMs, shortestCleanupPeriod } from '../claude-dir/settings.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { nextHistory, readClocks, unwitnessedMs } from '../jobs/guards/clock.ts';
@@ -9,6 +10,7 @@ import { allowAll, type Guards } from '../jobs/guards/guards.ts';
 import { guardsBy } from '../jobs/guards/removals.ts';
 import type { Job, JobContext, JobName, JobReport } from '../jobs/job.ts';
 import type { RemovalHistory, RemovalRecorder } from '../jobs/ports.ts';
+import type { CleanupRules } from '../jobs/prune-transcripts/directory-cleanup.ts';
 import { pruneTranscriptsJob } from '../jobs/prune-transcripts/index.ts';
 import { prunePolicy } from '../jobs/prune-transcripts/policy.ts';
 import { purgeTrashJob } from '../jobs/purge-trash/index.ts';
@@ -79,7 +81,7 @@ export async function runConfiguredJob(
           guards,
           history,
           mapIdentity,
-          shieldPeriodMs: config.shield ? shieldPeriodMs : undefined,
+          cleanup: cleanupRules(config),
           trueTimes: ledger,
           holds,
           clock,
@@ -156,9 +158,13 @@ async function previewSwept(map: SqliteResumeMap, surroundings: Surroundings): P
   return copy;
 }
 
-/** A clean-up that is paused too: it goes on with what was old until then, once somebody mends the settings. */
-function shieldPeriodMs(claudeDir: string): number {
-  return shortestCleanupPeriod(claudeDir).days * DAY_MS;
+function cleanupRules({ shield: scope }: Config): CleanupRules {
+  return {
+    scope,
+    // A clean-up that is paused goes on with what was old until then, once somebody mends the settings.
+    limitsOf: (claudeDir) => cleanupLimits(shortestCleanupPeriod(claudeDir).days * DAY_MS),
+    nextCleanupMs,
+  };
 }
 
 const DAY_MS = 86_400_000;

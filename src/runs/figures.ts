@@ -1,5 +1,6 @@
 /** The figures that a run adds to the ledger, by name and label; the metrics show them. */
 
+import { exposedInAll } from '../jobs/exposed.ts';
 import { FIGURES } from '../ledger/figure-names.ts';
 import type { Figure } from '../ledger/ledger.ts';
 import type { RunResult } from './run-result.ts';
@@ -26,6 +27,8 @@ export function figuresOf(
   // Half a scan, a failed one, or one that could not look everywhere, says nothing of what is there.
   const isWhole = report.stopped !== true && report.incomplete !== true && failure === undefined;
   if (report.liveIds !== undefined && isWhole) add(levels, FIGURES.liveSessions, report.liveIds);
+  const exposed = exposedInAll(report);
+  if (exposed !== undefined && isWhole) add(levels, FIGURES.exposed, { [NO_LABEL]: exposed.sessions });
   if (report.transcripts !== undefined && isWhole) {
     for (const [state, { sessions, bytes }] of Object.entries(report.transcripts)) {
       add(levels, FIGURES.transcripts, { [state]: sessions });

@@ -3,6 +3,7 @@
 import type { Clock } from '../clock.ts';
 import { type ErrorKind, errorKind, errorMessage, OperatingError } from '../errors.ts';
 import { shownText } from '../format/shown-text.ts';
+import { exposedInAll } from '../jobs/exposed.ts';
 import type { ClockGuard } from '../jobs/guards/clock.ts';
 import type { JobFault, JobName, JobReport, Outcome } from '../jobs/job.ts';
 import type { RunRecord } from '../ledger/ledger.ts';
@@ -125,6 +126,7 @@ export function shownFaults({ report, failure }: Pick<RunResult, 'report' | 'fai
 
 function logSummary(result: RunResult, log: Logger): void {
   const { job, outcome, dryRun, durationMs, report } = result;
+  const exposed = exposedInAll(report);
   const { observed, kept, removed, swept, purged, reconciled, shielded, emptyProjects } = report;
   const { malformedIds, staleRecords } = report;
   const fields = {
@@ -140,6 +142,7 @@ function logSummary(result: RunResult, log: Logger): void {
     ...(reconciled === undefined ? {} : { reconciled }),
     ...(shielded === undefined ? {} : { shielded }),
     ...(emptyProjects === undefined ? {} : { emptyProjects }),
+    ...(exposed === undefined ? {} : { exposed }),
     ...(malformedIds === undefined ? {} : { malformedIds }),
     ...(staleRecords === undefined ? {} : { staleRecords }),
     errors: shownFaults(result),

@@ -38,45 +38,45 @@ describe('doctor', () => {
       what: "Claude's clean-up comes before ours",
       make: ({ claudeDir }) => writeFileSync(join(claudeDir, 'settings.json'), '{}'),
       flags: ['--max-age', '60d'],
-      check: 'clean-up period',
+      check: 'exposed sessions',
       level: 'problem',
     },
     {
       what: "Claude's clean-up comes in the same hour as ours",
       make: () => undefined,
       flags: ['--max-age', '60d'],
-      check: 'clean-up period',
+      check: 'exposed sessions',
       level: 'problem',
     },
     {
       what: "settings that stop Claude's clean-up until somebody mends them",
       make: ({ claudeDir }) => writeFileSync(join(claudeDir, 'settings.json'), '{"cleanupPeriodDays": 60,}'),
-      check: 'clean-up period',
+      check: 'clean-up settings',
       level: 'notice',
     },
     {
       what: 'a cleanupPeriodDays of 0',
       make: ({ claudeDir }) => writeFileSync(join(claudeDir, 'settings.json'), '{"cleanupPeriodDays": 0}'),
-      check: 'clean-up period',
+      check: 'clean-up settings',
       level: 'problem',
     },
     {
       what: "settings of an organisation's server that are shorter than the user's",
       make: ({ claudeDir }) => writeFileSync(join(claudeDir, 'remote-settings.json'), '{"cleanupPeriodDays": 7}'),
-      check: 'clean-up period',
+      check: 'exposed sessions',
       level: 'problem',
     },
     {
       what: "Claude's clean-up comes before the rows of the resume map end",
       make: ({ claudeDir }) => writeFileSync(join(claudeDir, 'settings.json'), '{"cleanupPeriodDays": 45}'),
-      flags: ['--sessions-max-age', '50d'],
+      flags: ['--sessions-max-age', '50d', '--shield', 'off'],
       check: 'clean-up period',
       level: 'problem',
     },
     {
       what: "the shield stands between Claude's clean-up and the sessions",
       make: () => undefined,
-      flags: ['--max-age', '60d', '--shield', 'true'],
+      flags: ['--max-age', '60d', '--shield', 'all'],
       check: 'clean-up period',
       level: 'notice',
     },
@@ -190,9 +190,29 @@ describe('doctor', () => {
     rmSync(host.at('settings.json'));
     const { stdout } = await cli([...host.flags, 'doctor', '--max-age', '60d']);
     expect(stdout).toMatch(
-      /problem {2}clean-up period: Claude deletes after 30 days by default, and transcripts are to live for 60d/,
+      /notice {3}clean-up period: Claude deletes after 30 days by default, and transcripts are to live for 60d/,
     );
-    expect(stdout).toContain('→ set cleanupPeriodDays to more, in settings.json, or run with --shield true');
+    expect(stdout).toMatch(
+      /problem {2}exposed sessions: Claude's own clean-up deletes 1 that are kept here \(1 within-retention\)/,
+    );
+    expect(stdout).toContain(
+      '→ run adopt, so that Claude leaves the deleting to this program; or shield all that stays',
+    );
     expect(stdout.trimEnd().endsWith('1 problem: see the arrows.')).toBe(true);
+  });
+
+  it('never says that nothing needs doing while something that is wanted is exposed, and says so once it is not', async () => {
+    const host = sound();
+    writeFileSync(host.at('settings.json'), '{}');
+    makeSession(host.claudeDir, { id: sessionIdOf(2), ageMs: 200 * DAY_MS });
+    const flags = [...host.flags, '--max-age', '20d'];
+    const doctor = async (...more: string[]) => (await cli([...flags, ...more, 'doctor'])).stdout;
+    await host.run(['--run-now', '--max-age', '20d']);
+    await host.run(['trash', 'restore', '--pin', sessionIdOf(2)]);
+    expect(await doctor('--shield', 'off')).toMatch(/1 pinned.*\n.*adopt.*--shield wanted/);
+    await host.run(['--run-now', '--max-age', '20d']);
+    expect(await doctor()).toMatch(/exposed sessions: .*; the shield keeps 1 from it\n(.*\n)*Nothing needs doing\.\n$/);
+    await host.run(['adopt', '--yes']);
+    expect(await doctor('--shield', 'off')).toMatch(/\nNothing needs doing\.\n$/);
   });
 });

@@ -117,7 +117,7 @@ const SAMPLES: { readonly [P in SettingPath]: Sample<Settings[P]> } = {
     default: [],
   },
   keepNamed: booleanSample(false),
-  shield: booleanSample(false),
+  shield: textSample<Settings['shield']>(['off', 'off'], ['all', 'all'], ['wanted', 'wanted'], 'wanted'),
   keepLast: { flag: ['3', 3], environment: ['4', 4], file: [5, 5], default: 0 },
   massPortion: { flag: ['10%', 0.1], environment: ['100%', 1], file: ['1%', 0.01], default: 0.25 },
   projects: {

@@ -12,19 +12,21 @@ import { type ScanResult, scanClaudeDir } from '../../scan/scan.ts';
 import type { Amount, KnownFolder } from '../../trash/known-folders.ts';
 import type { ManifestEntry } from '../../trash/manifest.ts';
 import { Trash, type UnreadableFolder } from '../../trash/trash.ts';
-import type { JobContext, JobFault } from '../job.ts';
+import type { Exposure, JobContext, JobFault } from '../job.ts';
 import type { RemovalRecorder, ShieldedTimes, TrashCache, TrueTimes } from '../ports.ts';
 import { neededByRun } from '../whole-run-error.ts';
+import { type CleanupRules, DirectoryCleanup } from './directory-cleanup.ts';
 import { DirectoryTaking } from './directory-taking.ts';
 import { emptiedProjects } from './emptied-projects.ts';
 import { type FindableUnits, foreseenUnits } from './foreseen-units.ts';
+import { KeptSessions } from './kept.ts';
 import { type MarkObservation, MarkObserver } from './marks.ts';
 import type { Concluded, LiveCounts, ObservedPlace, PrunablePlace, Taking } from './place.ts';
 import type { Plan, Protections, PrunePolicy } from './plan.ts';
 import { protectionByIndex } from './protection.ts';
 import { removalRecord } from './removal-record.ts';
 import { scanFaults } from './scan-faults.ts';
-import { shield, withTrueTimes } from './shield.ts';
+import { withTrueTimes } from './shield.ts';
 
 /** What directories are pruned with, each of them with the same. */
 export interface DirectoryDependencies {
@@ -36,8 +38,7 @@ export interface DirectoryDependencies {
   readonly trashCache: TrashCache | undefined;
   /** The identity of the resume map, where it is one of our own making. */
   readonly mapIdentity: string | undefined;
-  /** Shielding, where it is asked for, is by this: how long Claude lets a file of a directory be, milliseconds; undefined for ever. */
-  readonly shieldPeriodMs: ((claudeDir: string) => number | undefined) | undefined;
+  readonly cleanup: CleanupRules;
   /** Undefined where there is no ledger yet: then nothing was ever shielded. */
   readonly trueTimes: TrueTimes | undefined;
   readonly policy: PrunePolicy;
@@ -140,6 +141,7 @@ class ObservedDirectory implements ObservedPlace {
   readonly #dependencies: DirectoryDependencies;
   readonly #seen: Seen;
   readonly #marks: MarkObserver;
+  readonly #cleanup: DirectoryCleanup;
 
   constructor(path: string, claudeDir: ClaudeDir, dependencies: DirectoryDependencies, seen: Seen) {
     const { scan, shielded, returning, unreadableFolders, undone, completed } = seen;
@@ -148,6 +150,7 @@ class ObservedDirectory implements ObservedPlace {
     this.#dependencies = dependencies;
     this.#seen = seen;
     this.#marks = new MarkObserver(claudeDir, dependencies.keepNamed);
+    this.#cleanup = new DirectoryCleanup(claudeDir, dependencies.cleanup, dependencies.clock.now());
     this.units = foreseenUnits(scan.units, returning);
     this.aged = withTrueTimes(this.units, shielded);
     const ofTrash = unreadableFolders.map(({ run, code }): JobFault => {
@@ -183,21 +186,34 @@ class ObservedDirectory implements ObservedPlace {
     return new DirectoryTaking(trash.beginFolder(nowMs, fingerprints), (name, run) => known.set(name, run));
   }
 
+  asksForMark(row: number): boolean {
+    return this.#cleanup.asksForMark(this.units, row);
+  }
+
   emptied(plan: Plan): readonly EmptyProject[] {
     const { policy, clock } = this.#dependencies;
     return emptiedProjects(this.#seen.scan, plan, { minAgeMs: policy.minAgeMs, nowMs: clock.now() });
   }
 
-  conclude(plan: Plan, live: LiveCounts, emptied: readonly EmptyProject[]): Concluded {
+  async conclude(
+    plan: Plan,
+    live: LiveCounts,
+    emptied: readonly EmptyProject[],
+    context: Pick<JobContext, 'shouldStop'>,
+  ): Promise<Concluded> {
     const { mapIdentity, trashCache } = this.#dependencies;
     const emptyProjects = removeEmptyProjects(this.#claudeDir, emptied);
-    const shielded = this.#shield(plan);
+    const shielded = await this.#shield(plan, context);
     if (mapIdentity !== undefined) {
       // The pins stand beside the map, and would be gone with it.
       recordKnownMap(this.#claudeDir, mapIdentity, (live['resume-map'] ?? 0) + (live['keep-list'] ?? 0));
     }
     neededByRun(() => trashCache?.recordKnownFolders(this.#path, this.#seen.known));
     return { shielded, emptyProjects };
+  }
+
+  exposure(plan: Plan): Exposure {
+    return this.#cleanup.exposure(this.units, this.#kept(plan));
   }
 
   trashAmount(): Amount {
@@ -210,13 +226,17 @@ class ObservedDirectory implements ObservedPlace {
   }
 
   /** @returns how many sessions were made younger */
-  #shield(plan: Plan): number {
-    const { shieldPeriodMs, trueTimes, clock } = this.#dependencies;
-    const periodMs = shieldPeriodMs?.(this.#claudeDir.path);
-    if (periodMs === undefined || trueTimes === undefined) return 0;
-    const { units } = this.#seen.scan;
-    const { times, shielded } = shield(this.#claudeDir, units, plan, this.#seen.shielded, periodMs, clock.now());
-    neededByRun(() => trueTimes.recordShieldedTimes(this.#path, times));
-    return shielded;
+  async #shield(plan: Plan, context: Pick<JobContext, 'shouldStop'>): Promise<number> {
+    const { trueTimes } = this.#dependencies;
+    if (trueTimes === undefined) return 0;
+    const { scan, shielded: times } = this.#seen;
+    const done = await this.#cleanup.shield(scan.units, this.aged, this.#kept(plan), times, context);
+    if (done === undefined) return 0;
+    neededByRun(() => trueTimes.changeShieldedTimes(this.#path, done.change));
+    return done.shielded;
+  }
+
+  #kept(plan: Plan): KeptSessions {
+    return new KeptSessions(this.aged, plan, this.#dependencies.policy);
   }
 }

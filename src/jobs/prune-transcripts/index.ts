@@ -104,7 +104,7 @@ class Prune {
     const applied = await this.#apply(path, observed, plan, rows, allowed);
     const left = this.#tally.addPlan(path, observed.units, plan, applied);
     const isDone = allowed.length === rows.length && !applied.stopped && applied.failure === undefined;
-    this.#tally.addTrash(this.#conclude(observed, plan, isDone));
+    await this.#conclude(path, observed, plan, isDone);
     this.#state.addFaults(applied.faults);
     if (applied.stopped) this.#state.stop();
     if (applied.failure !== undefined) this.#state.failPlace(applied.failure);
@@ -141,14 +141,15 @@ class Prune {
     return applied;
   }
 
-  #conclude(observed: ObservedPlace, plan: Plan, isDone: boolean) {
+  async #conclude(path: string, observed: ObservedPlace, plan: Plan, isDone: boolean): Promise<void> {
     const emptied = isDone ? observed.emptied(plan) : [];
     this.#tally.addConcluded(
       this.#context.dryRun
         ? { shielded: 0, emptyProjects: emptied.length }
-        : observed.conclude(plan, this.#live.counts, emptied),
+        : await observed.conclude(plan, this.#live.counts, emptied, this.#context),
     );
-    return observed.trashAmount();
+    this.#tally.addTrash(observed.trashAmount());
+    this.#tally.addExposure(path, observed.exposure(plan));
   }
 }
 

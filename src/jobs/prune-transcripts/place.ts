@@ -9,7 +9,7 @@ import type { Unit, Units } from '../../claude-dir/unit.ts';
 import type { LiveSessions } from '../../live-sources/live-source.ts';
 import type { Amount } from '../../trash/known-folders.ts';
 import type { TakeOutcome } from '../../trash/take.ts';
-import type { JobContext, JobFault } from '../job.ts';
+import type { Exposure, JobContext, JobFault } from '../job.ts';
 import type { RemovalRecord } from '../ports.ts';
 import type { MarkObservation } from './marks.ts';
 import type { Plan, Protections, RemoveReason } from './plan.ts';
@@ -43,10 +43,19 @@ export interface ObservedPlace {
   unit(row: number): Unit;
   /** Begins a removing. Not to be called in a dry run. @throws OperatingError */
   take(nowMs: number): Taking;
+  /** Whether it has to be known what one that stays says of itself. */
+  asksForMark(row: number): boolean;
   /** Project directories in which nothing is left once the plan has been carried out, and that are to go then. */
   emptied(plan: Plan): readonly EmptyProject[];
   /** What is done when all has gone that was to go. Not to be called in a dry run. */
-  conclude(plan: Plan, live: LiveCounts, emptied: readonly EmptyProject[]): Concluded;
+  conclude(
+    plan: Plan,
+    live: LiveCounts,
+    emptied: readonly EmptyProject[],
+    context: Pick<JobContext, 'shouldStop'>,
+  ): Promise<Concluded>;
+  /** What is left to Claude's own clean-up; undefined where that does not come. */
+  exposure(plan: Plan): Exposure | undefined;
   /** What lies in the trash now. */
   trashAmount(): Amount;
   close(): void;

@@ -1,11 +1,14 @@
-/** Plans until every unit that is to go has been looked into: a mark that keeps one may send another, to come under the size cap. */
+/**
+ * Plans until every unit has been looked into that is to go, or whose mark has to be known for another reason: a mark that keeps one may
+ * send another, to come under the size cap.
+ */
 
 import type { ReadFault } from '../../claude-dir/measure.ts';
 import type { Clock } from '../../clock.ts';
 import type { LiveSessions } from '../../live-sources/live-source.ts';
 import type { RunState } from '../run-state.ts';
 import type { ObservedPlace } from './place.ts';
-import { type Mark, type Plan, type PrunePolicy, planPrune } from './plan.ts';
+import { isKeptByAge, type Mark, type Plan, type PrunePolicy, planPrune } from './plan.ts';
 import { scanFaults } from './scan-faults.ts';
 
 export interface MarkedPlanOptions {
@@ -17,7 +20,7 @@ export interface MarkedPlanOptions {
 }
 
 export async function planWithMarks(
-  place: Pick<ObservedPlace, 'aged' | 'protection' | 'mark'>,
+  place: Pick<ObservedPlace, 'aged' | 'protection' | 'mark' | 'asksForMark'>,
   { live, policy, clock, state }: MarkedPlanOptions,
 ): Promise<Plan> {
   const nowMs = clock.now();
@@ -28,7 +31,8 @@ export async function planWithMarks(
   const look = async (plan: Plan) => {
     const before = marks.size;
     for (let row = 0; row < plan.length && !state.isOver; row += 1) {
-      if (!plan.isRemoval(row) || seen[row] === 1) continue;
+      if (seen[row] === 1 || !(plan.isRemoval(row) || (isKeptByAge(plan.reason(row)) && place.asksForMark(row))))
+        continue;
       await state.shouldStop();
       seen[row] = 1;
       const { mark, fault } = place.mark(row);

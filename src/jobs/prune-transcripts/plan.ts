@@ -65,7 +65,7 @@ const SIZE_CAP_TARGET = 0.8;
 /** By the order of their ids where nothing else decides, so that the order of the rows never does. */
 export function planPrune(units: Units, protections: Protections, policy: PrunePolicy, nowMs: number): Plan {
   const verdicts = new Verdicts(units.length);
-  const policyOf = rememberPolicies(units, policy);
+  const policyOf = policyByProject(units, policy);
   for (let row = 0; row < units.length; row += 1) {
     verdicts.set(row, protectionOf(units, row, protections, policy, nowMs) ?? ageVerdict(units, row, policyOf, nowMs));
   }
@@ -131,10 +131,10 @@ function ageVerdict(units: Units, row: number, policyOf: PolicyOf, nowMs: number
   return units.hasTranscript(row) ? 'expired' : 'orphan';
 }
 
-type PolicyOf = (projectIndex: number | undefined) => ProjectPolicy;
+export type PolicyOf = (projectIndex: number | undefined) => ProjectPolicy;
 
 /** Globs are matched once a project, not once a session. */
-function rememberPolicies({ projects }: Units, policy: PrunePolicy): PolicyOf {
+export function policyByProject({ projects }: Units, policy: PrunePolicy): PolicyOf {
   const known: ProjectPolicy[] = [];
   let ofUnknown: ProjectPolicy | undefined;
   return (index) => {
@@ -163,6 +163,11 @@ function keepNewestOfEachProject(units: Units, verdicts: Verdicts, policyOf: Pol
     project = projectOf(row);
     if (place < keepLastOf(row) && isByAge(verdicts.reason(row))) verdicts.set(row, 'keep-last');
   }
+}
+
+/** Whether one that stays does so by its age or its rank alone: nothing is known of it that names it. */
+export function isKeptByAge(reason: KeepReason | RemoveReason): boolean {
+  return reason === 'within-retention' || reason === 'keep-last' || reason === 'too-young';
 }
 
 function isByAge(reason: KeepReason | RemoveReason): boolean {

@@ -109,12 +109,21 @@ class ObservedStore implements ObservedPlace {
     return new StoreTaking(this.#store, this.#sessions);
   }
 
+  /** Claude's own clean-up comes into no store. */
+  asksForMark(): boolean {
+    return false;
+  }
+
   emptied(): readonly EmptyProject[] {
     return [];
   }
 
-  conclude(): Concluded {
+  async conclude(): Promise<Concluded> {
     return { shielded: 0, emptyProjects: 0 };
+  }
+
+  exposure(): undefined {
+    return undefined;
   }
 
   trashAmount(): Amount {

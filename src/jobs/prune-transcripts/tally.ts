@@ -4,6 +4,7 @@ import type { Units } from '../../claude-dir/unit.ts';
 import { displayName } from '../../files/byte-name.ts';
 import type { Reconciled } from '../../trash/trash.ts';
 import {
+  type Exposure,
   type JobReport,
   OLDEST_LISTED,
   type ProjectUse,
@@ -67,6 +68,7 @@ export class PruneTally {
   >;
   readonly #trash = { sessions: 0, bytes: 0 };
   readonly #reconciled = { undone: 0, completed: 0 };
+  readonly #exposed: Record<string, Exposure> = {};
   #shielded = 0;
   #emptyProjects = 0;
 
@@ -104,6 +106,10 @@ export class PruneTally {
     this.#emptyProjects += emptyProjects;
   }
 
+  addExposure(path: string, exposure: Exposure | undefined): void {
+    if (exposure !== undefined) this.#exposed[path] = exposure;
+  }
+
   addTrash({ sessions, bytes }: { readonly sessions: number; readonly bytes: number }): void {
     this.#trash.sessions += sessions;
     this.#trash.bytes += bytes;
@@ -126,6 +132,7 @@ export class PruneTally {
       ...(Object.keys(stale).length > 0 ? { staleRecords: stale } : {}),
       ...(this.#shielded > 0 ? { shielded: this.#shielded } : {}),
       ...(this.#emptyProjects > 0 ? { emptyProjects: this.#emptyProjects } : {}),
+      exposed: this.#exposed,
       ...(undone + completed > 0 ? { reconciled: { undone, completed } } : {}),
       transcripts: this.#states,
       projects: Array.from(

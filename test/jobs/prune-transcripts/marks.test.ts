@@ -11,12 +11,23 @@ import { tempPlace } from '../../support/temp-place.ts';
 import { DAY_MS, makeSession, sessionIdOf } from '../../support/tree.ts';
 import { makeUnit, NOW, rowsOf } from '../../support/units.ts';
 
-async function planned(units: readonly Unit[], tagged: readonly Unit[], maxTotalBytes: number | 'off' = 'off') {
+interface Place {
+  readonly maxTotalBytes?: number | 'off';
+  /** Of which it has to be known what they say of themselves, though they stay. */
+  readonly asksFor?: readonly Unit[];
+}
+
+async function planned(
+  units: readonly Unit[],
+  tagged: readonly Unit[],
+  { maxTotalBytes = 'off', asksFor = [] }: Place = {},
+) {
   const asked: string[] = [];
   const policy = prunePolicy({ maxAge: 30 * DAY_MS, minAge: DAY_MS, maxTotalBytes, keepLast: 0, projects: [] });
   const place = {
     aged: rowsOf(units),
     protection: () => () => undefined,
+    asksForMark: (row: number) => asksFor.includes(units[row] as Unit),
     mark: (row: number) => {
       const unit = units[row] as Unit;
       asked.push(unit.sessionId);
@@ -39,9 +50,16 @@ describe('a plan that asks the transcripts', () => {
     expect(asked).toEqual([sessionIdOf(1), sessionIdOf(3)]);
   });
 
+  it('looks into one that stays, too, where its mark has to be known, and not into one that stays for another reason', async () => {
+    const units = [aged(1, 28), aged(2, 28), aged(3, 2)];
+    const { asked, reasons } = await planned(units, [units[0] as Unit], { asksFor: units.slice(0, 2) });
+    expect(reasons).toEqual(['keep tagged', 'keep within-retention', 'keep within-retention']);
+    expect(asked).toEqual([sessionIdOf(1), sessionIdOf(2)]);
+  });
+
   it('takes others for the size cap where a tag keeps what would have gone, and asks them too', async () => {
     const units = [aged(1, 20), aged(2, 15), aged(3, 10)];
-    const { asked, reasons } = await planned(units, [units[0] as Unit], 250);
+    const { asked, reasons } = await planned(units, [units[0] as Unit], { maxTotalBytes: 250 });
     expect(reasons).toEqual(['keep tagged', 'remove over-size', 'keep within-retention']);
     expect(asked).toEqual([sessionIdOf(1), sessionIdOf(2)]);
   });

@@ -3,11 +3,13 @@
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { onTestFinished } from 'vitest';
+import { cleanupLimits } from '../../../src/claude-dir/cleanup-limits.ts';
 import type { SessionId } from '../../../src/claude-dir/session-id.ts';
 import type { Clock } from '../../../src/clock.ts';
 import { allowAll } from '../../../src/jobs/guards/guards.ts';
 import type { JobContext, JobReport } from '../../../src/jobs/job.ts';
 import type { RemovalRecorder, TrueTimes } from '../../../src/jobs/ports.ts';
+import type { CleanupRules } from '../../../src/jobs/prune-transcripts/directory-cleanup.ts';
 import { pruneTranscriptsJob } from '../../../src/jobs/prune-transcripts/index.ts';
 import { prunePolicy, type RetentionSettings } from '../../../src/jobs/prune-transcripts/policy.ts';
 import type { Ledger } from '../../../src/ledger/ledger.ts';
@@ -47,7 +49,8 @@ export interface PruneOptions {
   readonly clock?: Clock;
   readonly pacer?: Pacer;
   readonly trueTimes?: TrueTimes;
-  readonly shieldPeriodMs?: (claudeDir: string) => number | undefined;
+  /** Claude's own clean-up does not come unless this says so. */
+  readonly cleanup?: Partial<CleanupRules> & { readonly periodMs?: number };
 }
 
 export function prune(paths: string | readonly string[], options: PruneOptions = {}): Promise<JobReport> {
@@ -63,10 +66,15 @@ export function prune(paths: string | readonly string[], options: PruneOptions =
     history: new UnwrittenHistory(undefined),
     holds: new ShortHolds(options.pacer ?? new SetPacer()),
     mapIdentity: undefined,
-    shieldPeriodMs: options.shieldPeriodMs,
+    cleanup: cleanupOf(options.cleanup),
     trueTimes: options.trueTimes,
     clock: options.clock ?? new SetClock(NOW),
   }).run(contextOf(options.context));
+}
+
+function cleanupOf({ periodMs, ...rules }: PruneOptions['cleanup'] = {}): CleanupRules {
+  const limits = periodMs === undefined ? undefined : cleanupLimits(periodMs);
+  return { scope: 'off', limitsOf: () => limits, nextCleanupMs: () => 0, ...rules };
 }
 
 /** Expired sessions 1…n, each with a companion, n being three unless it is said. */

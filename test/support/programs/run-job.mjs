@@ -29,6 +29,7 @@ const job =
         ...common,
         policy,
         recorder: { recordRemovals() {} },
+        cleanup: { scope: 'off', limitsOf: () => undefined, nextCleanupMs: () => 0 },
         history: new UnwrittenHistory(undefined),
       })
     : purgeTrashJob({ ...common, storeHolds: holds, unwitnessedMs: () => 0, keepMs: 7 * DAY_MS });

@@ -1,0 +1,82 @@
+/** Claude's own clean-up beside a prune of one Claude directory: whom the shield keeps from it, and who is left exposed. */
+
+import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
+import type { CleanupLimits } from '../../claude-dir/cleanup-limits.ts';
+import { PROJECTS, transcriptName } from '../../claude-dir/layout.ts';
+import type { Units } from '../../claude-dir/unit.ts';
+import type { ShieldScope } from '../../config/values.ts';
+import { OpenDirs } from '../../files/open-dirs.ts';
+import type { UnitTable } from '../../scan/unit-table.ts';
+import type { Exposure, JobContext } from '../job.ts';
+import type { ShieldedTimes, ShieldedTimesChange } from '../ports.ts';
+import { exposureOf } from './exposure.ts';
+import type { KeptSessions } from './kept.ts';
+import { shield } from './shield.ts';
+
+/** How Claude cleans up, and what is done against it. */
+export interface CleanupRules {
+  readonly scope: ShieldScope;
+  /** Undefined where Claude deletes nothing in the life of a program. */
+  limitsOf(claudeDir: string): CleanupLimits | undefined;
+  /** Before that, Claude deletes nothing. Unix epoch ms. */
+  nextCleanupMs(claudeDir: string): number;
+}
+
+export class DirectoryCleanup {
+  readonly #claudeDir: ClaudeDir;
+  readonly #rules: CleanupRules;
+  readonly #limits: CleanupLimits | undefined;
+  readonly #nowMs: number;
+
+  constructor(claudeDir: ClaudeDir, rules: CleanupRules, nowMs: number) {
+    this.#claudeDir = claudeDir;
+    this.#rules = rules;
+    this.#limits = rules.limitsOf(claudeDir.path);
+    this.#nowMs = nowMs;
+  }
+
+  /** Whether a session is so near the limit that it is time to know whether somebody has marked it: nothing else would tell. */
+  asksForMark(units: Units, row: number): boolean {
+    if (this.#limits === undefined || this.#rules.scope !== 'wanted') return false;
+    return units.hasTranscript(row) && units.newestMtimeMs(row) <= this.#nowMs - this.#limits.oldestMs;
+  }
+
+  /** @returns undefined where nothing is shielded here */
+  async shield(
+    units: UnitTable,
+    aged: Units,
+    kept: KeptSessions,
+    times: ShieldedTimes,
+    { shouldStop }: Pick<JobContext, 'shouldStop'>,
+  ): Promise<{ readonly change: ShieldedTimesChange; readonly shielded: number } | undefined> {
+    const limits = this.#limits;
+    if (limits === undefined || this.#rules.scope === 'off') return undefined;
+    const isCovered = (row: number) => this.#isCovered(kept, row);
+    const claudeDir = this.#claudeDir;
+    return shield({ claudeDir, units, aged, kept, isCovered, times, limits, nowMs: this.#nowMs, shouldStop });
+  }
+
+  exposure(units: Units, kept: KeptSessions): Exposure {
+    const held = new OpenDirs(this.#claudeDir.root);
+    try {
+      return exposureOf({
+        ...{ units, kept, limits: this.#limits, nowMs: this.#nowMs },
+        nextCleanupMs: this.#rules.nextCleanupMs(this.#claudeDir.path),
+        isCovered: (row) => this.#isCovered(kept, row),
+        transcriptMtimeMs: (row) => {
+          const project = units.projects[units.projectIndex(row) ?? -1];
+          if (project === undefined || !units.hasTranscript(row)) return undefined;
+          return held.find([PROJECTS, project])?.lstat(transcriptName(units.sessionId(row)))?.mtimeMs;
+        },
+      });
+    } finally {
+      held.close();
+    }
+  }
+
+  #isCovered(kept: KeptSessions, row: number): boolean {
+    const { scope } = this.#rules;
+    if (scope === 'off') return false;
+    return scope === 'all' ? kept.isConversation(row) : kept.isWanted(row);
+  }
+}
