@@ -2,7 +2,7 @@
 
 import { shownText } from './format/shown-text.ts';
 
-/** Exit codes, as systemd's `RestartPreventExitStatus` and scripts see them. Source: sysexits.h, but for `problems`. */
+/** Exit codes, as systemd's `RestartPreventExitStatus` and scripts see them. Source: sysexits.h, but for `problems`; `held` is its EX_NOPERM. */
 export const EXIT_CODES = {
   ok: 0,
   problems: 1,
@@ -13,6 +13,7 @@ export const EXIT_CODES = {
   'unsafe-root': 73,
   io: 74,
   locked: 75,
+  held: 77,
   config: 78,
 } as const;
 
@@ -27,11 +28,17 @@ export const EXIT_CODE_MEANINGS: Readonly<Record<ExitKind, string>> = {
   'unsafe-root': 'the Claude directory is not there, or not safe to work in',
   io: 'an I/O error, or only a part was done',
   locked: 'another run or worker holds the lock',
+  held: 'a guard holds a run back; what it says names the command that lets it go on',
   config: 'the configuration is wrong, or this Node cannot run the program',
 };
 
 export type ExitKind = keyof typeof EXIT_CODES;
-export type ErrorKind = Exclude<ExitKind, 'ok' | 'problems'>;
+/** How a run can end that is no failure of anything. */
+const NO_ERRORS = ['ok', 'problems', 'held'] as const;
+export type ErrorKind = Exclude<ExitKind, (typeof NO_ERRORS)[number]>;
+export const ERROR_KINDS = Object.keys(EXIT_CODES).filter((kind) => {
+  return !NO_ERRORS.some((none) => none === kind);
+}) as readonly ErrorKind[];
 
 /** An operating error: something outside the program is wrong. The message is a short sentence for an operator. */
 export class OperatingError extends Error {

@@ -9,10 +9,10 @@ import { examineHost } from '../doctor/host-findings.ts';
 import { EXIT_CODES, errorMessage, OperatingError } from '../errors.ts';
 import { requireAnchoring } from '../files/anchored-dir.ts';
 import { displayName } from '../files/byte-name.ts';
+import { formatCount } from '../format/counts.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import type { CommandContext } from './command.ts';
 import { runJobs } from './run.ts';
-import { formatCount } from './terminal.ts';
 
 interface Examined {
   /** Undefined for what belongs to no Claude directory. */
@@ -41,10 +41,11 @@ async function cleanupViews(context: CommandContext): Promise<(claudeDir: string
   const { config } = context.resolved;
   const nowMs = systemClock.now();
   const [prune] = await runJobs({ ...context, dryRun: true }, ['prune-transcripts']);
+  const exposed = prune?.report?.job === 'prune-transcripts' ? prune.report.exposed : undefined;
   const unknown = prune?.failure?.message ?? 'it could not be looked at';
   return (claudeDir) => ({
     settings: config,
-    exposure: prune?.report.exposed?.[displayName(claudeDir)] ?? { unknown },
+    exposure: exposed?.[displayName(claudeDir)] ?? { unknown },
     lastPruneMs: lastPruneMs(config.stateDir, nowMs),
     nowMs,
   });

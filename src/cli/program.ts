@@ -6,7 +6,7 @@ import { flagOf, SETTING_PATHS, settingTable, variableOf } from '../config/setti
 import { EXIT_CODE_MEANINGS, EXIT_CODES, type ExitKind, errorKind, errorMessage } from '../errors.ts';
 import { nearestWord } from '../format/nearest-word.ts';
 import { redacted, shownText } from '../format/shown-text.ts';
-import { JOB_NAMES, type JobName } from '../jobs/job.ts';
+import { JOB_NAMES, type JobName } from '../jobs/job-names.ts';
 import { createLogger } from '../log.ts';
 import { packageVersion } from '../process/version.ts';
 import type { CliIo, CommandContext } from './command.ts';
@@ -224,6 +224,7 @@ async function runDefault(program: Command, context: CommandContext, options: Ra
     if (given) program.error(`error: --${flag} goes with --run-now or a command`);
   }
   const { runDaemon } = await import('../daemon/daemon.ts');
+  const { allowCommand } = await import('./allow-command.ts');
   const { io, resolved, log } = context;
   await runDaemon({
     config: resolved.config,
@@ -231,6 +232,7 @@ async function runDefault(program: Command, context: CommandContext, options: Ra
     log,
     clock: systemClock,
     environment: io.environment,
+    allowCommand: (job) => allowCommand(job, resolved, io.home),
     shutdown: io.shutdown,
   });
   return EXIT_CODES.ok;

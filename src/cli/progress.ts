@@ -1,7 +1,8 @@
 /** How far a job has come: one line that is written over on a terminal's stderr, and nothing anywhere else. */
 
+import { formatNumber } from '../format/counts.ts';
 import type { JobProgress } from '../jobs/job.ts';
-import { formatNumber, type OutputStream } from './terminal.ts';
+import type { OutputStream } from './terminal.ts';
 
 export interface ProgressDisplay {
   show(progress: JobProgress): void;

@@ -2,6 +2,7 @@
 
 import { systemClock } from '../clock.ts';
 import { EXIT_CODES, OperatingError } from '../errors.ts';
+import { formatCount } from '../format/counts.ts';
 import { escapeControls, shownValue } from '../format/shown-text.ts';
 import { openResumeMap, openResumeMapForReading } from '../live-sources/open-sources.ts';
 import { checkedKey } from '../resume-map/keys.ts';
@@ -10,7 +11,7 @@ import { isStale } from '../resume-map/row-age.ts';
 import type { CommandContext } from './command.ts';
 import { parseSessionIds } from './session-ids.ts';
 import { renderTable } from './table.ts';
-import { formatAge, formatCount } from './terminal.ts';
+import { formatAge } from './terminal.ts';
 
 export async function listSessions(context: CommandContext): Promise<number> {
   const rows = (await readRows(context)).sort((left, right) => right.lastUsedAtMs - left.lastUsedAtMs);

@@ -3,14 +3,16 @@
 import { systemClock } from '../clock.ts';
 import { Schedule, scheduleSettings } from '../daemon/schedule.ts';
 import { formatBytes } from '../format/byte-size.ts';
-import { JOB_NAMES, type JobName, type ProjectUse, type SessionUse } from '../jobs/job.ts';
+import { formatAmount, formatCount, formatReasons } from '../format/counts.ts';
+import { JOB_NAMES, type JobName } from '../jobs/job-names.ts';
+import type { ProjectUse, SessionUse } from '../jobs/report.ts';
 import { type FinishedRun, Ledger } from '../ledger/ledger.ts';
-import { shownFaults } from '../runs/run-job.ts';
-import type { RunResult } from '../runs/run-result.ts';
+import { type RunResult, shownFaults } from '../runs/run-result.ts';
 import type { CommandContext } from './command.ts';
-import { exitCodeOf, runJobs, toDocument } from './run.ts';
+import { exitCodeOf, runJobs } from './run.ts';
+import { pruneOf, renderHeld, toDocument } from './run-output.ts';
 import { renderTable } from './table.ts';
-import { formatAge, formatAmount, formatCount, formatReasons, formatTime } from './terminal.ts';
+import { formatAge, formatTime } from './terminal.ts';
 
 const PROJECTS_LISTED = 15;
 
@@ -47,7 +49,7 @@ function readJobs({ resolved: { config } }: CommandContext): JobStatus[] {
 }
 
 function statusDocument(jobs: readonly JobStatus[], prune: RunResult): object {
-  const { projects, largest, oldest } = prune.report;
+  const { projects, largest, oldest } = pruneOf(prune) ?? {};
   return {
     jobs: jobs.map(({ job, last, nextMs }) => ({
       job,
@@ -64,7 +66,7 @@ function statusDocument(jobs: readonly JobStatus[], prune: RunResult): object {
 function renderStatus(jobs: readonly JobStatus[], prune: RunResult, context: CommandContext): string {
   const { colors } = context;
   const nowMs = systemClock.now();
-  const { observed, removed, kept, trash, projects = [], largest = [], oldest = [] } = prune.report;
+  const { observed, removed, kept, trash, projects = [], largest = [], oldest = [] } = pruneOf(prune) ?? {};
   const runs = jobs.map(({ job, last, nextMs }) => [
     job,
     last === undefined ? 'never' : `${last.outcome}, ${formatAge(last.startedAtMs, nowMs)}`,
@@ -88,6 +90,7 @@ function renderStatus(jobs: readonly JobStatus[], prune: RunResult, context: Com
   if (projects.length > 0) blocks.push(renderProjects(projects, nowMs, colors));
   if (largest.length > 0) blocks.push(renderUses('Largest sessions', largest, nowMs, colors));
   if (oldest.length > 0) blocks.push(renderUses('Longest unused', oldest, nowMs, colors));
+  blocks.push(...renderHeld(prune, context));
   for (const { kind, message } of shownFaults(prune)) blocks.push(`${colors.yellow(kind)}: ${message}`);
   return blocks.join('\n\n');
 }

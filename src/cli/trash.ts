@@ -8,16 +8,18 @@ import { systemClock } from '../clock.ts';
 import { type ErrorKind, EXIT_CODES, errorMessage, OperatingError, systemError } from '../errors.ts';
 import { displayName } from '../files/byte-name.ts';
 import { formatBytes } from '../format/byte-size.ts';
+import { formatAmount } from '../format/counts.ts';
 import { shownText } from '../format/shown-text.ts';
 import { KeepList } from '../live-sources/keep-list.ts';
 import { readRunning } from '../live-sources/running-processes.ts';
 import { StoredSessions } from '../session-store/stored-sessions.ts';
 import { notInTrash, Trash, type TrashedSession } from '../trash/trash.ts';
 import type { CommandContext } from './command.ts';
-import { exitCodeOf, renderResults, runJobs, toDocument } from './run.ts';
+import { exitCodeOf, runJobs } from './run.ts';
+import { renderResults, toDocument } from './run-output.ts';
 import { parseSessionIds } from './session-ids.ts';
 import { renderTable } from './table.ts';
-import { formatAge, formatAmount, formatTime } from './terminal.ts';
+import { formatAge, formatTime } from './terminal.ts';
 
 /** Trash runs that cannot be read are named up to here, and counted beyond it. */
 const UNREADABLE_SHOWN = 20;

@@ -31,6 +31,8 @@ export type Origin = 'flag' | 'environment' | 'file' | 'default';
 export interface ResolvedConfig {
   readonly config: Config;
   readonly origins: Readonly<Record<SettingPath, Origin>>;
+  /** The configuration file's path, where one was named. */
+  readonly configFile: string | undefined;
 }
 
 export interface ConfigSources extends Surroundings {
@@ -48,13 +50,14 @@ export interface CollectedConfig {
   readonly settings: Readonly<Partial<Settings>>;
   readonly origins: Readonly<Record<SettingPath, Origin>>;
   readonly faults: readonly string[];
+  readonly configFile: string | undefined;
 }
 
 /** @throws ConfigError where there are faults */
-export function concludeConfig({ settings, origins, faults }: CollectedConfig): ResolvedConfig {
+export function concludeConfig({ settings, origins, faults, configFile }: CollectedConfig): ResolvedConfig {
   if (faults.length > 0) throw new ConfigError(faults);
   const config = frozen({ ...(settings as Settings), ownsSessionsDb: origins['sessions.db'] === 'default' });
-  return { config, origins };
+  return { config, origins, configFile };
 }
 
 export function collectConfig(sources: ConfigSources): CollectedConfig {
@@ -76,7 +79,7 @@ export function collectConfig(sources: ConfigSources): CollectedConfig {
   }
   if (origins['sessions.db'] === 'default') settings['sessions.db'] = sessionsDbIn(settings.stateDir);
   crossCheck(settings, sources, faults);
-  return { settings, origins: origins as Record<SettingPath, Origin>, faults };
+  return { settings, origins: origins as Record<SettingPath, Origin>, faults, configFile: sources.file?.path };
 }
 
 function sessionsDbIn(stateDir: unknown): string | undefined {

@@ -10,7 +10,7 @@ import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { errorMessage } from '../errors.ts';
 import { absenceLimits, ClockGuard } from '../jobs/guards/clock.ts';
-import { JOB_NAMES, type JobName, type Outcome } from '../jobs/job.ts';
+import { JOB_NAMES, type JobName, type Outcome } from '../jobs/job-names.ts';
 import type { Ledger, RunRecord } from '../ledger/ledger.ts';
 import { liveSources, openResumeMap } from '../live-sources/open-sources.ts';
 import type { Logger } from '../log.ts';
@@ -33,16 +33,18 @@ export interface DaemonOptions {
   readonly version: string;
   readonly log: Logger;
   readonly clock: Clock;
+  /** The command by which an operator lets a run of a job go on that a guard holds back. */
+  allowCommand(job: JobName): string;
   /** The process's own. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Aborted when the daemon is to leave. */
   readonly shutdown: AbortSignal;
 }
 
-/** The options of a run by the schedule, which nobody watches. */
-const RUN_OPTIONS: RunOptions = { dryRun: false, afterSweep: false, allowMassRemoval: false, listsRemoved: 'none' };
+/** A run by the schedule is watched by nobody. */
+const RUN_OPTIONS: Omit<RunOptions, 'jobs'> = { dryRun: false, allowMassRemoval: false, listsRemoved: 'none' };
 /** Outcomes that count as a run of the job: a skipped one did not look. */
-const RAN: readonly Outcome[] = ['ok', 'partial', 'failed'];
+const RAN: readonly Outcome[] = ['ok', 'partial', 'held', 'failed'];
 
 /**
  * Runs until `shutdown` is aborted.
@@ -111,7 +113,7 @@ class Daemon {
     this.#metrics = createMetrics({
       version,
       log,
-      figures: () => this.#ledger.get().figures(),
+      figures: () => this.#ledger.get().metrics(),
       resumeTotals: async () => {
         const map = this.#map.get();
         const [attempts, failures] = await Promise.all([
@@ -182,7 +184,7 @@ class Daemon {
   async #run(job: JobName): Promise<void> {
     const { config, environment, shutdown: signal } = this.#options;
     if (signal.aborted) return;
-    const request = { options: RUN_OPTIONS, signal, onProgress: () => undefined };
+    const request = { options: { ...RUN_OPTIONS, jobs: [job] }, signal, onProgress: () => undefined };
     this.#metrics.observeRun(
       await runJob(jobInProcess(job, config, { environment }), request, this.#runDependencies()),
     );
@@ -196,6 +198,7 @@ class Daemon {
       ledger: { recordRun: (run) => this.#recordRun(run) },
       clockGuard: this.#clockGuard,
       deadlineMs: config.runDeadline,
+      allowCommand: this.#options.allowCommand,
     };
   }
 

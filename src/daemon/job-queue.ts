@@ -1,6 +1,6 @@
 /** Runs one job at a time, in the order of their times; a job that is still waiting or at work is not begun again. */
 
-import type { JobName } from '../jobs/job.ts';
+import type { JobName } from '../jobs/job-names.ts';
 
 export interface JobQueueOptions {
   run(job: JobName): Promise<void>;

@@ -1,14 +1,11 @@
 /** What Prometheus is shown. Most figures come from the ledger at each scrape, so that a restart or a one-shot run loses none. */
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { EXIT_CODES, errorKind } from '../errors.ts';
-import { JOB_NAMES, type JobName } from '../jobs/job.ts';
-import { REMOVE_REASONS } from '../jobs/prune-transcripts/plan.ts';
-import { TRANSCRIPT_STATES } from '../jobs/prune-transcripts/tally.ts';
-import { SWEEP_REASONS } from '../jobs/sweep-sessions/plan.ts';
-import { FIGURES } from '../ledger/figure-names.ts';
-import type { Figure } from '../ledger/ledger.ts';
+import { errorKind } from '../errors.ts';
+import { FIGURE_METRICS, type MetricDeclaration, type MetricValue } from '../jobs/figures.ts';
+import { JOB_NAMES, type JobName } from '../jobs/job-names.ts';
 import type { Logger } from '../log.ts';
+import { RUN_METRICS, SCRAPE } from '../runs/figures.ts';
 import type { RunResult } from '../runs/run-result.ts';
 
 export interface ResumeTotals {
@@ -20,7 +17,7 @@ export interface MetricsSources {
   readonly version: string;
   readonly log: Logger;
   /** May throw; the last known figures are shown then. */
-  figures(): readonly Figure[];
+  figures(): readonly MetricValue[];
   /** May reject; the last known totals are shown then. */
   resumeTotals(): Promise<ResumeTotals>;
   nextRunMs(job: JobName): number | undefined;
@@ -34,11 +31,6 @@ export interface Metrics {
 }
 
 const PREFIX = 'session_sweeper_';
-const OUTCOMES = ['ok', 'partial', 'failed', 'skipped'];
-const LIVE_SOURCES = ['resume-map', 'keep-list', 'running-processes', 'claude-pins'];
-const ERROR_KINDS = Object.keys(EXIT_CODES).filter((kind) => kind !== 'ok' && kind !== 'problems');
-/** Where a scrape itself fails; beside the jobs. */
-const SCRAPE = 'scrape';
 /** From an empty tree to the default deadline. */
 const DURATION_BUCKETS_S = [0.05, 0.25, 1, 5, 15, 60, 300, 1_800, 7_200];
 /** prom-client's gauges whose names end as a counter's must. */
@@ -48,57 +40,8 @@ const MISNAMED_DEFAULTS = [
   'nodejs_active_resources_total',
 ];
 
-interface LedgerMetric {
-  readonly kind: 'counter' | 'gauge';
-  readonly figure: string;
-  readonly help: string;
-  readonly labels: readonly string[];
-  /** Every label there can be, so that each series is there from the start; none for times. */
-  readonly known: readonly string[];
-  /** What it shows until something is known: NaN where 0 would lie. */
-  readonly unknown: number;
-}
-
-const pairs = (left: readonly string[], right: readonly string[]) =>
-  left.flatMap((first) => right.map((second) => `${first},${second}`));
-
-/** The metrics that show a figure of the ledger; names without the prefix. */
-const LEDGER_METRICS: readonly LedgerMetric[] = [
-  counter(FIGURES.runs, 'Runs of a job by outcome.', ['job', 'outcome'], pairs(JOB_NAMES, OUTCOMES)),
-  gauge(FIGURES.lastSuccess, 'When a job last ended well, Unix time.', ['job'], []),
-  gauge(FIGURES.lastRun, 'When a job last ended, well or not, Unix time.', ['job'], []),
-  gauge(FIGURES.liveSessions, 'Session ids that a live source named in the last prune.', ['source'], LIVE_SOURCES),
-  gauge(FIGURES.transcripts, 'Sessions on disk after the last prune, by state.', ['state'], TRANSCRIPT_STATES),
-  gauge(FIGURES.transcriptBytes, 'Bytes of the sessions on disk after the last prune.', ['state'], TRANSCRIPT_STATES),
-  gauge(
-    FIGURES.exposed,
-    'Sessions kept by the last prune that the clean-up of Claude itself would delete; NaN before there was one.',
-    [],
-    [''],
-    Number.NaN,
-  ),
-  counter(FIGURES.removed, 'Sessions moved to the trash, by reason.', ['reason'], REMOVE_REASONS),
-  counter(FIGURES.removedBytes, 'Bytes moved to the trash, by reason.', ['reason'], REMOVE_REASONS),
-  counter(FIGURES.swept, 'Rows of the resume map deleted, by reason.', ['reason'], SWEEP_REASONS),
-  gauge(FIGURES.trashSessions, 'Sessions in the trash.', [], ['']),
-  gauge(FIGURES.trashBytes, 'Bytes in the trash.', [], ['']),
-  counter(FIGURES.purgedBytes, 'Bytes of purged trash.', [], ['']),
-  counter(FIGURES.errors, 'Errors of a job by kind.', ['job', 'kind'], pairs([...JOB_NAMES, SCRAPE], ERROR_KINDS)),
-];
-
-function counter(figure: string, help: string, labels: readonly string[], known: readonly string[]): LedgerMetric {
-  return { kind: 'counter', figure, help, labels, known, unknown: 0 };
-}
-
-function gauge(
-  figure: string,
-  help: string,
-  labels: readonly string[],
-  known: readonly string[],
-  unknown = 0,
-): LedgerMetric {
-  return { kind: 'gauge', figure, help, labels, known, unknown };
-}
+/** The metrics that show what the ledger keeps; names without the prefix. */
+const LEDGER_METRICS: readonly MetricDeclaration[] = [...Object.values(RUN_METRICS), ...FIGURE_METRICS];
 
 export function createMetrics(sources: MetricsSources): Metrics {
   const registry = new Registry();
@@ -109,7 +52,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
   const showSchedule = registerSchedule(registry, sources);
   const durations = registerDurations(registry);
   const scrapeErrors = new ScrapeErrors(sources.log);
-  let figures: readonly Figure[] = [];
+  let figures: readonly MetricValue[] = [];
   let totals: ResumeTotals = { attempts: 0, failures: 0 };
   return {
     contentType: registry.contentType,
@@ -149,18 +92,18 @@ class ScrapeErrors {
     }
   }
 
-  figures(): Figure[] {
-    return Array.from(this.#countByLabel, ([label, value]) => ({ name: FIGURES.errors, label, value }));
+  figures(): MetricValue[] {
+    return Array.from(this.#countByLabel, ([label, value]) => ({ name: RUN_METRICS.errors.name, label, value }));
   }
 }
 
 /** @returns shows figures in the place of all that were shown before */
-function registerFigures(registry: Registry): (figures: readonly Figure[]) => void {
+function registerFigures(registry: Registry): (figures: readonly MetricValue[]) => void {
   const shown = LEDGER_METRICS.map((metric) => ({ metric, show: registerLedgerMetric(registry, metric) }));
   return (figures) => {
     for (const { metric, show } of shown) {
-      const known = metric.known.map((label) => [label, metric.unknown] as const);
-      const read = figures.filter(({ name }) => name === metric.figure);
+      const known = metric.known.map((label) => [label, metric.unknown ?? 0] as const);
+      const read = figures.filter(({ name }) => name === metric.name);
       show(new Map([...known, ...read.map(({ label, value }) => [label, value] as const)]));
     }
   };
@@ -168,9 +111,9 @@ function registerFigures(registry: Registry): (figures: readonly Figure[]) => vo
 
 function registerLedgerMetric(
   registry: Registry,
-  { kind, figure, help, labels }: LedgerMetric,
+  { kind, name, help, labels }: MetricDeclaration,
 ): (valueByLabel: ReadonlyMap<string, number>) => void {
-  const options = { name: PREFIX + figure, help, labelNames: [...labels], registers: [registry] };
+  const options = { name: PREFIX + name, help, labelNames: [...labels], registers: [registry] };
   const metric = kind === 'gauge' ? new Gauge(options) : new Counter(options);
   return (valueByLabel) => {
     metric.reset();

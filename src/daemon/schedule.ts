@@ -4,7 +4,7 @@ import { Cron } from 'croner';
 import type { Clock } from '../clock.ts';
 import type { Settings } from '../config/settings.ts';
 import { timeZoneName } from '../config/values.ts';
-import { JOB_NAMES, type JobName } from '../jobs/job.ts';
+import { JOB_NAMES, type JobName } from '../jobs/job-names.ts';
 
 export interface ScheduleOptions {
   readonly patterns: Readonly<Record<JobName, string>>;

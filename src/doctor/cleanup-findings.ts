@@ -4,7 +4,7 @@ import { type CleanupPeriod, shortestOf, ZERO_PERIOD } from '../claude-dir/setti
 import type { Config } from '../config/config.ts';
 import { displayName } from '../files/byte-name.ts';
 import { formatDurationRounded } from '../format/duration.ts';
-import type { Exposure } from '../jobs/job.ts';
+import type { Exposure } from '../jobs/exposed.ts';
 import type { Finding } from './finding.ts';
 
 export type CleanupSettings = Pick<Config, 'maxAge' | 'projects' | 'sessions.maxAge' | 'shield'>;

@@ -5,7 +5,7 @@ import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { errorMessage } from '../errors.ts';
 import { absenceLimits, isDoubted, nextHistory, readClocks } from '../jobs/guards/clock.ts';
-import { JOB_NAMES } from '../jobs/job.ts';
+import { JOB_NAMES } from '../jobs/job-names.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { KeepList } from '../live-sources/keep-list.ts';
 import { openResumeMapForReading } from '../live-sources/open-sources.ts';

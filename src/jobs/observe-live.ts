@@ -1,7 +1,7 @@
 /** Who is live when a run begins, by every source there is. */
 
 import { type LiveSessions, type LiveSource, readAllSources, type SourceCount } from '../live-sources/live-source.ts';
-import type { JobFault } from './job.ts';
+import type { JobFault } from './report.ts';
 
 export interface LiveObservation {
   readonly sessions: LiveSessions;

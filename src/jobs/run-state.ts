@@ -1,17 +1,17 @@
 /** How a run of any job stands: what went wrong, what a guard holds, and whether anything more is to be begun. */
 
 import { OperatingError, systemError } from '../errors.ts';
-import { type Held, refusalOf } from './guards/guards.ts';
-import type { JobContext, JobFault, JobReport } from './job.ts';
+import type { Held } from './guards/guards.ts';
+import type { JobContext } from './job.ts';
+import type { JobFault, RunEnd } from './report.ts';
 import { WholeRunError } from './whole-run-error.ts';
-
-export type RunEnd = Pick<JobReport, 'faults' | 'failure' | 'incomplete' | 'stopped'>;
 
 export class RunState {
   readonly #context: Pick<JobContext, 'dryRun' | 'shouldStop'>;
   readonly #faults: JobFault[] = [];
   /** What went wrong in single places: Claude directories and session stores. */
   readonly #failures: JobFault[] = [];
+  readonly #held: Held[] = [];
   #placesDone = 0;
   #failure: JobFault | undefined;
   #stopped = false;
@@ -46,9 +46,7 @@ export class RunState {
   /** Notes what a guard says. A dry run shows the plan all the same. @returns whether what was planned is to stay undone */
   isHeld(held: Held | undefined): boolean {
     if (held === undefined) return false;
-    const { kind, message } = refusalOf(held);
-    if (this.#context.dryRun) this.#faults.push({ kind, message });
-    else this.#failures.push({ kind, message });
+    this.#held.push(held);
     return !this.#context.dryRun;
   }
 
@@ -97,6 +95,7 @@ export class RunState {
       faults: [...told, ...this.#faults],
       ...(failure === undefined ? {} : { failure }),
       ...(this.#failures.length > 0 ? { incomplete: true } : {}),
+      ...(this.#held.length > 0 ? { held: this.#held } : {}),
       ...(this.#stopped ? { stopped: true } : {}),
     };
   }

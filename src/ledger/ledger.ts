@@ -3,7 +3,8 @@
 import { existsSync, renameSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { SessionId } from '../claude-dir/session-id.ts';
-import type { JobName, JobReport, Outcome } from '../jobs/job.ts';
+import type { MetricValue } from '../jobs/figures.ts';
+import type { JobName, Outcome } from '../jobs/job-names.ts';
 import type {
   ClockHistory,
   ClockHistoryStore,
@@ -40,19 +41,13 @@ export interface FinishedRun {
   readonly finishedAtMs: number;
 }
 
-/** A figure by name and label, as the metrics show it; durable, since the one-shot run and the daemon are different processes. */
-export interface Figure {
-  readonly name: string;
-  readonly label: string;
-  readonly value: number;
-}
-
 export interface RunRecord extends FinishedRun {
-  readonly report: JobReport;
-  /** Figures that grow by this run. */
-  readonly increments: readonly Figure[];
-  /** Figures that this run found anew. */
-  readonly levels: readonly Figure[];
+  /** The summary of the run; nothing that grows with the tree. */
+  readonly report: object;
+  /** Metrics that grow by this run. */
+  readonly increments: readonly MetricValue[];
+  /** Metrics that this run found anew. */
+  readonly levels: readonly MetricValue[];
 }
 
 /** How many runs of a job are kept: months of an hourly one. */
@@ -134,8 +129,6 @@ export class Ledger implements RemovalRecorder, TrashCache, RemovalHistory, True
 
   recordRun(run: RunRecord): void {
     this.#write('record a run in', () => {
-      // What stands in `removals`, or grows with the tree, is left out.
-      const { removedSessions: _, projects: __, ...report } = run.report;
       this.#statements
         .get(
           'INSERT INTO runs (job, outcome, started_at, finished_at, report) VALUES (@job, @outcome, @startedAtMs, @finishedAtMs, @report)',
@@ -145,21 +138,21 @@ export class Ledger implements RemovalRecorder, TrashCache, RemovalHistory, True
           outcome: run.outcome,
           startedAtMs: run.startedAtMs,
           finishedAtMs: run.finishedAtMs,
-          report: JSON.stringify(report),
+          report: JSON.stringify(run.report),
         });
-      for (const figure of run.increments) {
+      for (const metric of run.increments) {
         this.#statements
           .get(
             'INSERT INTO metrics (name, label, value) VALUES (@name, @label, @value) ON CONFLICT DO UPDATE SET value = value + excluded.value',
           )
-          .run(figure);
+          .run(metric);
       }
-      for (const figure of run.levels) {
+      for (const metric of run.levels) {
         this.#statements
           .get(
             'INSERT INTO metrics (name, label, value) VALUES (@name, @label, @value) ON CONFLICT DO UPDATE SET value = excluded.value',
           )
-          .run(figure);
+          .run(metric);
       }
       this.#forget(run);
     });
@@ -271,7 +264,8 @@ export class Ledger implements RemovalRecorder, TrashCache, RemovalHistory, True
       return this.#statements
         .get(
           `SELECT max(started_at) FROM runs WHERE job = @job AND started_at <= @untilMs
-           AND outcome IN (SELECT value FROM json_each(@outcomes)) AND NOT coalesce(json_extract(report, '$.stopped'), 0)`,
+           AND outcome IN (SELECT value FROM json_each(@outcomes)) AND NOT coalesce(json_extract(report, '$.stopped'), 0)
+           AND coalesce(json_extract(report, '$.held[0].guard'), '') <> 'clock'`,
         )
         .pluck()
         .get({ job, untilMs, outcomes: JSON.stringify(outcomes) });
@@ -279,9 +273,9 @@ export class Ledger implements RemovalRecorder, TrashCache, RemovalHistory, True
     return typeof startedAtMs === 'number' ? startedAtMs : undefined;
   }
 
-  figures(): readonly Figure[] {
+  metrics(): readonly MetricValue[] {
     return guarded(this.#database.name, 'read', () => {
-      return this.#statements.get('SELECT name, label, value FROM metrics').all() as Figure[];
+      return this.#statements.get('SELECT name, label, value FROM metrics').all() as MetricValue[];
     });
   }
 

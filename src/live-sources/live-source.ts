@@ -3,6 +3,10 @@
 import { type IdPrefix, IdPrefixes } from '../claude-dir/id-prefixes.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
 
+/** The live sources by name, as logs and metrics show them. */
+export const LIVE_SOURCE_NAMES = ['resume-map', 'keep-list', 'running-processes', 'claude-pins'] as const;
+export type LiveSourceName = (typeof LIVE_SOURCE_NAMES)[number];
+
 /** How a source protects; also the reason that a plan gives for a kept unit, the first of several. */
 export const PROTECTIONS = ['live', 'running', 'pinned'] as const;
 export type Protection = (typeof PROTECTIONS)[number];
@@ -24,8 +28,7 @@ export interface LiveReading {
 }
 
 export interface LiveSource {
-  /** For logs and the label of a metric, e.g. `resume-map`. */
-  readonly name: string;
+  readonly name: LiveSourceName;
   readonly protection: Protection;
   /** Every id, or a rejection (OperatingError); never a part. */
   read(): Promise<LiveReading>;
@@ -55,7 +58,7 @@ export interface NamedSessions {
 export type LiveSessions = Readonly<Record<Protection, NamedSessions>>;
 
 export interface SourceCount {
-  readonly source: string;
+  readonly source: LiveSourceName;
   /** Ids and prefixes. */
   readonly ids: number;
   readonly malformed: number;
@@ -72,7 +75,7 @@ export interface LiveReadings {
 /** Reads all sources. @throws OperatingError of the first that cannot be read in full: then nothing may be removed */
 export async function readAllSources(sources: readonly LiveSource[]): Promise<LiveReadings> {
   const gathered = { live: new Gathered(), running: new Gathered(), pinned: new Gathered() };
-  const countBySource = new Map<string, SourceCount>();
+  const countBySource = new Map<LiveSourceName, SourceCount>();
   const faults: string[] = [];
   for (const source of sources) {
     const reading = await source.read();

@@ -8,12 +8,14 @@ import type { Config } from '../config/config.ts';
 import { nextHistory, readClocks, unwitnessedMs } from '../jobs/guards/clock.ts';
 import { allowAll, type Guards } from '../jobs/guards/guards.ts';
 import { guardsBy } from '../jobs/guards/removals.ts';
-import type { Job, JobContext, JobName, JobReport } from '../jobs/job.ts';
+import type { Job, JobContext } from '../jobs/job.ts';
+import type { JobName } from '../jobs/job-names.ts';
 import type { RemovalHistory, RemovalRecorder } from '../jobs/ports.ts';
 import type { CleanupRules } from '../jobs/prune-transcripts/directory-cleanup.ts';
 import { pruneTranscriptsJob } from '../jobs/prune-transcripts/index.ts';
 import { prunePolicy } from '../jobs/prune-transcripts/policy.ts';
 import { purgeTrashJob } from '../jobs/purge-trash/index.ts';
+import type { JobReport } from '../jobs/report.ts';
 import { sweepSessionsJob } from '../jobs/sweep-sessions/index.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { liveSources, openResumeMap, openResumeMapForReading } from '../live-sources/open-sources.ts';
@@ -34,7 +36,7 @@ export interface ConfiguredJob extends RunTask {
 
 /** Runs one job from opening its databases to closing them. @throws OperatingError */
 export async function runConfiguredJob(
-  { job: name, config, options: { afterSweep, allowMassRemoval }, claudeDirs }: ConfiguredJob,
+  { job: name, config, options: { jobs: allJobs, allowMassRemoval }, claudeDirs }: ConfiguredJob,
   context: JobContext,
   clock: Clock = systemClock,
 ): Promise<JobReport> {
@@ -54,7 +56,8 @@ export async function runConfiguredJob(
       : guardsBy(history, { mapIdentity, massPortion: config.massPortion, clock });
     const holds = new ShortHolds();
     const surroundings: Surroundings = { config, claudeDirs, guards, history, holds, clock };
-    if (context.dryRun && afterSweep && name !== 'sweep-sessions') {
+    // The sweep that comes before has changed nothing in a dry run: the job is to see the rows as they would be after it.
+    if (context.dryRun && allJobs.includes('sweep-sessions') && name !== 'sweep-sessions') {
       const swept = await previewSwept(map, surroundings);
       if (swept !== undefined) map = acquired.add(swept, (opened) => opened.close());
     }
@@ -67,7 +70,7 @@ export async function runConfiguredJob(
     );
     const { gaps } = nextHistory(ledger?.clockHistory(), readClocks(clock));
     const recorder = context.dryRun || ledger === undefined ? NO_RECORDER : ledger;
-    const jobs: Readonly<Record<JobName, () => Job>> = {
+    const jobs: { readonly [Name in JobName]: () => Job<Name> } = {
       'sweep-sessions': () => configuredSweep(map, surroundings),
       'prune-transcripts': () =>
         pruneTranscriptsJob({
@@ -114,14 +117,13 @@ interface Surroundings {
   readonly clock: Clock;
 }
 
-function configuredSweep(map: MaintainableResumeMap, { config, ...surroundings }: Surroundings): Job {
+function configuredSweep(map: MaintainableResumeMap, { config, ...surroundings }: Surroundings): Job<'sweep-sessions'> {
   return sweepSessionsJob({
     map,
     ...surroundings,
     maxAge: config['sessions.maxAge'],
     minAgeMs: config.minAge,
-    mapIsOfThisHost: config['sessions.onlyThisHost'],
-    sweepsDangling: config['sweep.dangling'],
+    sweepsDangling: config['sweep.dangling'] && config['sessions.onlyThisHost'],
   });
 }
 

@@ -1,48 +1,92 @@
-/** The figures that a run adds to the ledger, by name and label; the metrics show them. */
+/** What a run says to the metrics: how it ended, and the figures of its report. */
 
-import { exposedInAll } from '../jobs/exposed.ts';
-import { FIGURES } from '../ledger/figure-names.ts';
-import type { Figure } from '../ledger/ledger.ts';
+import { ERROR_KINDS } from '../errors.ts';
+import { type MetricDeclaration, type MetricValue, metricsOf } from '../jobs/figures.ts';
+import { GUARD_NAMES } from '../jobs/guards/guards.ts';
+import { JOB_NAMES, OUTCOMES } from '../jobs/job-names.ts';
+import type { JobReport } from '../jobs/report.ts';
 import type { RunResult } from './run-result.ts';
 
-const NO_LABEL = '';
+/** Stands in a job's place where it is a scrape that failed. */
+export const SCRAPE = 'scrape';
 
-export function figuresOf(
-  { job, outcome, report, failure }: RunResult,
-  finishedAtMs: number,
-): { readonly increments: readonly Figure[]; readonly levels: readonly Figure[] } {
-  const increments: Figure[] = [{ name: FIGURES.runs, label: `${job},${outcome}`, value: 1 }];
-  const levels: Figure[] = [];
-  const add = (figures: Figure[], name: string, valueByLabel: Readonly<Record<string, number>>) => {
-    for (const [label, value] of Object.entries(valueByLabel)) figures.push({ name, label, value });
+/** The metrics that show how runs ended; names without the program's prefix. */
+export const RUN_METRICS = {
+  runs: counter('runs_total', 'Runs of a job by outcome.', ['job', 'outcome'], pairs(JOB_NAMES, OUTCOMES)),
+  lastSuccess: gauge('run_last_success_timestamp_seconds', 'When a job last ended well, Unix time.', ['job'], []),
+  lastRun: gauge('run_last_timestamp_seconds', 'When a job last ended, well or not, Unix time.', ['job'], []),
+  held: gauge(
+    'held',
+    '1 while a guard holds a job back, as the last run of it said.',
+    ['job', 'guard'],
+    pairs(JOB_NAMES, GUARD_NAMES),
+  ),
+  errors: counter(
+    'errors_total',
+    'Errors of a job by kind.',
+    ['job', 'kind'],
+    pairs([...JOB_NAMES, SCRAPE], ERROR_KINDS),
+  ),
+} as const;
+
+function counter(name: string, help: string, labels: readonly string[], known: readonly string[]): MetricDeclaration {
+  return { name, kind: 'counter', help, labels, known };
+}
+
+function gauge(name: string, help: string, labels: readonly string[], known: readonly string[]): MetricDeclaration {
+  return { name, kind: 'gauge', help, labels, known };
+}
+
+function pairs(left: readonly string[], right: readonly string[]): string[] {
+  return left.flatMap((first) => right.map((second) => `${first},${second}`));
+}
+
+export interface RunFigures {
+  /** What is added to what was there. */
+  readonly increments: readonly MetricValue[];
+  /** What takes the place of what was there. */
+  readonly levels: readonly MetricValue[];
+}
+
+export function figuresOf(result: RunResult, finishedAtMs: number): RunFigures {
+  const { job, outcome } = result;
+  const figures = result.report ?? {};
+  const timeOf = (name: string): MetricValue => ({ name, label: job, value: finishedAtMs / 1000 });
+  return {
+    increments: [
+      { name: RUN_METRICS.runs.name, label: `${job},${outcome}`, value: 1 },
+      ...metricsOf(figures, 'counter'),
+      ...errorsOf(result),
+    ],
+    levels: [
+      ...(outcome === 'skipped' ? [] : [timeOf(RUN_METRICS.lastRun.name), ...heldOf(result)]),
+      ...(outcome === 'ok' ? [timeOf(RUN_METRICS.lastSuccess.name)] : []),
+      ...(isWhole(result) ? metricsOf(figures, 'gauge') : []),
+    ],
   };
-  if (outcome !== 'skipped') levels.push({ name: FIGURES.lastRun, label: job, value: finishedAtMs / 1000 });
-  if (outcome === 'ok') levels.push({ name: FIGURES.lastSuccess, label: job, value: finishedAtMs / 1000 });
-  if (report.removed !== undefined) {
-    add(increments, FIGURES.removed, report.removed.byReason);
-    add(increments, FIGURES.removedBytes, report.removed.bytesByReason);
+}
+
+/** Half a look, a failed one, or one that could not look everywhere, says nothing of what is there. */
+function isWhole({ report, failure }: Pick<RunResult, 'report' | 'failure'>): boolean {
+  return report?.stopped !== true && report?.incomplete !== true && failure === undefined;
+}
+
+function heldOf({ job, held }: RunResult): MetricValue[] {
+  return GUARD_NAMES.map((guard) => {
+    const isHeld = held.some((one) => one.guard === guard);
+    return { name: RUN_METRICS.held.name, label: `${job},${guard}`, value: isHeld ? 1 : 0 };
+  });
+}
+
+function errorsOf({ job, outcome, report, failure }: RunResult): MetricValue[] {
+  const faults: JobReport['faults'] = report?.faults ?? [];
+  const counts: Record<string, number> = { ...report?.moreFaults };
+  for (const { kind } of failure === undefined || outcome === 'skipped' ? faults : [...faults, failure]) {
+    counts[kind] = (counts[kind] ?? 0) + 1;
   }
-  if (report.swept !== undefined) add(increments, FIGURES.swept, { ...report.swept });
-  if (report.purged !== undefined) add(increments, FIGURES.purgedBytes, { [NO_LABEL]: report.purged.bytes });
-  // Half a scan, a failed one, or one that could not look everywhere, says nothing of what is there.
-  const isWhole = report.stopped !== true && report.incomplete !== true && failure === undefined;
-  if (report.liveIds !== undefined && isWhole) add(levels, FIGURES.liveSessions, report.liveIds);
-  const exposed = exposedInAll(report);
-  if (exposed !== undefined && isWhole) add(levels, FIGURES.exposed, { [NO_LABEL]: exposed.sessions });
-  if (report.transcripts !== undefined && isWhole) {
-    for (const [state, { sessions, bytes }] of Object.entries(report.transcripts)) {
-      add(levels, FIGURES.transcripts, { [state]: sessions });
-      add(levels, FIGURES.transcriptBytes, { [state]: bytes });
-    }
-  }
-  if (report.trash !== undefined && isWhole) {
-    add(levels, FIGURES.trashSessions, { [NO_LABEL]: report.trash.sessions });
-    add(levels, FIGURES.trashBytes, { [NO_LABEL]: report.trash.bytes });
-  }
-  const faults = failure === undefined || outcome === 'skipped' ? report.faults : [...report.faults, failure];
-  const faultsByKind: Record<string, number> = { ...report.moreFaults };
-  for (const { kind } of faults) faultsByKind[kind] = (faultsByKind[kind] ?? 0) + 1;
-  for (const [kind, value] of Object.entries(faultsByKind))
-    increments.push({ name: FIGURES.errors, label: `${job},${kind}`, value });
-  return { increments, levels };
+  return Object.entries(counts).map(([kind, value]) => ({
+    name: RUN_METRICS.errors.name,
+    label: `${job},${kind}`,
+    value,
+  }));
 }

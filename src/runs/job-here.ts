@@ -3,7 +3,9 @@
 import { acquireDirLocks } from '../claude-dir/dir-lock.ts';
 import { openClaudeDirs } from '../claude-dir/open-and-lock.ts';
 import type { Config } from '../config/config.ts';
-import type { JobName, JobProgress, JobReport } from '../jobs/job.ts';
+import type { JobProgress } from '../jobs/job.ts';
+import type { JobName } from '../jobs/job-names.ts';
+import type { JobReport } from '../jobs/report.ts';
 import { Acquired } from '../process/acquired.ts';
 import { abortedBetweenTurns } from '../process/turns.ts';
 import { runConfiguredJob } from './compose-job.ts';

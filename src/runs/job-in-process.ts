@@ -3,7 +3,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Config } from '../config/config.ts';
 import { OperatingError } from '../errors.ts';
-import type { JobName, JobReport } from '../jobs/job.ts';
+import type { JobName } from '../jobs/job-names.ts';
+import type { JobReport } from '../jobs/report.ts';
 import { SHUTDOWN_BUDGET } from '../process/shutdown-budget.ts';
 import type { RunAnswer, RunCommand } from './messages.ts';
 import type { JobAtWork, RunnableJob, RunRequest } from './runnable-job.ts';

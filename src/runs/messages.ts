@@ -2,7 +2,8 @@
 
 import type { Config } from '../config/config.ts';
 import type { ErrorKind } from '../errors.ts';
-import type { JobName, JobReport } from '../jobs/job.ts';
+import type { JobName } from '../jobs/job-names.ts';
+import type { JobReport } from '../jobs/report.ts';
 import type { RunOptions } from './runnable-job.ts';
 
 /** Which job, by which configuration. */

@@ -1,15 +1,15 @@
 /** The one place for the deadline, the outcome, the timing, the ledger row and the log line of a run, in the daemon and by hand. */
 
 import type { Clock } from '../clock.ts';
-import { type ErrorKind, errorKind, errorMessage, OperatingError } from '../errors.ts';
-import { shownText } from '../format/shown-text.ts';
-import { exposedInAll } from '../jobs/exposed.ts';
+import { errorKind, errorMessage, OperatingError } from '../errors.ts';
 import type { ClockGuard } from '../jobs/guards/clock.ts';
-import type { JobFault, JobName, JobReport, Outcome } from '../jobs/job.ts';
+import { canBeAllowed } from '../jobs/guards/guards.ts';
+import type { JobName, Outcome } from '../jobs/job-names.ts';
+import type { JobFault, JobReport } from '../jobs/report.ts';
 import type { RunRecord } from '../ledger/ledger.ts';
 import type { Logger } from '../log.ts';
 import { figuresOf } from './figures.ts';
-import type { RunResult } from './run-result.ts';
+import { type RunResult, summaryOfRun } from './run-result.ts';
 import type { JobAtWork, RunnableJob, RunRequest } from './runnable-job.ts';
 
 export interface RunJobDependencies {
@@ -17,12 +17,17 @@ export interface RunJobDependencies {
   readonly log: Logger;
   /** Undefined in a dry run, which leaves no trace. */
   readonly ledger: { recordRun(run: RunRecord): void } | undefined;
-  /** Why nothing is to be removed by the clock; undefined in a dry run. */
+  /** Undefined in a dry run. */
   readonly clockGuard: Pick<ClockGuard, 'doubt'> | undefined;
+  /** The command by which an operator lets a run of a job go on that a guard holds back. */
+  allowCommand(job: JobName): string;
   readonly deadlineMs: number;
 }
 
-const NO_REPORT: JobReport = { faults: [] };
+/** How a run has ended: all of a result but what is known from the start. */
+type Ended = Pick<RunResult, 'outcome' | 'report' | 'failure' | 'held'>;
+
+const NOTHING: Pick<RunResult, 'report' | 'failure' | 'held'> = { report: undefined, failure: undefined, held: [] };
 
 /** Never rejects for what goes wrong in the job: a failed job must not end the daemon. */
 export async function runJob(
@@ -33,23 +38,23 @@ export async function runJob(
   const startedAtMs = dependencies.clock.now();
   const startedAt = performance.now();
   const { dryRun, allowMassRemoval } = request.options;
-  const finish = (outcome: Outcome, report: JobReport, failure?: JobFault): RunResult => {
+  const finish = (ended: Ended): RunResult => {
     const durationMs = performance.now() - startedAt;
-    const result = { job: job.name, outcome, dryRun, startedAtMs, durationMs, report, failure };
-    return recorded(result, dependencies);
+    const allowWith = ended.held.some(canBeAllowed) ? dependencies.allowCommand(job.name) : undefined;
+    return recorded({ job: job.name, dryRun, startedAtMs, durationMs, allowWith, ...ended }, dependencies);
   };
   let work: JobAtWork | undefined;
   try {
     const doubt = dependencies.clockGuard?.doubt(job.name, { operatorConfirmed: allowMassRemoval });
-    if (doubt !== undefined) return finish('skipped', NO_REPORT, { kind: 'bad-data', message: doubt });
+    if (doubt !== undefined) return finish({ ...NOTHING, outcome: 'held', held: [doubt] });
     const deadline = AbortSignal.timeout(dependencies.deadlineMs);
     const signal = AbortSignal.any([request.signal, deadline]);
     work = job.start({ ...request, signal });
-    return finish(...outcomeOf(withDeadlineFault(await work.report, deadline)));
+    return finish(endOf(withDeadlineFault(await work.report, deadline)));
   } catch (error) {
     const failure = { kind: errorKind(error), message: errorMessage(error) };
     if (failure.kind === 'internal') dependencies.log.error({ err: error, job: job.name }, 'job threw');
-    return finish(failure.kind === 'locked' ? 'skipped' : 'failed', NO_REPORT, failure);
+    return finish({ ...NOTHING, outcome: failure.kind === 'locked' ? 'skipped' : 'failed', failure });
   } finally {
     await work?.release();
   }
@@ -61,24 +66,17 @@ export function skippedRun(
   failure: JobFault,
   dependencies: Pick<RunJobDependencies, 'clock' | 'log' | 'ledger'>,
 ): RunResult {
-  return recorded(
-    {
-      job,
-      outcome: 'skipped',
-      dryRun: false,
-      startedAtMs: dependencies.clock.now(),
-      durationMs: 0,
-      report: NO_REPORT,
-      failure,
-    },
-    dependencies,
-  );
+  const startedAtMs = dependencies.clock.now();
+  const begun = { job, dryRun: false, startedAtMs, durationMs: 0, allowWith: undefined };
+  return recorded({ ...begun, ...NOTHING, outcome: 'skipped', failure }, dependencies);
 }
 
-function outcomeOf(report: JobReport): [Outcome, JobReport, JobFault | undefined] {
-  if (report.failure !== undefined) return ['failed', report, report.failure];
-  const isWhole = report.faults.length === 0 && report.stopped !== true;
-  return [isWhole ? 'ok' : 'partial', report, undefined];
+/** A failure outweighs what a guard holds back, and that outweighs what is left undone. */
+function endOf(report: JobReport): Ended {
+  const { failure, held = [], faults, stopped, incomplete } = report;
+  if (failure !== undefined) return { outcome: 'failed', report, failure, held };
+  const isWhole = faults.length === 0 && stopped !== true && incomplete !== true;
+  return { outcome: held.length > 0 ? 'held' : isWhole ? 'ok' : 'partial', report, failure, held };
 }
 
 function withDeadlineFault(report: JobReport, deadline: AbortSignal): JobReport {
@@ -98,12 +96,11 @@ function recorded(
 
 /** A run that cannot be written down has failed, whatever it did: its record is a part of the promise. */
 function written(result: RunResult, ledger: NonNullable<RunJobDependencies['ledger']>, clock: Clock): RunResult {
-  const { job, outcome, startedAtMs, report } = result;
+  const { job, outcome, startedAtMs } = result;
   try {
     const finishedAtMs = clock.now();
     const figures = figuresOf(result, finishedAtMs);
-    const kept = { ...report, faults: shownFaults({ report, failure: undefined }) };
-    ledger.recordRun({ job, outcome, startedAtMs, finishedAtMs, report: kept, ...figures });
+    ledger.recordRun({ job, outcome, startedAtMs, finishedAtMs, report: summaryOfRun(result), ...figures });
     return result;
   } catch (error) {
     if (!(error instanceof OperatingError)) throw error;
@@ -112,42 +109,18 @@ function written(result: RunResult, ledger: NonNullable<RunJobDependencies['ledg
   }
 }
 
-/** How many faults stand in a log line, a document or the ledger: a broken tree must not flood them. */
-const FAULTS_SHOWN = 20;
-
-export function shownFaults({ report, failure }: Pick<RunResult, 'report' | 'failure'>): readonly JobFault[] {
-  const faults = failure === undefined ? report.faults : [failure, ...report.faults];
-  const shown = faults.slice(0, FAULTS_SHOWN).map(({ kind, message }) => ({ kind, message: shownText(message) }));
-  if (faults.length <= FAULTS_SHOWN) return shown;
-  const kind: ErrorKind = faults[FAULTS_SHOWN]?.kind ?? 'internal';
-  const unlisted = Object.values(report.moreFaults ?? {}).reduce((total, count) => total + count, 0);
-  return [...shown, { kind, message: `and ${faults.length - FAULTS_SHOWN + unlisted} more` }];
-}
+const LOG_MESSAGES: Readonly<Record<Outcome, string>> = {
+  ok: 'job finished',
+  partial: 'job finished in part',
+  held: 'job held back',
+  failed: 'job failed',
+  skipped: 'job skipped',
+};
 
 function logSummary(result: RunResult, log: Logger): void {
-  const { job, outcome, dryRun, durationMs, report } = result;
-  const exposed = exposedInAll(report);
-  const { observed, kept, removed, swept, purged, reconciled, shielded, emptyProjects } = report;
-  const { malformedIds, staleRecords } = report;
-  const fields = {
-    job,
-    outcome,
-    ...(dryRun ? { dryRun } : {}),
-    durationSeconds: Math.round(durationMs) / 1000,
-    ...(observed === undefined ? {} : { observed }),
-    ...(kept === undefined ? {} : { kept }),
-    ...(removed === undefined ? {} : { removed }),
-    ...(swept === undefined ? {} : { swept }),
-    ...(purged === undefined ? {} : { purged }),
-    ...(reconciled === undefined ? {} : { reconciled }),
-    ...(shielded === undefined ? {} : { shielded }),
-    ...(emptyProjects === undefined ? {} : { emptyProjects }),
-    ...(exposed === undefined ? {} : { exposed }),
-    ...(malformedIds === undefined ? {} : { malformedIds }),
-    ...(staleRecords === undefined ? {} : { staleRecords }),
-    errors: shownFaults(result),
-  };
-  if (outcome === 'ok') log.info(fields, 'job finished');
-  else if (outcome === 'failed') log.error(fields, 'job failed');
-  else log.warn(fields, outcome === 'skipped' ? 'job skipped' : 'job finished in part');
+  const { job, outcome, dryRun, durationMs } = result;
+  const durationSeconds = Math.round(durationMs) / 1000;
+  const fields = { job, outcome, ...(dryRun ? { dryRun } : {}), durationSeconds, ...summaryOfRun(result) };
+  const level = outcome === 'ok' ? 'info' : outcome === 'failed' ? 'error' : 'warn';
+  log[level](fields, LOG_MESSAGES[outcome]);
 }

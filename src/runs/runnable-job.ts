@@ -1,12 +1,14 @@
 /** A job as whoever runs it sees it, wherever it works: started with plain options, stopped by a signal, locked until it is let go. */
 
-import type { JobName, JobProgress, JobReport, RemovedListing } from '../jobs/job.ts';
+import type { JobProgress, RemovedListing } from '../jobs/job.ts';
+import type { JobName } from '../jobs/job-names.ts';
+import type { JobReport } from '../jobs/report.ts';
 
 /** Plain data, which goes to another process as it is. */
 export interface RunOptions {
   readonly dryRun: boolean;
-  /** A sweep came directly before. Of a dry run, that sweep has changed nothing; the job then sees the rows as after it. */
-  readonly afterSweep: boolean;
+  /** All the jobs that run one after the other, this one among them. */
+  readonly jobs: readonly JobName[];
   /** An operator has looked and says that most may go at once. */
   readonly allowMassRemoval: boolean;
   readonly listsRemoved: RemovedListing;

@@ -1,12 +1,20 @@
 /** What the daemon is told of a run: as much of the report as it records, however large the tree. */
 
 import type { ErrorKind } from '../errors.ts';
-import type { JobReport } from '../jobs/job.ts';
+import type { JobReport, PruneReport } from '../jobs/report.ts';
 
 /** More than is ever shown. */
 const FAULTS_LISTED = 100;
 
-export function handedOver({ projects: _, ...report }: JobReport): JobReport {
+export function handedOver(report: JobReport): JobReport {
+  return withFewFaults(report.job === 'prune-transcripts' ? withoutProjects(report) : report);
+}
+
+function withoutProjects({ projects: _, ...report }: PruneReport): PruneReport {
+  return report;
+}
+
+function withFewFaults<Report extends JobReport>(report: Report): Report {
   if (report.faults.length <= FAULTS_LISTED) return report;
   const moreFaults: Partial<Record<ErrorKind, number>> = { ...report.moreFaults };
   for (const { kind } of report.faults.slice(FAULTS_LISTED)) moreFaults[kind] = (moreFaults[kind] ?? 0) + 1;

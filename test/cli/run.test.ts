@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { exitCodeOf } from '../../src/cli/run.ts';
 import type { ErrorKind } from '../../src/errors.ts';
-import type { Outcome } from '../../src/jobs/job.ts';
+import type { Outcome } from '../../src/jobs/job-names.ts';
 import type { RunResult } from '../../src/runs/run-result.ts';
 
 interface Ended {
@@ -18,7 +18,9 @@ function resultOf({ outcome, failure, faults = 0 }: Ended): RunResult {
     dryRun: false,
     startedAtMs: 0,
     durationMs: 1,
-    report: { faults: Array.from({ length: faults }, () => fault) },
+    report: { job: 'prune-transcripts', faults: Array.from({ length: faults }, () => fault) },
+    held: [],
+    allowWith: undefined,
     failure: failure === undefined ? undefined : { kind: failure, message: 'x' },
   };
 }
@@ -29,21 +31,22 @@ describe('The exit code of a run by hand', () => {
     { what: 'jobs that went well', ended: [{ outcome: 'ok' }, { outcome: 'ok' }], code: 0 },
     { what: 'a job that was done in part', ended: [{ outcome: 'ok' }, { outcome: 'partial', faults: 1 }], code: 74 },
     { what: 'a job that was left out for a lock', ended: [{ outcome: 'skipped', failure: 'locked' }], code: 75 },
-    { what: 'a job that was left out for the clock', ended: [{ outcome: 'skipped', failure: 'bad-data' }], code: 65 },
+    { what: 'a job that a guard holds back', ended: [{ outcome: 'held' }, { outcome: 'ok' }], code: 77 },
     { what: 'a source that could not be read', ended: [{ outcome: 'failed', failure: 'unavailable' }], code: 69 },
     { what: 'a failure that nobody foresaw', ended: [{ outcome: 'failed' }], code: 70 },
   ])('is $code for $what', ({ ended, code }) => {
     expect(exitCodeOf(ended.map(resultOf), false)).toBe(code);
   });
 
-  it('is that of the worst that happened, in whichever order: a failure before what was left out, and that before a part', () => {
+  it('is that of the worst that happened, in whichever order: a failure before what is held back, that before what was left out, and that before a part', () => {
     const worst = [
       { outcome: 'failed', failure: 'unsafe-root' },
+      { outcome: 'held' },
       { outcome: 'skipped', failure: 'locked' },
       { outcome: 'partial', faults: 1 },
       { outcome: 'ok' },
     ] as const;
-    for (const [from, code] of [73, 75, 74, 0].entries()) {
+    for (const [from, code] of [73, 77, 75, 74, 0].entries()) {
       const results = worst.slice(from).map(resultOf);
       expect(exitCodeOf(results, false)).toBe(code);
       expect(exitCodeOf(results.toReversed(), false)).toBe(code);

@@ -1,13 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  colorsFor,
-  formatAge,
-  formatAmount,
-  formatCount,
-  formatNumber,
-  formatReasons,
-  formatTime,
-} from '../../src/cli/terminal.ts';
+import { colorsFor, formatAge, formatTime } from '../../src/cli/terminal.ts';
+import { formatAmount, formatCount, formatNumber, formatReasons } from '../../src/format/counts.ts';
 import { DAY_MS } from '../support/tree.ts';
 import { NOW } from '../support/units.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { JobQueue } from '../../src/daemon/job-queue.ts';
-import type { JobName } from '../../src/jobs/job.ts';
+import type { JobName } from '../../src/jobs/job-names.ts';
 
 /** A queue whose runs go on until the test ends them. */
 class QueueUnderTest {

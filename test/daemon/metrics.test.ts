@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createMetrics, type MetricsSources, type ResumeTotals } from '../../src/daemon/metrics.ts';
-import type { Figure } from '../../src/ledger/ledger.ts';
+import type { MetricValue } from '../../src/jobs/figures.ts';
 import { type Logger, silentLogger } from '../../src/log.ts';
 
 const TRASH = 'session_sweeper_trash_sessions';
@@ -29,7 +29,7 @@ function ioError(): Error {
 }
 
 /** The figure of the trash that the ledger has. */
-const trashOf = (value: number): Figure[] => [{ name: 'trash_sessions', label: '', value }];
+const trashOf = (value: number): MetricValue[] => [{ name: 'trash_sessions', label: '', value }];
 
 describe('a page of metrics', () => {
   it('has every series of which the labels are known from the start, as 0', async () => {
@@ -67,7 +67,7 @@ describe('a page of metrics', () => {
   });
 
   it('shows figures as they are now, not added to those before, and none that is gone', async () => {
-    let figures: readonly Figure[] = [
+    let figures: readonly MetricValue[] = [
       ...trashOf(3),
       { name: 'runs_total', label: 'purge-trash,ok', value: 2 },
       { name: 'run_last_timestamp_seconds', label: 'purge-trash', value: 5 },
@@ -117,7 +117,7 @@ describe('a page of metrics', () => {
   });
 
   it('adds what scrapes could not read to the errors of jobs', async () => {
-    const errors: Figure = { name: 'errors_total', label: 'purge-trash,io', value: 4 };
+    const errors: MetricValue = { name: 'errors_total', label: 'purge-trash,io', value: 4 };
     const metrics = metricsOf({ figures: () => [errors], resumeTotals: () => Promise.reject(ioError()) });
     const page = await metrics.render();
     expect(valueIn(page, 'session_sweeper_errors_total{job="purge-trash",kind="io"}')).toBe(4);

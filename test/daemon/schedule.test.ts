@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { cronFault, Schedule, type ScheduleOptions } from '../../src/daemon/schedule.ts';
-import type { JobName } from '../../src/jobs/job.ts';
+import type { JobName } from '../../src/jobs/job-names.ts';
 import { SetClock } from '../support/set-clock.ts';
 
 const SECOND_MS = 1_000;

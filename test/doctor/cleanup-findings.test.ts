@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type CleanupPeriod, ZERO_PERIOD } from '../../src/claude-dir/settings.ts';
 import { type CleanupView, cleanupFindings } from '../../src/doctor/cleanup-findings.ts';
-import type { Exposure } from '../../src/jobs/job.ts';
+import type { Exposure } from '../../src/jobs/exposed.ts';
 import { DAY_MS, sessionIdOf } from '../support/tree.ts';
 import { NOW } from '../support/units.ts';
 

@@ -15,7 +15,7 @@ import { printsOf } from './oracle.ts';
 /** No timer of the daemon waits longer for a time that is far away. */
 export const LONGEST_WAIT_MS = 31_000;
 const PRUNE = 'prune-transcripts';
-const OUTCOMES = ['ok', 'partial', 'failed', 'skipped'];
+const OUTCOMES = ['ok', 'partial', 'held', 'failed', 'skipped'];
 /** A local day can be 25 hours long. */
 const DAILY_INTERVAL_MAX_MS = 26 * 3_600_000;
 /** A page of metrics is kept for a moment. */
@@ -168,7 +168,7 @@ export class Host {
   }
 
   look(): void {
-    const { wrong = [], damaged = [] } = this.#watch?.look(this.machine.trueMs) ?? {};
+    const { wrong = [], damaged = [] } = this.#watch?.look(this.machine.trueMs, this.machine.wallMs) ?? {};
     for (const message of wrong) this.fault('removal', message);
     for (const message of damaged) this.fault('other', message);
   }

@@ -18,13 +18,13 @@ export interface Scenario {
 
 /**
  * On each of these dates the daily run has happened once and has gone well; on no other date has it happened twice. A run that was
- * broken off is none, and neither is one that was left out for the clock's sake: it is tried again within the hour.
+ * broken off is none, and neither is one that was held back for the clock's sake: it is tried again within the hour.
  */
 export function expectOnceADay(host: Host, zone: string, dates: readonly string[]): void {
   const outcomes = new Map<string, string[]>(dates.map((date) => [date, []]));
   for (const { outcome, startedAtMs } of host
     .prunes()
-    .filter(({ isStopped, outcome }) => isStopped === 0 && outcome !== 'skipped')) {
+    .filter(({ isStopped, outcome }) => isStopped === 0 && outcome !== 'held')) {
     const date = localDate(startedAtMs, zone);
     outcomes.set(date, [...(outcomes.get(date) ?? []), outcome]);
   }

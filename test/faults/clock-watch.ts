@@ -41,18 +41,24 @@ export class Watch {
   readonly #trashedAtMs = new Map<string, number>();
   readonly #gone = new Set<string>();
   #rowKeys: ReadonlySet<unknown>;
+  readonly #everNamed: ReadonlySet<string>;
+  /** The latest time that the wall clock has shown. */
+  #latestMs = 0;
 
   constructor(furniture: Furniture) {
     this.#furniture = furniture;
     this.#rowKeys = new Set(furniture.rows.map(({ key }) => key));
+    this.#everNamed = new Set(furniture.rows.map(({ sessionId }) => sessionId));
   }
 
   /** One sentence for each session and row that has gone since the last look and should not have, or that is not whole. */
-  look(trueMs: number): { readonly wrong: readonly string[]; readonly damaged: readonly string[] } {
+  look(trueMs: number, wallMs: number): { readonly wrong: readonly string[]; readonly damaged: readonly string[] } {
     const { claudeDir, sessions, prints } = this.#furniture;
     const keysNow = this.#keysNow();
     const wrong = this.#judgeRows(keysNow, trueMs);
-    const { places, faults: damaged } = locate(claudeDir, sessions, prints);
+    this.#latestMs = Math.max(this.#latestMs, wallMs);
+    const shielded = { ids: this.#everNamed, latestMs: this.#latestMs };
+    const { places, faults: damaged } = locate(claudeDir, sessions, prints, shielded);
     for (const session of sessions) {
       const place = places.get(session.id);
       if (place === 'trashed') wrong.push(...this.#judgeTrashed(session, keysNow, trueMs));

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Place } from '../support/place.ts';
 import { type Exit, runProgram } from '../support/process.ts';
 import { integrityFault, leftOvers, locate, missingFiles, type Prints } from './oracle.ts';
-import { restore, type Scenario, type Template } from './scenarios.ts';
+import { restore, type Scenario, shieldedNow, type Template } from './scenarios.ts';
 import type { CallFault } from './strace.ts';
 
 /** What a job has worked on. */
@@ -27,7 +27,7 @@ export interface FaultyRun extends Tree {
 }
 
 /** What the README says a run may end with; 64 and 70 are no answer to a failed call. */
-const EXIT_CODES: readonly (number | null)[] = [0, 65, 69, 73, 74, 75, 78];
+const EXIT_CODES: readonly (number | null)[] = [0, 65, 69, 73, 74, 75, 77, 78];
 const IO_EXIT_CODE = 74;
 const BAD_DATA_EXIT_CODE = 65;
 
@@ -45,7 +45,7 @@ export function exitFaults({ code, signal, stderr }: Exit): string[] {
 export function heldFaults({ scenario, template, place, prints }: Tree): string[] {
   const { claudeDir } = place;
   const expected = scenario.expected(template);
-  const { places, faults } = locate(claudeDir, template.sessions, prints);
+  const { places, faults } = locate(claudeDir, template.sessions, prints, shieldedNow(template));
   const lasting = template.sessions.filter(({ id }) => expected.get(id) !== 'gone');
   const moved = lasting.filter(({ id }) => expected.get(id) === 'here' && places.get(id) !== 'here');
   return [
@@ -58,7 +58,7 @@ export function heldFaults({ scenario, template, place, prints }: Tree): string[
 /** What the faults of each kind are promised to lead to, where that is clear. */
 export function outcomeFaults(run: FaultyRun, exit: Exit): string[] {
   const { scenario, template, place, prints, fault } = run;
-  const { places } = locate(place.claudeDir, template.sessions, prints);
+  const { places } = locate(place.claudeDir, template.sessions, prints, shieldedNow(template));
   const expected = [...scenario.expected(template)];
   const undone = expected.filter(([id, where]) => places.get(id) !== where).length;
   const isDone = undone === 0 && (scenario.judge?.(place, template) ?? []).length === 0;
@@ -123,7 +123,7 @@ export async function settledFaults(tree: Tree, isBlind = false): Promise<string
   if (rerun.code !== 0 && !(scenario === restore && rerun.code === BAD_DATA_EXIT_CODE)) {
     faults.push(`the second run ended with ${rerun.code}: ${rerun.stderr.slice(0, 400)}`);
   }
-  const { places, faults: torn } = locate(claudeDir, sessions, prints);
+  const { places, faults: torn } = locate(claudeDir, sessions, prints, shieldedNow(template));
   faults.push(...torn, ...(scenario.judge?.(place, template) ?? []), ...leftOvers(place.stateDir));
   for (const { id } of sessions) {
     if (places.get(id) !== expected.get(id)) faults.push(`session ${id} is ${places.get(id)}, not ${expected.get(id)}`);

@@ -18,6 +18,7 @@ import {
   purge,
   restore,
   type Scenario,
+  shieldedNow,
   sweep,
   type Template,
   TREE_SEED,
@@ -120,7 +121,7 @@ async function runCase({ scenario, template, kills }: Case, place: Place): Promi
   if (rerun.code !== 0 && !(scenario === restore && rerun.code === 65)) {
     faults.push(`the second run ended with ${rerun.code}: ${rerun.stderr.slice(0, 300)}`);
   }
-  const { places, faults: torn } = locate(claudeDir, template.sessions, prints);
+  const { places, faults: torn } = locate(claudeDir, template.sessions, prints, shieldedNow(template));
   faults.push(...torn, ...(scenario.judge?.(place, template) ?? []), ...leftOvers(place.stateDir));
   for (const [id, expected] of scenario.expected(template)) {
     if (places.get(id) !== expected) faults.push(`session ${id} is ${places.get(id)}, not ${expected}`);
@@ -134,7 +135,7 @@ async function runCase({ scenario, template, kills }: Case, place: Place): Promi
 
 /** In the moment of the kill a unit may be under way; what is to stay must be there, and nothing may be lost. */
 function lostFaults(scenario: Scenario, template: Template, claudeDir: string, prints: Prints): string[] {
-  const { places } = locate(claudeDir, template.sessions, prints);
+  const { places } = locate(claudeDir, template.sessions, prints, shieldedNow(template));
   const faults: string[] = [];
   for (const [id, expected] of scenario.expected(template)) {
     const place = places.get(id);

@@ -3,7 +3,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { type Files, stateOf } from '../support/disk.ts';
+import { type FileState, type Files, stateOf } from '../support/disk.ts';
 import type { MadeSession } from '../support/tree.ts';
 
 export type Whereabouts = 'here' | 'trashed' | 'gone';
@@ -16,6 +16,15 @@ export function printsOf(claudeDir: string, sessions: readonly MadeSession[]): P
   return new Map(sessions.flatMap(({ files }) => files.map((file) => [file, stateOf(join(claudeDir, file))] as const)));
 }
 
+export interface Shielded {
+  readonly ids: ReadonlySet<string>;
+  /** The latest time that they can have been given, Unix epoch ms. */
+  readonly latestMs: number;
+}
+
+const NOTHING_SHIELDED: Shielded = { ids: new Set(), latestMs: 0 };
+const NS_PER_MS = 1_000_000;
+
 export function trashRuns(claudeDir: string): string[] {
   const trash = join(claudeDir, 'session-sweeper/trash');
   return existsSync(trash) ? readdirSync(trash).map((run) => join(trash, run)) : [];
@@ -24,11 +33,13 @@ export function trashRuns(claudeDir: string): string[] {
 /**
  * Where each session is, and one sentence for everything that is wrong with it: a file that is there twice, or changed, or
  * a unit of which a part is elsewhere.
+ * @param shielded the sessions whose files may have been made younger, to keep them from Claude's own clean-up
  */
 export function locate(
   claudeDir: string,
   sessions: readonly MadeSession[],
   prints: Prints,
+  shielded: Shielded = NOTHING_SHIELDED,
 ): { readonly places: ReadonlyMap<string, Whereabouts>; readonly faults: readonly string[] } {
   const runs = trashRuns(claudeDir);
   const faults: string[] = [];
@@ -41,7 +52,8 @@ export function locate(
       for (const copy of copies) {
         const [now, before] = [stateOf(copy), prints.get(file)];
         if (now.hash !== before?.hash) faults.push(`${file} is not what it was`);
-        if (now.mtimeNs !== before?.mtimeNs) faults.push(`${file} has another time than before`);
+        if (now.mtimeNs !== before?.mtimeNs && !(shielded.ids.has(id) && isBetween(now, before, shielded.latestMs)))
+          faults.push(`${file} has another time than before`);
       }
       return copies.includes(here) ? 'here' : copies.length > 0 ? 'trashed' : 'gone';
     });
@@ -51,6 +63,10 @@ export function locate(
     places.set(id, place);
   }
   return { places, faults };
+}
+
+function isBetween({ mtimeNs }: FileState, earliest: FileState | undefined, latestMs: number): boolean {
+  return mtimeNs > (earliest?.mtimeNs ?? 0n) && Number(mtimeNs) / NS_PER_MS <= latestMs;
 }
 
 /** Files of the sessions that are neither in the Claude directory nor in its trash. */

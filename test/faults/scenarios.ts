@@ -5,13 +5,15 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { freshDirectory, Place } from '../support/place.ts';
 import { DAY_MS, type MadeSession, makeTree, sessionIdOf } from '../support/tree.ts';
-import { type Prints, printsOf, trashRuns, type Whereabouts } from './oracle.ts';
+import { type Prints, printsOf, type Shielded, trashRuns, type Whereabouts } from './oracle.ts';
 
 /** A place as it is before the program runs; every case works on a copy of it. */
 export interface Template {
   readonly directory: string;
   readonly sessions: readonly MadeSession[];
   readonly prints: Prints;
+  /** Ids of sessions that rows name, which a prune keeps from Claude's own clean-up. */
+  readonly wanted: ReadonlySet<string>;
 }
 
 export interface Scenario {
@@ -38,13 +40,19 @@ export async function prepareTree(directory: string, seed: number): Promise<Temp
   if (live !== undefined) {
     await new Place(directory).run(['sessions', 'set', 'forgejo:a:acme/app:1', live.id]);
   }
-  return { directory, sessions, prints: printsOf(join(directory, 'claude'), sessions) };
+  const wanted = new Set(live === undefined ? [] : [live.id]);
+  return { directory, sessions, prints: printsOf(join(directory, 'claude'), sessions), wanted };
 }
 
 async function prepareTrash(directory: string, seed: number): Promise<Template> {
   const template = await prepareTree(directory, seed);
   await new Place(directory).run(['--run-now', '--job', 'prune-transcripts']);
   return template;
+}
+
+/** What a prune may have shielded until now. */
+export function shieldedNow({ wanted }: Template): Shielded {
+  return { ids: wanted, latestMs: Date.now() };
 }
 
 export const prune: Scenario = {
@@ -127,7 +135,7 @@ export const migrate: Scenario = {
       return [`foreman:acme/app:${row}`, value] as const;
     });
     writeFileSync(join(directory, 'state/sessions.json'), JSON.stringify(Object.fromEntries(rows)));
-    return { directory, sessions, prints: printsOf(join(directory, 'claude'), sessions) };
+    return { directory, sessions, prints: printsOf(join(directory, 'claude'), sessions), wanted: new Set() };
   },
   args: (place) => [...place.flags, '--run-now', '--job', 'sweep-sessions', '--sessions-max-age', 'never'],
   expected: ({ sessions }) => new Map(sessions.map((one) => [one.id, 'here'])),

@@ -43,7 +43,7 @@ function query<T>(stateDir: string, read: (database: Database.Database) => T): T
 }
 
 function figuresOf(ledger: Ledger): Record<string, number> {
-  return Object.fromEntries(ledger.figures().map(({ name, label, value }) => [`${name}{${label}}`, value]));
+  return Object.fromEntries(ledger.metrics().map(({ name, label, value }) => [`${name}{${label}}`, value]));
 }
 
 describe('the ledger', () => {
@@ -144,28 +144,6 @@ describe('a run', () => {
     expect(ledger.lastRun('prune-transcripts')).toMatchObject({ outcome: 'partial' });
   });
 
-  it('is written down without what grows with the tree', () => {
-    const stateDir = tempDir();
-    const removed = {
-      sessionId: 's',
-      claudeDir: '/c',
-      project: 'p',
-      reason: 'expired',
-      files: 1,
-      bytes: 1,
-      newestMtimeMs: 1,
-    };
-    const report = {
-      kept: { live: 3 },
-      removedSessions: [removed],
-      projects: [{ project: 'p', sessions: 1, bytes: 1, newestMtimeMs: 1 }],
-      faults: [{ kind: 'io', message: 'a fault' }],
-    } as const;
-    open(stateDir).recordRun(runOf({ report }));
-    const written = query(stateDir, (database) => database.prepare('SELECT report FROM runs').pluck().get());
-    expect(JSON.parse(String(written))).toEqual({ kept: report.kept, faults: report.faults });
-  });
-
   it('is forgotten after 2,000 newer ones of its job, the last good one never', () => {
     const stateDir = tempDir();
     const ledger = open(stateDir);
@@ -242,7 +220,7 @@ describe('a figure', () => {
     });
     const increments = ['first', 'last'].map((name) => ({ name, label: '', value: 1 }));
     expect(() => ledger.recordRun(runOf({ increments }))).toThrow();
-    expect(ledger.figures()).toEqual([]);
+    expect(ledger.metrics()).toEqual([]);
     expect(ledger.lastRun('prune-transcripts')).toBeUndefined();
   });
 });
@@ -335,7 +313,7 @@ describe('opened for reading', () => {
     const before = [snapshot(stateDir), readFileSync(join(stateDir, 'ledger.db'))];
     const reader = Ledger.openForReading(stateDir);
     expect(reader?.lastRun('prune-transcripts')).toMatchObject({ outcome: 'ok' });
-    expect(reader?.figures()).toEqual([{ name: 'runs', label: '', value: 1 }]);
+    expect(reader?.metrics()).toEqual([{ name: 'runs', label: '', value: 1 }]);
     expect(() => reader?.recordRun(runOf())).toThrow();
     reader?.close();
     expect([snapshot(stateDir), readFileSync(join(stateDir, 'ledger.db'))]).toEqual(before);

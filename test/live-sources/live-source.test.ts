@@ -39,16 +39,16 @@ function failing(message: string): LiveSource {
 describe('all live sources together', () => {
   it('name every id of each, by what protects it, and count by source', async () => {
     const { sessions, counts } = await readAllSources([
-      scriptedSource({ name: 'map', planned: [A, B] }),
-      scriptedSource({ name: 'processes', protection: 'running', planned: [B] }),
-      scriptedSource({ name: 'processes', protection: 'running', planned: [C, D] }),
-      scriptedSource({ name: 'pins', protection: 'pinned', planned: [] }),
+      scriptedSource({ name: 'resume-map', planned: [A, B] }),
+      scriptedSource({ name: 'running-processes', protection: 'running', planned: [B] }),
+      scriptedSource({ name: 'running-processes', protection: 'running', planned: [C, D] }),
+      scriptedSource({ name: 'keep-list', protection: 'pinned', planned: [] }),
     ]);
     expect(idsOf(sessions)).toEqual({ live: [A, B], running: [B, C, D], pinned: [] });
     expect(counts).toEqual([
-      { source: 'map', ids: 2, malformed: 0, stale: 0, droppedOnPurpose: 0 },
-      { source: 'processes', ids: 3, malformed: 0, stale: 0, droppedOnPurpose: 0 },
-      { source: 'pins', ids: 0, malformed: 0, stale: 0, droppedOnPurpose: 0 },
+      { source: 'resume-map', ids: 2, malformed: 0, stale: 0, droppedOnPurpose: 0 },
+      { source: 'running-processes', ids: 3, malformed: 0, stale: 0, droppedOnPurpose: 0 },
+      { source: 'keep-list', ids: 0, malformed: 0, stale: 0, droppedOnPurpose: 0 },
     ]);
   });
 
@@ -56,22 +56,22 @@ describe('all live sources together', () => {
     const reading = (more: Partial<LiveReading>): LiveReading => ({ ids: new Set(), malformed: 0, ...more });
     const sources: LiveSource[] = [
       {
-        ...scriptedSource({ name: 'a', protection: 'running' }),
+        ...scriptedSource({ name: 'running-processes', protection: 'running' }),
         read: async () => reading({ writtenSinceMs: 7, stale: 2 }),
       },
       {
-        ...scriptedSource({ name: 'a', protection: 'running' }),
+        ...scriptedSource({ name: 'running-processes', protection: 'running' }),
         read: async () => reading({ ids: new Set([A]), writtenSinceMs: 5, stale: 1, faults: ['look'] }),
       },
       {
-        ...scriptedSource({ name: 'b', protection: 'pinned' }),
+        ...scriptedSource({ name: 'claude-pins', protection: 'pinned' }),
         read: async () => reading({ prefixes: prefixesOf(B), malformed: 1 }),
       },
     ];
     const { sessions, counts, faults } = await readAllSources(sources);
     expect(counts).toEqual([
-      { source: 'a', ids: 1, malformed: 0, stale: 3, droppedOnPurpose: 0 },
-      { source: 'b', ids: 1, malformed: 1, stale: 0, droppedOnPurpose: 0 },
+      { source: 'running-processes', ids: 1, malformed: 0, stale: 3, droppedOnPurpose: 0 },
+      { source: 'claude-pins', ids: 1, malformed: 1, stale: 0, droppedOnPurpose: 0 },
     ]);
     expect(faults).toEqual(['look']);
     expect(idsOf(sessions)).toEqual({ live: [], running: [A], pinned: [] });

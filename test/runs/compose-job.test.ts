@@ -4,7 +4,8 @@ import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { openClaudeDirs } from '../../src/claude-dir/open-and-lock.ts';
 import type { Config } from '../../src/config/config.ts';
-import { JOB_NAMES, type JobName, type JobReport } from '../../src/jobs/job.ts';
+import { JOB_NAMES, type JobName } from '../../src/jobs/job-names.ts';
+import type { ReportOf } from '../../src/jobs/report.ts';
 import { KeepList } from '../../src/live-sources/keep-list.ts';
 import { Acquired } from '../../src/process/acquired.ts';
 import { SqliteResumeMap } from '../../src/resume-map/sqlite.ts';
@@ -39,12 +40,18 @@ function configOf({ path, stateDir }: Host, flags: Readonly<Record<string, unkno
   }).config;
 }
 
-async function run(job: JobName, config: Config, dryRun: boolean, afterSweep = false): Promise<JobReport> {
+async function run<Name extends JobName>(
+  job: Name,
+  config: Config,
+  dryRun: boolean,
+  jobs: readonly JobName[] = [job],
+): Promise<ReportOf<Name>> {
   const acquired = new Acquired();
   try {
     const claudeDirs = openClaudeDirs(config, (claudeDir) => acquired.add(claudeDir, (opened) => opened.close()));
-    const options: RunOptions = { dryRun, afterSweep, allowMassRemoval: false, listsRemoved: 'all' };
-    return await runConfiguredJob({ job, config, options, claudeDirs }, contextOf({ dryRun }), new SetClock(NOW));
+    const options: RunOptions = { dryRun, jobs, allowMassRemoval: false, listsRemoved: 'all' };
+    const task = { job, config, options, claudeDirs };
+    return (await runConfiguredJob(task, contextOf({ dryRun }), new SetClock(NOW))) as ReportOf<Name>;
   } finally {
     await acquired.release();
   }
@@ -53,9 +60,9 @@ async function run(job: JobName, config: Config, dryRun: boolean, afterSweep = f
 /** As `--run-now` runs them, one after the other. */
 async function runAll(config: Config, dryRun: boolean) {
   const [sweep, prune, purge] = [
-    await run('sweep-sessions', config, dryRun),
-    await run('prune-transcripts', config, dryRun, true),
-    await run('purge-trash', config, dryRun, true),
+    await run('sweep-sessions', config, dryRun, JOB_NAMES),
+    await run('prune-transcripts', config, dryRun, JOB_NAMES),
+    await run('purge-trash', config, dryRun, JOB_NAMES),
   ];
   return {
     swept: sweep.swept,

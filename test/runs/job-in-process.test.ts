@@ -19,13 +19,20 @@ function jobThatIsTo(act: string, settings: Partial<ProcessSettings> = {}, trace
 }
 
 function requestOf(signal = new AbortController().signal): RunRequest {
-  const options = { dryRun: false, afterSweep: false, allowMassRemoval: false, listsRemoved: 'none' } as const;
+  const options = {
+    dryRun: false,
+    jobs: ['prune-transcripts'],
+    allowMassRemoval: false,
+    listsRemoved: 'none',
+  } as const;
   return { options, signal, onProgress: () => undefined };
 }
 
 async function pidOf(work: JobAtWork): Promise<number> {
   return (await work.report).kept?.pid ?? Number.NaN;
 }
+
+const allowCommand = () => 'sweep';
 
 describe('A job in a process of its own', () => {
   it('works in another process for each run, which is gone once the run is let go', async () => {
@@ -42,7 +49,7 @@ describe('A job in a process of its own', () => {
     const trace = join(tempDir(), 'trace');
     const isLetGo: boolean[] = [];
     const ledger = { recordRun: () => void isLetGo.push(existsSync(trace)) };
-    const dependencies = { clock: new SetClock(NOW), log: silentLogger, ledger, clockGuard: undefined };
+    const dependencies = { clock: new SetClock(NOW), log: silentLogger, ledger, clockGuard: undefined, allowCommand };
     await runJob(jobThatIsTo('answer', {}, trace), requestOf(), { ...dependencies, deadlineMs: 60_000 });
     expect(isLetGo).toEqual([false]);
     expect(existsSync(trace)).toBe(true);
@@ -91,7 +98,13 @@ describe('A job in a process of its own', () => {
   });
 
   it('is killed where it does not end within its grace after the deadline', async () => {
-    const dependencies = { clock: new SetClock(NOW), log: silentLogger, ledger: undefined, clockGuard: undefined };
+    const dependencies = {
+      clock: new SetClock(NOW),
+      log: silentLogger,
+      ledger: undefined,
+      clockGuard: undefined,
+      allowCommand,
+    };
     const job = jobThatIsTo('hang', { graceMs: 20 });
     expect(await runJob(job, requestOf(), { ...dependencies, deadlineMs: 20 })).toMatchObject({
       outcome: 'failed',

@@ -1,18 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { OperatingError } from '../../src/errors.ts';
-import type { JobFault, JobReport } from '../../src/jobs/job.ts';
-import { FIGURES } from '../../src/ledger/figure-names.ts';
+import type { Held } from '../../src/jobs/guards/guards.ts';
+import { JOB_NAMES } from '../../src/jobs/job-names.ts';
+import type { JobFault, JobReport, PruneReport } from '../../src/jobs/report.ts';
 import { Ledger, type RunRecord } from '../../src/ledger/ledger.ts';
 import type { Logger } from '../../src/log.ts';
-import { figuresOf } from '../../src/runs/figures.ts';
-import { type RunJobDependencies, runJob, shownFaults, skippedRun } from '../../src/runs/run-job.ts';
-import type { RunResult } from '../../src/runs/run-result.ts';
+import { figuresOf, RUN_METRICS } from '../../src/runs/figures.ts';
+import { type RunJobDependencies, runJob, skippedRun } from '../../src/runs/run-job.ts';
+import { type RunResult, shownFaults } from '../../src/runs/run-result.ts';
 import type { RunnableJob, RunOptions, RunRequest } from '../../src/runs/runnable-job.ts';
 import { SetClock } from '../support/set-clock.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { NOW } from '../support/units.ts';
 
-const REPORT: JobReport = {
+const REPORT: PruneReport = {
+  job: 'prune-transcripts',
   removed: {
     sessions: 3,
     files: 5,
@@ -52,6 +54,7 @@ function surroundings(overrides: Partial<RunJobDependencies> = {}) {
     },
     clockGuard: { doubt: () => undefined },
     deadlineMs: 60_000,
+    allowCommand: (job) => `sweep --allow ${job}`,
     ...overrides,
   };
   return { events, lines, runs, dependencies };
@@ -59,7 +62,7 @@ function surroundings(overrides: Partial<RunJobDependencies> = {}) {
 
 function requestOf(options: Partial<RunOptions> = {}, overrides: Partial<RunRequest> = {}): RunRequest {
   return {
-    options: { dryRun: false, afterSweep: false, allowMassRemoval: false, listsRemoved: 'none', ...options },
+    options: { dryRun: false, jobs: ['prune-transcripts'], allowMassRemoval: false, listsRemoved: 'none', ...options },
     signal: new AbortController().signal,
     onProgress: () => undefined,
     ...overrides,
@@ -166,12 +169,70 @@ describe('the outcome of a run', () => {
   });
 });
 
+describe('a run that lists much', () => {
+  it('is written down without what grows with the tree', async () => {
+    const { dependencies, runs } = surroundings();
+    const use = { sessionId: 's', project: 'p', bytes: 1, newestMtimeMs: 1 };
+    const report: PruneReport = {
+      ...REPORT,
+      kept: { live: 3 },
+      removedSessions: [{ ...use, claudeDir: '/c', reason: 'expired', files: 1 }],
+      projects: [{ project: 'p', sessions: 1, bytes: 1, newestMtimeMs: 1 }],
+      largest: [use],
+      oldest: [use],
+      faults: [FAULT],
+    };
+    await runJob(jobThat(report), requestOf(), dependencies);
+    const { job: _, faults: __, ...figures } = REPORT;
+    expect(runs.map(({ report: written }) => written)).toEqual([{ ...figures, kept: { live: 3 }, errors: [FAULT] }]);
+  });
+});
+
+describe('a guard', () => {
+  const HELD: Held = { guard: 'mass-removal', message: '30 of the 30 sessions would go at once' };
+
+  it('that speaks against a run has it held, with the command that lets it go on', async () => {
+    const { dependencies, lines, runs } = surroundings();
+    const report = { ...REPORT, held: [HELD], faults: [FAULT] };
+    const result = await runJob(jobThat(report), requestOf(), dependencies);
+    expect(result).toMatchObject({ outcome: 'held', held: [HELD], failure: undefined });
+    const told = { held: [HELD], allowWith: 'sweep --allow prune-transcripts', errors: [FAULT] };
+    expect(lines).toMatchObject([{ level: 'warn', message: 'job held back', fields: { outcome: 'held', ...told } }]);
+    expect(runs).toMatchObject([{ outcome: 'held', report: told }]);
+  });
+
+  it('does not hide a failure', async () => {
+    const report = { ...REPORT, held: [HELD], failure: FAULT };
+    expect(await runJob(jobThat(report), requestOf(), surroundings().dependencies)).toMatchObject({
+      outcome: 'failed',
+      held: [HELD],
+    });
+  });
+
+  it('that no word can overrule comes without such a command', async () => {
+    const report = { ...REPORT, held: [{ guard: 'free-space', message: 'the disk is full' }] } as const;
+    const { dependencies } = surroundings();
+    expect(await runJob(jobThat(report), requestOf(), dependencies)).toMatchObject({ allowWith: undefined });
+  });
+
+  it('of the clock keeps the job from being begun', async () => {
+    const held: Held = { guard: 'clock', message: 'the clock was put forward' };
+    const { dependencies, events } = surroundings({ clockGuard: { doubt: () => held } });
+    expect(await runJob(jobThat(REPORT, events), requestOf(), dependencies)).toMatchObject({
+      outcome: 'held',
+      held: [held],
+      report: undefined,
+    });
+    expect(events).toEqual(['record']);
+  });
+});
+
 describe('the lock', () => {
   it('of another makes the run skipped', async () => {
     const locked = failing(new OperatingError('locked', 'lock Claude directory /c: another run is at work in it'));
     const { dependencies, runs, lines } = surroundings();
     const result = await runJob(jobThat(locked), requestOf(), dependencies);
-    expect(result).toMatchObject({ outcome: 'skipped', failure: { kind: 'locked' }, report: { faults: [] } });
+    expect(result).toMatchObject({ outcome: 'skipped', failure: { kind: 'locked' }, report: undefined });
     expect(runs).toMatchObject([{ outcome: 'skipped' }]);
     expect(lines).toMatchObject([{ level: 'warn', message: 'job skipped' }]);
   });
@@ -202,7 +263,7 @@ describe('a run that goes on for too long', () => {
     const { dependencies, runs } = surroundings({ deadlineMs: 5 });
     const result = await runJob(ENDLESS, requestOf(), dependencies);
     expect(result).toMatchObject({ outcome: 'partial', report: { stopped: true } });
-    expect(result.report.faults).toEqual([{ kind: 'io', message: expect.stringContaining('deadline') }]);
+    expect(result.report?.faults).toEqual([{ kind: 'io', message: expect.stringContaining('deadline') }]);
     expect(runs).toMatchObject([{ outcome: 'partial' }]);
   });
 
@@ -222,18 +283,18 @@ describe('a run that goes on for too long', () => {
     expect(await runJob(job, requestOf(), dependencies)).toMatchObject({ outcome: 'ok', report: { faults: [] } });
   });
 
-  it('passes on whether a sweep came before, and how far it is', async () => {
+  it('passes on what it was asked for, and how far it is', async () => {
     const progress: unknown[] = [];
-    const job = jobThat(async ({ options: { dryRun, afterSweep }, onProgress }) => {
+    const job = jobThat(async ({ options: { dryRun, jobs }, onProgress }) => {
       onProgress({ phase: 'scan', done: 1 });
-      progress.push({ dryRun, afterSweep });
+      progress.push({ dryRun, jobs });
       return REPORT;
     });
-    const request = requestOf({ dryRun: true, afterSweep: true }, { onProgress: (step) => progress.push(step) });
+    const request = requestOf({ dryRun: true, jobs: JOB_NAMES }, { onProgress: (step) => progress.push(step) });
     await runJob(job, request, surroundings().dependencies);
     expect(progress).toEqual([
       { phase: 'scan', done: 1 },
-      { dryRun: true, afterSweep: true },
+      { dryRun: true, jobs: JOB_NAMES },
     ]);
   });
 });
@@ -245,11 +306,13 @@ describe('the record of a run', () => {
     await runJob(jobThat(REPORT), requestOf(), dependencies);
     await runJob(jobThat(REPORT), requestOf(), dependencies);
     await runJob(jobThat(failing(new OperatingError('io', 'no'))), requestOf(), dependencies);
-    const figures = new Map(ledger.figures().map(({ name, label, value }) => [`${name}{${label}}`, value]));
+    const figures = new Map(ledger.metrics().map(({ name, label, value }) => [`${name}{${label}}`, value]));
     expect(ledger.lastRun('prune-transcripts')).toMatchObject({ outcome: 'failed', startedAtMs: NOW });
     expect(ledger.lastRun('prune-transcripts', 'ok')).toMatchObject({ outcome: 'ok' });
     ledger.close();
-    expect(Object.fromEntries(figures)).toEqual({
+    const isOfGuard = (name: string) => name.startsWith('held{');
+    expect([...figures].filter(([name, value]) => isOfGuard(name) && value !== 0)).toEqual([]);
+    expect(Object.fromEntries([...figures].filter(([name]) => !isOfGuard(name)))).toEqual({
       'runs_total{prune-transcripts,ok}': 2,
       'runs_total{prune-transcripts,failed}': 1,
       'run_last_timestamp_seconds{prune-transcripts}': NOW / 1000,
@@ -333,17 +396,19 @@ describe('the figures of a run', () => {
     durationMs: 1,
     report: REPORT,
     failure: undefined,
+    held: [],
+    allowWith: undefined,
     ...overrides,
   });
   const namesOf = (result: RunResult) => figuresOf(result, NOW).levels.map(({ name }) => name);
 
   it('tell no success where there was none, and no run where it was skipped', () => {
-    expect(namesOf(resultOf())).toContain(FIGURES.lastSuccess);
+    expect(namesOf(resultOf())).toContain(RUN_METRICS.lastSuccess.name);
     for (const outcome of ['partial', 'failed'] as const) {
-      expect(namesOf(resultOf({ outcome }))).not.toContain(FIGURES.lastSuccess);
-      expect(namesOf(resultOf({ outcome }))).toContain(FIGURES.lastRun);
+      expect(namesOf(resultOf({ outcome }))).not.toContain(RUN_METRICS.lastSuccess.name);
+      expect(namesOf(resultOf({ outcome }))).toContain(RUN_METRICS.lastRun.name);
     }
-    expect(namesOf(resultOf({ outcome: 'skipped', report: { faults: [] } }))).toEqual([]);
+    expect(namesOf(resultOf({ outcome: 'skipped', report: undefined }))).toEqual([]);
   });
 
   it('say nothing of what is there where the run was stopped half-way, but all of what it did', () => {
@@ -351,14 +416,14 @@ describe('the figures of a run', () => {
       resultOf({ outcome: 'partial', report: { ...REPORT, stopped: true } }),
       NOW,
     );
-    expect(levels.map(({ name }) => name)).toEqual([FIGURES.lastRun]);
-    expect(increments).toContainEqual({ name: FIGURES.removed, label: 'expired', value: 2 });
+    expect(new Set(levels.map(({ name }) => name))).toEqual(new Set([RUN_METRICS.lastRun.name, RUN_METRICS.held.name]));
+    expect(increments).toContainEqual({ name: 'transcripts_removed_total', label: 'expired', value: 2 });
   });
 
   it('count a failure among the errors, but not the lock of another', () => {
     const errorsOf = (result: RunResult) =>
       figuresOf(result, NOW)
-        .increments.filter(({ name }) => name === FIGURES.errors)
+        .increments.filter(({ name }) => name === RUN_METRICS.errors.name)
         .map(({ label, value }) => [label, value]);
     const report: JobReport = { ...REPORT, faults: [FAULT, FAULT], moreFaults: { io: 5, 'bad-data': 1 } };
     expect(errorsOf(resultOf({ outcome: 'partial', report }))).toEqual([
@@ -371,19 +436,36 @@ describe('the figures of a run', () => {
     expect(errorsOf(resultOf({ outcome: 'skipped', failure: locked }))).toEqual([]);
   });
 
-  it('have the rows that were swept and the bytes that were purged', () => {
-    const report: JobReport = { swept: { expired: 5, dangling: 2 }, purged: { sessions: 3, bytes: 800 }, faults: [] };
-    const { increments } = figuresOf(resultOf({ job: 'sweep-sessions', report }), NOW);
-    expect(increments).toEqual([
-      { name: FIGURES.runs, label: 'sweep-sessions,ok', value: 1 },
-      { name: FIGURES.swept, label: 'expired', value: 5 },
-      { name: FIGURES.swept, label: 'dangling', value: 2 },
-      { name: FIGURES.purgedBytes, label: '', value: 800 },
+  it.each<{ report: JobReport; figures: readonly object[] }>([
+    {
+      report: { job: 'sweep-sessions', swept: { expired: 5, dangling: 2 }, faults: [] },
+      figures: [
+        { name: 'rows_swept_total', label: 'expired', value: 5 },
+        { name: 'rows_swept_total', label: 'dangling', value: 2 },
+      ],
+    },
+    {
+      report: { job: 'purge-trash', purged: { sessions: 3, bytes: 800 }, faults: [] },
+      figures: [{ name: 'purged_bytes_total', label: '', value: 800 }],
+    },
+  ])('have what $report.job did', ({ report, figures }) => {
+    const { increments } = figuresOf(resultOf({ job: report.job, report }), NOW);
+    expect(increments).toEqual([{ name: 'runs_total', label: `${report.job},ok`, value: 1 }, ...figures]);
+  });
+
+  it('tell which guard holds a job, for as long as its runs say so', () => {
+    const heldOf = (result: RunResult) =>
+      figuresOf(result, NOW).levels.filter(({ name, value }) => name === 'held' && value === 1);
+    const held = [{ guard: 'mass-removal', message: 'm' }] as const;
+    expect(heldOf(resultOf({ outcome: 'held', held }))).toEqual([
+      { name: 'held', label: 'prune-transcripts,mass-removal', value: 1 },
     ]);
+    expect(heldOf(resultOf())).toEqual([]);
+    expect(figuresOf(resultOf({ outcome: 'skipped', report: undefined }), NOW).levels).toEqual([]);
   });
 
   it('bear no id, path or message in any label', () => {
-    const report: JobReport = {
+    const report: PruneReport = {
       ...REPORT,
       removedSessions: [
         {
@@ -433,14 +515,18 @@ describe('the log line of a run', () => {
       dryRun: false,
       startedAtMs: NOW,
       durationMs: 1,
-      report: { faults },
+      report: { ...REPORT, faults },
       failure,
+      held: [],
+      allowWith: undefined,
     };
     const shown = shownFaults(result);
     expect(shown).toHaveLength(21);
     expect(shown[0]).toEqual(failure);
     expect(shown.at(-1)).toEqual({ kind: 'io', message: 'and 981 more' });
-    expect(shownFaults({ ...result, report: { faults, moreFaults: { io: 9 } } }).at(-1)?.message).toBe('and 990 more');
-    expect(shownFaults({ ...result, report: { faults: faults.slice(0, 19) } })).toHaveLength(20);
+    expect(shownFaults({ ...result, report: { ...REPORT, faults, moreFaults: { io: 9 } } }).at(-1)?.message).toBe(
+      'and 990 more',
+    );
+    expect(shownFaults({ ...result, report: { ...REPORT, faults: faults.slice(0, 19) } })).toHaveLength(20);
   });
 });

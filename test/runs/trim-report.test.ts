@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { JobFault, JobReport } from '../../src/jobs/job.ts';
+import type { JobFault, PruneReport } from '../../src/jobs/report.ts';
 import { handedOver } from '../../src/runs/trim-report.ts';
 
-const REPORT: JobReport = {
+const REPORT: PruneReport = {
+  job: 'prune-transcripts',
   removedSessions: [],
   projects: [{ project: '-p', sessions: 1, bytes: 1, newestMtimeMs: 1 }],
   kept: { live: 1 },
@@ -11,13 +12,18 @@ const REPORT: JobReport = {
 
 describe('what is handed over of a report', () => {
   it('holds nothing that grows with the tree', () => {
-    expect(handedOver(REPORT)).toEqual({ removedSessions: [], kept: { live: 1 }, faults: [] });
+    expect(handedOver(REPORT)).toEqual({
+      job: 'prune-transcripts',
+      removedSessions: [],
+      kept: { live: 1 },
+      faults: [],
+    });
   });
 
   it('counts by kind the faults that are too many to be shown', () => {
     const fault = (kind: JobFault['kind']): JobFault => ({ kind, message: 'm' });
     const faults = [...Array(150).fill(fault('io')), ...Array(3).fill(fault('bad-data'))] as JobFault[];
-    const report = handedOver({ faults });
+    const report = handedOver({ job: 'purge-trash', faults });
     expect(report.faults).toHaveLength(100);
     expect(report.moreFaults).toEqual({ io: 50, 'bad-data': 3 });
   });

@@ -1,10 +1,10 @@
 /** A live source whose answers a test writes down: what it says when it is read, and what at the act. */
 
 import type { SessionId } from '../../src/claude-dir/session-id.ts';
-import type { LiveSource, Protection } from '../../src/live-sources/live-source.ts';
+import type { LiveSource, LiveSourceName, Protection } from '../../src/live-sources/live-source.ts';
 
 export interface Script {
-  readonly name?: string;
+  readonly name?: LiveSourceName;
   readonly protection?: Protection;
   /** Live when the plan is made. */
   readonly planned?: readonly SessionId[];
@@ -20,7 +20,7 @@ export function scriptedSource(script: Script = {}): LiveSource {
   const planned = new Set(script.planned);
   const atTheAct = new Set(script.atTheAct ?? script.planned);
   return {
-    name: script.name ?? 'scripted',
+    name: script.name ?? 'running-processes',
     protection: script.protection ?? 'live',
     read: async () => {
       script.onRead?.();

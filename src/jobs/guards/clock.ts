@@ -8,8 +8,9 @@
 import type { Clock } from '../../clock.ts';
 import { formatDurationRounded } from '../../format/duration.ts';
 import { synchronisedAtMs, systemUptime, type Uptime } from '../../process/machine-clock.ts';
-import type { JobName } from '../job.ts';
+import type { JobName } from '../job-names.ts';
 import type { ClockGap, ClockHistory, ClockHistoryStore, ClockReading } from '../ports.ts';
+import type { Held } from './guards.ts';
 
 /** More than any slewing or leap second, far less than any retention. */
 const JUMP_MIN_MS = 10 * 60_000;
@@ -80,11 +81,11 @@ export class ClockGuard {
   /**
    * As `look`, for a job that is about to run.
    * @param operatorConfirmed an operator has looked at the clock
-   * @returns why the job is not to remove anything by the clock now; undefined where nothing speaks against it
+   * @returns undefined where nothing speaks against the job's removing by the clock now
    */
-  doubt(job: JobName, { operatorConfirmed = false } = {}): string | undefined {
+  doubt(job: JobName, { operatorConfirmed = false } = {}): Held | undefined {
     const history = this.look({ operatorConfirmed });
-    return isDoubted(history, job, this.#limits) ? explain(history) : undefined;
+    return isDoubted(history, job, this.#limits) ? { guard: 'clock', message: explain(history) } : undefined;
   }
 }
 
@@ -183,7 +184,7 @@ function explain({ jumpMs, absenceMs, stoodMs }: ClockHistory): string {
     : `by the clock the machine was off for ${by}, which nothing confirms`;
   const neededMs = Math.min(CONFIRMED_AFTER_MS, Math.max(Math.abs(jumpMs), absenceMs));
   const left = formatDurationRounded(Math.max(60_000, neededMs - stoodMs));
-  return `${what}: nothing is removed until it has stood for another ${left}; if the clock is right, say --run-now --allow-mass-removal`;
+  return `${what}: nothing is removed until it has stood for another ${left}`;
 }
 
 export function readClocks(clock: Clock, machine: Pick<MachineClock, 'uptime'> = THIS_MACHINE): ClockReading {

@@ -4,7 +4,6 @@
  */
 
 import type { KnownMaps } from '../../claude-dir/known-maps.ts';
-import { OperatingError } from '../../errors.ts';
 
 /** The guards by name, as logs and metrics show them. */
 export const GUARD_NAMES = [
@@ -24,6 +23,11 @@ export interface Held {
   readonly message: string;
   /** How many sessions may go all the same; none where it is not said. */
   readonly portion?: number;
+}
+
+/** Whether an operator's word is enough: room on a disk is made by no word. */
+export function canBeAllowed({ guard }: Pick<Held, 'guard'>): boolean {
+  return guard !== 'free-space';
 }
 
 /** The guards that an operator can overrule. Each answers undefined where nothing speaks against it. */
@@ -60,7 +64,3 @@ export const allowAll: Guards = {
   massRemoval: () => undefined,
   massDangling: () => undefined,
 };
-
-export function refusalOf({ guard, message }: Held): OperatingError {
-  return new OperatingError(guard === 'free-space' ? 'io' : 'bad-data', message);
-}

@@ -17,8 +17,6 @@ const KNOWN_IDS_MIN = 10;
 /** A host that has made a lost database anew has soon written a row or two. */
 const EMPTIED_SHARE = 0.1;
 
-const HOW_TO_ALLOW = 'look at it with --dry-run, and run it with --run-now --allow-mass-removal if it is right';
-
 /** What the guards go by, beside the present. */
 export interface GuardSettings {
   /** The resume map's, where it is one of our own making. */
@@ -54,7 +52,7 @@ export function emptiedSource(
     if (count > known * EMPTIED_SHARE || known < KNOWN_IDS_MIN || !LASTING_SOURCES.has(source)) continue;
     return {
       guard: 'emptied-source',
-      message: `the live source ${source} named ${known} sessions before and names ${count} now, so nothing is removed; ${HOW_TO_ALLOW}`,
+      message: `the live source ${source} named ${known} sessions before and names ${count} now, so nothing is removed`,
     };
   }
   return undefined;
@@ -71,7 +69,7 @@ export function unknownMap(claudeDir: string, identity: string | undefined, know
   if (ids === 0) return undefined;
   return {
     guard: 'unknown-map',
-    message: `this is not the resume map that has named ${ids} sessions to earlier runs in ${claudeDir} (is the state directory mounted?), so nothing is removed; ${HOW_TO_ALLOW}`,
+    message: `this is not the resume map that has named ${ids} sessions to earlier runs in ${claudeDir} (is the state directory mounted?), so nothing is removed`,
   };
 }
 
@@ -96,7 +94,7 @@ export function massRemoval(
       : `only the ${portion} oldest go in this run`;
   return {
     guard: 'mass-removal',
-    message: `${removals} of the ${sessions} sessions in ${place}, of which earlier runs left ${known}, would go at once, so ${when}; ${HOW_TO_ALLOW}`,
+    message: `${removals} of the ${sessions} sessions in ${place}, of which earlier runs left ${known}, would go at once, so ${when}`,
     portion,
   };
 }
@@ -106,6 +104,6 @@ export function massDangling({ fresh, dangling }: DanglingShare): Held | undefin
   if (dangling <= fresh * MASS_SHARE) return undefined;
   return {
     guard: 'mass-dangling',
-    message: `${dangling} rows, most of the resume map, have no transcript on this host: none of them is swept; is a Claude directory missing? ${HOW_TO_ALLOW}`,
+    message: `${dangling} rows, most of the resume map, have no transcript on this host: none of them is swept; is a Claude directory missing?`,
   };
 }

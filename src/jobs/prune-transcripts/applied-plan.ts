@@ -1,7 +1,7 @@
 /** What became of a plan's removals, a byte each. */
 
 import type { OperatingError } from '../../errors.ts';
-import type { JobFault } from '../job.ts';
+import type { JobFault } from '../report.ts';
 
 /** Why a unit that was to go stayed after all. */
 export const LATE_KEEP_REASONS = ['live', 'changed', 'vanished', 'unmovable', 'recreated', 'busy', 'held'] as const;

@@ -2,7 +2,7 @@
 
 import type { CleanupLimits } from '../../claude-dir/cleanup-limits.ts';
 import type { Units } from '../../claude-dir/unit.ts';
-import type { Exposure } from '../job.ts';
+import type { Exposure } from '../exposed.ts';
 import type { KeptSessions } from './kept.ts';
 import { canBeShielded } from './shield.ts';
 

@@ -2,9 +2,10 @@
 
 import type { Units } from '../../claude-dir/unit.ts';
 import { freeSpace } from '../guards/free-space.ts';
-import type { Job, JobContext, JobReport } from '../job.ts';
+import type { Job, JobContext } from '../job.ts';
 import { LiveHolds } from '../live-holds.ts';
 import { type LiveObservation, observeLive } from '../observe-live.ts';
+import type { PruneReport } from '../report.ts';
 import { RunState } from '../run-state.ts';
 import { neededByRun } from '../whole-run-error.ts';
 import { AppliedPlan } from './applied-plan.ts';
@@ -17,7 +18,7 @@ import { planWithMarks } from './plan-with-marks.ts';
 import { StorePlace } from './store-place.ts';
 import { PruneTally } from './tally.ts';
 
-export function pruneTranscriptsJob(dependencies: PruneDependencies): Job {
+export function pruneTranscriptsJob(dependencies: PruneDependencies): Job<'prune-transcripts'> {
   return {
     name: 'prune-transcripts',
     run: async (context) => {
@@ -45,9 +46,12 @@ class Prune {
     this.#tally = new PruneTally(context.listsRemoved);
   }
 
-  async run(): Promise<JobReport> {
+  async run(): Promise<PruneReport> {
     this.#state.addFaults(this.#live.faults);
-    for (const place of await this.#allowedPlaces()) {
+    const places = await this.#allowedPlaces();
+    // A run that a guard holds as a whole has looked at nothing, and has nothing to say of it.
+    if (places === undefined) return { job: 'prune-transcripts', ...this.#state.end() };
+    for (const place of places) {
       await this.#state.inPlace(`prune ${place.path}`, () => this.#prune(place));
     }
     return { ...this.#tally.report(this.#live), ...this.#state.end() };
@@ -62,8 +66,8 @@ class Prune {
     ];
   }
 
-  /** Asks the guards of the whole run, before anything is done anywhere. @returns where it is to be worked */
-  async #allowedPlaces(): Promise<PrunablePlace[]> {
+  /** Asks the guards of the whole run, before anything is done anywhere. @returns where it is to be worked; undefined for nowhere */
+  async #allowedPlaces(): Promise<readonly PrunablePlace[] | undefined> {
     const { guards, history, clock } = this.#dependencies;
     const { counts } = this.#live;
     let isHeld = this.#state.isHeld(guards.emptiedSource(counts, this.#live.droppedOnPurpose));
@@ -74,7 +78,7 @@ class Prune {
       };
       if (await this.#state.attempt(`prune ${place.path}`, askOfMap)) places.push(place);
     }
-    if (isHeld) return [];
+    if (isHeld) return undefined;
     // What was known before stays known where a guard has something to say.
     const readAtMs = clock.now();
     for (const [source, ids] of Object.entries(counts)) {

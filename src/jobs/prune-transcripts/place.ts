@@ -9,8 +9,10 @@ import type { Unit, Units } from '../../claude-dir/unit.ts';
 import type { LiveSessions } from '../../live-sources/live-source.ts';
 import type { Amount } from '../../trash/known-folders.ts';
 import type { TakeOutcome } from '../../trash/take.ts';
-import type { Exposure, JobContext, JobFault } from '../job.ts';
+import type { Exposure } from '../exposed.ts';
+import type { JobContext } from '../job.ts';
 import type { RemovalRecord } from '../ports.ts';
+import type { JobFault } from '../report.ts';
 import type { MarkObservation } from './marks.ts';
 import type { Plan, Protections, RemoveReason } from './plan.ts';
 

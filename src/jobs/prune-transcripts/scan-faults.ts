@@ -2,7 +2,7 @@
 
 import type { ReadFault } from '../../claude-dir/measure.ts';
 import { displayName } from '../../files/byte-name.ts';
-import type { JobFault } from '../job.ts';
+import type { JobFault } from '../report.ts';
 
 const EXAMPLES_MAX = 3;
 

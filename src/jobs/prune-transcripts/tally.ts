@@ -3,24 +3,16 @@
 import type { Units } from '../../claude-dir/unit.ts';
 import { displayName } from '../../files/byte-name.ts';
 import type { Reconciled } from '../../trash/trash.ts';
-import {
-  type Exposure,
-  type JobReport,
-  OLDEST_LISTED,
-  type ProjectUse,
-  type RemovedListing,
-  type RemovedSession,
-  type SessionUse,
-} from '../job.ts';
+import type { Exposure } from '../exposed.ts';
+import { OLDEST_LISTED, type RemovedListing } from '../job.ts';
 import type { LiveObservation } from '../observe-live.ts';
+import type { ProjectUse, PruneReport, RemovedSession, RunEnd, SessionUse } from '../report.ts';
+import { TRANSCRIPT_STATES, type TranscriptState } from '../transcript-states.ts';
 import type { AppliedPlan, LateKeepReason } from './applied-plan.ts';
 import type { Concluded } from './place.ts';
 import type { KeepReason, Plan, RemoveReason } from './plan.ts';
 
-/** The states that the metrics know; every kept reason is one of them. */
-export type TranscriptState = 'live' | 'retained' | 'doubtful';
-export const TRANSCRIPT_STATES: readonly TranscriptState[] = ['live', 'retained', 'doubtful'];
-
+/** Every kept reason is one of the states that the metrics know. */
 const STATE_BY_REASON: Readonly<Record<KeepReason | LateKeepReason, TranscriptState>> = {
   live: 'live',
   running: 'live',
@@ -57,7 +49,7 @@ export class PruneTally {
   readonly #oldest = new TopSessions();
   readonly #observed = { sessions: 0, files: 0, bytes: 0, orphans: 0 };
   readonly #kept: Record<string, number> = {};
-  readonly #removed = { sessions: 0, files: 0, bytes: 0 };
+  #removedFiles = 0;
   readonly #removedByReason: Record<RemoveReason, number> = { expired: 0, 'over-size': 0, orphan: 0 };
   readonly #bytesByReason: Record<RemoveReason, number> = { expired: 0, 'over-size': 0, orphan: 0 };
   readonly #listing: RemovedListing;
@@ -119,12 +111,19 @@ export class PruneTally {
     counts: liveIds,
     malformed,
     stale,
-  }: Pick<LiveObservation, 'counts' | 'malformed' | 'stale'>): Omit<JobReport, 'faults' | 'failure' | 'stopped'> {
+  }: Pick<LiveObservation, 'counts' | 'malformed' | 'stale'>): Omit<PruneReport, keyof RunEnd> {
     const { undone, completed } = this.#reconciled;
     return {
+      job: 'prune-transcripts',
       observed: this.#observed,
       kept: this.#kept,
-      removed: { ...this.#removed, byReason: this.#removedByReason, bytesByReason: this.#bytesByReason },
+      removed: {
+        sessions: sumOf(this.#removedByReason),
+        files: this.#removedFiles,
+        bytes: sumOf(this.#bytesByReason),
+        byReason: this.#removedByReason,
+        bytesByReason: this.#bytesByReason,
+      },
       ...(this.#listing === 'none' ? {} : { removedSessions: this.#listed() }),
       trash: this.#trash,
       liveIds,
@@ -178,7 +177,7 @@ export class PruneTally {
 
   #remove(claudeDir: string, units: Units, row: number, reason: RemoveReason): void {
     const [files, bytes] = [units.files(row), units.bytes(row)];
-    add(this.#removed, files, bytes);
+    this.#removedFiles += files;
     this.#removedByReason[reason] += 1;
     this.#bytesByReason[reason] += bytes;
     if (this.#listing === 'none') return;
@@ -204,6 +203,10 @@ export class PruneTally {
       .toSorted((left, right) => left.newestMtimeMs - right.newestMtimeMs)
       .slice(0, OLDEST_LISTED);
   }
+}
+
+function sumOf(valueByReason: Readonly<Record<string, number>>): number {
+  return Object.values(valueByReason).reduce((total, value) => total + value, 0);
 }
 
 function add(sum: { sessions: number; files: number; bytes: number }, files: number, bytes: number): void {

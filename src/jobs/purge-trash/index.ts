@@ -9,9 +9,10 @@ import type { StoredSessions } from '../../session-store/stored-sessions.ts';
 import type { ShortHolds } from '../../sqlite/short-holds.ts';
 import type { Destroyed, TrashedEntry } from '../../trash/purge.ts';
 import type { Guards } from '../guards/guards.ts';
-import type { Job, JobContext, JobReport } from '../job.ts';
+import type { Job, JobContext } from '../job.ts';
 import { LiveHolds } from '../live-holds.ts';
 import { type LiveObservation, observeLive } from '../observe-live.ts';
+import type { PurgeReport } from '../report.ts';
 import { RunState } from '../run-state.ts';
 import { WholeRunError } from '../whole-run-error.ts';
 import { applyPurge, type DueSessions } from './apply.ts';
@@ -37,7 +38,7 @@ export interface PurgeDependencies {
 
 const NONE_LIVE: ReadonlySet<SessionId> = new Set();
 
-export function purgeTrashJob(dependencies: PurgeDependencies): Job {
+export function purgeTrashJob(dependencies: PurgeDependencies): Job<'purge-trash'> {
   return {
     name: 'purge-trash',
     run: async (context) => {
@@ -71,11 +72,15 @@ class Purge {
     this.#state = new RunState(context);
   }
 
-  async run(): Promise<JobReport> {
-    for (const place of await this.#allowedPlaces()) {
+  async run(): Promise<PurgeReport> {
+    const places = await this.#allowedPlaces();
+    // A run that a guard holds as a whole has looked at nothing, and has nothing to say of it.
+    if (places === undefined) return { job: 'purge-trash', ...this.#state.end() };
+    for (const place of places) {
       await this.#state.inPlace(`purge the trash of ${place.path}`, () => this.#purge(place));
     }
-    return { purged: this.#purged, kept: this.#kept, trash: this.#trash, ...this.#state.end() };
+    const figures = { purged: this.#purged, kept: this.#kept, trash: this.#trash };
+    return { job: 'purge-trash', ...figures, ...this.#state.end() };
   }
 
   #places(): readonly PurgeablePlace[] {
@@ -86,8 +91,8 @@ class Purge {
     ];
   }
 
-  /** Asks the guards of the whole run, before anything is done anywhere. @returns where it is to be worked */
-  async #allowedPlaces(): Promise<PurgeablePlace[]> {
+  /** Asks the guards of the whole run, before anything is done anywhere. @returns where it is to be worked; undefined for nowhere */
+  async #allowedPlaces(): Promise<readonly PurgeablePlace[] | undefined> {
     const { guards } = this.#dependencies;
     let isHeld = this.#state.isHeld(guards.emptiedSource(this.#live.counts, this.#live.droppedOnPurpose));
     const places: PurgeablePlace[] = [];
@@ -97,7 +102,7 @@ class Purge {
       };
       if (await this.#state.attempt(`purge the trash of ${place.path}`, askOfMap)) places.push(place);
     }
-    return isHeld ? [] : places;
+    return isHeld ? undefined : places;
   }
 
   async #purge(place: PurgeablePlace): Promise<void> {

@@ -10,7 +10,8 @@ const JOBS = ['sweep-sessions', 'prune-transcripts', 'purge-trash'];
 /** Every value that a label of ours can have, by the documentation. */
 const LABEL_VALUES: Readonly<Record<string, RegExp>> = {
   job: new RegExp(`^(${JOBS.join('|')}|scrape)$`),
-  outcome: /^(ok|partial|failed|skipped)$/,
+  outcome: /^(ok|partial|held|failed|skipped)$/,
+  guard: /^(clock|unknown-map|emptied-source|mass-removal|mass-dangling|free-space)$/,
   source: /^(resume-map|keep-list|running-processes|claude-pins)$/,
   state: /^(live|retained|doubtful)$/,
   reason: /^(expired|over-size|orphan|dangling)$/,

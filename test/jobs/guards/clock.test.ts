@@ -47,10 +47,10 @@ describe('the clock guard', () => {
       const guard = newGuard();
       guard.doubt(PRUNE);
       pass(jumpMs, 0);
-      expect(guard.doubt(PRUNE)).toContain('nothing is removed');
+      expect(guard.doubt(PRUNE)?.message).toContain('nothing is removed');
       pass(HOUR_MS);
-      expect(guard.doubt('sweep-sessions')).toContain('nothing is removed');
-      expect(newGuard().doubt(PRUNE)).toContain('nothing is removed');
+      expect(guard.doubt('sweep-sessions')).toMatchObject({ guard: 'clock' });
+      expect(newGuard().doubt(PRUNE)?.message).toContain('nothing is removed');
     },
   );
 

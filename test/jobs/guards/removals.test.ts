@@ -123,14 +123,14 @@ describe('the guards at work', () => {
     expect((await runProgram([...host.flags, '--run-now'])).code).toBe(0);
     const mistaken = [...host.flags, '--max-age', '3d', '--run-now'];
     const refused = await runProgram(mistaken);
-    expect(refused.code).toBe(65);
+    expect(refused.code).toBe(77);
     expect(refused.stdout).toContain('30 of the 30 sessions');
     expect(refused.stdout).toContain('--allow-mass-removal');
     expect(transcripts(host)).toBe(30);
 
     const before = snapshot(host.claudeDir);
     const dry = await runProgram([...mistaken, '--dry-run']);
-    expect(dry.code).toBe(74);
+    expect(dry.code).toBe(77);
     expect(dry.stdout).toContain('30 sessions');
     expect(dry.stdout).toContain('--allow-mass-removal');
     expect(snapshot(host.claudeDir)).toEqual(before);
@@ -140,7 +140,7 @@ describe('the guards at work', () => {
   });
 
   it.each([
-    { what: 'has lost its rows', by: 'loss', code: 65 },
+    { what: 'has lost its rows', by: 'loss', code: 77 },
     { what: 'was emptied by its hosts, issue by issue', by: 'drop', code: 0 },
     { what: 'has been swept of them', by: 'sweep', code: 0 },
   ])('let a prune after the resume map $what end with $code', async ({ by, code }) => {
@@ -217,7 +217,7 @@ describe('the guards at work', () => {
         const run = [...host.flags, '--max-age', '9d', '--run-now'];
         for (let round = 0; round < 2; round += 1) {
           const refused = await runProgram(run);
-          expect(refused.code).toBe(65);
+          expect(refused.code).toBe(77);
           expect(refused.stdout).toMatch(
             /the clock was put (forward by (39|40)d|back by (23|24|1d)h?) while the machine was up/,
           );
@@ -279,7 +279,7 @@ describe('a state directory that is not there any more', () => {
     for (const flags of [['--dry-run'], [], []]) {
       const refused = await runProgram([...unmounted, '--run-now', ...flags]);
       expect(refused.stdout).toContain('this is not the resume map that has named 1 sessions to earlier runs');
-      expect([refused.code, transcripts()]).toEqual([flags.length > 0 ? 74 : 65, 1]);
+      expect([refused.code, transcripts()]).toEqual([77, 1]);
     }
     expect((await runProgram([...args(), '--run-now', '--shield', 'off'])).code).toBe(0);
     expect((await runProgram([...unmounted, '--run-now', '--allow-mass-removal'])).code).toBe(0);
@@ -292,7 +292,7 @@ describe('a state directory that is not there any more', () => {
     await runProgram([...args(), 'pin', sessionIdOf(1)]);
     expect((await runProgram([...args(), '--run-now', '--shield', 'off'])).code).toBe(0);
     expect(transcripts()).toBe(1);
-    expect((await runProgram([...args(join(root, 'fresh')), '--run-now'])).code).toBe(65);
+    expect((await runProgram([...args(join(root, 'fresh')), '--run-now'])).code).toBe(77);
     expect(transcripts()).toBe(1);
   });
 

@@ -4,7 +4,7 @@ import { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseSessionId, type SessionId } from '../../../src/claude-dir/session-id.ts';
-import type { JobReport } from '../../../src/jobs/job.ts';
+import type { PruneReport } from '../../../src/jobs/report.ts';
 import { SqliteSessionStore } from '../../../src/library/index.ts';
 import { claudePinsSource } from '../../../src/live-sources/claude-pins.ts';
 import type { LiveSource } from '../../../src/live-sources/live-source.ts';
@@ -52,7 +52,7 @@ function sourcesOf(path: string, processes = otherMachine()): LiveSource[] {
   return [runningProcessesSource(root, path, { processes, clock: CLOCK }), claudePinsSource(root, path, CLOCK)];
 }
 
-function pruneWith(path: string, processes?: ProcessTable): Promise<JobReport> {
+function pruneWith(path: string, processes?: ProcessTable): Promise<PruneReport> {
   return prune(path, { sources: sourcesOf(path, processes), clock: CLOCK });
 }
 

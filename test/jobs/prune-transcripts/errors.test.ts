@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { OperatingError } from '../../../src/errors.ts';
-import type { JobReport } from '../../../src/jobs/job.ts';
+import type { PruneReport } from '../../../src/jobs/report.ts';
 import { outsideSweeper, snapshot, trashedIn } from '../../support/disk.ts';
 import { canFreeze, freeze } from '../../support/freeze.ts';
 import { canMount, inMountNamespace, programPath } from '../../support/mount-namespace.ts';
@@ -76,7 +76,7 @@ describe('A prune that meets with an error', () => {
         const limit = `prlimit --pid $PPID --nofile=${descriptors}`;
         const args = [programPath('run-job'), 'prune', path, String(NOW), limit];
         const { stdout } = await promisify(execFile)(process.execPath, args);
-        const report = JSON.parse(stdout) as JobReport & { rejected?: string };
+        const report = JSON.parse(stdout) as PruneReport & { rejected?: string };
         const { inPlace, inTrash } = { inPlace: left(path), inTrash: trashedIds(path) };
         const after = snapshot(path);
         expect(new Map([...outsideSweeper(after), ...trashedIn(after)])).toEqual(before);
@@ -98,7 +98,7 @@ describe('A prune that meets with an error', () => {
 
 describe.skipIf(!canMount)('A prune on a file system in trouble', () => {
   const runJob = (script: string, ...args: readonly string[]) =>
-    JSON.parse(inMountNamespace(script, 'run-job', ...args)) as JobReport & { rejected?: string };
+    JSON.parse(inMountNamespace(script, 'run-job', ...args)) as PruneReport & { rejected?: string };
   const PRUNE = `"$NODE" "$PROGRAM" prune "$1" ${NOW}`;
 
   it('ends the run where the trash is on another file system, and copies and unlinks nothing', () => {
@@ -141,22 +141,24 @@ describe.skipIf(!canMount)('A prune on a file system in trouble', () => {
       what: 'directories',
       room: 'size=4m,nr_inodes=$(($(find "$1" | wc -l) + 5))',
       fill: 'true',
-      message: 'ENOSPC',
+      end: { failure: { kind: 'io', message: expect.stringContaining('ENOSPC') } },
     },
     // By then the transcript is in the trash, and there is no room for a second name on its way back.
     {
       what: 'the directory of a companion',
       room: 'size=4m,nr_inodes=$(($(find "$1" | wc -l) + 6))',
       fill: 'true',
-      message: 'ENOSPC',
+      end: { failure: { kind: 'io', message: expect.stringContaining('ENOSPC') } },
     },
     {
       what: 'the manifest',
       room: 'size=4m',
       fill: 'dd if=/dev/zero of="$2/fill" bs=4k status=none 2>/dev/null || true',
-      message: 'nothing is removed; purge the trash or free some space first',
+      end: {
+        held: [{ guard: 'free-space', message: expect.stringContaining('purge the trash or free some space first') }],
+      },
     },
-  ])('ends the run where there is no room for $what, and leaves all where it was', ({ room, fill, message }) => {
+  ])('ends the run where there is no room for $what, and leaves all where it was', ({ room, fill, end }) => {
     const path = expiredSessions();
     const full = tempDir();
     const output = inMountNamespace(
@@ -167,10 +169,7 @@ describe.skipIf(!canMount)('A prune on a file system in trouble', () => {
       full,
     );
     const [report, ...files] = output.trimEnd().split('\n');
-    expect(JSON.parse(report ?? '')).toMatchObject({
-      removed: { sessions: 0 },
-      failure: { kind: 'io', message: expect.stringContaining(message) },
-    });
+    expect(JSON.parse(report ?? '')).toMatchObject({ removed: { sessions: 0 }, ...end });
     const before = execFileSync('sh', [
       '-c',
       `cd "$1"; find projects file-history -type f -printf '%p %s %T@\\n' | sort`,

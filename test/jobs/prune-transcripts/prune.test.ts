@@ -5,7 +5,8 @@ import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { acquireDirLock } from '../../../src/claude-dir/dir-lock.ts';
 import type { SessionId } from '../../../src/claude-dir/session-id.ts';
-import type { JobContext, JobReport } from '../../../src/jobs/job.ts';
+import type { JobContext } from '../../../src/jobs/job.ts';
+import type { PruneReport } from '../../../src/jobs/report.ts';
 import { Ledger } from '../../../src/ledger/ledger.ts';
 import { KeepList } from '../../../src/live-sources/keep-list.ts';
 import { resumeMapSource } from '../../../src/live-sources/resume-map-source.ts';
@@ -240,7 +241,7 @@ describe('A dry run of a prune', () => {
     const planned = await prune(path, { context: { dryRun: true } });
     expect(snapshot(path)).toEqual(before);
     const done = await prune(path);
-    const told = ({ observed, removed, kept, reconciled, faults, projects }: JobReport) => {
+    const told = ({ observed, removed, kept, reconciled, faults, projects }: PruneReport) => {
       return {
         observed,
         removed,
@@ -263,7 +264,7 @@ describe('A dry run of a prune', () => {
     const planned = await prune(path, { ...options, context: { dryRun: true } });
     const done = await prune(path, options);
     expect(planned.removedSessions?.length).toBeGreaterThan(10);
-    const byId = (report: JobReport) =>
+    const byId = (report: PruneReport) =>
       report.removedSessions?.toSorted((one, other) => (one.sessionId < other.sessionId ? -1 : 1));
     expect(byId(planned)).toEqual(byId(done));
     expect(planned.removed).toEqual(done.removed);

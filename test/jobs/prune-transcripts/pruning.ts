@@ -7,11 +7,12 @@ import { cleanupLimits } from '../../../src/claude-dir/cleanup-limits.ts';
 import type { SessionId } from '../../../src/claude-dir/session-id.ts';
 import type { Clock } from '../../../src/clock.ts';
 import { allowAll } from '../../../src/jobs/guards/guards.ts';
-import type { JobContext, JobReport } from '../../../src/jobs/job.ts';
+import type { JobContext } from '../../../src/jobs/job.ts';
 import type { RemovalRecorder, TrueTimes } from '../../../src/jobs/ports.ts';
 import type { CleanupRules } from '../../../src/jobs/prune-transcripts/directory-cleanup.ts';
 import { pruneTranscriptsJob } from '../../../src/jobs/prune-transcripts/index.ts';
 import { prunePolicy, type RetentionSettings } from '../../../src/jobs/prune-transcripts/policy.ts';
+import type { PruneReport } from '../../../src/jobs/report.ts';
 import type { Ledger } from '../../../src/ledger/ledger.ts';
 import type { LiveSource } from '../../../src/live-sources/live-source.ts';
 import { SqliteResumeMap } from '../../../src/resume-map/sqlite.ts';
@@ -53,7 +54,7 @@ export interface PruneOptions {
   readonly cleanup?: Partial<CleanupRules> & { readonly periodMs?: number };
 }
 
-export function prune(paths: string | readonly string[], options: PruneOptions = {}): Promise<JobReport> {
+export function prune(paths: string | readonly string[], options: PruneOptions = {}): Promise<PruneReport> {
   return pruneTranscriptsJob({
     claudeDirs: [paths].flat().map(openClaudeDir),
     stores: options.stores ?? [],

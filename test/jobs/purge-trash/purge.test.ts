@@ -5,8 +5,9 @@ import type { SessionId } from '../../../src/claude-dir/session-id.ts';
 import { BusyError, OperatingError } from '../../../src/errors.ts';
 import { allowAll, type Guards } from '../../../src/jobs/guards/guards.ts';
 import { guardsBy } from '../../../src/jobs/guards/removals.ts';
-import type { JobContext, JobReport } from '../../../src/jobs/job.ts';
+import type { JobContext } from '../../../src/jobs/job.ts';
 import { purgeTrashJob } from '../../../src/jobs/purge-trash/index.ts';
+import type { PurgeReport } from '../../../src/jobs/report.ts';
 import { claudePinsSource } from '../../../src/live-sources/claude-pins.ts';
 import type { LiveSource } from '../../../src/live-sources/live-source.ts';
 import { resumeMapSource } from '../../../src/live-sources/resume-map-source.ts';
@@ -35,7 +36,7 @@ interface PurgeOptions {
   readonly context?: Partial<JobContext>;
 }
 
-function purge(paths: string | readonly string[], options: PurgeOptions = {}): Promise<JobReport> {
+function purge(paths: string | readonly string[], options: PurgeOptions = {}): Promise<PurgeReport> {
   return purgeTrashJob({
     claudeDirs: [paths].flat().map(openClaudeDir),
     stores: [],
@@ -86,6 +87,7 @@ describe('a purge', () => {
     const path = made();
     const before = snapshot(path);
     expect(await purge(path)).toEqual({
+      job: 'purge-trash',
       purged: { sessions: 2, bytes: 200 },
       kept: { 'within-keep': 1 },
       trash: { sessions: 1, bytes: 100 },
@@ -396,13 +398,17 @@ describe('a live source that names hardly anybody any more', () => {
     const path = made();
     const before = snapshot(path);
     const report = await purge(path, { sources: emptied, guards });
-    expect(report).toMatchObject({ purged: { sessions: 0 }, failure: { kind: 'bad-data' } });
+    expect(report).toEqual({
+      job: 'purge-trash',
+      faults: [],
+      held: [expect.objectContaining({ guard: 'emptied-source' })],
+    });
     expect(trashedIn(snapshot(path))).toEqual(trashedIn(before));
   });
 
   it('is told in a dry run, which shows what would go all the same', async () => {
     const report = await purge(made(), { sources: emptied, guards, context: { dryRun: true } });
-    expect(report).toMatchObject({ purged: { sessions: 2 }, faults: [{ kind: 'bad-data' }] });
+    expect(report).toMatchObject({ purged: { sessions: 2 }, held: [{ guard: 'emptied-source' }], faults: [] });
   });
 
   it('is believed where an operator has said so', async () => {

@@ -2,8 +2,9 @@ import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { BusyError } from '../../../src/errors.ts';
 import { allowAll } from '../../../src/jobs/guards/guards.ts';
-import type { JobContext, JobReport } from '../../../src/jobs/job.ts';
+import type { JobContext } from '../../../src/jobs/job.ts';
 import { purgeTrashJob } from '../../../src/jobs/purge-trash/index.ts';
+import type { PurgeReport } from '../../../src/jobs/report.ts';
 import type { LiveSource } from '../../../src/live-sources/live-source.ts';
 import { StoredSessions } from '../../../src/session-store/stored-sessions.ts';
 import { type Pacer, ShortHolds } from '../../../src/sqlite/short-holds.ts';
@@ -24,7 +25,7 @@ interface PurgeOptions {
   readonly context?: Partial<JobContext>;
 }
 
-function purge(stores: readonly StoredSessions[], options: PurgeOptions = {}): Promise<JobReport> {
+function purge(stores: readonly StoredSessions[], options: PurgeOptions = {}): Promise<PurgeReport> {
   return purgeTrashJob({
     claudeDirs: [],
     stores,

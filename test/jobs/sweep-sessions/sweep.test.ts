@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { guardsBy } from '../../../src/jobs/guards/removals.ts';
-import type { JobContext, JobReport } from '../../../src/jobs/job.ts';
+import type { JobContext } from '../../../src/jobs/job.ts';
+import type { SweepReport } from '../../../src/jobs/report.ts';
 import { type SweepDependencies, sweepSessionsJob } from '../../../src/jobs/sweep-sessions/index.ts';
 import type { MaintainableResumeMap, UncheckedResumeRow } from '../../../src/resume-map/resume-map.ts';
 import { SqliteResumeMap } from '../../../src/resume-map/sqlite.ts';
@@ -48,13 +49,12 @@ class Host {
     );
   }
 
-  sweep(overrides: Partial<SweepDependencies> = {}, context: Partial<JobContext> = {}): Promise<JobReport> {
+  sweep(overrides: Partial<SweepDependencies> = {}, context: Partial<JobContext> = {}): Promise<SweepReport> {
     return sweepSessionsJob({
       map: this.map,
       claudeDirs: [openClaudeDir(this.path)],
       maxAge: MAX_AGE_MS,
       minAgeMs: DAY_MS,
-      mapIsOfThisHost: true,
       sweepsDangling: true,
       guards: guardsBy(this.history, { mapIdentity: undefined, massPortion: 1, clock: new SetClock(NOW) }),
       history: this.history,
@@ -102,6 +102,7 @@ describe('a sweep of stale rows', () => {
     );
     const report = await host.sweep();
     expect(report).toEqual({
+      job: 'sweep-sessions',
       swept: { expired: 2, dangling: 0 },
       kept: { 'in-use': 2, senseless: 4 },
       faults: [],
@@ -241,7 +242,7 @@ describe('a sweep of dangling rows', () => {
   });
 
   it.each<{ what: string; overrides: Partial<SweepDependencies> }>([
-    { what: 'the map is not declared to belong to this host', overrides: { mapIsOfThisHost: false } },
+    { what: 'the map is not declared to belong to this host', overrides: { sweepsDangling: false } },
     { what: 'the operator keeps dangling rows', overrides: { sweepsDangling: false } },
   ])('deletes nothing where $what', async ({ overrides }) => {
     const host = danglingHost();
@@ -327,7 +328,7 @@ describe('a sweep of dangling rows', () => {
     const host = new Host(rows, sessions.slice(0, 3));
     const report = await host.sweep();
     expect(report).toMatchObject({ swept: { dangling: 0 }, kept: { 'in-use': 3, 'mass-dangling': 5 } });
-    expect(report.faults).toEqual([{ kind: 'io', message: expect.stringContaining('5 rows') }]);
+    expect(report.held).toEqual([{ guard: 'mass-dangling', message: expect.stringContaining('5 rows') }]);
     expect(host.keys()).toHaveLength(8);
   });
 

@@ -1,0 +1,91 @@
+/** How runs are told: one document for programs, a block of lines for people. */
+
+import { systemClock } from '../clock.ts';
+import { formatBytes } from '../format/byte-size.ts';
+import { formatCount } from '../format/counts.ts';
+import { linesOf, type TextLine } from '../jobs/figures.ts';
+import { canBeAllowed } from '../jobs/guards/guards.ts';
+import { OLDEST_LISTED } from '../jobs/job.ts';
+import type { PruneReport, RemovedSession } from '../jobs/report.ts';
+import { type RunResult, shownFaults, summaryOfRun } from '../runs/run-result.ts';
+import type { CommandContext } from './command.ts';
+import { renderTable } from './table.ts';
+import { formatAge } from './terminal.ts';
+
+/** One job of the document that `--json` prints. */
+export function toDocument(result: RunResult): object {
+  const { job, outcome, dryRun, startedAtMs, durationMs } = result;
+  const removedSessions = pruneOf(result)?.removedSessions;
+  return {
+    job,
+    outcome,
+    dryRun,
+    startedAt: new Date(startedAtMs).toISOString(),
+    durationSeconds: Math.round(durationMs) / 1000,
+    ...summaryOfRun(result),
+    ...(removedSessions === undefined ? {} : { removedSessions }),
+  };
+}
+
+/** The report of a prune that has come so far. */
+export function pruneOf({ report }: Pick<RunResult, 'report'>): PruneReport | undefined {
+  return report?.job === 'prune-transcripts' ? report : undefined;
+}
+
+export function renderResults(results: readonly RunResult[], context: CommandContext): string {
+  const { colors, dryRun } = context;
+  const blocks = results.map((result, index) => renderResult(result, results[index - 1], context));
+  if (dryRun) blocks.unshift(colors.bold('Dry run: this is what would be done; nothing is changed.'));
+  return blocks.join('\n\n');
+}
+
+function renderResult(result: RunResult, before: RunResult | undefined, context: CommandContext): string {
+  const { colors, dryRun } = context;
+  const { job, outcome, durationMs, report } = result;
+  const color = outcome === 'ok' ? colors.green : outcome === 'failed' ? colors.red : colors.yellow;
+  const head = `${colors.bold(job)}  ${color(outcome)}  ${(durationMs / 1000).toFixed(2)} s`;
+  const isAsBefore = result.failure !== undefined && result.failure.message === before?.failure?.message;
+  const faults = shownFaults(result).map(({ kind, message }) => {
+    return `  ${colors.red(kind)}: ${isAsBefore ? 'as above' : message}`;
+  });
+  const lines = linesOf(report ?? {}, !dryRun).map((line) => renderLine(line, context));
+  return [head, ...lines, ...renderHeld(result, context), ...faults, ...renderRemoved(result, context)].join('\n');
+}
+
+const LABEL_WIDTH = 10;
+
+function renderLine({ label, text, isWarning }: TextLine, { colors }: CommandContext): string {
+  const padding = ' '.repeat(Math.max(1, LABEL_WIDTH - label.length + 1));
+  return `  ${isWarning ? colors.yellow(label) : label}${padding}${text}`;
+}
+
+/** What a guard says, and how to let the run go on where a word is enough for that. */
+export function renderHeld({ held, allowWith }: RunResult, { colors }: CommandContext): string[] {
+  return [
+    ...held.map(({ guard, message }) => `  ${colors.yellow(`held by ${guard}`)}: ${message}`),
+    ...(allowWith !== undefined && held.some(canBeAllowed) ? [`  if all of it is right: ${allowWith}`] : []),
+  ];
+}
+
+function renderRemoved(result: RunResult, context: CommandContext): string[] {
+  const { removedSessions = [], removed } = pruneOf(result) ?? {};
+  return removedSessions.length === 0 ? [] : ['', renderSessions(removedSessions, removed?.sessions ?? 0, context)];
+}
+
+/** The oldest first: the top of the list is what a person doubts least. @param removed how many there are, listed or not */
+function renderSessions(sessions: readonly RemovedSession[], removed: number, { colors }: CommandContext): string {
+  const nowMs = systemClock.now();
+  const oldestFirst = sessions.toSorted((left, right) => left.newestMtimeMs - right.newestMtimeMs);
+  const rows = oldestFirst
+    .slice(0, OLDEST_LISTED)
+    .map(({ sessionId, reason, newestMtimeMs, bytes, project }) => [
+      sessionId,
+      reason,
+      formatAge(newestMtimeMs, nowMs),
+      formatBytes(bytes),
+      project ?? '-',
+    ]);
+  const table = renderTable(['SESSION', 'WHY', 'LAST USED', 'SIZE', 'PROJECT'], rows, colors, [3]);
+  const more = removed - rows.length;
+  return more > 0 ? `${table}\n… and ${formatCount(more, 'more session')} (--json lists them all)` : table;
+}

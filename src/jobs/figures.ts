@@ -1,0 +1,306 @@
+/**
+ * The figures of runs, each declared once with how it is shown: the log, `--json` and the ledger have each under its name, and the text for
+ * people and the metrics go by these declarations.
+ */
+
+import { formatAmount, formatCount, formatReasons } from '../format/counts.ts';
+import { LIVE_SOURCE_NAMES } from '../live-sources/live-source.ts';
+import type { Amount } from '../trash/known-folders.ts';
+import { type ExposureByDirectory, exposedInAll } from './exposed.ts';
+import { REMOVE_REASONS } from './prune-transcripts/plan.ts';
+import { SWEEP_REASONS } from './sweep-sessions/plan.ts';
+import { TRANSCRIPT_STATES } from './transcript-states.ts';
+
+type Counts = Readonly<Record<string, number>>;
+
+export interface AmountOfFiles extends Amount {
+  readonly files: number;
+}
+
+/** The figures of all jobs. */
+export interface Figures {
+  /** What an earlier run had left half-done when it was killed, by what has become of it. */
+  readonly reconciled: { readonly undone: number; readonly completed: number };
+  /** What is there; orphans are sessions of which only companions are left, and are among the sessions. */
+  readonly observed: AmountOfFiles & { readonly orphans: number };
+  readonly removed: AmountOfFiles & { readonly byReason: Counts; readonly bytesByReason: Counts };
+  /** Project directories that went since nothing is left in them. */
+  readonly emptyProjects: number;
+  readonly swept: { readonly expired: number; readonly dangling: number };
+  readonly purged: Amount;
+  /** Sessions or rows that stay, by reason. */
+  readonly kept: Counts;
+  /** Live sessions whose files were made younger, so that Claude's own clean-up spares them. */
+  readonly shielded: number;
+  /** What lies in the trash afterwards. */
+  readonly trash: Amount;
+  /** Ids by live source. */
+  readonly liveIds: Counts;
+  /** Entries of a live source that name no session, and so protect none. */
+  readonly malformedIds: Counts;
+  /** Entries of a live source that have had their time: they protect nothing, and may be deleted. */
+  readonly staleRecords: Counts;
+  /** What Claude's own clean-up would delete although this configuration keeps it, by Claude directory. */
+  readonly exposed: ExposureByDirectory;
+  /** What is on disk afterwards, by state. */
+  readonly transcripts: Readonly<Record<string, Amount>>;
+}
+
+export type FigureName = keyof Figures;
+
+/** A metric that shows a part of a figure; names without the program's prefix. */
+export interface MetricDeclaration {
+  readonly name: string;
+  /** A counter grows by each run; a gauge is what the last whole run found. */
+  readonly kind: 'counter' | 'gauge';
+  readonly help: string;
+  readonly labels: readonly string[];
+  /** Every label there can be, so that each series is there, as 0, from the start; none for times, where 0 would lie. */
+  readonly known: readonly string[];
+  /** What it shows until something is known, where 0 would lie. */
+  readonly unknown?: number;
+}
+
+interface FigureMetric<T> extends MetricDeclaration {
+  /** By label; two of them are joined by a comma. */
+  values(value: T): Counts;
+}
+
+/** A line for people. */
+export interface TextLine {
+  readonly label: string;
+  readonly text: string;
+  readonly isWarning?: boolean;
+}
+
+interface FigureDeclaration<T> {
+  /** How people are told; not at all where it is for programs alone. @param isDone false in a dry run */
+  lines?(value: T, isDone: boolean): readonly TextLine[];
+  readonly metrics?: readonly FigureMetric<T>[];
+}
+
+const NO_LABEL = '';
+
+const line = (label: string, text: string): TextLine[] => [{ label, text }];
+const because = (amount: Amount, byReason: Counts) => (amount.sessions > 0 ? ` (${formatReasons(byReason)})` : '');
+
+/** In the order in which they are shown. */
+const FIGURES: { readonly [Name in FigureName]: FigureDeclaration<Figures[Name]> } = {
+  reconciled: {
+    lines: ({ undone, completed }) => line('mended', `${undone} put back, ${completed} completed, of a killed run`),
+  },
+  observed: {
+    lines: (observed) => {
+      const orphans = observed.orphans > 0 ? ` (${observed.orphans} without a transcript)` : '';
+      return line('found', `${formatAmount(observed)}${orphans}`);
+    },
+  },
+  removed: {
+    lines: (removed, isDone) => {
+      return line(isDone ? 'to trash' : 'would go', `${formatAmount(removed)}${because(removed, removed.byReason)}`);
+    },
+    metrics: [
+      {
+        name: 'transcripts_removed_total',
+        kind: 'counter',
+        help: 'Sessions moved to the trash, by reason.',
+        labels: ['reason'],
+        known: REMOVE_REASONS,
+        values: ({ byReason }) => byReason,
+      },
+      {
+        name: 'removed_bytes_total',
+        kind: 'counter',
+        help: 'Bytes moved to the trash, by reason.',
+        labels: ['reason'],
+        known: REMOVE_REASONS,
+        values: ({ bytesByReason }) => bytesByReason,
+      },
+    ],
+  },
+  emptyProjects: {
+    lines: (count, isDone) => {
+      const text = formatCount(count, 'empty project directory', 'empty project directories');
+      return line(isDone ? 'removed' : 'would go', text);
+    },
+  },
+  swept: {
+    lines: ({ expired, dangling }, isDone) => {
+      return line(isDone ? 'swept' : 'would go', `${formatCount(expired, 'expired row')}, ${dangling} dangling`);
+    },
+    metrics: [
+      {
+        name: 'rows_swept_total',
+        kind: 'counter',
+        help: 'Rows of the resume map deleted, by reason.',
+        labels: ['reason'],
+        known: SWEEP_REASONS,
+        values: (swept) => ({ ...swept }),
+      },
+    ],
+  },
+  purged: {
+    lines: (purged, isDone) => line(isDone ? 'purged' : 'would go', formatAmount(purged)),
+    metrics: [
+      {
+        name: 'purged_bytes_total',
+        kind: 'counter',
+        help: 'Bytes of purged trash.',
+        labels: [],
+        known: [NO_LABEL],
+        values: ({ bytes }) => ({ [NO_LABEL]: bytes }),
+      },
+    ],
+  },
+  kept: {
+    lines: (kept) => (Object.keys(kept).length > 0 ? line('kept', formatReasons(kept)) : []),
+  },
+  shielded: {
+    lines: (count) => line('shielded', `${formatCount(count, 'session')} from Claude's own clean-up`),
+  },
+  trash: {
+    lines: (trash) => line('in trash', formatAmount(trash)),
+    metrics: [
+      {
+        name: 'trash_sessions',
+        kind: 'gauge',
+        help: 'Sessions in the trash.',
+        labels: [],
+        known: [NO_LABEL],
+        values: ({ sessions }) => ({ [NO_LABEL]: sessions }),
+      },
+      {
+        name: 'trash_bytes',
+        kind: 'gauge',
+        help: 'Bytes in the trash.',
+        labels: [],
+        known: [NO_LABEL],
+        values: ({ bytes }) => ({ [NO_LABEL]: bytes }),
+      },
+    ],
+  },
+  liveIds: {
+    metrics: [
+      {
+        name: 'live_sessions',
+        kind: 'gauge',
+        help: 'Session ids that a live source named in the last prune.',
+        labels: ['source'],
+        known: LIVE_SOURCE_NAMES,
+        values: (liveIds) => liveIds,
+      },
+    ],
+  },
+  malformedIds: {
+    lines: (countBySource) =>
+      Object.entries(countBySource).map(([source, count]) => {
+        const entries = formatCount(count, 'entry', 'entries');
+        return {
+          label: 'beware',
+          text: `${entries} of ${source} name no session, and so protect none`,
+          isWarning: true,
+        };
+      }),
+  },
+  staleRecords: {
+    lines: (countBySource) =>
+      Object.entries(countBySource).flatMap(([source, count]) => {
+        return line(
+          'stale',
+          `${formatCount(count, 'entry', 'entries')} of ${source}: to no effect any more, and named by doctor`,
+        );
+      }),
+  },
+  exposed: {
+    lines: (exposed) => {
+      const { sessions, wanted } = exposedInAll(exposed) ?? { sessions: 0, wanted: 0 };
+      if (sessions === 0) return [];
+      const ofThem = wanted === 0 ? '' : `, ${wanted} of them wanted`;
+      const text = `${formatCount(sessions, 'session')} to Claude's own clean-up${ofThem}: see doctor`;
+      return [{ label: 'exposed', text, isWarning: true }];
+    },
+    metrics: [
+      {
+        name: 'exposed_sessions',
+        kind: 'gauge',
+        help: 'Sessions kept by the last prune that the clean-up of Claude itself would delete; NaN before there was one.',
+        labels: [],
+        known: [NO_LABEL],
+        unknown: Number.NaN,
+        values: (exposed): Counts => {
+          const inAll = exposedInAll(exposed);
+          return inAll === undefined ? {} : { [NO_LABEL]: inAll.sessions };
+        },
+      },
+    ],
+  },
+  transcripts: {
+    metrics: [
+      {
+        name: 'transcripts',
+        kind: 'gauge',
+        help: 'Sessions on disk after the last prune, by state.',
+        labels: ['state'],
+        known: TRANSCRIPT_STATES,
+        values: (amountByState) => mapped(amountByState, ({ sessions }) => sessions),
+      },
+      {
+        name: 'transcript_bytes',
+        kind: 'gauge',
+        help: 'Bytes of the sessions on disk after the last prune.',
+        labels: ['state'],
+        known: TRANSCRIPT_STATES,
+        values: (amountByState) => mapped(amountByState, ({ bytes }) => bytes),
+      },
+    ],
+  },
+};
+
+export const FIGURE_NAMES = Object.keys(FIGURES) as readonly FigureName[];
+
+/** The metrics that show figures. */
+export const FIGURE_METRICS: readonly MetricDeclaration[] = FIGURE_NAMES.flatMap(
+  (name): readonly MetricDeclaration[] => {
+    return FIGURES[name].metrics ?? [];
+  },
+);
+
+/** Those of the figures that there are, in their order: what every program is told of a run. */
+export function summaryOf(figures: Partial<Figures>): Partial<Figures> {
+  return Object.fromEntries(
+    FIGURE_NAMES.flatMap((name) => (figures[name] === undefined ? [] : [[name, figures[name]]])),
+  );
+}
+
+/** The same for people. @param isDone false in a dry run */
+export function linesOf(figures: Partial<Figures>, isDone: boolean): readonly TextLine[] {
+  const linesOfOne = <Name extends FigureName>(name: Name, value: Figures[Name] | undefined) => {
+    return value === undefined ? [] : (FIGURES[name].lines?.(value, isDone) ?? []);
+  };
+  return FIGURE_NAMES.flatMap((name) => linesOfOne(name, figures[name]));
+}
+
+/** A figure by name and label, as the metrics show it and the ledger keeps it. */
+export interface MetricValue {
+  readonly name: string;
+  readonly label: string;
+  readonly value: number;
+}
+
+/** What figures say to the metrics of one kind. */
+export function metricsOf(figures: Partial<Figures>, kind: MetricDeclaration['kind']): readonly MetricValue[] {
+  const valuesOfOne = <Name extends FigureName>(name: Name, value: Figures[Name] | undefined) => {
+    if (value === undefined) return [];
+    const metrics = (FIGURES[name].metrics ?? []).filter((metric) => metric.kind === kind);
+    return metrics.flatMap((metric) => {
+      return Object.entries(metric.values(value)).map(
+        ([label, count]): MetricValue => ({ name: metric.name, label, value: count }),
+      );
+    });
+  };
+  return FIGURE_NAMES.flatMap((name) => valuesOfOne(name, figures[name]));
+}
+
+function mapped<T>(values: Readonly<Record<string, T>>, map: (value: T) => number): Counts {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, map(value)]));
+}

@@ -1,0 +1,98 @@
+/** What a job says of itself when it has ended: how it went, the figures that it has, and what it lists. */
+
+import type { ErrorKind } from '../errors.ts';
+import type { FigureName, Figures } from './figures.ts';
+import type { Held } from './guards/guards.ts';
+import type { JobName } from './job-names.ts';
+
+/** Something that went wrong without ending the run. */
+export interface JobFault {
+  readonly kind: ErrorKind;
+  /** One sentence for an operator; names as `displayName` gives them. */
+  readonly message: string;
+}
+
+/** One session that was, or in a dry run would be, removed. */
+export interface RemovedSession {
+  readonly sessionId: string;
+  readonly claudeDir: string;
+  readonly project: string | undefined;
+  readonly reason: string;
+  readonly files: number;
+  readonly bytes: number;
+  /** Last modification of its newest file, Unix epoch ms. */
+  readonly newestMtimeMs: number;
+}
+
+export interface SessionUse {
+  readonly sessionId: string;
+  readonly project: string | undefined;
+  readonly bytes: number;
+  /** Unix epoch ms. */
+  readonly newestMtimeMs: number;
+}
+
+export interface ProjectUse {
+  /** Undefined for what is left of sessions whose project is unknown. */
+  readonly project: string | undefined;
+  readonly sessions: number;
+  readonly bytes: number;
+  /** Unix epoch ms. */
+  readonly newestMtimeMs: number;
+}
+
+/** How a run of any job went. */
+export interface RunEnd {
+  readonly faults: readonly JobFault[];
+  /** Faults beyond those, by kind. */
+  readonly moreFaults?: Readonly<Partial<Record<ErrorKind, number>>>;
+  /** Not every Claude directory and session store could be worked through: what is said to be there is not all that is. */
+  readonly incomplete?: boolean;
+  /** What guards have spoken against: it was not done, or, in a dry run, would not be. */
+  readonly held?: readonly Held[];
+  /** What ended the run before it was through; the rest of the report says what was done until then. */
+  readonly failure?: JobFault;
+  /** The run was asked to stop before it was through. */
+  readonly stopped?: boolean;
+}
+
+/** Those figures that a run has come to: of one that a guard held before it looked, none. */
+type FiguresOf<Name extends FigureName> = Partial<Pick<Figures, Name>>;
+
+export interface SweepReport extends RunEnd, FiguresOf<'swept' | 'kept'> {
+  readonly job: 'sweep-sessions';
+}
+
+export interface PruneReport
+  extends RunEnd,
+    FiguresOf<
+      | 'reconciled'
+      | 'observed'
+      | 'removed'
+      | 'emptyProjects'
+      | 'kept'
+      | 'shielded'
+      | 'trash'
+      | 'liveIds'
+      | 'malformedIds'
+      | 'staleRecords'
+      | 'exposed'
+      | 'transcripts'
+    > {
+  readonly job: 'prune-transcripts';
+  /** As many as were asked for. */
+  readonly removedSessions?: readonly RemovedSession[];
+  /** What each project held when it was looked at; left out where nobody shows it. */
+  readonly projects?: readonly ProjectUse[];
+  /** The biggest sessions, biggest first, and the longest unused, oldest first. */
+  readonly largest?: readonly SessionUse[];
+  readonly oldest?: readonly SessionUse[];
+}
+
+export interface PurgeReport extends RunEnd, FiguresOf<'purged' | 'kept' | 'trash'> {
+  readonly job: 'purge-trash';
+}
+
+/** What a job did, or in a dry run would do. */
+export type JobReport = SweepReport | PruneReport | PurgeReport;
+export type ReportOf<Name extends JobName> = Extract<JobReport, { readonly job: Name }>;
