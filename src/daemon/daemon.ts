@@ -79,6 +79,8 @@ class Daemon {
   readonly #metrics: Metrics;
   readonly #schedule: Schedule;
   readonly #queue: JobQueue;
+  /** When each job was last put into the queue. */
+  readonly #addedAtMs = new Map<JobName, number>();
   readonly #startedAtMs: number;
   readonly #clockGuard: ClockGuard;
 
@@ -156,12 +158,19 @@ class Daemon {
 
   /** Also whatever has missed its time: a run that a guard held, or that a shutdown cut short, is not through for the day. */
   #runDue(job: JobName): void {
-    this.#queue.add(job);
+    this.#add(job);
     for (const other of JOB_NAMES) {
-      if (other !== job && !this.#queue.has(other) && this.#schedule.isMissed(other, this.#lastRunMs(other))) {
-        this.#queue.add(other);
+      if (other !== job && !this.#queue.has(other) && this.#schedule.isOverdue(other, this.#lastRunMs(other))) {
+        this.#add(other);
       }
     }
+  }
+
+  /** A time that came before the job was added is the reason for which it was added, and no overlap. */
+  #add(job: JobName): void {
+    if (this.#queue.has(job) && !this.#schedule.isMissed(job, this.#addedAtMs.get(job))) return;
+    this.#addedAtMs.set(job, this.#options.clock.now());
+    this.#queue.add(job);
   }
 
   async stop(): Promise<void> {

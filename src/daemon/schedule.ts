@@ -16,6 +16,8 @@ export interface ScheduleOptions {
 
 /** A catch-up starts soon, but not in the very moment of the start: hosts that boot together must not scan together. */
 const CATCH_UP_DELAY_MAX_MS = 10_000;
+/** A time that came less long ago may not have been heard of yet: croner looks at the clock every 30 s, whatever it does meanwhile. */
+const START_MAX_MS = 60_000;
 /** A clock that is put back by less is being corrected; one that is put back by more is another one. */
 const STEP_MAX_MS = 10 * 60_000;
 
@@ -53,6 +55,13 @@ export class Schedule {
     if (lastRunMs === undefined) return false;
     const dueMs = this.dueAfterMs(job, lastRunMs);
     return dueMs !== undefined && dueMs <= this.#options.clock.now();
+  }
+
+  /** Whether a run should have started since the last one, and its own time is not just about to start it. */
+  isOverdue(job: JobName, lastRunMs: number | undefined): boolean {
+    if (lastRunMs === undefined) return false;
+    const dueMs = this.dueAfterMs(job, lastRunMs);
+    return dueMs !== undefined && dueMs + this.#options.jitterMs + START_MAX_MS <= this.#options.clock.now();
   }
 
   /** The next scheduled time, jitter not counted; undefined where the pattern never comes again. */

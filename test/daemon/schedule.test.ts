@@ -131,6 +131,16 @@ describe('a run is missed', () => {
     expect(at(dueMs + 40 * DAY_MS).isMissed(DAILY, dueMs - DAY_MS)).toBe(true);
   });
 
+  it('but not overdue before its own time, jitter counted, has had the chance to start it', () => {
+    const jitterMs = 10 * MINUTE_MS;
+    const overdueAt = (nowMs: number, lastMs: number | undefined) =>
+      makeSchedule({ clock: new SetClock(nowMs), jitterMs }).isOverdue(DAILY, lastMs);
+    expect(overdueAt(dueMs + jitterMs, dueMs - DAY_MS)).toBe(false);
+    expect(overdueAt(dueMs + jitterMs + 2 * MINUTE_MS, dueMs - DAY_MS)).toBe(true);
+    expect(overdueAt(dueMs + jitterMs + 2 * MINUTE_MS, dueMs)).toBe(false);
+    expect(overdueAt(dueMs + HOUR_MS, undefined)).toBe(false);
+  });
+
   it('no more once it was made up for', () => {
     expect(at(dueMs + 5 * HOUR_MS).isMissed(DAILY, dueMs + 4 * HOUR_MS)).toBe(false);
   });

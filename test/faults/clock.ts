@@ -13,7 +13,7 @@ import { compileIdleClock, machineMissing } from './machine.ts';
 const HANDS = 2;
 const NAIVE_SCHEDULER = fileURLToPath(new URL('./controls/naive-scheduler.js', import.meta.url));
 /** Enough to see the control remove what it should not, run twice, and not run. */
-const CONTROL_SCENARIOS = ['forward 40 days', 'repeat in Europe/Berlin', 'restart after 40 days'];
+const CONTROL_SCENARIOS = ['by hand with a clock 40 days ahead', 'repeat in Europe/Berlin', 'restart after 40 days'];
 const SEEDS = 1_000;
 
 export const clock: Harness = {

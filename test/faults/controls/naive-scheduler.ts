@@ -41,15 +41,20 @@ function prune(): void {
   ledger.close();
 }
 
+/** By the clock that its timer goes by. */
+let dueAt = Number.POSITIVE_INFINITY;
+
 /** Whether this hour and minute have been today is asked of the clock on the wall, which says some times twice. */
 function pruneDaily(minute: number, hour: number): void {
   const next = new Date();
   next.setHours(hour, minute, 0, 0);
   if (next.getTime() <= Date.now()) next.setHours(hour + 24, minute, 0, 0);
+  const delayMs = next.getTime() - Date.now();
+  dueAt = performance.now() + delayMs;
   setTimeout(() => {
     prune();
     pruneDaily(minute, hour);
-  }, next.getTime() - Date.now());
+  }, delayMs);
 }
 
 if (values['run-now'] === true) {
@@ -57,7 +62,11 @@ if (values['run-now'] === true) {
 } else {
   const [minute, hour] = String(values['schedule-prune']).split(' ').map(Number);
   pruneDaily(minute ?? 0, hour ?? 0);
-  const server = createServer((_, response) => response.end());
+  // Whoever watches waits for what is due: else a busy machine would hide what it removes.
+  const server = createServer((_, response) => {
+    const isDue = performance.now() >= dueAt;
+    response.end(`session_sweeper_run_in_progress{job="prune-transcripts"} ${isDue ? 1 : 0}\n`);
+  });
   server.listen(0, '127.0.0.1', () => {
     const { port } = server.address() as AddressInfo;
     process.stderr.write(`${JSON.stringify({ listen: `127.0.0.1:${port}`, msg: 'daemon started' })}\n`);
