@@ -1,9 +1,14 @@
 /** How Claude writes down its background jobs: `jobs/<short id>/state.json`, and the daemon's `daemon/roster.json`. Pure. */
 
+import { fixedName } from '../files/byte-name.ts';
 import type { ProcessTable } from '../process/process-table.ts';
 import { CLOCK_MARGIN_MS, endOfProcess, type RecordVerdict, UNCHECKED_PROTECTS_MS } from './process-records.ts';
 import { asObject, parseJson, parseTicks, sessionIdsInText, sessionIdsOf } from './record-text.ts';
 import type { SessionId } from './session-id.ts';
+
+export const JOBS = fixedName('jobs');
+/** In the directory of a job. */
+export const JOB_STATE = fixedName('state.json');
 
 /** As Claude itself reads of these files: a state holds prompts and results. */
 export const JOB_RECORD_BYTES_MAX = 8 * 2 ** 20;

@@ -4,7 +4,7 @@
  */
 
 import { type ByteName, fixedName } from '../files/byte-name.ts';
-import { type IrregularParts, TEAM_TASKS, TO_DO_LISTS } from './irregular-parts.ts';
+import { type IrregularParts, JOB_DIRECTORIES, TEAM_TASKS, TO_DO_LISTS } from './irregular-parts.ts';
 import { parseSessionId, SESSION_ID_LENGTH, type SessionId } from './session-id.ts';
 import { isSamePath, type Part } from './unit.ts';
 
@@ -60,6 +60,7 @@ export const COMPANION_PLACES: readonly CompanionPlace[] = [
   // They hold the first prompt of a session.
   { directory: below('usage-data', 'session-meta'), regular: regularFile((sessionId) => `${sessionId}.json`) },
   { directory: below('usage-data', 'facets'), regular: regularFile((sessionId) => `${sessionId}.json`) },
+  { directory: below('jobs'), irregular: JOB_DIRECTORIES },
   // By older releases of Claude Code.
   {
     directory: below('todos'),

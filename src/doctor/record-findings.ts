@@ -1,6 +1,7 @@
 /** Looks at Claude's own records of who is at work and what is pinned: which of them protect, for how long, and which may be deleted. */
 
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
+import { JOBS } from '../claude-dir/job-records.ts';
 import { UNCHECKED_PROTECTS_MS } from '../claude-dir/process-records.ts';
 import type { Clock } from '../clock.ts';
 import { errorMessage } from '../errors.ts';
@@ -8,7 +9,7 @@ import { displayName } from '../files/byte-name.ts';
 import { formatDurationExact } from '../format/duration.ts';
 import { shellWord } from '../format/shell-word.ts';
 import { PinsReading } from '../live-sources/claude-pins.ts';
-import { type FoundRecord, JOBS, ProcessReading, SESSIONS } from '../live-sources/process-reading.ts';
+import { type FoundRecord, ProcessReading, SESSIONS } from '../live-sources/process-reading.ts';
 import { kernelProcessTable } from '../process/process-table.ts';
 import type { Finding } from './finding.ts';
 

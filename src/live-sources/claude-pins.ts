@@ -2,7 +2,7 @@
 
 import type { BigIntStats } from 'node:fs';
 import { type IdPrefix, IdPrefixes } from '../claude-dir/id-prefixes.ts';
-import { JOB_RECORD_BYTES_MAX, parseJobState } from '../claude-dir/job-records.ts';
+import { JOB_RECORD_BYTES_MAX, JOB_STATE, JOBS, parseJobState } from '../claude-dir/job-records.ts';
 import { PINS_BYTES_MAX, type PinnedJobs, parsePins } from '../claude-dir/pinned-jobs.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
 import { type Clock, systemClock } from '../clock.ts';
@@ -12,7 +12,7 @@ import { type ByteName, displayName, fixedName } from '../files/byte-name.ts';
 import { inDirectory } from '../files/in-directory.ts';
 import { readSmallFile } from '../files/small-file.ts';
 import { type LiveReading, type LiveSource, withFreshReading } from './live-source.ts';
-import { isJob, JOB_STATE, JOBS } from './process-reading.ts';
+import { isJob } from './process-reading.ts';
 import { RecordCache } from './record-cache.ts';
 
 const PINS = fixedName('pins.json');

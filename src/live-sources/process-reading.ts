@@ -8,6 +8,8 @@ import { parseIdPrefix } from '../claude-dir/id-prefixes.ts';
 import {
   ILLEGIBLE_JOB,
   JOB_RECORD_BYTES_MAX,
+  JOB_STATE,
+  JOBS,
   type JobState,
   judgeUnreadableRoster,
   judgeWorker,
@@ -35,8 +37,6 @@ import type { ProcessTable } from '../process/process-table.ts';
 import { RecordCache } from './record-cache.ts';
 
 export const SESSIONS = fixedName('sessions');
-export const JOBS = fixedName('jobs');
-export const JOB_STATE = fixedName('state.json');
 const DAEMON = fixedName('daemon');
 const ROSTER = fixedName('roster.json');
 

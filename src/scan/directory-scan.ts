@@ -1,6 +1,6 @@
 /** Looks at what one directory holds of sessions. Synchronous, and the same in every thread that takes part in a scan. */
 
-import { type IrregularPart, SET_ASIDE } from '../claude-dir/irregular-parts.ts';
+import { IN_PROJECT, type IrregularPart } from '../claude-dir/irregular-parts.ts';
 import { companionPlace, PROJECTS, parseProjectEntry } from '../claude-dir/layout.ts';
 import { type LinkedFile, Measurer, type ReadFault, type Surroundings } from '../claude-dir/measure.ts';
 import { parseSessionId, type SessionId } from '../claude-dir/session-id.ts';
@@ -79,7 +79,7 @@ export class DirectoryScanner {
       const { name } = entry;
       const known = parseProjectEntry(name);
       if (known === undefined) {
-        found.addIrregular(SET_ASIDE.find(entry, held), held, directory, entry);
+        found.addIrregular(IN_PROJECT.find(entry, held), held, directory, entry);
         return;
       }
       const part: Part = { directory, name, kind: known.isTranscript ? 'file' : 'directory' };

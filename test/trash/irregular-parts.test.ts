@@ -16,6 +16,14 @@ const KINDS: readonly { readonly what: string; readonly files: readonly string[]
     what: 'task lists of its team',
     files: [`tasks/session-${ID.slice(0, 8)}/1.json`, `tasks/session-${ID.slice(0, 8)}/.lock`],
   },
+  {
+    what: 'the directory of its background job',
+    files: [`jobs/${ID.slice(0, 8)}/state.json`, `jobs/${ID.slice(0, 8)}/tmp/out.log`],
+  },
+  {
+    what: 'transcripts of its agents',
+    files: [`${PROJECT}/agent-0a1b2c3d.jsonl`, 'projects/-other/agent-4e5f6a7b.jsonl'],
+  },
   { what: 'an orphaned transcript', files: [`${PROJECT}/${ID}.orphaned-${STAMP}-0a1b2c3d.jsonl`] },
   { what: 'a superseded transcript', files: [`${PROJECT}/${ID}.jsonl.superseded-${STAMP}`] },
   { what: 'a superseded directory', files: [`${PROJECT}/${ID}.superseded-${STAMP}/tool-results/1.txt`] },
@@ -29,6 +37,11 @@ const KINDS: readonly { readonly what: string; readonly files: readonly string[]
   },
 ];
 
+/** Where the name does not say whose a file is, its content does. */
+function contentOf(file: string): string {
+  return `${JSON.stringify({ state: 'done', sessionId: ID, path: file })}\n`;
+}
+
 /** The first eight digits of all test sessions: that of the others is not there then. */
 const HEAD = ID.slice(0, 8);
 const isByHead = (file: string) => file.includes(HEAD) && !file.includes(ID);
@@ -36,14 +49,14 @@ const isByHead = (file: string) => file.includes(HEAD) && !file.includes(ID);
 function placeWith(files: readonly string[]): TrashPlace {
   const place = new TrashPlace();
   if (files.some(isByHead)) rmSync(place.at(`${PROJECT}/${OTHER}.jsonl`));
-  for (const file of files) writeAged(place.at(file), `content of ${file}`, OLD_MS);
+  for (const file of files) writeAged(place.at(file), contentOf(file), OLD_MS);
   return place;
 }
 
 describe.each(KINDS)('A session with $what', ({ files }) => {
   it('counts them as its own, with their bytes', () => {
     const [without, unit] = [new TrashPlace().unit(), placeWith(files).unit()];
-    const bytes = files.reduce((sum, file) => sum + `content of ${file}`.length, 0);
+    const bytes = files.reduce((sum, file) => sum + contentOf(file).length, 0);
     expect({ files: unit.files, bytes: unit.bytes }).toEqual({
       files: without.files + files.length,
       bytes: without.bytes + bytes,
@@ -104,13 +117,13 @@ describe.each(KINDS)('A session with $what', ({ files }) => {
   it.each(files)('stays as it is where %s has been written to since the scan', (file) => {
     const place = placeWith(files);
     const unit = place.unit();
-    writeAged(place.at(file), `content of ${file}, and more`, OLD_MS);
+    writeAged(place.at(file), `${contentOf(file)}and more`, OLD_MS);
     const before = place.files();
     expect(place.take(unit)).toEqual({ kind: 'changed' });
     expect(place.files()).toEqual(before);
   });
 
-  it.skipIf(files.some(isByHead))(
+  it.skipIf(files.some((file) => file.startsWith('tasks/session-')))(
     'leaves them an orphan where nothing else is left of it, which goes and comes back alike',
     () => {
       const place = placeWith(files);
@@ -207,5 +220,24 @@ describe('The task lists of a team', () => {
     const place = placeWith([TASKS]);
     symlinkSync('/nonexistent', place.at('projects/-linked'));
     expect(place.unit().parts.map(partPath)).not.toContain(`tasks/session-${HEAD}`);
+  });
+});
+
+describe('The directory of a background job', () => {
+  const JOB = `jobs/${HEAD}`;
+
+  it('is left alone where its state cannot be read, and holds up no session', () => {
+    const place = new TrashPlace();
+    writeAged(place.at(`${JOB}/state.json`), '{"state":"done","sess', OLD_MS);
+    expect(place.take()).toEqual({ kind: 'trashed' });
+    expect([...place.files().inPlace.keys()]).toContain(`${JOB}/state.json`);
+  });
+
+  it('keeps the session where the job was begun since the scan', () => {
+    const place = new TrashPlace();
+    const unit = place.unit();
+    writeAged(place.at(`${JOB}/state.json`), contentOf(JOB), OLD_MS);
+    expect(place.take(unit)).toEqual({ kind: 'changed' });
+    expect(place.take(place.unit(OTHER))).toEqual({ kind: 'trashed' });
   });
 });

@@ -11,7 +11,8 @@ import type { LiveSource } from '../../../src/live-sources/live-source.ts';
 import { runningProcessesSource } from '../../../src/live-sources/running-processes.ts';
 import type { ProcessTable } from '../../../src/process/process-table.ts';
 import { StoredSessions } from '../../../src/session-store/stored-sessions.ts';
-import { openDir } from '../../support/opened.ts';
+import { outsideSweeper, snapshot } from '../../support/disk.ts';
+import { openClaudeDir, openDir, openTrash } from '../../support/opened.ts';
 import { HERE, otherMachine } from '../../support/other-machine.ts';
 import { scriptedSource } from '../../support/scripted-source.ts';
 import { SetClock } from '../../support/set-clock.ts';
@@ -82,8 +83,8 @@ const DONE: readonly Case[] = [
 ].flatMap((state) => [
   { what: `a job that is ${state}`, files: { 'jobs/00000001/state.json': { state, ...JOB } }, stay: [] },
   {
-    what: `a young job that is ${state}`,
-    files: { 'jobs/00000001/state.json': { state, ...JOB } },
+    what: `a young job that is ${state}, of a directory that is no session's`,
+    files: { 'jobs/x/state.json': { state, ...JOB } },
     ageMs: 0,
     stay: [],
   },
@@ -186,6 +187,33 @@ describe('a prune beside', () => {
       expect(faults).toEqual([{ kind: 'bad-data', message: expect.stringContaining(`${path}/sessions/4242.json`) }]);
     },
   );
+
+  it('a job that has ended takes its directory with its session, which comes back with it', async () => {
+    const path = dirWith({
+      'jobs/00000001/state.json': { state: 'done', ...JOB },
+      'jobs/00000001/tmp/out.log': 'output',
+    });
+    const before = snapshot(path);
+    expect(await pruneWith(path)).toMatchObject({ removed: { sessions: 3, files: 5 }, kept: {} });
+    expect(outsideSweeper(snapshot(path)).size).toBe(0);
+    const trash = openTrash(openClaudeDir(path));
+    for (const number of [1, 2, 3]) trash.restore(uid(number), NOW);
+    expect(outsideSweeper(snapshot(path))).toEqual(before);
+  });
+
+  it('a job that has just ended leaves its session as young as that', async () => {
+    const path = dirWith({ 'jobs/00000001/state.json': { state: 'done', ...JOB } }, 2 * DAY_MS);
+    expect(await pruneWith(path)).toMatchObject({ removed: { sessions: 2 }, kept: { 'within-retention': 1 } });
+    expect(left(path)).toEqual([uid(1)]);
+  });
+
+  it('a job at work keeps all of its session, however old, its directory with it', async () => {
+    const path = dirWith({ 'jobs/00000001/tmp/out.log': 'output', [`file-history/${uid(1)}/a@v1`]: 'checkpoint' });
+    write(join(path, 'jobs/00000001/state.json'), { state: 'working', ...JOB }, 10 * DAY_MS);
+    const before = [...snapshot(path).keys()].filter((file) => file.includes('00000001'));
+    expect(await pruneWith(path)).toMatchObject({ removed: { sessions: 1 }, kept: { running: 2 } });
+    expect([...outsideSweeper(snapshot(path)).keys()].filter((file) => file.includes('00000001'))).toEqual(before);
+  });
 
   it('stale records counts them', async () => {
     const path = dirWith({ 'sessions/4242.json': RECORD, 'sessions/7.json': '', 'jobs/pins.json': ['x'] });
