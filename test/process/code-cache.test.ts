@@ -1,9 +1,10 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Script } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { codeCacheFile, codeCachePath, loadScript, runScript } from '../../src/process/code-cache.ts';
+import { makeInstallation } from '../support/installation.ts';
 import { REPOSITORY, run } from '../support/process.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
@@ -87,14 +88,19 @@ describe('a script with a code cache', () => {
   });
 });
 
-describe('the built program', () => {
-  it('has a code cache that the Node which built it takes', async () => {
+describe('the program', () => {
+  it('is given a code cache by the Node that builds it, which takes it', async () => {
+    const home = dirname(dirname(dirname(makeInstallation().program)));
+    cpSync(join(REPOSITORY, 'scripts'), join(home, 'scripts'), { recursive: true });
+    rmSync(codeCachePath(join(home, 'dist/program/process.js')), { force: true });
+    const made = await run(process.execPath, ['scripts/make-code-cache.mjs'], { cwd: home });
+    expect(made).toMatchObject({ stderr: '', code: 0 });
     const look = `
       import { loadScript } from './dist/process/code-cache.js';
       import { keepHeapsSmall } from './dist/process/small-heap.js';
       keepHeapsSmall();
-      process.stdout.write(String(loadScript('dist/program/process.js').cachedDataRejected));`;
+      process.stdout.write(String(loadScript('./dist/program/process.js').cachedDataRejected));`;
     const args = ['--input-type=module', '--eval', look];
-    expect(await run(process.execPath, args, { cwd: REPOSITORY })).toMatchObject({ stdout: 'false', code: 0 });
+    expect(await run(process.execPath, args, { cwd: home })).toMatchObject({ stdout: 'false', code: 0 });
   });
 });
