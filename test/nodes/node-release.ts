@@ -19,7 +19,9 @@ export interface NodeRelease {
 export async function fetchNode(range: string, parent: string, npm: Npm): Promise<NodeRelease> {
   const directory = freshDirectory(parent, `node-${range}`);
   const name = `node-${process.platform}-${process.arch}@${range}`;
-  const packed = (await npm.run(['pack', '--silent', '--pack-destination', parent, name], { directory })).trim();
+  const packed = (
+    await npm.run(['pack', '--loglevel=error', '--pack-destination', parent, name], { directory })
+  ).trim();
   const unpacked = await run('tar', ['-xzf', join(parent, packed), '-C', directory, '--strip-components=1']);
   if (unpacked.code !== 0) throw new Error(`unpack ${packed}: ${unpacked.stderr}`);
   const executable = join(directory, 'bin/node');

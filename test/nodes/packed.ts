@@ -18,7 +18,7 @@ export interface Installed {
 
 /** @returns path of the packed package */
 export async function pack(npm: Npm, parent: string): Promise<string> {
-  const args = ['pack', '--silent', '--ignore-scripts', '--pack-destination', parent];
+  const args = ['pack', '--loglevel=error', '--ignore-scripts', '--pack-destination', parent];
   const packed = (await npm.run(args, { directory: REPOSITORY })).trim();
   return join(parent, packed);
 }
