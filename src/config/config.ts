@@ -151,7 +151,9 @@ function flatten(content: object, prefix: string): [string, unknown][] {
 }
 
 function unknownKey(key: string, known: readonly string[]): string {
-  return `${key}: there is no such setting; did you mean ${nearestWord(key, known)}?`;
+  // The name of a group, given a value: one of its settings is meant.
+  const inGroup = known.filter((name) => name.startsWith(`${key}.`));
+  return `${key}: there is no such setting; did you mean ${nearestWord(key, inGroup.length > 0 ? inGroup : known)}?`;
 }
 
 /** Timers count milliseconds in 31 bits; beyond that they fire at once. */

@@ -1,4 +1,4 @@
-/** A list of records with a few known fields: the records that a raw value means, or every fault that it has. */
+/** Records with a few known fields, and lists of them: what a raw value means, or every fault that it has. */
 
 import { type Fault, type Parsed, type Parser, refused } from './values.ts';
 import { parseYaml } from './yaml-text.ts';
@@ -29,6 +29,17 @@ export function listOf<T extends object>(fields: Fields<T>): Parser<readonly T[]
   };
 }
 
+/** A record in the file; YAML, and so JSON, text in the environment or a flag. */
+export function recordOf<T extends object>(fields: Fields<T>): Parser<T> {
+  return (raw) => {
+    const parsed = typeof raw === 'string' ? parseYaml(raw) : { value: raw };
+    if ('faults' in parsed) return parsed;
+    if (!isRecord(parsed.value)) return refused(`expected {${Object.keys(fields).join(', ')}}`);
+    const record = parseRecord(parsed.value, fields, '');
+    return 'faults' in record ? record : { value: record.value as T };
+  };
+}
+
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
@@ -36,13 +47,18 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 function parseRecord(raw: Readonly<Record<string, unknown>>, fields: AnyFields, at: string): Parsed<object> {
   const faults: Fault[] = Object.keys(raw)
     .filter((name) => !Object.hasOwn(fields, name))
-    .map((name) => ({ at: `${at}.${name}`, fault: `expected one of ${Object.keys(fields).join(', ')}` }));
+    .map((name) => ({ at: below(at, name), fault: `expected one of ${Object.keys(fields).join(', ')}` }));
   const record: Record<string, unknown> = {};
   for (const [name, { parse, isOptional }] of Object.entries(fields)) {
     if (isOptional && !Object.hasOwn(raw, name)) continue;
     const parsed = parse(raw[name]);
     if ('value' in parsed) record[name] = parsed.value;
-    else faults.push(...parsed.faults.map(({ fault }) => ({ at: `${at}.${name}`, fault })));
+    else
+      faults.push(...parsed.faults.map(({ at: inner, fault }) => ({ at: below(below(at, name), inner ?? ''), fault })));
   }
   return faults.length > 0 ? { faults } : { value: record };
+}
+
+function below(at: string, name: string): string {
+  return [at, name].filter((part) => part !== '').join('.');
 }

@@ -4,6 +4,7 @@
  */
 
 import type { LogLevel } from '../log.ts';
+import { type ClassAges, classAges, DEFAULT_CLASS_AGES } from './class-ages.ts';
 import { type ProjectOverride, projectOverrides } from './project-overrides.ts';
 import { defaultStateDir } from './state-dir.ts';
 import * as values from './values.ts';
@@ -33,6 +34,7 @@ export interface Settings {
   keepNamed: boolean;
   shield: values.ShieldScope;
   projects: readonly ProjectOverride[];
+  classes: ClassAges;
   'trash.keep': number;
   'sweep.dangling': boolean;
   'schedule.prune': string;
@@ -195,6 +197,18 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
           value.map(({ maxAge, ...rest }) =>
             maxAge === undefined ? rest : { ...rest, maxAge: values.showAge(maxAge) },
           ),
+        ),
+    },
+    classes: {
+      argument: 'JSON',
+      description:
+        'retention by how sessions came to be: `{cli, sdk, desktop, remote, metadata}`, each with its `maxAge`; where a project has one of its own, the longer counts',
+      defaultText: 'desktop `never`, metadata `7d`',
+      parse: classAges,
+      defaultValue: () => DEFAULT_CLASS_AGES,
+      show: (value) =>
+        JSON.stringify(
+          Object.fromEntries(Object.entries(value).map(([name, maxAge]) => [name, { maxAge: values.showAge(maxAge) }])),
         ),
     },
     'trash.keep': {

@@ -209,11 +209,11 @@ export class AnchoredDir {
    * that is the reader's to say.
    * @throws the system's error, or where it is no regular file
    */
-  readPieces(name: ByteName, take: (piece: Buffer) => void): void {
+  *readPieces(name: ByteName): Generator<Buffer, void, void> {
     const native = nativeCalls();
     const fd = native?.openFile(this.#openFd(), name, constants.O_NOATIME);
     if (native === undefined || fd === undefined) {
-      this.#readPiecesByNode(name, take);
+      yield* this.#readPiecesByNode(name);
       return;
     }
     try {
@@ -221,18 +221,18 @@ export class AnchoredDir {
       for (;;) {
         const length = native.read(fd, PIECE) ?? readSync(fd, PIECE);
         if (length === 0) return;
-        take(PIECE.subarray(0, length));
+        yield PIECE.subarray(0, length);
       }
     } finally {
       native.close(fd);
     }
   }
 
-  #readPiecesByNode(name: ByteName, take: (piece: Buffer) => void): void {
+  *#readPiecesByNode(name: ByteName): Generator<Buffer, void, void> {
     const fd = this.#openUntouched(name);
     try {
       if (!fstatSync(fd).isFile()) throw new Error('not a regular file');
-      for (let length = readSync(fd, PIECE); length > 0; length = readSync(fd, PIECE)) take(PIECE.subarray(0, length));
+      for (let length = readSync(fd, PIECE); length > 0; length = readSync(fd, PIECE)) yield PIECE.subarray(0, length);
     } finally {
       closeSync(fd);
     }

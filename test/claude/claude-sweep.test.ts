@@ -52,7 +52,7 @@ beforeAll(async () => {
   for (const name of ['live', 'older'] as const) {
     await sweeper(world, shielded, 'sessions', 'set', `forgejo:architect:acme/app:${name}`, sessions[name].sessionId);
   }
-  shieldedSessions = await prune(world, shielded, '--shield', 'true');
+  shieldedSessions = await prune(world, shielded);
 });
 
 afterAll(() => world?.close());

@@ -2,6 +2,7 @@ import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { DEFAULT_CLASS_AGES } from '../../src/config/class-ages.ts';
 import type { ConfigSources, Origin, ResolvedConfig } from '../../src/config/config.ts';
 import { flagOf, SETTING_PATHS, type SettingPath, type Settings, variableOf } from '../../src/config/settings.ts';
 import { SYSTEM_TIME_ZONE } from '../../src/config/values.ts';
@@ -119,6 +120,12 @@ const SAMPLES: { readonly [P in SettingPath]: Sample<Settings[P]> } = {
   keepNamed: booleanSample(false),
   shield: textSample<Settings['shield']>(['off', 'off'], ['all', 'all'], ['wanted', 'wanted'], 'wanted'),
   keepLast: { flag: ['3', 3], environment: ['4', 4], file: [5, 5], default: 0 },
+  classes: {
+    flag: ['{"sdk":{"maxAge":"7d"}}', { ...DEFAULT_CLASS_AGES, sdk: 7 * DAY_MS }],
+    environment: ['{desktop: {maxAge: 90d}}', { ...DEFAULT_CLASS_AGES, desktop: 90 * DAY_MS }],
+    file: [{ cli: { maxAge: 'never' } }, { ...DEFAULT_CLASS_AGES, cli: 'never' }],
+    default: { desktop: 'never', metadata: 7 * DAY_MS },
+  },
   massPortion: { flag: ['10%', 0.1], environment: ['100%', 1], file: ['1%', 0.01], default: 0.25 },
   projects: {
     flag: ['[{"match":"a*","maxAge":"7d"}]', [{ match: 'a*', maxAge: 7 * DAY_MS }]],

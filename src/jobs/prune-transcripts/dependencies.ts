@@ -7,7 +7,7 @@ import type { ShortHolds } from '../../sqlite/short-holds.ts';
 import type { Guards } from '../guards/guards.ts';
 import type { RemovalHistory } from '../ports.ts';
 import type { DirectoryDependencies } from './directory-place.ts';
-import type { PrunePolicy } from './plan.ts';
+import type { PrunePolicy } from './retention.ts';
 
 export interface PruneDependencies extends Omit<DirectoryDependencies, 'dryRun'> {
   readonly claudeDirs: readonly ClaudeDir[];

@@ -37,7 +37,7 @@ export class DirectoryCleanup {
   }
 
   /** Whether a session is so near the limit that it is time to know whether somebody has marked it: nothing else would tell. */
-  asksForMark(units: Units, row: number): boolean {
+  asksForFacts(units: Units, row: number): boolean {
     if (this.#limits === undefined || this.#rules.scope !== 'wanted') return false;
     return units.hasTranscript(row) && units.newestMtimeMs(row) <= this.#nowMs - this.#limits.oldestMs;
   }

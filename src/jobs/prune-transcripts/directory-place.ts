@@ -20,13 +20,14 @@ import { neededByRun } from '../whole-run-error.ts';
 import { type CleanupRules, DirectoryCleanup } from './directory-cleanup.ts';
 import { DirectoryTaking } from './directory-taking.ts';
 import { emptiedProjects } from './emptied-projects.ts';
+import { type FactsObservation, FactsObserver, type FactsQuestion } from './facts.ts';
 import { type FindableUnits, foreseenUnits } from './foreseen-units.ts';
 import { KeptSessions } from './kept.ts';
-import { type MarkObservation, MarkObserver } from './marks.ts';
 import type { Concluded, LiveCounts, ObservedPlace, PrunablePlace, Taking } from './place.ts';
-import type { Plan, Protections, PrunePolicy } from './plan.ts';
+import type { Plan, Protections } from './plan.ts';
 import { protectionByIndex } from './protection.ts';
 import { removalRecord } from './removal-record.ts';
+import type { PrunePolicy } from './retention.ts';
 import { scanFaults } from './scan-faults.ts';
 import { withTrueTimes } from './shield.ts';
 
@@ -142,7 +143,7 @@ class ObservedDirectory implements ObservedPlace {
   readonly #claudeDir: ClaudeDir;
   readonly #dependencies: DirectoryDependencies;
   readonly #seen: Seen;
-  readonly #marks: MarkObserver;
+  readonly #facts: FactsObserver;
   readonly #cleanup: DirectoryCleanup;
 
   constructor(path: string, claudeDir: ClaudeDir, dependencies: DirectoryDependencies, seen: Seen) {
@@ -151,7 +152,7 @@ class ObservedDirectory implements ObservedPlace {
     this.#claudeDir = claudeDir;
     this.#dependencies = dependencies;
     this.#seen = seen;
-    this.#marks = new MarkObserver(claudeDir, dependencies.keepNamed);
+    this.#facts = new FactsObserver(claudeDir, dependencies.keepNamed);
     this.#cleanup = new DirectoryCleanup(claudeDir, dependencies.cleanup, dependencies.clock.now());
     this.units = foreseenUnits(scan.units, returning);
     this.aged = withTrueTimes(this.units, shielded);
@@ -167,11 +168,15 @@ class ObservedDirectory implements ObservedPlace {
     return protectionByIndex(this.units, this.aged, sessions);
   }
 
-  mark(row: number): MarkObservation {
-    const project = this.units.projects[this.units.projectIndex(row) ?? -1];
-    if (project === undefined || !this.units.hasTranscript(row)) return { mark: undefined };
+  facts(
+    row: number,
+    question: Pick<FactsQuestion, 'nowMs' | 'shouldStop'>,
+  ): FactsObservation | Promise<FactsObservation> {
+    const { units } = this;
+    const project = units.projects[units.projectIndex(row) ?? -1];
+    if (project === undefined || !units.hasTranscript(row)) return { facts: undefined };
     // One that is to come back from the trash had no mark when it was taken, and none can have come since.
-    return this.#marks.observe(project, this.units.sessionId(row));
+    return this.#facts.observe({ ...question, project, sessionId: units.sessionId(row), bytes: units.bytes(row) });
   }
 
   freeBytes(): number | undefined {
@@ -188,8 +193,8 @@ class ObservedDirectory implements ObservedPlace {
     return new DirectoryTaking(trash.beginFolder(nowMs, fingerprints), (name, run) => known.set(name, run));
   }
 
-  asksForMark(row: number): boolean {
-    return this.#cleanup.asksForMark(this.units, row);
+  asksForFacts(row: number): boolean {
+    return this.#cleanup.asksForFacts(this.units, row);
   }
 
   emptied(plan: Plan): readonly EmptyProject[] {
@@ -223,7 +228,7 @@ class ObservedDirectory implements ObservedPlace {
   }
 
   close(): void {
-    this.#marks.close();
+    this.#facts.close();
     this.#seen.trash?.close();
   }
 

@@ -14,7 +14,7 @@ import type { PruneDependencies } from './dependencies.ts';
 import { DirectoryPlace } from './directory-place.ts';
 import type { ObservedPlace, PrunablePlace } from './place.ts';
 import type { Plan } from './plan.ts';
-import { planWithMarks } from './plan-with-marks.ts';
+import { planWithFacts } from './plan-with-facts.ts';
 import { StorePlace } from './store-place.ts';
 import { PruneTally } from './tally.ts';
 
@@ -101,7 +101,7 @@ class Prune {
 
   async #pruneObserved(path: string, observed: ObservedPlace): Promise<void> {
     const { policy, clock, history } = this.#dependencies;
-    const plan = await planWithMarks(observed, { live: this.#live.sessions, policy, clock, state: this.#state });
+    const plan = await planWithFacts(observed, { live: this.#live.sessions, policy, clock, state: this.#state });
     if (this.#state.isOver) return;
     const rows = removalRows(observed.units, plan);
     const allowed = this.#allowedRows(path, plan, rows, observed);

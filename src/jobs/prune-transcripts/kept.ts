@@ -1,7 +1,8 @@
 /** What of that which stays somebody has asked for by name, and until when this configuration keeps each. Pure, as the plan is. */
 
 import type { Units } from '../../claude-dir/unit.ts';
-import { isKeptByAge, type KeepReason, type Plan, type PolicyOf, type PrunePolicy, policyByProject } from './plan.ts';
+import { isKeptByAge, type KeepReason, type Plan } from './plan.ts';
+import type { PrunePolicy } from './retention.ts';
 
 /** Somebody or something has named the very session. */
 const NAMED_REASONS: ReadonlySet<string> = new Set<KeepReason>(['live', 'running', 'pinned', 'tagged', 'named']);
@@ -12,14 +13,12 @@ export class KeptSessions {
   readonly #units: Units;
   readonly #plan: Plan;
   readonly #policy: PrunePolicy;
-  readonly #policyOf: PolicyOf;
 
   /** @param units as old as they are in truth */
   constructor(units: Units, plan: Plan, policy: PrunePolicy) {
     this.#units = units;
     this.#plan = plan;
     this.#policy = policy;
-    this.#policyOf = policyByProject(units, policy);
   }
 
   get length(): number {
@@ -34,11 +33,13 @@ export class KeptSessions {
     return this.#plan.isRemoval(row);
   }
 
-  /** Named, or of a project that is told to keep for ever. */
+  /** Named, or of a project or a class that is told to keep for ever. */
   isWanted(row: number): boolean {
     const reason = this.#plan.reason(row);
     if (NAMED_REASONS.has(reason)) return true;
-    return isKeptByAge(reason) && this.#policyOf(this.#units.projectIndex(row)).maxAgeMs === 'never';
+    return (
+      isKeptByAge(reason) && this.#plan.maxAgeMs(row) === Number.POSITIVE_INFINITY && !this.#plan.isSparedByClaude(row)
+    );
   }
 
   /** It is there, and is no left-over that is only waiting for its age. */
@@ -54,8 +55,7 @@ export class KeptSessions {
     const reason = this.#plan.reason(row);
     if (!this.isConversation(row) || TIMELESS_REASONS.has(reason)) return Number.NEGATIVE_INFINITY;
     if (this.isWanted(row) || reason === 'keep-last') return Number.POSITIVE_INFINITY;
-    const { maxAgeMs } = this.#policyOf(this.#units.projectIndex(row));
-    if (maxAgeMs === 'never') return Number.POSITIVE_INFINITY;
-    return this.#units.newestMtimeMs(row) + Math.max(maxAgeMs, this.#policy.minAgeMs);
+    if (this.#plan.isSparedByClaude(row)) return Number.NEGATIVE_INFINITY;
+    return this.#units.newestMtimeMs(row) + Math.max(this.#plan.maxAgeMs(row), this.#policy.minAgeMs);
   }
 }

@@ -13,7 +13,7 @@ import type { Exposure } from '../exposed.ts';
 import type { JobContext } from '../job.ts';
 import type { RemovalRecord } from '../ports.ts';
 import type { JobFault } from '../report.ts';
-import type { MarkObservation } from './marks.ts';
+import type { FactsObservation, FactsQuestion } from './facts.ts';
 import type { Plan, Protections, RemoveReason } from './plan.ts';
 
 export interface PrunablePlace {
@@ -38,7 +38,10 @@ export interface ObservedPlace {
   readonly stopped: boolean;
   protection(sessions: LiveSessions): Protections['protection'];
   /** Looks into what one session says of itself. */
-  mark(row: number): MarkObservation;
+  facts(
+    row: number,
+    question: Pick<FactsQuestion, 'nowMs' | 'shouldStop'>,
+  ): FactsObservation | Promise<FactsObservation>;
   /** Undefined where it cannot be told, or nothing is needed. */
   freeBytes(): number | undefined;
   /** One session as an object of its own, for as long as something is done with it. */
@@ -46,7 +49,7 @@ export interface ObservedPlace {
   /** Begins a removing. Not to be called in a dry run. @throws OperatingError */
   take(nowMs: number): Taking;
   /** Whether it has to be known what one that stays says of itself. */
-  asksForMark(row: number): boolean;
+  asksForFacts(row: number): boolean;
   /** Project directories in which nothing is left once the plan has been carried out, and that are to go then. */
   emptied(plan: Plan): readonly EmptyProject[];
   /** What is done when all has gone that was to go. Not to be called in a dry run. */

@@ -2,9 +2,7 @@
 
 import { DOUBTS, type Units } from '../../claude-dir/unit.ts';
 import { PROTECTIONS, type Protection } from '../../live-sources/live-source.ts';
-
-/** What a transcript says of itself, or that it cannot be asked. */
-export type Mark = 'tagged' | 'named' | 'unreadable';
+import { AgeRules, type FactsOf, type PolicyOf, type PrunePolicy, policyByProject } from './retention.ts';
 
 /** Why a unit stays. */
 export const KEEP_REASONS = [
@@ -16,6 +14,7 @@ export const KEEP_REASONS = [
   'senseless-mtime',
   'too-young',
   'keep-last',
+  'class-retention',
   'within-retention',
 ] as const;
 export type KeepReason = (typeof KEEP_REASONS)[number];
@@ -28,8 +27,7 @@ export type RemoveReason = (typeof REMOVE_REASONS)[number];
 export interface Protections {
   /** What the live sources say. */
   protection(row: number): Protection | undefined;
-  /** What transcripts say of themselves, as far as they were looked into. */
-  mark(row: number): Mark | undefined;
+  readonly facts: FactsOf;
 }
 
 /** One verdict a unit. */
@@ -37,41 +35,46 @@ export interface Plan {
   readonly length: number;
   reason(row: number): KeepReason | RemoveReason;
   isRemoval(row: number): boolean;
-}
-
-/** The retention of one project. */
-export interface ProjectPolicy {
-  readonly maxAgeMs: number | 'never';
-  /** The newest sessions of the project that stay, whatever their age. */
-  readonly keepLast: number;
-  /** The project was told to keep for ever: the size cap spares it too. */
-  readonly isSparedBySizeCap: boolean;
-}
-
-export interface PrunePolicy {
-  /** Nothing younger is removed, whatever else says so. */
-  readonly minAgeMs: number;
-  /** Where the units together hold more, the oldest go until `SIZE_CAP_TARGET` of it is left. */
-  readonly maxTotalBytes: number | 'off';
-  /** Times before this are senseless. */
-  readonly earliestMtimeMs: number;
-  /** @param project undefined for what is left of sessions whose project is unknown */
-  forProject(project: string | undefined): ProjectPolicy;
+  /** Whether the transcript has to be looked into before the verdict stands. */
+  asksForFacts(row: number): boolean;
+  /** How long it may stay by its project and, as far as that is known, its class; infinite for ever. */
+  maxAgeMs(row: number): number;
+  /** Claude's own clean-up spares it as well. */
+  isSparedByClaude(row: number): boolean;
 }
 
 /** Below the cap by so much, so that the next session does not bring the next removal. */
 const SIZE_CAP_TARGET = 0.8;
 
 /** By the order of their ids where nothing else decides, so that the order of the rows never does. */
-export function planPrune(units: Units, protections: Protections, policy: PrunePolicy, nowMs: number): Plan {
-  const verdicts = new Verdicts(units.length);
+export function planPrune(onDisk: Units, protections: Protections, policy: PrunePolicy, nowMs: number): Plan {
+  const units = lastUsed(onDisk, protections);
   const policyOf = policyByProject(units, policy);
+  const ageRules = new AgeRules(units, protections.facts, policy, policyOf);
+  const verdicts = new Verdicts(units.length, ageRules);
   for (let row = 0; row < units.length; row += 1) {
-    verdicts.set(row, protectionOf(units, row, protections, policy, nowMs) ?? ageVerdict(units, row, policyOf, nowMs));
+    verdicts.set(row, protectionOf(units, row, protections, policy, nowMs) ?? ageRules.verdict(row, nowMs));
+    if (ageRules.mayExpireByClass(row, nowMs)) verdicts.askFor(row);
   }
-  keepNewestOfEachProject(units, verdicts, policyOf);
-  removeOverSize(units, verdicts, policy, policyOf);
+  keepNewestOfEachProject(units, verdicts, policyOf, protections);
+  removeOverSize(units, verdicts, policy, (row) => ageRules.isSparedBySizeCap(row));
   return verdicts;
+}
+
+/** As young as they are by their files or by what stands in them: the younger one counts, since either may be of another making. */
+function lastUsed(units: Units, { facts }: Protections): Units {
+  return {
+    length: units.length,
+    projects: units.projects,
+    sessionId: (row) => units.sessionId(row),
+    projectIndex: (row) => units.projectIndex(row),
+    hasTranscript: (row) => units.hasTranscript(row),
+    doubt: (row) => units.doubt(row),
+    files: (row) => units.files(row),
+    bytes: (row) => units.bytes(row),
+    newestMtimeMs: (row) => Math.max(units.newestMtimeMs(row), facts(row)?.lastEntryMs ?? Number.NEGATIVE_INFINITY),
+    compareIds: (left, right) => units.compareIds(left, right),
+  };
 }
 
 const REASONS: readonly (KeepReason | RemoveReason)[] = [...KEEP_REASONS, ...REMOVE_REASONS];
@@ -81,9 +84,13 @@ const CODES: ReadonlyMap<string, number> = new Map(REASONS.map((reason, code) =>
 /** A byte a unit. */
 class Verdicts implements Plan {
   readonly #reasons: Uint8Array;
+  readonly #asks: Uint8Array;
+  readonly #ageRules: AgeRules;
 
-  constructor(length: number) {
+  constructor(length: number, ageRules: AgeRules) {
+    this.#ageRules = ageRules;
     this.#reasons = new Uint8Array(length);
+    this.#asks = new Uint8Array(length);
   }
 
   get length(): number {
@@ -105,6 +112,22 @@ class Verdicts implements Plan {
   isRemoval(row: number): boolean {
     return (this.#reasons[row] ?? 0) >= FIRST_REMOVAL;
   }
+
+  maxAgeMs(row: number): number {
+    return this.#ageRules.maxAgeMs(row);
+  }
+
+  isSparedByClaude(row: number): boolean {
+    return this.#ageRules.isSparedByClaude(row);
+  }
+
+  askFor(row: number): void {
+    this.#asks[row] = 1;
+  }
+
+  asksForFacts(row: number): boolean {
+    return this.isRemoval(row) || this.#asks[row] === 1;
+  }
 }
 
 /** What no retention can overrule. The order is that of what an operator most wants to know. */
@@ -115,7 +138,7 @@ function protectionOf(
   policy: PrunePolicy,
   nowMs: number,
 ): KeepReason | undefined {
-  const protection = protections.protection(row) ?? units.doubt(row) ?? protections.mark(row);
+  const protection = protections.protection(row) ?? units.doubt(row) ?? protections.facts(row)?.mark;
   if (protection !== undefined) return protection;
   const newestMtimeMs = units.newestMtimeMs(row);
   if (newestMtimeMs > nowMs) return 'future-mtime';
@@ -125,60 +148,53 @@ function protectionOf(
   return undefined;
 }
 
-function ageVerdict(units: Units, row: number, policyOf: PolicyOf, nowMs: number): KeepReason | RemoveReason {
-  const { maxAgeMs } = policyOf(units.projectIndex(row));
-  if (maxAgeMs === 'never' || nowMs - units.newestMtimeMs(row) <= maxAgeMs) return 'within-retention';
-  return units.hasTranscript(row) ? 'expired' : 'orphan';
-}
-
-export type PolicyOf = (projectIndex: number | undefined) => ProjectPolicy;
-
-/** Globs are matched once a project, not once a session. */
-export function policyByProject({ projects }: Units, policy: PrunePolicy): PolicyOf {
-  const known: ProjectPolicy[] = [];
-  let ofUnknown: ProjectPolicy | undefined;
-  return (index) => {
-    if (index === undefined) {
-      ofUnknown ??= policy.forProject(undefined);
-      return ofUnknown;
-    }
-    const policyOfProject = known[index] ?? policy.forProject(projects[index]);
-    known[index] = policyOfProject;
-    return policyOfProject;
-  };
-}
-
-/** The newest sessions of each project that have a transcript; they count whatever else keeps them. */
-function keepNewestOfEachProject(units: Units, verdicts: Verdicts, policyOf: PolicyOf): void {
+/** The newest conversations of each project; they count whatever else keeps them. */
+function keepNewestOfEachProject(units: Units, verdicts: Verdicts, policyOf: PolicyOf, { facts }: Protections): void {
   const keepLastOf = (row: number) => policyOf(units.projectIndex(row)).keepLast;
   const rows = rowsWhere(units, (row) => {
-    return units.projectIndex(row) !== undefined && units.hasTranscript(row) && keepLastOf(row) > 0;
+    const mayBeConversation = units.hasTranscript(row) && facts(row)?.sessionClass !== 'metadata';
+    return units.projectIndex(row) !== undefined && mayBeConversation && keepLastOf(row) > 0;
   });
   const projectOf = (row: number) => units.projectIndex(row) ?? -1;
-  rows.sort((left, right) => projectOf(left) - projectOf(right) || byAge(units, right, left));
+  // What stands in a conversation tells its rank better than a file's time, which copying and touching change for many at once.
+  const rankMs = (row: number) => facts(row)?.lastEntryMs ?? units.newestMtimeMs(row);
+  rows.sort((left, right) => {
+    return projectOf(left) - projectOf(right) || rankMs(right) - rankMs(left) || units.compareIds(right, left);
+  });
   let project = -1;
   let place = 0;
   for (const row of rows) {
     place = projectOf(row) === project ? place + 1 : 0;
     project = projectOf(row);
-    if (place < keepLastOf(row) && isByAge(verdicts.reason(row))) verdicts.set(row, 'keep-last');
+    if (place >= keepLastOf(row)) continue;
+    verdicts.askFor(row);
+    if (isByAge(verdicts.reason(row))) verdicts.set(row, 'keep-last');
   }
 }
 
+const AGE_REASONS: ReadonlySet<string> = new Set<KeepReason>([
+  ...(['within-retention', 'class-retention', 'keep-last', 'too-young'] as const),
+]);
+
 /** Whether one that stays does so by its age or its rank alone: nothing is known of it that names it. */
 export function isKeptByAge(reason: KeepReason | RemoveReason): boolean {
-  return reason === 'within-retention' || reason === 'keep-last' || reason === 'too-young';
+  return AGE_REASONS.has(reason);
 }
 
 function isByAge(reason: KeepReason | RemoveReason): boolean {
-  return reason === 'within-retention' || reason === 'expired' || reason === 'orphan';
+  return reason === 'within-retention' || reason === 'class-retention' || reason === 'expired' || reason === 'orphan';
 }
 
 /**
  * Over the size cap, the oldest of what is within its retention goes too. What expires counts towards the target, but not
  * towards the trigger: otherwise a shorter `maxAge` could end up removing less than a longer one.
  */
-function removeOverSize(units: Units, verdicts: Verdicts, policy: PrunePolicy, policyOf: PolicyOf): void {
+function removeOverSize(
+  units: Units,
+  verdicts: Verdicts,
+  policy: PrunePolicy,
+  isSpared: (row: number) => boolean,
+): void {
   if (policy.maxTotalBytes === 'off') return;
   let totalBytes = 0;
   let remainingBytes = 0;
@@ -190,7 +206,7 @@ function removeOverSize(units: Units, verdicts: Verdicts, policy: PrunePolicy, p
   if (totalBytes <= policy.maxTotalBytes) return;
   const targetBytes = policy.maxTotalBytes * SIZE_CAP_TARGET;
   const candidates = rowsWhere(units, (row) => {
-    return verdicts.reason(row) === 'within-retention' && !policyOf(units.projectIndex(row)).isSparedBySizeCap;
+    return verdicts.reason(row) === 'within-retention' && !isSpared(row);
   });
   candidates.sort((left, right) => byAge(units, left, right));
   for (const row of candidates) {

@@ -4,9 +4,12 @@ import { createRequire } from 'node:module';
 import { EARLIEST_SENSIBLE_TIME_MS } from '../../clock.ts';
 import type { Settings } from '../../config/settings.ts';
 import { displayName } from '../../files/byte-name.ts';
-import type { PrunePolicy } from './plan.ts';
+import type { PrunePolicy } from './retention.ts';
 
-export type RetentionSettings = Pick<Settings, 'maxAge' | 'minAge' | 'maxTotalBytes' | 'keepLast' | 'projects'>;
+export type RetentionSettings = Pick<
+  Settings,
+  'maxAge' | 'minAge' | 'maxTotalBytes' | 'keepLast' | 'projects' | 'classes'
+>;
 
 /** The first of several overrides that match a project counts. */
 export function prunePolicy(settings: RetentionSettings): PrunePolicy {
@@ -15,11 +18,13 @@ export function prunePolicy(settings: RetentionSettings): PrunePolicy {
     minAgeMs: settings.minAge,
     maxTotalBytes: settings.maxTotalBytes,
     earliestMtimeMs: EARLIEST_SENSIBLE_TIME_MS,
+    classMaxAgeMs: settings.classes,
     forProject: (project) => {
       const name = project === undefined ? undefined : displayName(project);
       const override = name === undefined ? undefined : overrides.find(({ matches }) => matches(name))?.override;
       return {
         maxAgeMs: override?.maxAge ?? settings.maxAge,
+        isOwnMaxAge: override?.maxAge !== undefined,
         keepLast: override?.keepLast ?? settings.keepLast,
         isSparedBySizeCap: override?.maxAge === 'never',
       };

@@ -11,7 +11,7 @@ import { type Amount, amountOfAll } from '../../trash/known-folders.ts';
 import type { TakeOutcome } from '../../trash/take.ts';
 import type { RemovalRecord, RemovalRecorder } from '../ports.ts';
 import { neededByRun } from '../whole-run-error.ts';
-import { type MarkObservation, markOf } from './marks.ts';
+import { type FactsObservation, markOf } from './facts.ts';
 import type { Concluded, ObservedPlace, PrunablePlace, Removal, Taking } from './place.ts';
 import type { Protections } from './plan.ts';
 import { protectionOfId } from './protection.ts';
@@ -82,8 +82,10 @@ class ObservedStore implements ObservedPlace {
     return protectionOfId(this.units, sessions);
   }
 
-  mark(row: number): MarkObservation {
-    return { mark: markOf(this.#store.marks(sessionAt(this.#sessions, row)), this.#keepNamed) };
+  /** Its times and its class are what the store says. */
+  facts(row: number): FactsObservation {
+    const mark = markOf(this.#store.marks(sessionAt(this.#sessions, row)), this.#keepNamed);
+    return { facts: { mark, lastEntryMs: undefined, sessionClass: undefined } };
   }
 
   /** A mark in a row that is there already. */
@@ -110,7 +112,7 @@ class ObservedStore implements ObservedPlace {
   }
 
   /** Claude's own clean-up comes into no store. */
-  asksForMark(): boolean {
+  asksForFacts(): boolean {
     return false;
   }
 

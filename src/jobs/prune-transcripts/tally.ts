@@ -24,6 +24,7 @@ const STATE_BY_REASON: Readonly<Record<KeepReason | LateKeepReason, TranscriptSt
   'too-young': 'retained',
   'keep-last': 'retained',
   'within-retention': 'retained',
+  'class-retention': 'retained',
   busy: 'retained',
   vanished: 'retained',
   held: 'retained',

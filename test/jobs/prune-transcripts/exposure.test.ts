@@ -29,11 +29,11 @@ function exposed({ sessions, periodDays = 30, pinned = [], scope = 'off', transc
     }),
   );
   const policy = prunePolicy({
-    ...{ maxAge: 30 * DAY_MS, minAge: DAY_MS, maxTotalBytes: 'off', keepLast: 0, projects: [] },
+    ...{ maxAge: 30 * DAY_MS, minAge: DAY_MS, maxTotalBytes: 'off', keepLast: 0, projects: [], classes: {} },
     ...given,
   });
   const protection = (row: number) => (pinned.includes(row) ? 'pinned' : undefined);
-  const plan = planPrune(units, { protection, mark: () => undefined }, policy, NOW);
+  const plan = planPrune(units, { protection, facts: () => undefined }, policy, NOW);
   const kept = new KeptSessions(units, plan, policy);
   return exposureOf({
     ...{ units, kept, limits: cleanupLimits(periodDays * DAY_MS), nowMs: NOW },

@@ -4,21 +4,20 @@ import type { SessionId } from '../../../src/claude-dir/session-id.ts';
 import { DOUBTS, type Unit } from '../../../src/claude-dir/unit.ts';
 import { EARLIEST_SENSIBLE_TIME_MS } from '../../../src/clock.ts';
 import { fixedName } from '../../../src/files/byte-name.ts';
-import {
-  type KeepReason,
-  type Mark,
-  type ProjectPolicy,
-  type PrunePolicy,
-  planPrune,
-  type RemoveReason,
-} from '../../../src/jobs/prune-transcripts/plan.ts';
+import { type KeepReason, planPrune, type RemoveReason } from '../../../src/jobs/prune-transcripts/plan.ts';
+import type { Mark, ProjectPolicy, PrunePolicy } from '../../../src/jobs/prune-transcripts/retention.ts';
 import { DAY_MS, sessionIdOf } from '../../support/tree.ts';
 import { makeUnit, NOW, rowsOf } from '../../support/units.ts';
 
 const HOUR_MS = 3_600_000;
 const MIN_AGE_MS = DAY_MS;
 const MAX_AGE_MS = 30 * DAY_MS;
-const DEFAULT_PROJECT: ProjectPolicy = { maxAgeMs: MAX_AGE_MS, keepLast: 0, isSparedBySizeCap: false };
+const DEFAULT_PROJECT: ProjectPolicy = {
+  maxAgeMs: MAX_AGE_MS,
+  keepLast: 0,
+  isOwnMaxAge: false,
+  isSparedBySizeCap: false,
+};
 
 function policyOf(
   { project = {}, ...overrides }: Partial<Omit<PrunePolicy, 'forProject'>> & { project?: Partial<ProjectPolicy> } = {},
@@ -28,6 +27,7 @@ function policyOf(
     minAgeMs: MIN_AGE_MS,
     maxTotalBytes: 'off',
     earliestMtimeMs: EARLIEST_SENSIBLE_TIME_MS,
+    classMaxAgeMs: {},
     forProject: (name) => ({ ...DEFAULT_PROJECT, ...project, ...(name === undefined ? {} : projects[name]) }),
     ...overrides,
   };
@@ -53,7 +53,7 @@ function decide(units: readonly Unit[], live: LiveIds, policy: PrunePolicy, nowM
     {
       protection: (row) =>
         (['live', 'running', 'pinned'] as const).find((protection) => live[protection].has(idOf(row))),
-      mark: (row) => live.marks.get(idOf(row)),
+      facts: (row) => ({ mark: live.marks.get(idOf(row)), lastEntryMs: undefined, sessionClass: undefined }),
     },
     policy,
     nowMs,
@@ -327,6 +327,7 @@ const anyMaxAgeMs = fc.oneof(fc.integer({ min: HOUR_MS, max: 130 * DAY_MS }), fc
 const anyProjectPolicy: fc.Arbitrary<ProjectPolicy> = fc.record({
   maxAgeMs: anyMaxAgeMs,
   keepLast: fc.nat(4),
+  isOwnMaxAge: fc.boolean(),
   isSparedBySizeCap: fc.boolean(),
 });
 const anyCap = fc.oneof(fc.nat(12_000), fc.constant('off' as const));

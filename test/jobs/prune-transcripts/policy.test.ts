@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { byteNameFromSystem } from '../../../src/files/byte-name.ts';
-import type { ProjectPolicy } from '../../../src/jobs/prune-transcripts/plan.ts';
 import { prunePolicy, type RetentionSettings } from '../../../src/jobs/prune-transcripts/policy.ts';
+import type { ProjectPolicy } from '../../../src/jobs/prune-transcripts/retention.ts';
 import { DAY_MS } from '../../support/tree.ts';
 
 const SETTINGS: RetentionSettings = {
@@ -10,8 +10,9 @@ const SETTINGS: RetentionSettings = {
   maxTotalBytes: 'off',
   keepLast: 2,
   projects: [],
+  classes: {},
 };
-const DEFAULT: ProjectPolicy = { maxAgeMs: 30 * DAY_MS, keepLast: 2, isSparedBySizeCap: false };
+const DEFAULT: ProjectPolicy = { maxAgeMs: 30 * DAY_MS, keepLast: 2, isOwnMaxAge: false, isSparedBySizeCap: false };
 
 function policyFor(project: string | undefined, projects: RetentionSettings['projects']): ProjectPolicy {
   return prunePolicy({ ...SETTINGS, projects }).forProject(project);
@@ -63,7 +64,7 @@ describe('the retention of the configuration', () => {
       { match: '-srv-*', maxAge: DAY_MS, keepLast: 1 },
     ];
     expect(policyFor('-srv-app', projects)).toEqual({ ...DEFAULT, keepLast: 9 });
-    expect(policyFor('-srv-lib', projects)).toEqual({ ...DEFAULT, maxAgeMs: DAY_MS, keepLast: 1 });
+    expect(policyFor('-srv-lib', projects)).toEqual({ ...DEFAULT, maxAgeMs: DAY_MS, isOwnMaxAge: true, keepLast: 1 });
   });
 
   it('takes a keepLast of 0 in an override for what it says', () => {
@@ -74,6 +75,7 @@ describe('the retention of the configuration', () => {
     expect(policyFor('-srv-app', [{ match: '*', maxAge: 'never' }])).toEqual({
       ...DEFAULT,
       maxAgeMs: 'never',
+      isOwnMaxAge: true,
       isSparedBySizeCap: true,
     });
     expect(prunePolicy({ ...SETTINGS, maxAge: 'never' }).forProject('-srv-app')).toEqual({

@@ -6,6 +6,7 @@ import { onTestFinished } from 'vitest';
 import { cleanupLimits } from '../../../src/claude-dir/cleanup-limits.ts';
 import type { SessionId } from '../../../src/claude-dir/session-id.ts';
 import type { Clock } from '../../../src/clock.ts';
+import { DEFAULT_CLASS_AGES } from '../../../src/config/class-ages.ts';
 import { allowAll } from '../../../src/jobs/guards/guards.ts';
 import type { JobContext } from '../../../src/jobs/job.ts';
 import type { RemovalRecorder, TrueTimes } from '../../../src/jobs/ports.ts';
@@ -35,6 +36,7 @@ const SETTINGS: RetentionSettings = {
   maxTotalBytes: 'off',
   keepLast: 0,
   projects: [],
+  classes: DEFAULT_CLASS_AGES,
 };
 export const [A, B, C] = [sessionIdOf(1), sessionIdOf(2), sessionIdOf(3)] as const;
 const NO_RECORDER: RemovalRecorder = { recordRemovals() {} };

@@ -137,8 +137,10 @@ describe('the shield', () => {
 
 describe('the shield over what is wanted', () => {
   const protectedBy = (protection: Protection, id: SessionId) => [scriptedSource({ protection, planned: [id] })];
-  const tagged = (tag: string) => `${JSON.stringify({ type: 'tag', tag, sessionId: A })}\n`;
-  const titled = `${JSON.stringify({ type: 'custom-title', customTitle: 'Mine', sessionId: A })}\n`;
+  /** More than titles and tags would take, so that nobody looks whether it is a conversation. */
+  const said = `${JSON.stringify({ type: 'user', text: 'x'.repeat(3_000), sessionId: A })}\n`;
+  const tagged = (tag: string) => `${said}${JSON.stringify({ type: 'tag', tag, sessionId: A })}\n`;
+  const titled = `${said}${JSON.stringify({ type: 'custom-title', customTitle: 'Mine', sessionId: A })}\n`;
 
   it.each<[what: string, options: PruneOptions, content?: string]>([
     ['live', { sources: protectedBy('live', A) }],

@@ -14,7 +14,14 @@ function removedIn(listing: RemovedListing): readonly { readonly newestMtimeMs: 
     const days = 40 + ((index * 7) % COUNT);
     return makeUnit({ sessionId: sessionIdOf(index + 1), newestMtimeMs: NOW - days * DAY_MS });
   });
-  const plan: Plan = { length: COUNT, reason: () => 'expired', isRemoval: () => true };
+  const plan: Plan = {
+    length: COUNT,
+    reason: () => 'expired',
+    isRemoval: () => true,
+    asksForFacts: () => false,
+    maxAgeMs: () => 0,
+    isSparedByClaude: () => false,
+  };
   const tally = new PruneTally(listing);
   tally.addPlan('/c', rowsOf(units), plan, AppliedPlan.wholly(COUNT));
   const report = tally.report({ counts: {}, malformed: {}, stale: {} });

@@ -21,7 +21,8 @@ const policy = {
   minAgeMs: DAY_MS,
   maxTotalBytes: 'off',
   earliestMtimeMs: 0,
-  forProject: () => ({ maxAgeMs: 30 * DAY_MS, keepLast: 0, isSparedBySizeCap: false }),
+  classMaxAgeMs: {},
+  forProject: () => ({ maxAgeMs: 30 * DAY_MS, isOwnMaxAge: false, keepLast: 0, isSparedBySizeCap: false }),
 };
 const job =
   name === 'prune'

@@ -4,22 +4,37 @@ import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
 import { PROJECTS, transcriptName } from '../../claude-dir/layout.ts';
 import type { ReadFault } from '../../claude-dir/measure.ts';
 import type { SessionId } from '../../claude-dir/session-id.ts';
-import { readSessionMarks, type SessionMarks } from '../../claude-dir/session-marks.ts';
+import { readTranscriptFacts, type SessionMarks } from '../../claude-dir/transcript-facts.ts';
 import { errorCode, errorMessage, isExhaustion } from '../../errors.ts';
 import type { AnchoredDir } from '../../files/anchored-dir.ts';
 import type { ByteName } from '../../files/byte-name.ts';
-import type { Mark } from './plan.ts';
+import type { Facts, Mark } from './retention.ts';
 
 /** The tag that keeps a session. */
 const KEEP_TAG = 'keep';
 
-export interface MarkObservation {
-  readonly mark: Mark | undefined;
+/** More than any conversation has: what is larger is no transcript, be it sparse, and would be read for minutes. */
+const TRANSCRIPT_BYTES_MAX = 2 ** 34;
+/** Small transcripts are read without a turn of the event loop between them. */
+const PIECES_BETWEEN_QUESTIONS = 16;
+
+export interface FactsObservation {
+  /** Undefined where there was nothing to look into, or the run was told to stop meanwhile. */
+  readonly facts: Facts | undefined;
   readonly fault?: ReadFault;
 }
 
+export interface FactsQuestion {
+  readonly project: ByteName;
+  readonly sessionId: SessionId;
+  /** How large it is at most. */
+  readonly bytes: number;
+  readonly nowMs: number;
+  shouldStop(): Promise<boolean>;
+}
+
 /** Looks into transcripts one after the other; holds on to the project of the last one, since those of a project come together. */
-export class MarkObserver {
+export class FactsObserver {
   readonly #claudeDir: ClaudeDir;
   readonly #keepNamed: boolean;
   #held: { readonly project: ByteName; readonly directory: AnchoredDir } | undefined;
@@ -30,19 +45,24 @@ export class MarkObserver {
   }
 
   /** @throws the system's error where we ran out of something ourselves */
-  observe(project: ByteName, sessionId: SessionId): MarkObservation {
+  async observe({ project, sessionId, bytes, nowMs, shouldStop }: FactsQuestion): Promise<FactsObservation> {
     const name = transcriptName(sessionId);
+    const path = `${PROJECTS}/${project}/${name}`;
+    if (bytes > TRANSCRIPT_BYTES_MAX) return unreadable(path, 'it is too large to be a transcript');
+    let pieces = 0;
+    const isToStop = async () => {
+      pieces += 1;
+      return pieces % PIECES_BETWEEN_QUESTIONS === 0 && (await shouldStop());
+    };
     try {
-      return { mark: markOf(readSessionMarks(this.#directory(project), name), this.#keepNamed) };
+      const facts = await readTranscriptFacts(this.#directory(project), name, { nowMs, isToStop });
+      return { facts: facts === undefined ? undefined : { ...facts, mark: markOf(facts, this.#keepNamed) } };
     } catch (error) {
       const code = errorCode(error);
       if (code !== undefined && isExhaustion(code)) throw error;
       // Gone meanwhile: the act will see it.
-      if (code === 'ENOENT') return { mark: undefined };
-      return {
-        mark: 'unreadable',
-        fault: { path: `${PROJECTS}/${project}/${name}`, code: code ?? errorMessage(error) },
-      };
+      if (code === 'ENOENT') return { facts: undefined };
+      return unreadable(path, code ?? errorMessage(error));
     }
   }
 
@@ -57,6 +77,10 @@ export class MarkObserver {
     this.#held = { project, directory: this.#claudeDir.projects.openChild(project) };
     return this.#held.directory;
   }
+}
+
+function unreadable(path: string, code: string): FactsObservation {
+  return { facts: { mark: 'unreadable', lastEntryMs: undefined, sessionClass: undefined }, fault: { path, code } };
 }
 
 export function markOf({ tag, title }: SessionMarks, keepNamed: boolean): Mark | undefined {

@@ -1,0 +1,49 @@
+/** How a session came to be, by what is in its transcript. Observed with Claude Code 2.1. */
+
+import type { SessionClass } from '../config/class-ages.ts';
+
+const BY_ENTRYPOINT: ReadonlyMap<string, SessionClass> = new Map([
+  ['cli', 'cli'],
+  ['claude-vscode', 'cli'],
+  ['sdk-cli', 'sdk'],
+  ['sdk-ts', 'sdk'],
+  ['sdk-py', 'sdk'],
+  ['mcp', 'sdk'],
+  ['claude-code-github-action', 'sdk'],
+  ['claude-desktop', 'desktop'],
+  ['claude-desktop-3p', 'desktop'],
+  ['local-agent', 'desktop'],
+  ['remote', 'remote'],
+]);
+
+/**
+ * @param entrypoints those of the first and of the last entry that name one
+ * @returns undefined where they name none that is known
+ */
+export function classByEntrypoints(entrypoints: readonly (string | undefined)[]): SessionClass | undefined {
+  const classes = entrypoints.map((entrypoint) => BY_ENTRYPOINT.get(entrypoint ?? ''));
+  // Claude spares what Desktop has made or written last.
+  return classes.includes('desktop') ? 'desktop' : classes[0];
+}
+
+/** Entries that are no part of a conversation; whatever else an entry is may be one. */
+const METADATA_TYPES: ReadonlySet<unknown> = new Set([
+  ...['ai-title', 'custom-title', 'tag', 'summary', 'last-prompt', 'agent-name', 'agent-color', 'agent-setting'],
+  ...['mode', 'permission-mode', 'pr-link', 'queue-operation', 'worktree-state', 'bridge-session'],
+  'file-history-snapshot',
+]);
+
+/** Whether all entries of a whole transcript are metadata; one that does not parse is none. */
+export function isMetadataAlone(transcript: string): boolean {
+  const lines = transcript.split('\n').filter((line) => line.trim() !== '');
+  return lines.length > 0 && lines.every((line) => METADATA_TYPES.has(typeOf(line)));
+}
+
+function typeOf(line: string): unknown {
+  try {
+    const entry: unknown = JSON.parse(line);
+    return typeof entry === 'object' && entry !== null && 'type' in entry ? entry.type : undefined;
+  } catch {
+    return undefined;
+  }
+}
