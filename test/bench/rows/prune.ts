@@ -119,7 +119,8 @@ async function expireOnce(
 
 export function pruneCommand(tree: GrownTree, stateDir: string): string[] {
   const place = ['--claude-dir', tree.path, '--state-dir', stateDir];
-  return [PROGRAM, '--run-now', '--job', 'prune-transcripts', ...place];
+  // The shield would change the times by which whatever stands beside goes.
+  return [PROGRAM, '--run-now', '--job', 'prune-transcripts', '--shield', 'off', ...place];
 }
 
 /** @throws where not just these have gone */
