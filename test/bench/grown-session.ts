@@ -90,11 +90,15 @@ export function randomId(random: () => number): SessionId {
   return id;
 }
 
+/** The shortest conversation that the real client writes is longer than 2 KB, which tells it from a title alone. */
+const ANSWER_CHARACTERS = 2_000;
+const ANSWER = 'It reads the clock. '.repeat(ANSWER_CHARACTERS / 20);
+
 function transcriptText(id: string, mtimeMs: number): string {
   const timestamp = new Date(mtimeMs).toISOString();
   const common = `"sessionId":"${id}","cwd":"/srv/app","version":"2.1.0","gitBranch":"main","timestamp":"${timestamp}"`;
   const question = `{"type":"user","uuid":"${id}",${common},"message":{"role":"user","content":"Why does this test fail?"}}`;
-  const answer = `{"type":"assistant",${common},"message":{"role":"assistant","content":[{"type":"text","text":"It reads the clock."}]}}`;
+  const answer = `{"type":"assistant",${common},"message":{"role":"assistant","content":[{"type":"text","text":"${ANSWER}"}]}}`;
   return `${question}\n${answer}\n`;
 }
 
@@ -109,7 +113,7 @@ export function filesOf(tree: string, session: GrownSession): GrownFile[] {
     { path: transcriptOf(tree, session), content: transcript },
     ...numbered(agents, (number) => ({
       path: `${tree}/projects/${project}/${id}/subagents/agent-a${id.slice(24)}${number}.jsonl`,
-      content: transcript,
+      content: `{"type":"user","isSidechain":true,"sessionId":"${id}"}\n`,
     })),
     ...numbered(checkpoints, (number) => ({
       path: `${tree}/file-history/${id}/${id.slice(0, 8)}${number}@v1`,
