@@ -61,6 +61,21 @@ export async function readTranscriptFacts(
   return reader.end();
 }
 
+/**
+ * Whether a transcript holds titles, tags and the like alone, as where one was tagged that had gone to the trash: Claude resumes none.
+ * @throws the system's error, or where it is no regular file
+ */
+export function holdsMetadataAlone(directory: AnchoredDir, name: ByteName): boolean {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for (const piece of directory.readPieces(name)) {
+    bytes += piece.length;
+    if (bytes > METADATA_BYTES_MAX) return false;
+    pieces.push(Buffer.from(piece));
+  }
+  return isMetadataAlone(Buffer.concat(pieces).toString());
+}
+
 /** Takes a transcript piece by piece; exported for tests. */
 export class FactsReader {
   readonly #marks = new MarksReader();

@@ -5,6 +5,7 @@ import { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import { acquireDirLock } from '../claude-dir/dir-lock.ts';
 import { isTranscript, parseProjectEntry, projectParts } from '../claude-dir/layout.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
+import { holdsMetadataAlone } from '../claude-dir/transcript-facts.ts';
 import type { Clock } from '../clock.ts';
 import { errorCode, OperatingError } from '../errors.ts';
 import { requireAnchoring } from '../files/anchored-dir.ts';
@@ -81,11 +82,13 @@ function restoreLocked(claudeDir: ClaudeDir, sessionId: SessionId, nowMs: number
 function whereInOne(path: string, sessionId: SessionId): Whereabouts {
   try {
     return withClaudeDir(path, (claudeDir) => {
-      if (hasTranscript(claudeDir, sessionId)) return 'here';
+      const inPlace = transcriptInPlace(claudeDir, sessionId);
+      if (inPlace === 'conversation') return 'here';
       const trash = Trash.openIfThere(claudeDir);
       try {
         const { sessions, unreadableFolders } = trash?.lookUp(sessionId) ?? { sessions: [], unreadableFolders: [] };
         if (sessions.some(({ state }) => state !== 'joined')) return 'in-trash';
+        if (inPlace === 'metadata') return 'here';
         // A directory without a single transcript is more likely not mounted yet than full of conversations that are gone.
         if (unreadableFolders.length > 0) return 'unknown';
         return hasAnyTranscript(claudeDir) ? 'gone' : 'unused';
@@ -99,21 +102,28 @@ function whereInOne(path: string, sessionId: SessionId): Whereabouts {
   }
 }
 
-/** Claude resumes no empty transcript. A symlink may lead to one: Claude follows it, so it counts. */
-function hasTranscript(claudeDir: ClaudeDir, sessionId: SessionId): boolean {
-  return claudeDir.projects.entries().some((project) => {
+/**
+ * Claude resumes no empty transcript. A symlink may lead to one: Claude follows it, so it counts. Titles and tags alone are no conversation,
+ * and must not hide the one that lies in the trash.
+ */
+function transcriptInPlace(claudeDir: ClaudeDir, sessionId: SessionId): 'conversation' | 'metadata' | undefined {
+  const found = claudeDir.projects.entries().flatMap((project) => {
     const name = projectParts(sessionId, project.name).find(isTranscript)?.name;
-    if (name === undefined || project.kind === 'file') return false;
+    if (name === undefined || project.kind === 'file') return [];
     // A project behind a symlink is one to Claude, and unknown territory to us.
     if (project.kind === 'other') throw new OperatingError('io', `look for ${sessionId}: a project is no directory`);
     const directory = claudeDir.projects.openChild(project.name);
     try {
       const stats = directory.lstat(name);
-      return stats !== undefined && (stats.isSymbolicLink() || stats.size > 0);
+      if (stats === undefined || !(stats.isSymbolicLink() || stats.size > 0)) return [];
+      return [
+        stats.isFile() && holdsMetadataAlone(directory, name) ? ('metadata' as const) : ('conversation' as const),
+      ];
     } finally {
       directory.close();
     }
   });
+  return found.find((one) => one === 'conversation') ?? found[0];
 }
 
 function hasAnyTranscript(claudeDir: ClaudeDir): boolean {

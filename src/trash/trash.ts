@@ -4,6 +4,7 @@ import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import type { DirectoryFingerprints } from '../claude-dir/directory-fingerprints.ts';
 import { isTranscript, SWEEPER_DIRECTORY, TRASH_DIRECTORY } from '../claude-dir/layout.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
+import { holdsMetadataAlone } from '../claude-dir/transcript-facts.ts';
 import { type Part, partPath } from '../claude-dir/unit.ts';
 import { errorCode, errorMessage, OperatingError, operatingError, systemError } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
@@ -218,7 +219,8 @@ export class Trash {
 
   /**
    * Brings a session back, times included: its newest part, and in front of it what older folders hold of it. A companion whose name is
-   * taken by a newer file stays behind: it does not outweigh the conversation. The caller holds the lock.
+   * taken by a newer file stays behind: it does not outweigh the conversation. Neither do titles and tags that stand in the transcript's
+   * place: they follow it. The caller holds the lock.
    * @returns also the paths that stay in the trash
    * @throws OperatingError `bad-data` where it is not in the trash, or where its transcript's place is taken: both stay as they are;
    *   `io` where the system will not let it back, or not show all of the trash
@@ -238,11 +240,22 @@ export class Trash {
 
   #restoreNewest(newest: TrashedSession, nowMs: number): string[] {
     const taken = this.#partsTaken(newest);
-    if (taken.length > 0 && !taken.some(isTranscript) && newest.parts.some(isTranscript)) {
-      return [...this.#joinInto(newest, nowMs)];
-    }
+    const inTheWay = taken.find(isTranscript);
+    const canGiveWay = inTheWay === undefined || this.#isMetadata(inTheWay);
+    if (taken.length > 0 && canGiveWay && newest.parts.some(isTranscript)) return [...this.#joinInto(newest, nowMs)];
     this.#whole(`restore ${newest.sessionId}`, newest.run, (run) => restoreEntry(newest, run, nowMs));
     return [];
+  }
+
+  /** Whether nobody has said a word in what stands in the place of a conversation. */
+  #isMetadata({ directory, name }: Part): boolean {
+    const claudeDir = new OpenDirs(this.#claudeDir.root);
+    try {
+      const project = claudeDir.find(directory);
+      return project?.lstat(name)?.isFile() === true && holdsMetadataAlone(project, name);
+    } finally {
+      claudeDir.close();
+    }
   }
 
   #joinInto(entry: TrashedSession, nowMs: number): readonly string[] {

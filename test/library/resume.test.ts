@@ -10,7 +10,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import {
@@ -315,6 +315,18 @@ describe('with the Claude directories of the host', () => {
     expect(asked.map(({ resume, prompt }) => [resume, prompt])).toEqual([[ID, 'new']]);
     expect(warnings).toEqual(['conversation restored from the trash']);
     expect(await totals(map)).toEqual([1, 1]);
+  });
+
+  it('one that lies in the trash is restored where titles and tags alone stand in its place, and these follow it', async () => {
+    const { map, claudeDir, transcript, log } = await hostWithTranscript({ trashed: true });
+    const title = `{"type":"custom-title","customTitle":"Mine","sessionId":"${ID}"}\n`;
+    mkdirSync(dirname(transcript), { recursive: true });
+    writeFileSync(transcript, title);
+    const { asked, query } = scripted([answer(ID)]);
+    await collect({ map, key: KEY, query, prompt: 'all', deltaPrompt: 'new', claudeDirs: [claudeDir], log });
+    expect(asked.map(({ resume, prompt }) => [resume, prompt])).toEqual([[ID, 'new']]);
+    const lines = readFileSync(transcript, 'utf8').split(/(?<=\n)/);
+    expect(lines).toEqual([expect.stringContaining('"file"'), title]);
   });
 
   it.each([{ content: '' }, { content: undefined }])(
