@@ -65,6 +65,16 @@ const KEYS_ENDING_IN = `SELECT key FROM ${SESSIONS_TABLE} WHERE substr(key, -len
 const COUNT = `INSERT INTO ${COUNTERS_TABLE} (name, value) VALUES (@name, @by) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value`;
 const COUNTER = `SELECT value FROM ${COUNTERS_TABLE} WHERE name = ?`;
 
+/** The database is closed where it cannot be asked. @throws OperatingError */
+function readOrder(database: SqliteDatabase): RowOrder {
+  try {
+    return guarded(database.name, 'open', () => rowOrderOf(database));
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
 export class SqliteResumeMap implements MaintainableResumeMap {
   readonly #connection: MapConnection;
   readonly #deletions: ShortDeletions;
@@ -76,7 +86,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   private constructor(database: SqliteDatabase, options: SqliteResumeMapOptions) {
     this.#connection = new MapConnection(database, options.busyTimeoutMs);
     this.#deletions = new ShortDeletions(this.#connection);
-    this.#order = rowOrderOf(database);
+    this.#order = readOrder(database);
     this.#clock = options.clock ?? systemClock;
     this.#transcripts = options.transcripts;
     this.#maxSessionAge = checkedMaxAge(options.maxSessionAge ?? DEFAULT_SESSION_MAX_AGE_MS);
