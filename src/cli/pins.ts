@@ -5,11 +5,14 @@ import { EXIT_CODES } from '../errors.ts';
 import { KeepList } from '../live-sources/keep-list.ts';
 import type { CommandContext } from './command.ts';
 import { parseSessionIds } from './session-ids.ts';
+import { shieldNamed } from './shield-named.ts';
 import { renderTable } from './table.ts';
 import { formatAge } from './terminal.ts';
 
 export async function pinSessions(context: CommandContext, args: readonly string[]): Promise<number> {
-  return change(context, args, 'pinned', 'was pinned already', (list, id) => list.pin(id));
+  const code = change(context, args, 'pinned', 'was pinned already', (list, id) => list.pin(id));
+  await shieldNamed(context, parseSessionIds(args));
+  return code;
 }
 
 export async function unpinSessions(context: CommandContext, args: readonly string[]): Promise<number> {

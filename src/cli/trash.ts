@@ -18,6 +18,7 @@ import type { CommandContext } from './command.ts';
 import { exitCodeOf, runJobs } from './run.ts';
 import { renderResults, toDocument } from './run-output.ts';
 import { parseSessionIds } from './session-ids.ts';
+import { shieldNamed } from './shield-named.ts';
 import { renderTable } from './table.ts';
 import { formatAge, formatTime } from './terminal.ts';
 
@@ -119,6 +120,9 @@ export async function restoreFromTrash(
         results.push({ sessionId, restored: false, error: errorMessage(error) });
       }
     }
+    // Claude goes by file times, and what comes back is as old as before: its next run would delete it.
+    const restored = results.filter((result) => result.restored).map(({ sessionId }) => sessionId);
+    await shieldNamed(context, restored, lock);
   } finally {
     lock.release();
   }

@@ -160,7 +160,7 @@ async function previewSwept(map: SqliteResumeMap, surroundings: Surroundings): P
   return copy;
 }
 
-function cleanupRules({ shield: scope }: Config): CleanupRules {
+export function cleanupRules({ shield: scope }: Config): CleanupRules {
   return {
     scope,
     // A clean-up that is paused goes on with what was old until then, once somebody mends the settings.
@@ -170,7 +170,7 @@ function cleanupRules({ shield: scope }: Config): CleanupRules {
 }
 
 const DAY_MS = 86_400_000;
-const JOB_WAIT = { busyTimeoutMs: SHUTDOWN_BUDGET.databaseWaitMs };
+export const JOB_WAIT = { busyTimeoutMs: SHUTDOWN_BUDGET.databaseWaitMs };
 /** In a dry run: the map that the next run will make. */
 const NOT_YET_MADE = 'not yet made';
 const NO_RECORDER: RemovalRecorder = { recordRemovals() {} };

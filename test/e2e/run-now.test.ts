@@ -76,7 +76,7 @@ describe('--run-now on a tree of 2,000 sessions, 300 of them live', () => {
 
     const back = every(sessions.filter(isExpired), 17);
     const restore = await place.run([
-      ...['--sessions-db', databasePath, 'trash', 'restore'],
+      ...['--sessions-db', databasePath, '--shield', 'off', 'trash', 'restore'],
       ...back.map((session) => session.id),
     ]);
     expect(restore.code, restore.stderr).toBe(0);

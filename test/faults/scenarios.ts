@@ -12,7 +12,7 @@ export interface Template {
   readonly directory: string;
   readonly sessions: readonly MadeSession[];
   readonly prints: Prints;
-  /** Ids of sessions that rows name, which a prune keeps from Claude's own clean-up. */
+  /** Ids of sessions that may be kept from Claude's own clean-up. */
   readonly wanted: ReadonlySet<string>;
 }
 
@@ -87,7 +87,11 @@ export const purge: Scenario = {
 
 export const restore: Scenario = {
   name: 'restore',
-  prepare: prepareTrash,
+  // What comes back is shielded at once.
+  prepare: async (directory, seed) => {
+    const template = await prepareTrash(directory, seed);
+    return { ...template, wanted: new Set(template.sessions.map(({ id }) => id)) };
+  },
   args: (place, { sessions }) => [
     ...place.flags,
     'trash',

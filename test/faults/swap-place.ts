@@ -162,13 +162,14 @@ export class Watch {
   #lostFaults(destroyed: ReadonlySet<string>): string[] {
     const now = this.#trace();
     const faults: string[] = [];
-    for (const [inode, { paths, content }] of this.#files) {
+    for (const [inode, { paths, mtimeNs, content }] of this.#files) {
       const [path = ''] = paths;
       // The worker's own.
       if (/\/session-sweeper\/.*(manifest\.jsonl|\.lock)$/.test(path)) continue;
       const id = SESSION_ID.exec(path)?.[0] ?? '';
       const found = now.get(inode);
-      if (found === undefined || found.content !== content) {
+      // Its own files the worker may make younger, to keep them from Claude's own clean-up.
+      if (found === undefined || found.content !== content || found.mtimeNs < mtimeNs) {
         if (!destroyed.has(id)) faults.push(`${path} is ${found === undefined ? 'lost' : 'changed'}`);
       } else if (!this.#removable.has(id) && found.paths.join() !== path) {
         // What may be removed may also be there twice: the attacker puts things back, even where they have a new name by now.

@@ -131,6 +131,7 @@ export function differences(before: Fingerprint, after: Fingerprint, mayDiffer?:
 
 export interface FileTrace {
   readonly paths: readonly string[];
+  readonly mtimeNs: bigint;
   readonly content: string;
 }
 
@@ -139,14 +140,14 @@ export type Traces = ReadonlyMap<bigint, FileTrace>;
 
 /** Every regular file below the directories, wherever it has gone. */
 export function tracesOf(directories: readonly string[]): Traces {
-  const traces = new Map<bigint, { paths: string[]; content: string }>();
+  const traces = new Map<bigint, { paths: string[]; mtimeNs: bigint; content: string }>();
   for (const directory of directories) {
     walk(directory, (path, stats, full) => {
       if (!stats.isFile()) return;
       const known = traces.get(stats.ino);
       const paths = [join(directory, path)];
-      if (known === undefined) traces.set(stats.ino, { paths, content: `${stats.mtimeNs} ${contentOf(full, stats)}` });
-      else known.paths.push(...paths);
+      if (known !== undefined) known.paths.push(...paths);
+      else traces.set(stats.ino, { paths, mtimeNs: stats.mtimeNs, content: contentOf(full, stats) });
     });
   }
   return traces;

@@ -129,7 +129,7 @@ const DAMAGES: Readonly<Record<string, Damage>> = {
   },
 };
 
-export const RUN = ['--run-now', '--max-age', '1h', '--min-age', '1h'];
+export const RUN = ['--run-now', '--shield', 'off', '--max-age', '1h', '--min-age', '1h'];
 const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   run: RUN,
   'dry run': [...RUN, '--dry-run'],

@@ -9,7 +9,7 @@ import { fill, fillInodes, mountExt4, mountTmpfs } from './mounts.ts';
 import type { TroubledPlace } from './place.ts';
 
 const ANY_NO_SPACE = /ENOSPC|SQLITE_FULL|SQLITE_IOERR/;
-const IO = [74];
+const IO = [74, 77];
 
 const mountSmall = (at: string) => mountTmpfs(at, 'size=2m,nr_inodes=800');
 const claudeOnTmpfs = (stage: Stage, sessions?: number) => stage.place({ sessions, mountClaude: mountSmall });

@@ -6,7 +6,15 @@ import { snapshot } from '../../support/disk.ts';
 import { freshDirectory, Place } from '../../support/place.ts';
 import { type Exit, PROGRAM, run } from '../../support/process.ts';
 import { DAY_MS, type MadeSession, makeSession, makeTree, sessionIdOf } from '../../support/tree.ts';
-import { integrityFault, leftOvers, locate, type Prints, printsOf, type Whereabouts } from '../oracle.ts';
+import {
+  integrityFault,
+  leftOvers,
+  locate,
+  type Prints,
+  printsOf,
+  type Shielded,
+  type Whereabouts,
+} from '../oracle.ts';
 import { type Job, PRUNE, PURGE, RESTORE, runNow, SWEEP, type Trouble } from './jobs.ts';
 import { countRows, FRESH_ROWS, STALE_ROWS } from './state.ts';
 
@@ -169,7 +177,7 @@ export class TroubledPlace extends Place {
     done: Trouble['done'],
     { except = [], mayBeTorn = false }: { readonly except?: readonly string[]; readonly mayBeTorn?: boolean } = {},
   ): void {
-    const { places, faults } = locate(this.claudeDir, this.sessions, this.#prints);
+    const { places, faults } = locate(this.claudeDir, this.sessions, this.#prints, this.#shielded);
     // Of a unit that death caught half-way, its parts are in two places; nothing may be in neither.
     const isMidway = (fault: string) => fault.includes(' is torn: ') && (job === PURGE || !fault.includes('gone'));
     this.faults.push(...faults.filter((fault) => !mayBeTorn || !isMidway(fault)));
@@ -221,9 +229,14 @@ export class TroubledPlace extends Place {
     this.expect(told === moved, `the report tells of ${told} sessions and ${moved} are ${job.to}`);
   }
 
+  /** Whatever is named, or comes back, may be kept from Claude's own clean-up. */
+  get #shielded(): Shielded {
+    return { ids: new Set<string>(this.sessions.map(({ id }) => id)), latestMs: Date.now() };
+  }
+
   /** Those that are there with all of them. */
   #countAt(whereabouts: Whereabouts): number {
-    const { places, faults } = locate(this.claudeDir, this.expiring, this.#prints);
+    const { places, faults } = locate(this.claudeDir, this.expiring, this.#prints, this.#shielded);
     const isTorn = (id: string) => faults.some((fault) => fault.startsWith(`session ${id} is torn`));
     return [...places].filter(([id, place]) => place === whereabouts && !isTorn(id)).length;
   }

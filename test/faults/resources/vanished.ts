@@ -61,7 +61,7 @@ const others: readonly ResourceCase[] = [
       const pass = takeAway(place.claudeDir, 'an empty tree');
       addRowsOfAll(place);
       const exit = await place.sweeper(SWEEP_DANGLING.args(place));
-      place.expectCode(exit, [74], 'the sweep');
+      place.expectCode(exit, [77], 'the sweep');
       place.expect(/is a Claude directory missing/.test(exit.stdout), 'the sweep does not say why');
       place.expectRows('none');
       place.expectCode(await place.sweeper(PRUNE.args(place)), [0], 'the prune');
