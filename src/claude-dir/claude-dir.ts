@@ -23,7 +23,9 @@ export class ClaudeDir {
     this.path = path;
     this.root = root;
     this.projects = projects;
-    this.surroundings = { dev: root.dev, uid: root.uid, mountPoints: mountPointsBelow(root) };
+    // Claude writes in projects/; the directory itself may be a mount point that another user has made.
+    root.giveChildrenTo(projects);
+    this.surroundings = { dev: root.dev, uid: projects.uid, mountPoints: mountPointsBelow(root) };
   }
 
   /** @throws OperatingError (`unsafe-root`) where the path is not a Claude directory that can be worked in safely */

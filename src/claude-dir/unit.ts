@@ -9,7 +9,7 @@ export const DOUBTS = [
   'unrecognised',
   /** A file of it has a name that was not seen in the Claude directory, perhaps a backup's. */
   'hard-linked',
-  /** A file of it belongs to another user than the Claude directory does. */
+  /** A file of it belongs to another user than `projects/` does. */
   'foreign-owner',
   /** A part of it is a mount point or lies on another file system. */
   'other-filesystem',

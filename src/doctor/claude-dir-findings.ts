@@ -2,6 +2,7 @@
 
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import { cleanupPeriods } from '../claude-dir/settings.ts';
+import { leadsToSibling } from '../claude-dir/sibling-link.ts';
 import type { Doubt, Units } from '../claude-dir/unit.ts';
 import type { Clock } from '../clock.ts';
 import { displayName } from '../files/byte-name.ts';
@@ -102,10 +103,12 @@ function examples(units: Units, rows: readonly number[]): string {
   return rows.length > shown.length ? `${shown.join(', ')}, …` : shown.join(', ');
 }
 
-function projectFinding({ projects }: ClaudeDir): Finding {
+function projectFinding(claudeDir: ClaudeDir): Finding {
   const check = 'projects';
-  const links = projects.entries().filter(({ kind }) => kind === 'other');
-  if (links.length === 0) return { check, level: 'ok', message: 'none is a symlink' };
+  const entries = claudeDir.projects.entries();
+  const directories = new Set<string>(entries.filter(({ kind }) => kind === 'directory').map(({ name }) => name));
+  const links = entries.filter(({ name, kind }) => kind === 'other' && !leadsToSibling(claudeDir, name, directories));
+  if (links.length === 0) return { check, level: 'ok', message: 'none is a symlink to elsewhere' };
   const names = links.slice(0, EXAMPLES_MAX).map(({ name }) => displayName(name));
   return {
     check,

@@ -106,9 +106,15 @@ export class AnchoredDir {
     return child;
   }
 
-  /** Makes this directory, or a file in it, `parent`'s owner's. */
+  /** From now on, what is made in it belongs to the owner of another directory: its own owner may only have mounted it. */
+  giveChildrenTo(owner: AnchoredDir): void {
+    this.#uid = owner.uid;
+    this.#gid = owner.gid;
+  }
+
+  /** Makes this directory, or a file in it, `parent`'s owner's. Only root can give away; what another user makes is its own. */
   giveTo(parent: AnchoredDir, fd: number = this.fd): void {
-    if (fstatSync(fd).uid === parent.uid) return;
+    if (process.geteuid?.() !== 0 || fstatSync(fd).uid === parent.uid) return;
     fchownSync(fd, parent.uid, parent.gid);
     if (fd !== this.fd) return;
     // What is made in it from now on is given to the new owner too.
@@ -245,6 +251,16 @@ export class AnchoredDir {
       // Another user's file: a dry run may still read it.
       if (errorCode(error) !== 'EPERM') throw error;
       return this.openFile(name, constants.O_RDONLY);
+    }
+  }
+
+  /** What a symlink says; undefined where it is none, or is gone. */
+  linkTarget(name: ByteName): string | undefined {
+    try {
+      return readlinkSync(this.#path(name), { encoding: 'latin1' });
+    } catch (error) {
+      if (errorCode(error) === 'EINVAL' || errorCode(error) === 'ENOENT') return undefined;
+      throw error;
     }
   }
 

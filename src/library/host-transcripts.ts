@@ -5,6 +5,7 @@ import { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import { acquireDirLock } from '../claude-dir/dir-lock.ts';
 import { isTranscript, parseProjectEntry, projectParts } from '../claude-dir/layout.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
+import { leadsToSibling } from '../claude-dir/sibling-link.ts';
 import { holdsMetadataAlone } from '../claude-dir/transcript-facts.ts';
 import type { Clock } from '../clock.ts';
 import { errorCode, OperatingError } from '../errors.ts';
@@ -107,9 +108,12 @@ function whereInOne(path: string, sessionId: SessionId): Whereabouts {
  * and must not hide the one that lies in the trash.
  */
 function transcriptInPlace(claudeDir: ClaudeDir, sessionId: SessionId): 'conversation' | 'metadata' | undefined {
-  const found = claudeDir.projects.entries().flatMap((project) => {
+  const projects = claudeDir.projects.entries();
+  const directories = new Set<string>(projects.filter(({ kind }) => kind === 'directory').map(({ name }) => name));
+  const found = projects.flatMap((project) => {
     const name = projectParts(sessionId, project.name).find(isTranscript)?.name;
     if (name === undefined || project.kind === 'file') return [];
+    if (project.kind === 'other' && leadsToSibling(claudeDir, project.name, directories)) return [];
     // A project behind a symlink is one to Claude, and unknown territory to us.
     if (project.kind === 'other') throw new OperatingError('io', `look for ${sessionId}: a project is no directory`);
     const directory = claudeDir.projects.openChild(project.name);

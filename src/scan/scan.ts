@@ -1,13 +1,16 @@
 /** Reads a whole Claude directory into a table of its units, in several threads where there is much to read. */
 
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
+import { foreignOwnerOf } from '../claude-dir/foreign-place.ts';
 import { COMPANION_PLACES, PROJECTS } from '../claude-dir/layout.ts';
 import type { ReadFault } from '../claude-dir/measure.ts';
+import { leadsToSibling } from '../claude-dir/sibling-link.ts';
 import { errorCode, isExhaustion } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
-import type { ByteName } from '../files/byte-name.ts';
+import { type ByteName, displayName } from '../files/byte-name.ts';
 import { factsBelow } from '../files/facts-below.ts';
 import type { FileFacts } from '../files/native-calls.ts';
+import { shellWord } from '../format/shell-word.ts';
 import { type DirectoryRecords, DirectoryScanner, type DirectoryTask } from './directory-scan.ts';
 import type { ScanThreads } from './scan-threads.ts';
 import { TaskQueue } from './task-queue.ts';
@@ -139,9 +142,11 @@ class Scan {
       const shares = bytes >= SHARED_FROM_BYTES ? SHARES : 1;
       for (let share = 0; share < shares; share += 1) tasks.push({ task: { ...whole, share, shares }, bytes });
     };
-    for (const { name, kind } of this.#listProjects()) {
+    const entries = this.#listProjects();
+    const directories = new Set<string>(entries.filter(({ kind }) => kind === 'directory').map(({ name }) => name));
+    for (const { name, kind } of entries) {
       // A symlink here may lead to transcripts that we do not see: then no companion counts as an orphan.
-      if (kind === 'other') this.#projectsComplete = false;
+      if (kind === 'other' && !leadsToSibling(this.#claudeDir, name, directories)) this.#projectsComplete = false;
       if (kind !== 'directory') continue;
       const project = this.#projects.push(name) - 1;
       const facts = factsOf(this.#claudeDir.projects, [name]);
@@ -170,10 +175,20 @@ class Scan {
     const { project, isRead, faults } = found;
     this.#units.add(found);
     if (project !== undefined) this.#countEntries(project, isRead ? found.entries : undefined);
-    for (const fault of faults) this.#faults.push(fault);
-    if (!isRead && project === undefined) this.#companionsComplete = false;
+    const place = isRead || project !== undefined ? undefined : COMPANION_PLACES[found.place ?? -1];
+    const owner = place && foreignOwnerOf(this.#claudeDir, place.directory);
+    const remedy = place === undefined || owner === undefined ? '' : this.#chown(owner, place.directory);
+    for (const { path, code } of faults) this.#faults.push({ path, code: `${code}${remedy}` });
+    // Where another user's directory is closed to us, Claude has nothing in it either.
+    if (!isRead && project === undefined && owner === undefined) this.#companionsComplete = false;
     if (!isRead && project !== undefined) this.#projectsComplete = false;
     if (project !== undefined) this.#options.onProgress?.(this.#units.length);
+  }
+
+  #chown(owner: number, directory: readonly ByteName[]): string {
+    const { path, surroundings } = this.#claudeDir;
+    const target = shellWord(displayName(`${path}/${directory.join('/')}`));
+    return `, since it belongs to user ${owner}; chown -R ${surroundings.uid} ${target}`;
   }
 
   #countEntries(project: number, entries: number | undefined): void {

@@ -5,6 +5,7 @@
 
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import type { DirectoryFingerprints } from '../claude-dir/directory-fingerprints.ts';
+import { isClosedByOther } from '../claude-dir/foreign-place.ts';
 import { headOf, type IrregularParts } from '../claude-dir/irregular-parts.ts';
 import {
   COMPANION_DIRECTORIES,
@@ -83,7 +84,8 @@ export class AddedSinceScan {
 
   #openPlaces(): Set<CompanionPlace> {
     const isOpen = ({ directory }: CompanionPlace) =>
-      this.#times?.isUnchanged(directory, this.#claudeDir.root) !== true;
+      this.#times?.isUnchanged(directory, this.#claudeDir.root) !== true &&
+      !isClosedByOther(this.#claudeDir, directory, (path) => this.#source.find(path));
     return new Set(COMPANION_PLACES.filter(isOpen));
   }
 

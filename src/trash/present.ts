@@ -3,6 +3,7 @@
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import { PROJECTS, parseProjectEntry } from '../claude-dir/layout.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
+import { leadsToSibling } from '../claude-dir/sibling-link.ts';
 import { errorCode, isExhaustion } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import type { DirEntry } from '../files/native-calls.ts';
@@ -12,7 +13,10 @@ import { Trash } from './trash.ts';
 export function presentSessions(claudeDir: ClaudeDir): ReadonlySet<SessionId> | undefined {
   const present = new Set<SessionId>();
   try {
-    for (const project of claudeDir.projects.entries()) {
+    const projects = claudeDir.projects.entries();
+    const directories = new Set<string>(projects.filter(({ kind }) => kind === 'directory').map(({ name }) => name));
+    for (const project of projects) {
+      if (project.kind === 'other' && leadsToSibling(claudeDir, project.name, directories)) continue;
       if (project.kind === 'other' || claudeDir.surroundings.mountPoints.has(`${PROJECTS}/${project.name}`))
         return undefined;
       if (project.kind === 'directory') addTranscripts(claudeDir.projects.openChild(project.name), present);

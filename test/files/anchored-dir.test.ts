@@ -84,6 +84,20 @@ describe('opening a directory', () => {
     expect(statSync(join(path, 'child'))).toMatchObject({ uid: 0, gid: 0 });
   });
 
+  it.skipIf(process.getuid?.() !== 0)(
+    'makes children for whom it is told to, where it is a mount point of another',
+    () => {
+      const path = tempDir();
+      const owner = tempDir();
+      chownSync(owner, 1234, 5678);
+      const directory = openDir(path);
+      directory.giveChildrenTo(openDir(owner));
+      directory.openOrMakeChild(CHILD).close();
+      expect(statSync(join(path, 'child'))).toMatchObject({ uid: 1234, gid: 5678 });
+      expect(statSync(path)).toMatchObject({ uid: 0, gid: 0 });
+    },
+  );
+
   it('gives every descriptor back', () => {
     const path = tempDir();
     mkdirSync(join(path, 'child'));

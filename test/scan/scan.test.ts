@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { SessionId } from '../../src/claude-dir/session-id.ts';
 import { partPath, type Unit } from '../../src/claude-dir/unit.ts';
@@ -334,6 +334,21 @@ describe('a scan', () => {
     const result = scan(path);
     expect(unitOf(result, sessionIdOf(3)).doubt).toBe('projects-unreadable');
     expect(unitOf(result).doubt).toBeUndefined();
+  });
+
+  it.each<{ what: string; target: (path: string) => string; isHidden: boolean }>([
+    { what: 'by its name', target: () => basename(PROJECT), isHidden: false },
+    { what: 'by its name here', target: () => `./${basename(PROJECT)}/`, isHidden: false },
+    { what: 'by its path', target: (at) => join(at, PROJECT), isHidden: false },
+    { what: 'that is gone', target: () => '-gone', isHidden: true },
+    { what: 'of another name elsewhere', target: () => `../../${basename(PROJECT)}`, isHidden: true },
+    { what: 'that is its parent', target: () => '.', isHidden: true },
+  ])('knows of a link to a project beside it $what whether it hides anything', ({ target, isHidden }) => {
+    const path = madeWith((at) => {
+      symlinkSync(target(at), join(at, 'projects/-renamed'));
+      writeAged(join(at, `file-history/${sessionIdOf(3)}/a@v1`), '', NOW - OLD.ageMs);
+    });
+    expect(unitOf(scan(path), sessionIdOf(3)).doubt).toBe(isHidden ? 'projects-unreadable' : undefined);
   });
 
   it.each<{ what: string; make: (at: string) => void }>([

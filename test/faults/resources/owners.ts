@@ -1,7 +1,7 @@
 /** Other users' files, and a worker that is not root: what it may not read or move, it leaves and says so. */
 
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { PROGRAM } from '../../support/process.ts';
 import type { ResourceCase, Stage } from './case.ts';
@@ -105,6 +105,29 @@ const others: readonly ResourceCase[] = [
     run: async (stage) => {
       const place = ofUser(stage);
       await place.through({ launcher: AS_USER, codes: [0], done: 'all' });
+    },
+  },
+  {
+    name: 'a plain user and a Claude directory that is a mount point of root, with his group',
+    isShort: true,
+    run: async (stage) => {
+      const place = ofUser(stage);
+      chownSync(place.claudeDir, 0, Number(USER));
+      chmodSync(place.claudeDir, 0o2775);
+      await place.through({ launcher: AS_USER, codes: [0], done: 'all' });
+    },
+  },
+  {
+    name: 'a plain user and a place of companions that root has made for itself',
+    isShort: true,
+    run: async (stage) => {
+      const place = ofUser(stage);
+      const dir = place.at('uploads');
+      mkdirSync(dir, { mode: 0o700 });
+      await place.through({
+        ...{ launcher: AS_USER, codes: [74], says: /chown -R 61234 /, done: 'all' },
+        pass: () => chownSync(dir, Number(USER), Number(USER)),
+      });
     },
   },
   {

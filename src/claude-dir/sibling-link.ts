@@ -1,0 +1,17 @@
+/** Links between project directories, as where a repository was renamed: what they lead to is looked at under its own name. */
+
+import type { ByteName } from '../files/byte-name.ts';
+import type { ClaudeDir } from './claude-dir.ts';
+import { PROJECTS } from './layout.ts';
+
+/**
+ * Whether an entry of `projects/` is a link to a directory beside it, by its text alone: no link is followed.
+ * @param directories names of the directories in `projects/`
+ */
+export function leadsToSibling(claudeDir: ClaudeDir, name: ByteName, directories: ReadonlySet<string>): boolean {
+  const target = claudeDir.projects.linkTarget(name);
+  if (target === undefined) return false;
+  const own = `${Buffer.from(claudeDir.path).toString('latin1')}/${PROJECTS}/`;
+  const relative = target.startsWith(own) ? target.slice(own.length) : target.replace(/^(\.\/)+/, '');
+  return directories.has(relative.replace(/\/+$/, ''));
+}
