@@ -1,14 +1,15 @@
 /** Finds and ages what a session has on disk, by nothing but its id in the path: independent of what the sweeper knows. */
 
-import { readdirSync, statSync, utimesSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, statSync, utimesSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { until } from '../support/wait.ts';
 
-/** Everything that carries the session's id in its path, relative, children before parents. */
+/** Everything that carries the session's id in its path, or its first digits as a background job's, relative, children before parents. */
 export function unitOf(configDir: string, sessionId: string): string[] {
   return readdirSync(configDir, { recursive: true, encoding: 'utf8' })
-    .filter((path) => path.includes(sessionId) && !path.startsWith('session-sweeper/'))
+    .filter((path) => path.includes(sessionId) || path.startsWith(`jobs/${sessionId.slice(0, 8)}`))
+    .filter((path) => !path.startsWith('session-sweeper/'))
     .sort((left, right) => right.length - left.length);
 }
 
@@ -17,7 +18,25 @@ export function age(configDir: string, sessionId: string, ageMs: number): void {
   const seconds = Math.floor((Date.now() - ageMs) / 1_000);
   const unit = unitOf(configDir, sessionId);
   if (unit.length === 0) throw new Error(`${sessionId} has nothing on disk`);
-  for (const path of unit) utimesSync(join(configDir, path), seconds, seconds);
+  for (const path of unit) {
+    if (path.endsWith('.jsonl')) ageEntries(join(configDir, path), seconds * 1_000);
+    utimesSync(join(configDir, path), seconds, seconds);
+  }
+}
+
+const TIMESTAMP = /"timestamp":"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z)"/g;
+
+/** Makes the times in a transcript older, letter for letter where they stand: the client may have more to append. */
+function ageEntries(path: string, newestMs: number): void {
+  const found = [...readFileSync(path, 'latin1').matchAll(TIMESTAMP)];
+  const byMs = Math.max(...found.map(([, text = '']) => Date.parse(text))) - newestMs;
+  if (!(byMs > 0)) return;
+  const fd = openSync(path, 'r+');
+  for (const { index, 0: field, 1: text = '' } of found) {
+    const aged = new Date(Date.parse(text) - byMs).toISOString();
+    writeSync(fd, field.replace(text, aged), index, 'latin1');
+  }
+  closeSync(fd);
 }
 
 /** The client writes its transcripts a little later than it speaks. */
