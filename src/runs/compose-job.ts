@@ -55,19 +55,19 @@ export async function runConfiguredJob(
       ? allowAll
       : guardsBy(history, { mapIdentity, massPortion: config.massPortion, clock });
     const holds = new ShortHolds();
-    const surroundings: Surroundings = { config, claudeDirs, guards, history, holds, clock };
-    // The sweep that comes before has changed nothing in a dry run: the job is to see the rows as they would be after it.
-    if (context.dryRun && allJobs.includes('sweep-sessions') && name !== 'sweep-sessions') {
-      const swept = await previewSwept(map, surroundings);
-      if (swept !== undefined) map = acquired.add(swept, (opened) => opened.close());
-    }
-    const sources = liveSources(map, config, claudeDirs, clock);
     const stores = config['sessions.store'].map((path) =>
       acquired.add(
         context.dryRun ? StoredSessions.openForReading(path) : StoredSessions.open(path, JOB_WAIT),
         (opened) => opened.close(),
       ),
     );
+    const surroundings: Surroundings = { config, claudeDirs, stores, guards, history, holds, clock };
+    // The sweep that comes before has changed nothing in a dry run: the job is to see the rows as they would be after it.
+    if (context.dryRun && allJobs.includes('sweep-sessions') && name !== 'sweep-sessions') {
+      const swept = await previewSwept(map, surroundings);
+      if (swept !== undefined) map = acquired.add(swept, (opened) => opened.close());
+    }
+    const sources = liveSources(map, config, claudeDirs, clock);
     const { gaps } = nextHistory(ledger?.clockHistory(), readClocks(clock));
     const recorder = context.dryRun || ledger === undefined ? NO_RECORDER : ledger;
     const jobs: { readonly [Name in JobName]: () => Job<Name> } = {
@@ -111,6 +111,7 @@ export async function runConfiguredJob(
 interface Surroundings {
   readonly config: Config;
   readonly claudeDirs: readonly ClaudeDir[];
+  readonly stores: readonly StoredSessions[];
   readonly guards: Guards;
   readonly history: RemovalHistory;
   readonly holds: ShortHolds;

@@ -1,8 +1,9 @@
 /** sweep-sessions: deletes stale rows of the resume map, and rows whose transcript is gone for certain. */
 
 import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
+import { parseProtectedId, type SessionId } from '../../claude-dir/session-id.ts';
 import type { Clock } from '../../clock.ts';
-import { OperatingError } from '../../errors.ts';
+import { errorCode, isExhaustion, OperatingError } from '../../errors.ts';
 import type { UncheckedResumeRow } from '../../resume-map/resume-map.ts';
 import type { SessionMaxAge } from '../../resume-map/row-age.ts';
 import type { Guards } from '../guards/guards.ts';
@@ -10,11 +11,12 @@ import type { Job, JobContext } from '../job.ts';
 import type { SweepReport } from '../report.ts';
 import { RunState } from '../run-state.ts';
 import { deleteRows, type SweepApplyOptions } from './apply.ts';
-import { observePresent } from './observe.ts';
+import { lookAgain, type ObservedStore, observePresent } from './observe.ts';
 import { judgeRow, type RowKeepReason, type SweepReason } from './plan.ts';
 
 export interface SweepDependencies extends SweepApplyOptions {
   readonly claudeDirs: readonly ClaudeDir[];
+  readonly stores: readonly ObservedStore[];
   readonly maxAge: SessionMaxAge;
   readonly minAgeMs: number;
   /** Whether rows whose transcript is gone from this host's disks are to go. */
@@ -48,8 +50,14 @@ class Sweep {
 
   async run(): Promise<SweepReport> {
     try {
-      await this.#sweepExpired();
-      await this.#sweepDangling();
+      const obstacle = await this.#dependencies.map.sweepObstacle();
+      if (obstacle === undefined) {
+        await this.#sweepExpired();
+        await this.#sweepDangling();
+      } else {
+        const way = 'drop that, or set sessions.maxAge to never';
+        this.#state.addFault(`sweep the resume map: ${obstacle}, so no row is deleted; ${way}`);
+      }
     } catch (error) {
       // What was deleted until then has been deleted, and is told.
       if (!(error instanceof OperatingError)) throw error;
@@ -59,8 +67,8 @@ class Sweep {
   }
 
   async #sweepExpired(): Promise<void> {
-    const { map, clock, maxAge, minAgeMs, sweepsDangling, claudeDirs } = this.#dependencies;
-    const present = sweepsDangling ? observePresent(claudeDirs) : undefined;
+    const { map, clock, maxAge, minAgeMs, sweepsDangling } = this.#dependencies;
+    const present = sweepsDangling ? observePresent(this.#dependencies) : undefined;
     for await (const page of map.readPages()) {
       if (await this.#state.shouldStop()) return;
       const nowMs = clock.now();
@@ -86,10 +94,30 @@ class Sweep {
       return;
     }
     const held = this.#dependencies.guards.massDangling({ fresh: this.#seen - this.#swept.expired, dangling });
-    if (held === undefined) await this.#remove(this.#gone, 'dangling');
+    if (held === undefined) await this.#removeGone();
     else {
       this.#state.isHeld(held);
       this.#keep('mass-dangling', dangling);
+    }
+  }
+
+  async #removeGone(): Promise<void> {
+    const gone = this.#stillGone();
+    const back = this.#gone.length - gone.length;
+    if (back > 0) this.#keep('in-use', back);
+    await this.#remove(gone, 'dangling');
+  }
+
+  /** What cannot be looked for again is not gone for certain. */
+  #stillGone(): readonly UncheckedResumeRow[] {
+    const ids = this.#gone.flatMap(({ sessionId }) => parseProtectedId(sessionId) ?? []);
+    try {
+      const there = lookAgain(ids, this.#dependencies.claudeDirs, this.#dependencies.clock.now());
+      return this.#gone.filter(({ sessionId }) => !there.has(parseProtectedId(sessionId) as SessionId));
+    } catch (error) {
+      const code = errorCode(error);
+      if (code === undefined || isExhaustion(code)) throw error;
+      return [];
     }
   }
 

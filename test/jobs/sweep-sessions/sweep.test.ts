@@ -1,7 +1,10 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { appendFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { systemClock } from '../../../src/clock.ts';
 import { guardsBy } from '../../../src/jobs/guards/removals.ts';
 import type { JobContext } from '../../../src/jobs/job.ts';
 import type { SweepReport } from '../../../src/jobs/report.ts';
@@ -43,6 +46,10 @@ class Host {
     for (const id of sessions) makeSession(this.path, { id, ageMs: 5 * DAY_MS }, NOW);
   }
 
+  run(sql: string): void {
+    this.#change((database) => database.exec(sql));
+  }
+
   keys(): unknown[] {
     return this.#change((database) =>
       database.prepare('SELECT key FROM claude_sdk_sessions ORDER BY key').pluck().all(),
@@ -53,6 +60,7 @@ class Host {
     return sweepSessionsJob({
       map: this.map,
       claudeDirs: [openClaudeDir(this.path)],
+      stores: [],
       maxAge: MAX_AGE_MS,
       minAgeMs: DAY_MS,
       sweepsDangling: true,
@@ -211,6 +219,42 @@ describe('a sweep of dangling rows', () => {
   const hostWith = (...rows: readonly Row[]) => new Host([...usedRows, ...rows], usedSessions);
   const DANGLING: Row = ['dangling', A, daysAgo(5)];
   const danglingHost = () => hostWith(DANGLING);
+
+  it.each(['sessions', 'trashed'] as const)(
+    'deletes none of a conversation that a store has among its %s',
+    async (where) => {
+      const host = danglingHost();
+      const stores = [{ sessions: () => [], trashed: () => [], [where]: () => [{ sessionId: A }] }];
+      expect(await host.sweep({ stores })).toMatchObject({ swept: { dangling: 0 }, kept: { 'in-use': 11 } });
+      expect(host.keys()).toContain('dangling');
+    },
+  );
+
+  it('deletes none of a transcript that Claude renames from project to project meanwhile', async () => {
+    const host = danglingHost();
+    const here = join(host.path, 'projects/-srv-app');
+    const there = `${here}--claude-worktrees-x`;
+    mkdirSync(there);
+    writeFileSync(join(there, `${A}.jsonl`), '');
+    const rename = fork(new URL('./rename-to-and-fro.mjs', import.meta.url), [here, there, `${A}.jsonl`]);
+    onTestFinished(() => void rename.kill('SIGKILL'));
+    await once(rename, 'message');
+    // By the clock that files go by.
+    const overrides = { clock: systemClock, maxAge: 'never' } as const;
+    for (let round = 0; round < 40; round += 1) await host.sweep(overrides);
+    expect(host.keys()).toContain('dangling');
+  });
+
+  it('does not work on a table whose host acts on each deletion, and says what to do', async () => {
+    const host = danglingHost();
+    host.run(
+      'CREATE TABLE log (key TEXT); CREATE TRIGGER forget AFTER DELETE ON claude_sdk_sessions BEGIN DELETE FROM log; END',
+    );
+    const { swept, faults } = await host.sweep();
+    expect(swept).toEqual({ expired: 0, dangling: 0 });
+    expect(faults).toEqual([{ kind: 'io', message: expect.stringMatching(/trigger forget .*sessions\.maxAge/) }]);
+    expect(host.keys()).toContain('dangling');
+  });
 
   it('deletes the row whose transcript is gone for certain, so that the next dispatch starts fresh', async () => {
     const host = danglingHost();
