@@ -41,7 +41,8 @@ class DirectoryTrash implements OpenTrash {
   }
 
   folders(): readonly FolderToOpen[] {
-    return this.#trash.runs().map((run) => ({
+    const newestFirst = this.#trash.runs().toReversed();
+    return newestFirst.map((run) => ({
       name: `trash folder ${run}`,
       open: (nowMs) => {
         const folder = this.#trash.openForPurge(run, nowMs, { dryRun: this.#dryRun });

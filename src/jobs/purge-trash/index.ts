@@ -18,7 +18,7 @@ import { WholeRunError } from '../whole-run-error.ts';
 import { applyPurge, type DueSessions } from './apply.ts';
 import { DirectoryPlace } from './directory-place.ts';
 import type { FolderToOpen, PurgeablePlace, TrashFolder } from './place.ts';
-import { type LiveNames, type PurgeKeepReason, planPurge, purgeObstacle } from './plan.ts';
+import { type LiveNames, type PurgeDecision, type PurgeKeepReason, planPurge, purgeObstacle } from './plan.ts';
 import { StorePlace } from './store-place.ts';
 
 export interface PurgeDependencies {
@@ -61,6 +61,8 @@ class Purge {
   readonly #trash = { sessions: 0, bytes: 0 };
   readonly #kept: Partial<Record<PurgeKeepReason, number>> = {};
   readonly #progress = { done: 0, total: 0 };
+  /** Sessions of the place at hand of which a folder that was looked at holds a part that has time left. */
+  readonly #withNewerPart = new Set<SessionId>();
 
   constructor(dependencies: PurgeDependencies, context: JobContext, live: LiveObservation) {
     this.#dependencies = dependencies;
@@ -109,6 +111,7 @@ class Purge {
     const trash = place.open();
     if (trash === undefined) return;
     try {
+      this.#withNewerPart.clear();
       for (const folder of trash.folders()) {
         if (await this.#state.shouldStop()) break;
         await this.#purgeFolder(folder);
@@ -181,7 +184,7 @@ class Purge {
     const joined = sessions.filter(({ state }) => state === 'joined');
     const others = sessions.filter(({ state }) => state !== 'joined');
     for (const decision of [
-      ...planPurge(others, this.#liveIds, keepMs, nowMs, unwitnessedMs),
+      ...this.#asOneSession(planPurge(others, this.#liveIds, keepMs, nowMs, unwitnessedMs)),
       ...planPurge(joined, NONE_LIVE, keepMs, nowMs, unwitnessedMs),
     ]) {
       if (decision.purge) due.push(decision.session);
@@ -193,6 +196,18 @@ class Purge {
       }
     }
     return { sessions: due, spared };
+  }
+
+  /** The parts of a session that went at different times go when the newest has had its time: until then it can come back whole. */
+  #asOneSession(decisions: readonly PurgeDecision<TrashedEntry>[]): readonly PurgeDecision<TrashedEntry>[] {
+    const whole = decisions.map((decision): PurgeDecision<TrashedEntry> => {
+      const isHeldBack = decision.purge && this.#withNewerPart.has(decision.session.sessionId);
+      return isHeldBack ? { session: decision.session, purge: false, reason: 'within-keep' } : decision;
+    });
+    for (const decision of whole) {
+      if (!decision.purge && decision.reason === 'within-keep') this.#withNewerPart.add(decision.session.sessionId);
+    }
+    return whole;
   }
 
   #countDue(folder: TrashFolder, { sessions, spared }: DueSessions): void {

@@ -17,7 +17,7 @@ export interface PurgeablePlace {
 }
 
 export interface OpenTrash {
-  /** What a purge works through one after the other: the folder of one run of a prune, or a store's whole trash. */
+  /** What a purge works through one after the other, the newest first: the folder of one run of a prune, or a store's whole trash. */
   folders(): readonly FolderToOpen[];
   /** What lies in it now. */
   amount(): Amount;

@@ -83,6 +83,17 @@ function event(type: string, sessionId: SessionId): string {
 }
 
 describe('a purge', () => {
+  it('destroys the older part of a session no sooner than its newer one, so that it can come back whole', async () => {
+    const path = made();
+    makeSession(path, { id: A, ageMs: 40 * DAY_MS, content: 'y'.repeat(50) }, NOW);
+    trashSessions(path, [A], NOW - 2 * DAY_MS);
+    expect(await purge(path)).toMatchObject({ purged: { sessions: 1 }, kept: { 'within-keep': 3 } });
+    const holding = runsOf(path).filter((run) => existsSync(join(trashOf(path), run, `projects/-srv-app/${A}.jsonl`)));
+    expect(holding).toHaveLength(2);
+    expect(await purge(path, { nowMs: NOW + 6 * DAY_MS })).toMatchObject({ purged: { sessions: 3 }, kept: {} });
+    expect(runsOf(path)).toEqual([]);
+  });
+
   it('destroys what has lain longer than its time, and nothing else', async () => {
     const path = made();
     const before = snapshot(path);
@@ -126,7 +137,7 @@ describe('a purge', () => {
     const progress: unknown[] = [];
     await purge(made(), { context: { onProgress: (step) => progress.push(step) } });
     expect(progress).toEqual([
-      { phase: 'purge', done: 2, total: 2 },
+      { phase: 'purge', done: 0, total: 0 },
       { phase: 'purge', done: 2, total: 2 },
     ]);
   });
