@@ -12,6 +12,10 @@ import type { Surroundings } from './measure.ts';
 /** Group and others. */
 const FOREIGN_WRITE_BITS = 0o022;
 
+/** The trash has to lie beside it, in one file system, or nothing could be renamed into it. */
+const PROJECTS_ELSEWHERE =
+  'to keep transcripts on another disk, move the whole Claude directory there, and name it to Claude (CLAUDE_CONFIG_DIR) and here (claudeDir)';
+
 export class ClaudeDir {
   /** As the user named it. */
   readonly path: string;
@@ -110,7 +114,7 @@ function faultOf(error: unknown, path: string): string {
       return `there is no ${displayName(path)}; is this a Claude directory, and is its file system mounted?`;
     case 'ELOOP':
     case 'ENOTDIR':
-      return `${displayName(path)} is a symlink or not a directory; symlinks are never followed, so name the real path`;
+      return `${displayName(path)} is a symlink or not a directory; ${path.endsWith(`/${PROJECTS}`) ? PROJECTS_ELSEWHERE : 'symlinks are never followed, so name the real path'}`;
     default:
       return errorMessage(error);
   }

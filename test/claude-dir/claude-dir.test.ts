@@ -67,6 +67,15 @@ describe('a Claude directory', () => {
     expect(() => ClaudeDir.open(path)).toThrow(UNSAFE);
   });
 
+  it('tells how transcripts can lie on another disk, where projects/ is a symlink to it: the whole directory moves', () => {
+    const disk = join(tempDir(), 'claude');
+    makeClaudeDir(disk);
+    const path = tempDir();
+    symlinkSync(join(disk, 'projects'), join(path, 'projects'));
+    expect(() => ClaudeDir.open(path)).toThrow(/move the whole Claude directory there.*CLAUDE_CONFIG_DIR.*claudeDir/);
+    ClaudeDir.open(disk).close();
+  });
+
   it('names itself in the refusal', () => {
     const path = join(tempDir(), 'nothing-here');
     expect(() => ClaudeDir.open(path)).toThrow(path);
