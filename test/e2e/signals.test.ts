@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { startProgram } from '../support/forked.ts';
 import { addressOf, type Exit, hasEnded, type Running, withDescendants } from '../support/process.ts';
@@ -11,6 +12,8 @@ import { until } from '../support/wait.ts';
 const SESSIONS = 200;
 /** The first batch of a prune. */
 const BATCH_SESSIONS = 16;
+/** See src/process/turns.ts. */
+const LONGER_THAN_BETWEEN_TURNS_MS = 100;
 const NEVER_SOON = '0 0 1 1 *';
 const PRUNE_EVERY_SECOND = [
   ...['--schedule-prune', '* * * * * *', '--schedule-sweep', NEVER_SOON, '--schedule-purge', NEVER_SOON],
@@ -44,6 +47,8 @@ class HangingHost {
 
   async untilItHangs(): Promise<void> {
     await until('a move that hangs', () => existsSync(`${this.#pipe}.reached`));
+    // A run asks the system for signals from time to time alone: after a shorter hang it would not do so at its next step.
+    await delay(LONGER_THAN_BETWEEN_TURNS_MS);
   }
 
   /** Lets the system call return. */
