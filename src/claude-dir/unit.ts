@@ -73,6 +73,22 @@ export interface Units {
   compareIds(left: number, right: number): number;
 }
 
+/** The same units, of other ages. */
+export function withTimes(units: Units, newestMtimeMs: Units['newestMtimeMs']): Units {
+  return {
+    length: units.length,
+    projects: units.projects,
+    sessionId: (row) => units.sessionId(row),
+    projectIndex: (row) => units.projectIndex(row),
+    hasTranscript: (row) => units.hasTranscript(row),
+    doubt: (row) => units.doubt(row),
+    files: (row) => units.files(row),
+    bytes: (row) => units.bytes(row),
+    newestMtimeMs,
+    compareIds: (left, right) => units.compareIds(left, right),
+  };
+}
+
 export function partPath(part: Part): string {
   return [...part.directory, part.name].join('/');
 }

@@ -1,6 +1,6 @@
 /** Decides, for every unit, whether it stays and why. Pure: no clock, no disk, and the order of its input does not matter. */
 
-import { DOUBTS, type Units } from '../../claude-dir/unit.ts';
+import { DOUBTS, type Units, withTimes } from '../../claude-dir/unit.ts';
 import { PROTECTIONS, type Protection } from '../../live-sources/live-source.ts';
 import { AgeRules, type FactsOf, type PolicyOf, type PrunePolicy, policyByProject } from './retention.ts';
 
@@ -63,18 +63,9 @@ export function planPrune(onDisk: Units, protections: Protections, policy: Prune
 
 /** As young as they are by their files or by what stands in them: the younger one counts, since either may be of another making. */
 function lastUsed(units: Units, { facts }: Protections): Units {
-  return {
-    length: units.length,
-    projects: units.projects,
-    sessionId: (row) => units.sessionId(row),
-    projectIndex: (row) => units.projectIndex(row),
-    hasTranscript: (row) => units.hasTranscript(row),
-    doubt: (row) => units.doubt(row),
-    files: (row) => units.files(row),
-    bytes: (row) => units.bytes(row),
-    newestMtimeMs: (row) => Math.max(units.newestMtimeMs(row), facts(row)?.lastEntryMs ?? Number.NEGATIVE_INFINITY),
-    compareIds: (left, right) => units.compareIds(left, right),
-  };
+  return withTimes(units, (row) => {
+    return Math.max(units.newestMtimeMs(row), facts(row)?.lastEntryMs ?? Number.NEGATIVE_INFINITY);
+  });
 }
 
 const REASONS: readonly (KeepReason | RemoveReason)[] = [...KEEP_REASONS, ...REMOVE_REASONS];

@@ -7,7 +7,7 @@ import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
 import type { CleanupLimits } from '../../claude-dir/cleanup-limits.ts';
 import { refreshParts } from '../../claude-dir/refresh.ts';
 import type { SessionId } from '../../claude-dir/session-id.ts';
-import type { Doubt, Units } from '../../claude-dir/unit.ts';
+import { type Doubt, type Units, withTimes } from '../../claude-dir/unit.ts';
 import type { UnitTable } from '../../scan/unit-table.ts';
 import type { ShieldedTime, ShieldedTimes, ShieldedTimesChange } from '../ports.ts';
 import type { FindableUnits } from './foreseen-units.ts';
@@ -29,18 +29,7 @@ export function withTrueTimes(units: FindableUnits, times: ShieldedTimes): Units
     if (row !== undefined && !isUsedSince(units.newestMtimeMs(row), time)) usedAtMs.set(row, time.usedAtMs);
   }
   if (usedAtMs.size === 0) return units;
-  return {
-    length: units.length,
-    projects: units.projects,
-    sessionId: (row) => units.sessionId(row),
-    projectIndex: (row) => units.projectIndex(row),
-    hasTranscript: (row) => units.hasTranscript(row),
-    doubt: (row) => units.doubt(row),
-    files: (row) => units.files(row),
-    bytes: (row) => units.bytes(row),
-    newestMtimeMs: (row) => usedAtMs.get(row) ?? units.newestMtimeMs(row),
-    compareIds: (left, right) => units.compareIds(left, right),
-  };
+  return withTimes(units, (row) => usedAtMs.get(row) ?? units.newestMtimeMs(row));
 }
 
 /** Whose files may be made younger: what would not be removed for what is in it is not touched either. */
