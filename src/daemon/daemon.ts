@@ -17,7 +17,7 @@ import type { Logger } from '../log.ts';
 import { Acquired } from '../process/acquired.ts';
 import { SHUTDOWN_BUDGET } from '../process/shutdown-budget.ts';
 import type { SqliteResumeMap } from '../resume-map/sqlite.ts';
-import { jobInProcess } from '../runs/job-in-process.ts';
+import { jobInChild } from '../runs/job-in-child.ts';
 import { openLedger } from '../runs/open-ledger.ts';
 import { type RunJobDependencies, runJob, skippedRun } from '../runs/run-job.ts';
 import type { RunOptions } from '../runs/runnable-job.ts';
@@ -194,9 +194,7 @@ class Daemon {
     const { config, environment, shutdown: signal } = this.#options;
     if (signal.aborted) return;
     const request = { options: { ...RUN_OPTIONS, jobs: [job] }, signal, onProgress: () => undefined };
-    this.#metrics.observeRun(
-      await runJob(jobInProcess(job, config, { environment }), request, this.#runDependencies()),
-    );
+    this.#metrics.observeRun(await runJob(jobInChild(job, config, { environment }), request, this.#runDependencies()));
   }
 
   #runDependencies(): RunJobDependencies {

@@ -21,6 +21,17 @@ async function factsOf(text: string, asked = ASKED) {
   return readTranscriptFacts(openDir(path), fixedName('t.jsonl'), asked);
 }
 
+/** @param cuts the lengths of the pieces that it is given before the rest */
+function readerOf(bytes: Buffer, cuts: readonly number[]): FactsReader {
+  const reader = new FactsReader(NOW);
+  let position = 0;
+  for (const length of [...cuts, bytes.length]) {
+    reader.add(bytes.subarray(position, position + length));
+    position += length;
+  }
+  return reader;
+}
+
 const BIG = message('x'.repeat(3 << 20));
 
 describe('the marks of a session', () => {
@@ -77,12 +88,7 @@ describe('the marks of a session', () => {
     fc.assert(
       fc.property(fc.array(parts, { maxLength: 12 }), fc.array(fc.integer({ min: 1, max: 90 })), (lines, cuts) => {
         const bytes = Buffer.from(lines.join(''));
-        const reader = new FactsReader(NOW);
-        let position = 0;
-        for (const cut of [...cuts, bytes.length]) {
-          reader.add(bytes.subarray(position, position + cut));
-          position += cut;
-        }
+        const reader = readerOf(bytes, cuts);
         const tags = lines.filter((one) => one.startsWith('{"type":"tag"')).map((one) => JSON.parse(one).tag as string);
         expect(reader.end().tag).toBe(tags.at(-1) || undefined);
       }),
@@ -178,14 +184,7 @@ describe('what else a transcript tells', () => {
     fc.assert(
       fc.property(fc.array(parts, { maxLength: 8 }), fc.array(fc.integer({ min: 1, max: 90 })), (lines, cuts) => {
         const bytes = Buffer.from(lines.join(''));
-        const [whole, cut] = [new FactsReader(NOW), new FactsReader(NOW)];
-        whole.add(bytes);
-        let position = 0;
-        for (const length of [...cuts, bytes.length]) {
-          cut.add(bytes.subarray(position, position + length));
-          position += length;
-        }
-        expect(cut.end()).toEqual(whole.end());
+        expect(readerOf(bytes, cuts).end()).toEqual(readerOf(bytes, []).end());
       }),
     );
   });

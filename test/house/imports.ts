@@ -54,7 +54,7 @@ export const IMPORTERS: Readonly<Record<string, RegExp>> = {
   commander: /^cli\//,
   'better-sqlite3': /^sqlite\/binding\.ts$/,
   koffi: /^(files\/native-calls|process\/exit-at-once)\.ts$/,
-  'node:child_process': /^runs\/job-in-process\.ts$/,
+  'node:child_process': /^runs\/job-in-child\.ts$/,
   'node:worker_threads': /^(scan\/|process\/parent-watch(-thread)?\.ts$)/,
 };
 

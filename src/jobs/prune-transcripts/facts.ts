@@ -1,4 +1,4 @@
-/** What the transcripts of units that are about to go say of themselves; only those are looked into. */
+/** Looks into transcripts for what they say of their sessions; which of them, the plan says. */
 
 import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
 import { PROJECTS, transcriptName } from '../../claude-dir/layout.ts';

@@ -53,7 +53,7 @@ export function planPrune(onDisk: Units, protections: Protections, policy: Prune
   const ageRules = new AgeRules(units, protections.facts, policy, policyOf);
   const verdicts = new Verdicts(units.length, ageRules);
   for (let row = 0; row < units.length; row += 1) {
-    verdicts.set(row, protectionOf(units, row, protections, policy, nowMs) ?? ageRules.verdict(row, nowMs));
+    verdicts.set(row, keepReasonOf(units, row, protections, policy, nowMs) ?? ageRules.verdict(row, nowMs));
     if (ageRules.mayExpireByClass(row, nowMs)) verdicts.askFor(row);
   }
   keepNewestOfEachProject(units, verdicts, policyOf, protections);
@@ -122,7 +122,7 @@ class Verdicts implements Plan {
 }
 
 /** What no retention can overrule. The order is that of what an operator most wants to know. */
-function protectionOf(
+function keepReasonOf(
   units: Units,
   row: number,
   protections: Protections,

@@ -12,9 +12,9 @@ import type { TakeOutcome } from '../../trash/take.ts';
 import type { RemovalRecord, RemovalRecorder } from '../ports.ts';
 import { neededByRun } from '../whole-run-error.ts';
 import { type FactsObservation, markOf } from './facts.ts';
+import { protectionOfId } from './live-protection.ts';
 import type { Concluded, ObservedPlace, PrunablePlace, Removal, Taking } from './place.ts';
 import type { Protections } from './plan.ts';
-import { protectionOfId } from './protection.ts';
 import { removalRecord } from './removal-record.ts';
 
 export interface StoreDependencies {

@@ -20,7 +20,7 @@ export interface ProcessSettings {
   readonly script: URL;
 }
 
-export function jobInProcess(
+export function jobInChild(
   name: JobName,
   config: Config,
   { environment, graceMs = SHUTDOWN_BUDGET.runGraceMs, script = RUN_SCRIPT }: Partial<ProcessSettings>,

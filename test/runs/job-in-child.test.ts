@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Config } from '../../src/config/config.ts';
 import { silentLogger } from '../../src/log.ts';
 import { isProcessAlive } from '../../src/process/process-alive.ts';
-import { jobInProcess, type ProcessSettings } from '../../src/runs/job-in-process.ts';
+import { jobInChild, type ProcessSettings } from '../../src/runs/job-in-child.ts';
 import { runJob } from '../../src/runs/run-job.ts';
 import type { JobAtWork, RunnableJob, RunRequest } from '../../src/runs/runnable-job.ts';
 import { SetClock } from '../support/set-clock.ts';
@@ -15,7 +15,7 @@ const SCRIPT = new URL('./scripted-run.mjs', import.meta.url);
 
 function jobThatIsTo(act: string, settings: Partial<ProcessSettings> = {}, tracePath?: string): RunnableJob {
   const config = { act, tracePath } as unknown as Config;
-  return jobInProcess('purge-trash', config, { script: SCRIPT, ...settings });
+  return jobInChild('purge-trash', config, { script: SCRIPT, ...settings });
 }
 
 function requestOf(signal = new AbortController().signal): RunRequest {
