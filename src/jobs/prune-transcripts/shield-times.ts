@@ -2,6 +2,9 @@
 
 import type { Units } from '../../claude-dir/unit.ts';
 
+/** So far that their order stays: Claude goes by whole milliseconds, and times lose a part of one on their way to the disk. */
+const APART_MS = 10;
+
 export interface ShieldTimesOptions {
   /** As they are on disk. */
   readonly units: Units;
@@ -38,8 +41,7 @@ export function shieldTimes(options: ShieldTimesOptions): ReadonlyMap<number, nu
       bystanderMs = Math.min(bystanderMs, onDiskMs);
       continue;
     }
-    // A millisecond apart, so that their own order stays.
-    const toMs = Math.floor(Math.min(latestMs, lastMs - 1, Math.max(bystanderMs - 1, earliestMs)));
+    const toMs = Math.floor(Math.min(latestMs, lastMs - APART_MS, Math.max(bystanderMs - APART_MS, earliestMs)));
     times.set(row, toMs);
     lastMs = Math.min(lastMs, Math.max(onDiskMs, toMs));
   }
