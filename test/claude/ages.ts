@@ -1,16 +1,28 @@
 /** Finds and ages what a session has on disk, by nothing but its id in the path: independent of what the sweeper knows. */
 
-import { closeSync, openSync, readdirSync, readFileSync, statSync, utimesSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync, utimesSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { errorCode } from '../../src/errors.ts';
 import { until } from '../support/wait.ts';
 
 /** Everything that carries the session's id in its path, or its first digits as a background job's, relative, children before parents. */
 export function unitOf(configDir: string, sessionId: string): string[] {
-  return readdirSync(configDir, { recursive: true, encoding: 'utf8' })
+  return everythingIn(configDir)
     .filter((path) => path.includes(sessionId) || path.startsWith(`jobs/${sessionId.slice(0, 8)}`))
     .filter((path) => !path.startsWith('session-sweeper/'))
     .sort((left, right) => right.length - left.length);
+}
+
+/** The client makes and removes directories of its own meanwhile, its locks among them: then all is listed once more. */
+function everythingIn(directory: string): string[] {
+  for (;;) {
+    try {
+      return readdirSync(directory, { recursive: true, encoding: 'utf8' });
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT' || !existsSync(directory)) throw error;
+    }
+  }
 }
 
 /** Makes a session as old as this, to the second. */
