@@ -17,7 +17,7 @@ const PROGRAM = { process: 'cli/process.js' };
 const EVERY_RUN = /\/dist\/cli\/(process|program|run)\.js$/;
 /** The scripts that its processes and threads are started with: they find each other by name in one directory. */
 const SCRIPTS = {
-  'run-process': 'runs/run-process.js',
+  'child-main': 'runs/child-main.js',
   'scan-thread': 'scan/scan-thread.js',
   'parent-watch-thread': 'process/parent-watch-thread.js',
 };

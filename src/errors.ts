@@ -1,44 +1,7 @@
-/** The kinds of failure an operator can act on, and the exit code (sysexits) each of them ends the process with. */
+/** The kinds of failure an operator can act on; each has an exit code of its own in exit-codes.ts. */
 
+import { type ErrorKind, EXIT_CODES } from './exit-codes.ts';
 import { shownText } from './format/shown-text.ts';
-
-/** Exit codes, as systemd's `RestartPreventExitStatus` and scripts see them. Source: sysexits.h, but for `problems`; `held` is its EX_NOPERM. */
-export const EXIT_CODES = {
-  ok: 0,
-  problems: 1,
-  usage: 64,
-  'bad-data': 65,
-  unavailable: 69,
-  internal: 70,
-  'unsafe-root': 73,
-  io: 74,
-  locked: 75,
-  held: 77,
-  config: 78,
-} as const;
-
-/** What each exit code tells an operator; the help and the README show these words. */
-export const EXIT_CODE_MEANINGS: Readonly<Record<ExitKind, string>> = {
-  ok: 'all is well',
-  problems: 'doctor or adopt has found something that needs doing',
-  usage: 'the command line is wrong',
-  'bad-data': 'data is damaged, or what was asked for is not there',
-  unavailable: 'a database, a port or another source is not available',
-  internal: 'internal error',
-  'unsafe-root': 'the Claude directory is not there, or not safe to work in',
-  io: 'an I/O error, or only a part was done',
-  locked: 'another run or worker holds the lock',
-  held: 'a guard holds a run back; what it says names the command that lets it go on',
-  config: 'the configuration is wrong, or this Node cannot run the program',
-};
-
-export type ExitKind = keyof typeof EXIT_CODES;
-/** How a run can end that is no failure of anything. */
-const NO_ERRORS = ['ok', 'problems', 'held'] as const;
-export type ErrorKind = Exclude<ExitKind, (typeof NO_ERRORS)[number]>;
-export const ERROR_KINDS = Object.keys(EXIT_CODES).filter((kind) => {
-  return !NO_ERRORS.some((none) => none === kind);
-}) as readonly ErrorKind[];
 
 /** An operating error: something outside the program is wrong. The message is a short sentence for an operator. */
 export class OperatingError extends Error {

@@ -9,7 +9,7 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { CONFIG_FILE_VARIABLE } from '../src/config/config.ts';
 import { SETTING_PATHS, settingTable, variableOf } from '../src/config/settings.ts';
-import { EXIT_CODES, type ExitKind } from '../src/errors.ts';
+import { EXIT_CODES, type ExitKind } from '../src/exit-codes.ts';
 import { UNSUPPORTED_NODE_EXIT_CODE } from '../src/process/supported-node.ts';
 import { resolveConfig } from './support/resolved-config.ts';
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { flagOf, SETTING_PATHS, settingTable, variableOf } from '../src/config/settings.ts';
-import { createMetrics } from '../src/daemon/metrics.ts';
-import { EXIT_CODE_MEANINGS, EXIT_CODES, type ExitKind } from '../src/errors.ts';
+import { createMetrics } from '../src/daemon/metrics-page.ts';
+import { EXIT_CODE_MEANINGS, EXIT_CODES, type ExitKind } from '../src/exit-codes.ts';
 import { LATE_KEEP_REASONS } from '../src/jobs/prune-transcripts/applied-plan.ts';
 import { KEEP_REASONS } from '../src/jobs/prune-transcripts/plan.ts';
 import { silentLogger } from '../src/log.ts';

@@ -1,7 +1,7 @@
 /** `check-config`: the effective configuration, and where each value comes from. */
 
 import { flagOf, SETTING_PATHS, type Setting, settingTable, variableOf } from '../config/settings.ts';
-import { EXIT_CODES } from '../errors.ts';
+import { EXIT_CODES } from '../exit-codes.ts';
 import type { CommandContext } from './command.ts';
 import { renderTable } from './table.ts';
 

@@ -1,11 +1,11 @@
 /** `pin`, `unpin`, `pins`: the keep list by hand. */
 
 import { systemClock } from '../clock.ts';
-import { EXIT_CODES } from '../errors.ts';
+import { EXIT_CODES } from '../exit-codes.ts';
 import { KeepList } from '../live-sources/keep-list.ts';
 import type { CommandContext } from './command.ts';
 import { parseSessionIds } from './session-ids.ts';
-import { shieldNamed } from './shield-named.ts';
+import { shieldNamed } from './shield-at-once.ts';
 import { renderTable } from './table.ts';
 import { formatAge } from './terminal.ts';
 

@@ -1,7 +1,8 @@
 /** Process matters alone: arguments, environment, signals, exit code. The only place that reads or ends the process. */
 
 import { homedir } from 'node:os';
-import { EXIT_CODES, errorCode } from '../errors.ts';
+import { errorCode } from '../errors.ts';
+import { EXIT_CODES } from '../exit-codes.ts';
 import { exitAtOnce } from '../process/exit-at-once.ts';
 import { SHUTDOWN_BUDGET } from '../process/shutdown-budget.ts';
 

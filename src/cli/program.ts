@@ -3,7 +3,8 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '../clock.ts';
 import { flagOf, SETTING_PATHS, settingTable, variableOf } from '../config/settings.ts';
-import { EXIT_CODE_MEANINGS, EXIT_CODES, type ExitKind, errorKind, errorMessage } from '../errors.ts';
+import { errorKind, errorMessage } from '../errors.ts';
+import { EXIT_CODE_MEANINGS, EXIT_CODES, type ExitKind } from '../exit-codes.ts';
 import { nearestWord } from '../format/nearest-word.ts';
 import { redacted, shownText } from '../format/shown-text.ts';
 import { JOB_NAMES, type JobName } from '../jobs/job-names.ts';

@@ -1,10 +1,10 @@
 /** `--run-now`: every job once, or some, one after the other. */
 
 import { systemClock } from '../clock.ts';
-import { EXIT_CODES } from '../errors.ts';
+import { EXIT_CODES } from '../exit-codes.ts';
 import { absenceLimits, ClockGuard } from '../jobs/guards/clock.ts';
 import { JOB_NAMES, type JobName, type Outcome } from '../jobs/job-names.ts';
-import { jobHere } from '../runs/job-here.ts';
+import { jobHere } from '../runs/job-in-this-process.ts';
 import { openLedger } from '../runs/open-ledger.ts';
 import { runJob } from '../runs/run-job.ts';
 import type { RunResult } from '../runs/run-result.ts';

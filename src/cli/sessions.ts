@@ -1,7 +1,8 @@
 /** `sessions …`: the resume map by hand. */
 
 import { systemClock } from '../clock.ts';
-import { EXIT_CODES, OperatingError } from '../errors.ts';
+import { OperatingError } from '../errors.ts';
+import { EXIT_CODES } from '../exit-codes.ts';
 import { formatCount } from '../format/counts.ts';
 import { escapeControls, shownValue } from '../format/shown-text.ts';
 import { openResumeMap, openResumeMapForReading } from '../live-sources/open-sources.ts';

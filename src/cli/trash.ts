@@ -5,7 +5,8 @@ import type { DirLock } from '../claude-dir/dir-lock.ts';
 import { lockClaudeDirs, openClaudeDirs } from '../claude-dir/open-and-lock.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
 import { systemClock } from '../clock.ts';
-import { type ErrorKind, EXIT_CODES, errorMessage, OperatingError, systemError } from '../errors.ts';
+import { errorMessage, OperatingError, systemError } from '../errors.ts';
+import { type ErrorKind, EXIT_CODES } from '../exit-codes.ts';
 import { displayName } from '../files/byte-name.ts';
 import { formatBytes } from '../format/byte-size.ts';
 import { formatAmount } from '../format/counts.ts';
@@ -18,7 +19,7 @@ import type { CommandContext } from './command.ts';
 import { exitCodeOf, runJobs } from './run.ts';
 import { renderResults, toDocument } from './run-output.ts';
 import { parseSessionIds } from './session-ids.ts';
-import { shieldNamed } from './shield-named.ts';
+import { shieldNamed } from './shield-at-once.ts';
 import { renderTable } from './table.ts';
 import { formatAge, formatTime } from './terminal.ts';
 

@@ -25,7 +25,7 @@ import { Reopened } from '../sqlite/reopened.ts';
 import { type HttpServer, startHttpServer } from './http.ts';
 import { daemonRoutes, type ReadinessCheck } from './http-routes.ts';
 import { JobQueue } from './job-queue.ts';
-import { createMetrics, type Metrics } from './metrics.ts';
+import { createMetrics, type Metrics } from './metrics-page.ts';
 import { Schedule, scheduleSettings } from './schedule.ts';
 
 export interface DaemonOptions {

@@ -1,7 +1,7 @@
 /** Looks at one Claude directory for what endangers its sessions, wastes its space or keeps the worker from its work. */
 
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
-import { cleanupPeriods } from '../claude-dir/settings.ts';
+import { cleanupPeriods } from '../claude-dir/cleanup-period.ts';
 import { leadsToSibling } from '../claude-dir/sibling-link.ts';
 import type { Doubt, Units } from '../claude-dir/unit.ts';
 import type { Clock } from '../clock.ts';

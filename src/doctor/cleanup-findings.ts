@@ -1,6 +1,6 @@
 /** What Claude's own clean-up would delete too early: it goes by file times alone, and what it deletes is gone for good, live or not. */
 
-import { type CleanupPeriod, shortestOf, ZERO_PERIOD } from '../claude-dir/settings.ts';
+import { type CleanupPeriod, shortestOf, ZERO_PERIOD } from '../claude-dir/cleanup-period.ts';
 import type { Config } from '../config/config.ts';
 import { displayName } from '../files/byte-name.ts';
 import { formatDurationRounded } from '../format/duration.ts';

@@ -1,6 +1,6 @@
 /** What a job says of itself when it has ended: how it went, the figures that it has, and what it lists. */
 
-import type { ErrorKind } from '../errors.ts';
+import type { ErrorKind } from '../exit-codes.ts';
 import type { FigureName, Figures } from './figures.ts';
 import type { Held } from './guards/guards.ts';
 import type { JobName } from './job-names.ts';

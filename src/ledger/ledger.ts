@@ -17,7 +17,7 @@ import type {
   ShieldedTimesChange,
   TrashCache,
   TrueTimes,
-} from '../jobs/ports.ts';
+} from '../jobs/ledger-contracts.ts';
 import { isTaken } from '../sqlite/file-identity.ts';
 import { checkVersion, migrate } from '../sqlite/migrate.ts';
 import {

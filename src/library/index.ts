@@ -56,7 +56,8 @@ export async function openResumeMap(options: ResumeMapOptions = {}): Promise<Res
 
 export { parseSessionId, type SessionId } from '../claude-dir/session-id.ts';
 export { DEFAULT_SESSION_MAX_AGE_MS } from '../config/settings.ts';
-export { ConfigError, type ErrorKind, OperatingError } from '../errors.ts';
+export { ConfigError, OperatingError } from '../errors.ts';
+export type { ErrorKind } from '../exit-codes.ts';
 export { parseSessionKey, type SessionKeyParts, sessionKey } from '../resume-map/keys.ts';
 export type { ResumeMap, ResumeRow } from '../resume-map/resume-map.ts';
 export type { SessionMaxAge } from '../resume-map/row-age.ts';

@@ -1,8 +1,8 @@
 /** Puts a job together from the configuration: opens what it needs, and closes it again. */
 
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
-import { cleanupLimits } from '../claude-dir/cleanup-limits.ts';
-import { nextCleanupMs, shortestCleanupPeriod } from '../claude-dir/settings.ts';
+import { nextCleanupMs, shortestCleanupPeriod } from '../claude-dir/cleanup-period.ts';
+import { cleanupLimits } from '../claude-dir/shield-margins.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { nextHistory, readClocks, unwitnessedMs } from '../jobs/guards/clock.ts';
@@ -10,7 +10,7 @@ import { allowAll, type Guards } from '../jobs/guards/guards.ts';
 import { guardsBy } from '../jobs/guards/removals.ts';
 import type { Job, JobContext } from '../jobs/job.ts';
 import type { JobName } from '../jobs/job-names.ts';
-import type { RemovalHistory, RemovalRecorder } from '../jobs/ports.ts';
+import type { RemovalHistory, RemovalRecorder } from '../jobs/ledger-contracts.ts';
 import type { CleanupRules } from '../jobs/prune-transcripts/directory-cleanup.ts';
 import { pruneTranscriptsJob } from '../jobs/prune-transcripts/index.ts';
 import { prunePolicy } from '../jobs/prune-transcripts/policy.ts';

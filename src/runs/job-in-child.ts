@@ -9,7 +9,7 @@ import { SHUTDOWN_BUDGET } from '../process/shutdown-budget.ts';
 import type { RunAnswer, RunCommand } from './messages.ts';
 import type { JobAtWork, RunnableJob, RunRequest } from './runnable-job.ts';
 
-const RUN_SCRIPT = new URL('./run-process.js', import.meta.url);
+const RUN_SCRIPT = new URL('./child-main.js', import.meta.url);
 
 export interface ProcessSettings {
   /** The environment of the process that starts others; none of its secrets goes on. */

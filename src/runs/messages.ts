@@ -1,7 +1,7 @@
 /** What a run's process and the one that started it say to each other. Plain data only. */
 
 import type { Config } from '../config/config.ts';
-import type { ErrorKind } from '../errors.ts';
+import type { ErrorKind } from '../exit-codes.ts';
 import type { JobName } from '../jobs/job-names.ts';
 import type { JobReport } from '../jobs/report.ts';
 import type { RunOptions } from './runnable-job.ts';

@@ -8,7 +8,7 @@ import type { JobName, Outcome } from '../jobs/job-names.ts';
 import type { JobFault, JobReport } from '../jobs/report.ts';
 import type { RunRecord } from '../ledger/ledger.ts';
 import type { Logger } from '../log.ts';
-import { figuresOf } from './figures.ts';
+import { figuresOf } from './run-metrics.ts';
 import { type RunResult, summaryOfRun } from './run-result.ts';
 import type { JobAtWork, RunnableJob, RunRequest } from './runnable-job.ts';
 

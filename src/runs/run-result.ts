@@ -1,6 +1,6 @@
 /** What one run of a job came to, and the summary of it that the log, the ledger and `--json` are given. */
 
-import type { ErrorKind } from '../errors.ts';
+import type { ErrorKind } from '../exit-codes.ts';
 import { shownText } from '../format/shown-text.ts';
 import { summaryOf } from '../jobs/figures.ts';
 import type { Held } from '../jobs/guards/guards.ts';

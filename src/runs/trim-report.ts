@@ -1,6 +1,6 @@
 /** What the daemon is told of a run: as much of the report as it records, however large the tree. */
 
-import type { ErrorKind } from '../errors.ts';
+import type { ErrorKind } from '../exit-codes.ts';
 import type { JobReport, PruneReport } from '../jobs/report.ts';
 
 /** More than is ever shown. */

@@ -1,6 +1,6 @@
 /** What earlier runs knew, for a dry run: what it would write down is remembered for as long as it goes on, and changes no file. */
 
-import type { KnownIds, RemovalHistory } from '../jobs/ports.ts';
+import type { KnownIds, RemovalHistory } from '../jobs/ledger-contracts.ts';
 
 export class UnwrittenHistory implements RemovalHistory {
   readonly #written: Pick<RemovalHistory, 'knownSessions' | 'massNoticedAtMs' | 'knownIds'> | undefined;

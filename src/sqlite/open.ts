@@ -2,7 +2,8 @@
 
 import { chmodSync, linkSync, lstatSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { BusyError, type ErrorKind, errorCode, errorMessage, OperatingError } from '../errors.ts';
+import { BusyError, errorCode, errorMessage, OperatingError } from '../errors.ts';
+import type { ErrorKind } from '../exit-codes.ts';
 import { makePrivateDirectory } from '../files/private-directory.ts';
 import { isProcessAlive } from '../process/process-alive.ts';
 import { openDatabase, type SqliteDatabase } from './binding.ts';

@@ -1,7 +1,8 @@
 /** Moves the parts of a unit between the Claude directory and a trash folder, whole or not at all, overwriting nothing. */
 
 import { type Part, partPath } from '../claude-dir/unit.ts';
-import { type ErrorKind, errnoError, errorCode, errorMessage, OperatingError } from '../errors.ts';
+import { errnoError, errorCode, errorMessage, OperatingError } from '../errors.ts';
+import type { ErrorKind } from '../exit-codes.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import { displayName } from '../files/byte-name.ts';
 import type { OpenDirs } from '../files/open-dirs.ts';

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ADOPTED_DAYS, planAdoption, planReturn, type SettingsChange } from '../../src/claude-dir/adoption.ts';
 import { ClaudeDir } from '../../src/claude-dir/claude-dir.ts';
-import { cleanupPeriods } from '../../src/claude-dir/settings.ts';
+import { cleanupPeriods } from '../../src/claude-dir/cleanup-period.ts';
 import { OperatingError } from '../../src/errors.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { makeClaudeDir } from '../support/tree.ts';

@@ -1,12 +1,12 @@
 /**
- * By which settings Claude's own clean-up goes: the real client decides, and `src/claude-dir/settings.ts` must say the same. Each case is
+ * By which settings Claude's own clean-up goes: the real client decides, and `src/claude-dir/cleanup-period.ts` must say the same. Each case is
  * a directory with sessions of all ages, one start of the client, and the oldest that it leaves.
  */
 
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { cleanupPeriods, nextCleanupMs, shortestOf } from '../../src/claude-dir/settings.ts';
+import { cleanupPeriods, nextCleanupMs, shortestOf } from '../../src/claude-dir/cleanup-period.ts';
 import { canMount } from '../support/mount-namespace.ts';
 import { DAY_MS, makeSession, sessionIdOf, writeAged } from '../support/tree.ts';
 import { until } from '../support/wait.ts';

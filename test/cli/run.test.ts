@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { exitCodeOf } from '../../src/cli/run.ts';
-import type { ErrorKind } from '../../src/errors.ts';
+import type { ErrorKind } from '../../src/exit-codes.ts';
 import type { Outcome } from '../../src/jobs/job-names.ts';
 import type { RunResult } from '../../src/runs/run-result.ts';
 

@@ -6,7 +6,8 @@ import { DEFAULT_CLASS_AGES } from '../../src/config/class-ages.ts';
 import type { ConfigSources, Origin, ResolvedConfig } from '../../src/config/config.ts';
 import { flagOf, SETTING_PATHS, type SettingPath, type Settings, variableOf } from '../../src/config/settings.ts';
 import { SYSTEM_TIME_ZONE } from '../../src/config/values.ts';
-import { ConfigError, EXIT_CODES } from '../../src/errors.ts';
+import { ConfigError } from '../../src/errors.ts';
+import { EXIT_CODES } from '../../src/exit-codes.ts';
 import { resolveConfig } from '../support/resolved-config.ts';
 import { tempDir } from '../support/temp-dir.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type CleanupPeriod, ZERO_PERIOD } from '../../src/claude-dir/settings.ts';
+import { type CleanupPeriod, ZERO_PERIOD } from '../../src/claude-dir/cleanup-period.ts';
 import { type CleanupView, cleanupFindings } from '../../src/doctor/cleanup-findings.ts';
 import type { Exposure } from '../../src/jobs/exposed.ts';
 import { DAY_MS, sessionIdOf } from '../support/tree.ts';

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { EXIT_CODES } from '../../src/errors.ts';
+import { EXIT_CODES } from '../../src/exit-codes.ts';
 import { copySqliteWithoutBinary, makeCrashingSqlite, makeInstallation } from '../support/installation.ts';
 import { Place } from '../support/place.ts';
 import { run } from '../support/process.ts';

@@ -39,6 +39,7 @@ export const FLOORS: readonly string[] = [
   'process',
   'log.ts',
   'errors.ts',
+  'exit-codes.ts',
   'clock.ts',
   'format',
 ];
@@ -49,7 +50,7 @@ export const FOLDER_SHARE_MAX = 0.17;
 /** Packages that one place wraps for all others: pattern of the importers by package. */
 export const IMPORTERS: Readonly<Record<string, RegExp>> = {
   croner: /^daemon\/schedule\.ts$/,
-  'prom-client': /^daemon\/metrics\.ts$/,
+  'prom-client': /^daemon\/metrics-page\.ts$/,
   'node:http': /^daemon\/http\.ts$/,
   commander: /^cli\//,
   'better-sqlite3': /^sqlite\/binding\.ts$/,

@@ -9,7 +9,7 @@ import type { Clock } from '../../clock.ts';
 import { formatDurationRounded } from '../../format/duration.ts';
 import { synchronisedAtMs, systemUptime, type Uptime } from '../../process/machine-clock.ts';
 import type { JobName } from '../job-names.ts';
-import type { ClockGap, ClockHistory, ClockHistoryStore, ClockReading } from '../ports.ts';
+import type { ClockGap, ClockHistory, ClockHistoryStore, ClockReading } from '../ledger-contracts.ts';
 import type { Held } from './guards.ts';
 
 /** More than any slewing or leap second, far less than any retention. */

@@ -2,7 +2,7 @@
 
 import type { KnownMaps } from '../../claude-dir/known-maps.ts';
 import type { Clock } from '../../clock.ts';
-import type { RemovalHistory } from '../ports.ts';
+import type { RemovalHistory } from '../ledger-contracts.ts';
 import type { DanglingShare, Guards, Held, RemovalShare } from './guards.ts';
 
 /** What goes one by one is wear; more than this share of it at once is a mistake, or a disk that is missing. */

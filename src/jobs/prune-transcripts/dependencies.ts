@@ -5,9 +5,9 @@ import type { LiveSource } from '../../live-sources/live-source.ts';
 import type { StoredSessions } from '../../session-store/stored-sessions.ts';
 import type { ShortHolds } from '../../sqlite/short-holds.ts';
 import type { Guards } from '../guards/guards.ts';
-import type { RemovalHistory } from '../ports.ts';
+import type { RemovalHistory } from '../ledger-contracts.ts';
+import type { PrunePolicy } from './age-rules.ts';
 import type { DirectoryDependencies } from './directory-place.ts';
-import type { PrunePolicy } from './retention.ts';
 
 export interface PruneDependencies extends Omit<DirectoryDependencies, 'dryRun'> {
   readonly claudeDirs: readonly ClaudeDir[];

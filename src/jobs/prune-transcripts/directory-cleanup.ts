@@ -1,15 +1,15 @@
 /** Claude's own clean-up beside a prune of one Claude directory: whom the shield keeps from it, and who is left exposed. */
 
 import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
-import type { CleanupLimits } from '../../claude-dir/cleanup-limits.ts';
 import { PROJECTS, transcriptName } from '../../claude-dir/layout.ts';
+import type { CleanupLimits } from '../../claude-dir/shield-margins.ts';
 import type { Units } from '../../claude-dir/unit.ts';
 import type { ShieldScope } from '../../config/values.ts';
 import { OpenDirs } from '../../files/open-dirs.ts';
 import type { UnitTable } from '../../scan/unit-table.ts';
 import type { Exposure } from '../exposed.ts';
 import type { JobContext } from '../job.ts';
-import type { ShieldedTimes, ShieldedTimesChange } from '../ports.ts';
+import type { ShieldedTimes, ShieldedTimesChange } from '../ledger-contracts.ts';
 import { exposureOf } from './exposure.ts';
 import type { KeptSessions } from './kept.ts';
 import { shield } from './shield.ts';

@@ -1,6 +1,6 @@
 /** Counts what Claude's own clean-up would delete although this configuration keeps it. Looks only. */
 
-import type { CleanupLimits } from '../../claude-dir/cleanup-limits.ts';
+import type { CleanupLimits } from '../../claude-dir/shield-margins.ts';
 import type { Units } from '../../claude-dir/unit.ts';
 import type { Exposure } from '../exposed.ts';
 import type { KeptSessions } from './kept.ts';

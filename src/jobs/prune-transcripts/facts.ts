@@ -8,7 +8,7 @@ import { readTranscriptFacts, type SessionMarks } from '../../claude-dir/transcr
 import { errorCode, errorMessage, isExhaustion } from '../../errors.ts';
 import type { AnchoredDir } from '../../files/anchored-dir.ts';
 import type { ByteName } from '../../files/byte-name.ts';
-import type { Facts, Mark } from './retention.ts';
+import type { Facts, Mark } from './age-rules.ts';
 
 /** The tag that keeps a session. */
 const KEEP_TAG = 'keep';

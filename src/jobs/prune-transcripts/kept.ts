@@ -1,8 +1,8 @@
 /** What of that which stays somebody has asked for by name, and until when this configuration keeps each. Pure, as the plan is. */
 
 import type { Units } from '../../claude-dir/unit.ts';
+import type { PrunePolicy } from './age-rules.ts';
 import { isKeptByAge, type KeepReason, type Plan } from './plan.ts';
-import type { PrunePolicy } from './retention.ts';
 
 /** Somebody or something has named the very session. */
 const NAMED_REASONS: ReadonlySet<string> = new Set<KeepReason>(['live', 'running', 'pinned', 'tagged', 'named']);

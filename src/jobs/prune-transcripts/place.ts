@@ -11,7 +11,7 @@ import type { Amount } from '../../trash/known-folders.ts';
 import type { TakeOutcome } from '../../trash/take.ts';
 import type { Exposure } from '../exposed.ts';
 import type { JobContext } from '../job.ts';
-import type { RemovalRecord } from '../ports.ts';
+import type { RemovalRecord } from '../ledger-contracts.ts';
 import type { JobFault } from '../report.ts';
 import type { FactsObservation, FactsQuestion } from './facts.ts';
 import type { Plan, Protections, RemoveReason } from './plan.ts';

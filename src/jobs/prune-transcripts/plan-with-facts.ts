@@ -7,9 +7,9 @@ import type { ReadFault } from '../../claude-dir/measure.ts';
 import type { Clock } from '../../clock.ts';
 import type { LiveSessions } from '../../live-sources/live-source.ts';
 import type { RunState } from '../run-state.ts';
+import type { Facts, PrunePolicy } from './age-rules.ts';
 import type { ObservedPlace } from './place.ts';
 import { isKeptByAge, type Plan, planPrune } from './plan.ts';
-import type { Facts, PrunePolicy } from './retention.ts';
 import { scanFaults } from './scan-faults.ts';
 
 export interface PlanOptions {

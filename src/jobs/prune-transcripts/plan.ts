@@ -2,7 +2,7 @@
 
 import { DOUBTS, type Units, withTimes } from '../../claude-dir/unit.ts';
 import { PROTECTIONS, type Protection } from '../../live-sources/live-source.ts';
-import { AgeRules, type FactsOf, type PolicyOf, type PrunePolicy, policyByProject } from './retention.ts';
+import { AgeRules, type FactsOf, type PolicyOf, type PrunePolicy, policyByProject } from './age-rules.ts';
 
 /** Why a unit stays. */
 export const KEEP_REASONS = [

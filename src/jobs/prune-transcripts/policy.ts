@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { EARLIEST_SENSIBLE_TIME_MS } from '../../clock.ts';
 import type { Settings } from '../../config/settings.ts';
 import { displayName } from '../../files/byte-name.ts';
-import type { PrunePolicy } from './retention.ts';
+import type { PrunePolicy } from './age-rules.ts';
 
 export type RetentionSettings = Pick<
   Settings,

@@ -2,7 +2,7 @@
 
 import { displayName } from '../../files/byte-name.ts';
 import type { Intent } from '../../trash/manifest.ts';
-import type { RemovalRecord } from '../ports.ts';
+import type { RemovalRecord } from '../ledger-contracts.ts';
 
 /** @param place the Claude directory or session store that it went from */
 export function removalRecord(

@@ -6,11 +6,11 @@ import type { Clock } from '../../clock.ts';
 import { displayName } from '../../files/byte-name.ts';
 import { scanClaudeDir } from '../../scan/scan.ts';
 import type { JobContext } from '../job.ts';
-import type { TrueTimes } from '../ports.ts';
+import type { TrueTimes } from '../ledger-contracts.ts';
+import type { PrunePolicy } from './age-rules.ts';
 import { type CleanupRules, DirectoryCleanup } from './directory-cleanup.ts';
 import { KeptSessions } from './kept.ts';
 import { planPrune } from './plan.ts';
-import type { PrunePolicy } from './retention.ts';
 import { withTrueTimes } from './shield.ts';
 
 export interface NamedShield {

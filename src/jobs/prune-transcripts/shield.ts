@@ -4,12 +4,12 @@
  */
 
 import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
-import type { CleanupLimits } from '../../claude-dir/cleanup-limits.ts';
 import { refreshParts } from '../../claude-dir/refresh.ts';
 import type { SessionId } from '../../claude-dir/session-id.ts';
+import type { CleanupLimits } from '../../claude-dir/shield-margins.ts';
 import { type Doubt, type Units, withTimes } from '../../claude-dir/unit.ts';
 import type { UnitTable } from '../../scan/unit-table.ts';
-import type { ShieldedTime, ShieldedTimes, ShieldedTimesChange } from '../ports.ts';
+import type { ShieldedTime, ShieldedTimes, ShieldedTimesChange } from '../ledger-contracts.ts';
 import type { FindableUnits } from './foreseen-units.ts';
 import type { KeptSessions } from './kept.ts';
 import { shieldTimes } from './shield-times.ts';

@@ -9,7 +9,7 @@ import type { LiveSessions } from '../../live-sources/live-source.ts';
 import type { StoredSession, StoredSessions } from '../../session-store/stored-sessions.ts';
 import { type Amount, amountOfAll } from '../../trash/known-folders.ts';
 import type { TakeOutcome } from '../../trash/take.ts';
-import type { RemovalRecord, RemovalRecorder } from '../ports.ts';
+import type { RemovalRecord, RemovalRecorder } from '../ledger-contracts.ts';
 import { neededByRun } from '../whole-run-error.ts';
 import { type FactsObservation, markOf } from './facts.ts';
 import { protectionOfId } from './live-protection.ts';

@@ -3,7 +3,7 @@
 import { RESUME_MAP } from '../../live-sources/resume-map-source.ts';
 import type { MaintainableResumeMap, UncheckedResumeRow } from '../../resume-map/resume-map.ts';
 import type { ShortHolds } from '../../sqlite/short-holds.ts';
-import type { RemovalHistory } from '../ports.ts';
+import type { RemovalHistory } from '../ledger-contracts.ts';
 
 export interface SweepApplyOptions {
   readonly map: MaintainableResumeMap;

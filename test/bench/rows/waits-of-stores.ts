@@ -2,7 +2,7 @@
 
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { EXIT_CODES } from '../../../src/errors.ts';
+import { EXIT_CODES } from '../../../src/exit-codes.ts';
 import { freshDirectory } from '../../support/place.ts';
 import { PROGRAM, run } from '../../support/process.ts';
 import { seededRandom } from '../../support/samples.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { absenceLimits, ClockGuard, isDoubted, nextHistory, unwitnessedMs } from '../../../src/jobs/guards/clock.ts';
-import type { ClockHistory, ClockReading } from '../../../src/jobs/ports.ts';
+import type { ClockHistory, ClockReading } from '../../../src/jobs/ledger-contracts.ts';
 import { DAY_MS } from '../../support/tree.ts';
 
 const START_MS = Date.UTC(2026, 0, 1);

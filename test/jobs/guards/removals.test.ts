@@ -4,7 +4,7 @@ import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { allowAll, type Guards } from '../../../src/jobs/guards/guards.ts';
 import { guardsBy } from '../../../src/jobs/guards/removals.ts';
-import type { ClockHistory } from '../../../src/jobs/ports.ts';
+import type { ClockHistory } from '../../../src/jobs/ledger-contracts.ts';
 import { snapshot } from '../../support/disk.ts';
 import type { Place } from '../../support/place.ts';
 import { runProgram } from '../../support/process.ts';

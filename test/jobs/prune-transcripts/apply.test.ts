@@ -2,7 +2,7 @@ import { appendFileSync, existsSync, readdirSync, renameSync, rmSync, symlinkSyn
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { BusyError, OperatingError } from '../../../src/errors.ts';
-import type { RemovalRecorder } from '../../../src/jobs/ports.ts';
+import type { RemovalRecorder } from '../../../src/jobs/ledger-contracts.ts';
 import type { LiveSource } from '../../../src/live-sources/live-source.ts';
 import { resumeMapSource } from '../../../src/live-sources/resume-map-source.ts';
 import { outsideSweeper, snapshot, trashedIn } from '../../support/disk.ts';

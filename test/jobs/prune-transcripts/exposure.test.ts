@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cleanupLimits } from '../../../src/claude-dir/cleanup-limits.ts';
+import { cleanupLimits } from '../../../src/claude-dir/shield-margins.ts';
 import type { Unit } from '../../../src/claude-dir/unit.ts';
 import { fixedName } from '../../../src/files/byte-name.ts';
 import { exposureOf } from '../../../src/jobs/prune-transcripts/exposure.ts';

@@ -2,7 +2,7 @@ import { readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'no
 import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { OperatingError } from '../../../src/errors.ts';
-import type { RemovalRecord, RemovalRecorder } from '../../../src/jobs/ports.ts';
+import type { RemovalRecord, RemovalRecorder } from '../../../src/jobs/ledger-contracts.ts';
 import { Ledger } from '../../../src/ledger/ledger.ts';
 import { runningProcessesSource } from '../../../src/live-sources/running-processes.ts';
 import { outsideSweeper, snapshot, trashedIn } from '../../support/disk.ts';

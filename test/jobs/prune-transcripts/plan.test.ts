@@ -4,8 +4,8 @@ import type { SessionId } from '../../../src/claude-dir/session-id.ts';
 import { DOUBTS, type Unit } from '../../../src/claude-dir/unit.ts';
 import { EARLIEST_SENSIBLE_TIME_MS } from '../../../src/clock.ts';
 import { fixedName } from '../../../src/files/byte-name.ts';
+import type { Mark, ProjectPolicy, PrunePolicy } from '../../../src/jobs/prune-transcripts/age-rules.ts';
 import { type KeepReason, planPrune, type RemoveReason } from '../../../src/jobs/prune-transcripts/plan.ts';
-import type { Mark, ProjectPolicy, PrunePolicy } from '../../../src/jobs/prune-transcripts/retention.ts';
 import { DAY_MS, sessionIdOf } from '../../support/tree.ts';
 import { makeUnit, NOW, rowsOf } from '../../support/units.ts';
 

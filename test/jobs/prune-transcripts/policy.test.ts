@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { byteNameFromSystem } from '../../../src/files/byte-name.ts';
+import type { ProjectPolicy } from '../../../src/jobs/prune-transcripts/age-rules.ts';
 import { prunePolicy, type RetentionSettings } from '../../../src/jobs/prune-transcripts/policy.ts';
-import type { ProjectPolicy } from '../../../src/jobs/prune-transcripts/retention.ts';
 import { DAY_MS } from '../../support/tree.ts';
 
 const SETTINGS: RetentionSettings = {

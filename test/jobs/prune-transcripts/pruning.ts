@@ -3,13 +3,13 @@
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { onTestFinished } from 'vitest';
-import { cleanupLimits } from '../../../src/claude-dir/cleanup-limits.ts';
 import type { SessionId } from '../../../src/claude-dir/session-id.ts';
+import { cleanupLimits } from '../../../src/claude-dir/shield-margins.ts';
 import type { Clock } from '../../../src/clock.ts';
 import { DEFAULT_CLASS_AGES } from '../../../src/config/class-ages.ts';
 import { allowAll } from '../../../src/jobs/guards/guards.ts';
 import type { JobContext } from '../../../src/jobs/job.ts';
-import type { RemovalRecorder, TrueTimes } from '../../../src/jobs/ports.ts';
+import type { RemovalRecorder, TrueTimes } from '../../../src/jobs/ledger-contracts.ts';
 import type { CleanupRules } from '../../../src/jobs/prune-transcripts/directory-cleanup.ts';
 import { pruneTranscriptsJob } from '../../../src/jobs/prune-transcripts/index.ts';
 import { prunePolicy, type RetentionSettings } from '../../../src/jobs/prune-transcripts/policy.ts';

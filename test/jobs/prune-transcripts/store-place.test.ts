@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { BusyError, OperatingError } from '../../../src/errors.ts';
-import type { RemovalRecord } from '../../../src/jobs/ports.ts';
+import type { RemovalRecord } from '../../../src/jobs/ledger-contracts.ts';
 import { SqliteSessionStore } from '../../../src/session-store/sqlite-session-store.ts';
 import { StoredSessions } from '../../../src/session-store/stored-sessions.ts';
 import { pacerOf } from '../../support/hold-pacers.ts';

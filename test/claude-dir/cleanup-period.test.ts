@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { cleanupPeriods, nextCleanupMs, shortestCleanupPeriod } from '../../src/claude-dir/settings.ts';
+import { cleanupPeriods, nextCleanupMs, shortestCleanupPeriod } from '../../src/claude-dir/cleanup-period.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { DAY_MS, makeClaudeDir, writeAged } from '../support/tree.ts';
 

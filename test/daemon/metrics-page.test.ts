@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createMetrics, type MetricsSources, type ResumeTotals } from '../../src/daemon/metrics.ts';
+import { createMetrics, type MetricsSources, type ResumeTotals } from '../../src/daemon/metrics-page.ts';
 import type { MetricValue } from '../../src/jobs/figures.ts';
 import { type Logger, silentLogger } from '../../src/log.ts';
 

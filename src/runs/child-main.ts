@@ -5,7 +5,7 @@ import { errorKind, errorMessage } from '../errors.ts';
 import { exitAtOnce } from '../process/exit-at-once.ts';
 import { watchParent } from '../process/parent-watch.ts';
 import { keepHeapsSmall } from '../process/small-heap.ts';
-import { jobHere } from './job-here.ts';
+import { jobHere } from './job-in-this-process.ts';
 import type { RunAnswer, RunCommand, RunTask } from './messages.ts';
 import { handedOver } from './trim-report.ts';
 

@@ -5,7 +5,7 @@ import { errorKind } from '../errors.ts';
 import { FIGURE_METRICS, type MetricDeclaration, type MetricValue } from '../jobs/figures.ts';
 import { JOB_NAMES, type JobName } from '../jobs/job-names.ts';
 import type { Logger } from '../log.ts';
-import { RUN_METRICS, SCRAPE } from '../runs/figures.ts';
+import { RUN_METRICS, SCRAPE } from '../runs/run-metrics.ts';
 import type { RunResult } from '../runs/run-result.ts';
 
 export interface ResumeTotals {

@@ -1,6 +1,6 @@
 /** What a run says to the metrics: how it ended, and the figures of its report. */
 
-import { ERROR_KINDS } from '../errors.ts';
+import { ERROR_KINDS } from '../exit-codes.ts';
 import { type MetricDeclaration, type MetricValue, metricsOf } from '../jobs/figures.ts';
 import { GUARD_NAMES } from '../jobs/guards/guards.ts';
 import { JOB_NAMES, OUTCOMES } from '../jobs/job-names.ts';
