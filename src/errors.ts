@@ -56,6 +56,12 @@ export function isExhaustion(code: string): boolean {
   return code === 'EMFILE' || code === 'ENFILE' || code === 'ENOMEM';
 }
 
+/** There is no room left on the disk, or none for this user. */
+export function isNoSpace(error: unknown): boolean {
+  const code = errorCode(error);
+  return code === 'ENOSPC' || code === 'EDQUOT';
+}
+
 /** The kind of any thrown value: a failed system call is `io`; a programmer's error, which nobody foresaw, is `internal`. */
 export function errorKind(error: unknown): ErrorKind {
   if (error instanceof OperatingError) return error.kind;

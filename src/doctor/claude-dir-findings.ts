@@ -142,7 +142,7 @@ function trashFinding(claudeDir: ClaudeDir): Finding {
 
 function spaceFinding({ root }: ClaudeDir): Finding {
   const check = 'free space';
-  const freeBytes = root.freeBytes();
+  const { bytes: freeBytes } = root.room();
   if (freeBytes === undefined) return { check, level: 'ok', message: 'the file system does not say' };
   if (freeBytes >= FREE_BYTES_MIN) return { check, level: 'ok', message: formatBytes(freeBytes) };
   return {

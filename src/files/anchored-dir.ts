@@ -27,6 +27,7 @@ import {
 import { errorCode, OperatingError } from '../errors.ts';
 import { type ByteName, byteNameFromSystem } from './byte-name.ts';
 import { type DirEntry, type EntryKind, type FileFacts, nativeCalls } from './native-calls.ts';
+import type { Room } from './room.ts';
 
 const DIRECTORY_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 const OWN_DIRECTORY_MODE = 0o700;
@@ -269,10 +270,10 @@ export class AnchoredDir {
     fsyncSync(this.fd);
   }
 
-  /** Bytes that may still be written on its file system; undefined where that does not say. */
-  freeBytes(): number | undefined {
-    const { blocks, bavail, bsize } = statfsSync(this.#prefix);
-    return blocks === 0 ? undefined : bavail * bsize;
+  /** What may still be made on its file system. */
+  room(): Room {
+    const { blocks, bavail, bsize, files, ffree } = statfsSync(this.#prefix);
+    return { bytes: blocks === 0 ? undefined : bavail * bsize, inodes: files === 0 ? undefined : ffree };
   }
 
   /** Where the held directory is right now, for messages and for finding mount points. */

@@ -3,6 +3,7 @@
  * people and the metrics go by these declarations.
  */
 
+import { formatBytes } from '../format/byte-size.ts';
 import { formatAmount, formatCount, formatReasons } from '../format/counts.ts';
 import { LIVE_SOURCE_NAMES } from '../live-sources/live-source.ts';
 import type { Amount } from '../trash/known-folders.ts';
@@ -42,6 +43,8 @@ export interface Figures {
   readonly staleRecords: Counts;
   /** What Claude's own clean-up would delete although this configuration keeps it, by Claude directory. */
   readonly exposed: ExposureByDirectory;
+  /** Bytes that were kept for a full disk, and were given up so that what goes could be written down. */
+  readonly reserveGivenUp: number;
   /** What is on disk afterwards, by state. */
   readonly transcripts: Readonly<Record<string, Amount>>;
 }
@@ -231,6 +234,15 @@ const FIGURES: { readonly [Name in FigureName]: FigureDeclaration<Figures[Name]>
           const inAll = exposedInAll(exposed);
           return inAll === undefined ? {} : { [NO_LABEL]: inAll.sessions };
         },
+      },
+    ],
+  },
+  reserveGivenUp: {
+    lines: (bytes) => [
+      {
+        label: 'full disk',
+        text: `the reserve of ${formatBytes(bytes)} was given up for the record of what went`,
+        isWarning: true,
       },
     ],
   },

@@ -77,6 +77,7 @@ export interface PruneReport
       | 'malformedIds'
       | 'staleRecords'
       | 'exposed'
+      | 'reserveGivenUp'
       | 'transcripts'
     > {
   readonly job: 'prune-transcripts';

@@ -2,6 +2,7 @@
 
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import { nextCleanupMs, shortestCleanupPeriod } from '../claude-dir/cleanup-period.ts';
+import { keepReserveOf } from '../claude-dir/own-reserve.ts';
 import { cleanupLimits } from '../claude-dir/shield-margins.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
@@ -27,6 +28,7 @@ import { StoredSessions } from '../session-store/stored-sessions.ts';
 import { isTaken } from '../sqlite/file-identity.ts';
 import { ShortHolds, withoutRests } from '../sqlite/short-holds.ts';
 import type { RunTask } from './messages.ts';
+import { tendStateReserve } from './state-reserve.ts';
 import { UnwrittenHistory } from './unwritten-history.ts';
 
 export interface ConfiguredJob extends RunTask {
@@ -42,6 +44,7 @@ export async function runConfiguredJob(
 ): Promise<JobReport> {
   const acquired = new Acquired();
   try {
+    if (!context.dryRun) tendStateReserve(config.stateDir);
     const openMap = () =>
       context.dryRun ? openResumeMapForReading(config, clock) : openResumeMap(config, clock, JOB_WAIT);
     let map = acquired.add(await openMap(), (opened) => opened.close());
@@ -105,7 +108,14 @@ export async function runConfiguredJob(
     return await jobs[name]().run(context);
   } finally {
     await acquired.release();
+    if (!context.dryRun) tendReserves(config.stateDir, claudeDirs);
   }
+}
+
+/** What a run has given up, or what it has made room for. */
+function tendReserves(stateDir: string, claudeDirs: readonly ClaudeDir[]): void {
+  tendStateReserve(stateDir);
+  for (const claudeDir of claudeDirs) keepReserveOf(claudeDir);
 }
 
 interface Surroundings {

@@ -4,9 +4,12 @@ import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
 import { DirectoryFingerprints } from '../../claude-dir/directory-fingerprints.ts';
 import { type EmptyProject, removeEmptyProjects } from '../../claude-dir/empty-projects.ts';
 import { type KnownMaps, readKnownMaps, recordKnownMap } from '../../claude-dir/known-maps.ts';
+import { giveUpReserveOf, reservedRoomOf } from '../../claude-dir/own-reserve.ts';
 import type { Unit, Units } from '../../claude-dir/unit.ts';
 import type { Clock } from '../../clock.ts';
+import { isNoSpace, OperatingError } from '../../errors.ts';
 import { displayName } from '../../files/byte-name.ts';
+import { hasRoom, type Room } from '../../files/room.ts';
 import type { LiveSessions } from '../../live-sources/live-source.ts';
 import { type ScanResult, scanClaudeDir } from '../../scan/scan.ts';
 import type { Amount, KnownFolder } from '../../trash/known-folders.ts';
@@ -65,7 +68,9 @@ export class DirectoryPlace implements PrunablePlace {
 
   async observe(context: Pick<JobContext, 'shouldStop' | 'onProgress'>): Promise<ObservedPlace> {
     const { dryRun, clock, trueTimes } = this.#dependencies;
-    const trash = dryRun ? Trash.openIfThere(this.#claudeDir) : Trash.openOrMake(this.#claudeDir);
+    const { trash, givenUpBytes } = dryRun
+      ? { trash: Trash.openIfThere(this.#claudeDir), givenUpBytes: 0 }
+      : openOrMakeTrash(this.#claudeDir);
     try {
       const found = this.#lookIntoTrash(trash);
       const shielded = neededByRun(() => trueTimes?.shieldedTimes(this.path)) ?? new Map();
@@ -76,7 +81,7 @@ export class DirectoryPlace implements PrunablePlace {
       });
       // A killed run may have moved their transcripts, and what it has begun could not be undone.
       if (found.unreadableFolders.length > 0) scan.units.doubtOrphans();
-      const seen = { ...found, trash, scan, shielded, fingerprints };
+      const seen = { ...found, trash, givenUpBytes, scan, shielded, fingerprints };
       return new ObservedDirectory(this.path, this.#claudeDir, this.#dependencies, seen);
     } catch (error) {
       trash?.close();
@@ -112,6 +117,18 @@ export class DirectoryPlace implements PrunablePlace {
   }
 }
 
+/** On a disk that is full, the reserve makes the room for a first trash. */
+function openOrMakeTrash(claudeDir: ClaudeDir): { readonly trash: Trash; readonly givenUpBytes: number } {
+  try {
+    return { trash: Trash.openOrMake(claudeDir), givenUpBytes: 0 };
+  } catch (error) {
+    const isFull = error instanceof OperatingError && isNoSpace(error.cause);
+    const givenUpBytes = isFull ? giveUpReserveOf(claudeDir) : 0;
+    if (givenUpBytes === 0) throw error;
+    return { trash: Trash.openOrMake(claudeDir), givenUpBytes };
+  }
+}
+
 interface FoundInTrash {
   readonly undone: number;
   readonly completed: number;
@@ -127,6 +144,8 @@ const NO_TRASH = { undone: 0, completed: 0, unreadableFolders: [], returning: []
 interface Seen extends FoundInTrash {
   /** Undefined in a dry run, where there is none yet. */
   readonly trash: Trash | undefined;
+  /** Of the reserve, so that there could be a trash. */
+  readonly givenUpBytes: number;
   readonly scan: ScanResult;
   readonly shielded: ShieldedTimes;
   /** From before the scan: spares looking for what has come since. */
@@ -179,8 +198,18 @@ class ObservedDirectory implements ObservedPlace {
     return this.#facts.observe({ ...question, project, sessionId: units.sessionId(row), bytes: units.bytes(row) });
   }
 
-  freeBytes(): number | undefined {
-    return this.#claudeDir.root.freeBytes();
+  room(): Room {
+    const { bytes, inodes } = this.#claudeDir.root.room();
+    const reserved = reservedRoomOf(this.#claudeDir);
+    return {
+      bytes: bytes === undefined ? undefined : bytes + reserved.bytes,
+      inodes: inodes === undefined ? undefined : inodes + reserved.inodes,
+    };
+  }
+
+  makeRoom(bytes: number, inodes: number): number {
+    const isEnough = hasRoom(this.#claudeDir.root.room(), bytes, inodes);
+    return this.#seen.givenUpBytes + (isEnough ? 0 : giveUpReserveOf(this.#claudeDir));
   }
 
   unit(row: number): Unit {

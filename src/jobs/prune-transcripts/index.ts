@@ -1,7 +1,8 @@
 /** prune-transcripts: moves expired transcripts to the trash; what any live source names stays. */
 
 import type { Units } from '../../claude-dir/unit.ts';
-import { freeSpace } from '../guards/free-space.ts';
+import { hasRoom } from '../../files/room.ts';
+import { freeSpace, neededRoom } from '../guards/free-space.ts';
 import type { Job, JobContext } from '../job.ts';
 import { LiveHolds } from '../live-holds.ts';
 import { type LiveObservation, observeLive } from '../observe-live.ts';
@@ -123,7 +124,22 @@ class Prune {
       history.noteMass(path, mass === undefined ? undefined : (history.massNoticedAtMs(path) ?? clock.now()));
     });
     const allowed = this.#state.isHeld(mass) ? oldestOf(observed.units, rows, mass?.portion ?? 0) : rows;
-    return this.#state.isHeld(freeSpace(path, allowed.length, observed.freeBytes())) ? new Uint32Array() : allowed;
+    return this.#withRoomFor(path, allowed, observed);
+  }
+
+  /** Gives up what was kept for this where nothing else is left. @returns those of the rows that can be written down */
+  #withRoomFor(path: string, rows: Uint32Array, observed: ObservedPlace): Uint32Array {
+    if (rows.length === 0) return rows;
+    const { units } = observed;
+    const most = roomFor(units, rows.length);
+    const room = observed.room();
+    const held = hasRoom(room, most.bytes, most.inodes) ? undefined : freeSpace(path, projectsOf(units, rows), room);
+    const allowed = this.#state.isHeld(held) ? oldestOf(units, rows, held?.portion ?? 0) : rows;
+    if (allowed.length > 0 && !this.#context.dryRun) {
+      const { bytes, inodes } = roomFor(units, allowed.length);
+      this.#tally.addGivenUp(observed.makeRoom(bytes, inodes));
+    }
+    return allowed;
   }
 
   async #apply(
@@ -170,11 +186,24 @@ function removalRows(units: Units, plan: Plan): Uint32Array {
   return rows.sort(byProject(units));
 }
 
+/** The most that so many of the units may need. */
+function roomFor({ projects }: Units, sessions: number): ReturnType<typeof neededRoom> {
+  return neededRoom(sessions, Math.min(sessions, projects.length + 1));
+}
+
+/** The projects of the rows, the oldest row first. */
+function projectsOf(units: Units, rows: Uint32Array): readonly (number | undefined)[] {
+  return Array.from(rows.toSorted(byAge(units)), (row) => units.projectIndex(row));
+}
+
 /** The oldest of the rows, in the order in which rows are removed. */
 function oldestOf(units: Units, rows: Uint32Array, count: number): Uint32Array {
   if (count === 0) return new Uint32Array();
-  const byAge = rows.toSorted((left, right) => units.newestMtimeMs(left) - units.newestMtimeMs(right));
-  return byAge.slice(0, count).sort(byProject(units));
+  return rows.toSorted(byAge(units)).slice(0, count).sort(byProject(units));
+}
+
+function byAge(units: Units): (left: number, right: number) => number {
+  return (left, right) => units.newestMtimeMs(left) - units.newestMtimeMs(right);
 }
 
 function byProject(units: Units): (left: number, right: number) => number {

@@ -6,6 +6,7 @@
 import type { EmptyProject } from '../../claude-dir/empty-projects.ts';
 import type { KnownMaps } from '../../claude-dir/known-maps.ts';
 import type { Unit, Units } from '../../claude-dir/unit.ts';
+import type { Room } from '../../files/room.ts';
 import type { LiveSessions } from '../../live-sources/live-source.ts';
 import type { Amount } from '../../trash/known-folders.ts';
 import type { TakeOutcome } from '../../trash/take.ts';
@@ -42,8 +43,10 @@ export interface ObservedPlace {
     row: number,
     question: Pick<FactsQuestion, 'nowMs' | 'shouldStop'>,
   ): FactsObservation | Promise<FactsObservation>;
-  /** Undefined where it cannot be told, or nothing is needed. */
-  freeBytes(): number | undefined;
+  /** How much can be made where its trash is, with what a reserve would give; all of it undefined where nothing is needed. */
+  room(): Room;
+  /** Gives the reserve up where as much is not free without it. @returns how many bytes it was */
+  makeRoom(bytes: number, inodes: number): number;
   /** One session as an object of its own, for as long as something is done with it. */
   unit(row: number): Unit;
   /** Begins a removing. Not to be called in a dry run. @throws OperatingError */

@@ -5,6 +5,7 @@ import type { KnownMaps } from '../../claude-dir/known-maps.ts';
 import type { SessionId } from '../../claude-dir/session-id.ts';
 import type { Unit, Units } from '../../claude-dir/unit.ts';
 import { type ByteName, displayName, fixedName, parseByteName } from '../../files/byte-name.ts';
+import type { Room } from '../../files/room.ts';
 import type { LiveSessions } from '../../live-sources/live-source.ts';
 import type { StoredSession, StoredSessions } from '../../session-store/stored-sessions.ts';
 import { type Amount, amountOfAll } from '../../trash/known-folders.ts';
@@ -89,8 +90,12 @@ class ObservedStore implements ObservedPlace {
   }
 
   /** A mark in a row that is there already. */
-  freeBytes(): undefined {
-    return undefined;
+  room(): Room {
+    return { bytes: undefined, inodes: undefined };
+  }
+
+  makeRoom(): number {
+    return 0;
   }
 
   unit(row: number): Unit {

@@ -63,6 +63,7 @@ export class PruneTally {
   readonly #reconciled = { undone: 0, completed: 0 };
   readonly #exposed: Record<string, Exposure> = {};
   #shielded = 0;
+  #reserveBytes = 0;
   #emptyProjects = 0;
 
   constructor(listing: RemovedListing) {
@@ -99,6 +100,10 @@ export class PruneTally {
     this.#emptyProjects += emptyProjects;
   }
 
+  addGivenUp(bytes: number): void {
+    this.#reserveBytes += bytes;
+  }
+
   addExposure(path: string, exposure: Exposure | undefined): void {
     if (exposure !== undefined) this.#exposed[path] = exposure;
   }
@@ -132,6 +137,7 @@ export class PruneTally {
       ...(Object.keys(stale).length > 0 ? { staleRecords: stale } : {}),
       ...(this.#shielded > 0 ? { shielded: this.#shielded } : {}),
       ...(this.#emptyProjects > 0 ? { emptyProjects: this.#emptyProjects } : {}),
+      ...(this.#reserveBytes > 0 ? { reserveGivenUp: this.#reserveBytes } : {}),
       exposed: this.#exposed,
       ...(undone + completed > 0 ? { reconciled: { undone, completed } } : {}),
       transcripts: this.#states,

@@ -5,7 +5,7 @@
 
 import type { SessionId } from '../../claude-dir/session-id.ts';
 import type { Clock } from '../../clock.ts';
-import { errorCode, OperatingError } from '../../errors.ts';
+import { isNoSpace, OperatingError } from '../../errors.ts';
 import type { Hold } from '../../sqlite/short-holds.ts';
 import type { Destroyed, Found, TrashedEntry } from '../../trash/purge.ts';
 import type { LiveHolds } from '../live-holds.ts';
@@ -78,8 +78,6 @@ async function markBatch(
   }
 }
 
-const NO_ROOM_CODES: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
-
 interface HeldContext {
   readonly live: ReadonlySet<SessionId>;
   readonly due: DueSessions;
@@ -108,7 +106,7 @@ function markHeld(folder: TrashFolder, batch: readonly Found[], { live, due, hol
     const others = marked.filter((found) => !isMarked.has(found)).map(() => 'recreated' as const);
     return { done, kept: [...kept, ...others], roomMakers: [] };
   } catch (error) {
-    if (!NO_ROOM_CODES.has(errorCode(error) ?? '') || marked.length === 0) throw error;
+    if (!isNoSpace(error) || marked.length === 0) throw error;
     return { done, kept: [], roomMakers: marked.map(({ session }) => session) };
   }
 }
