@@ -5,6 +5,7 @@ import { isAbsolute, normalize } from 'node:path';
 import { errorCode, errorMessage, OperatingError } from '../errors.ts';
 import { AnchoredDir } from '../files/anchored-dir.ts';
 import { displayName } from '../files/byte-name.ts';
+import { mountIdOf } from '../files/mount-id.ts';
 import { mountPointsBelow } from '../files/mount-points.ts';
 import { PROJECTS } from './layout.ts';
 import type { Surroundings } from './measure.ts';
@@ -29,7 +30,8 @@ export class ClaudeDir {
     this.projects = projects;
     // Claude writes in projects/; the directory itself may be a mount point that another user has made.
     root.giveChildrenTo(projects);
-    this.surroundings = { dev: root.dev, uid: projects.uid, mountPoints: mountPointsBelow(root) };
+    const mountPoints = mountPointsBelow(root);
+    this.surroundings = { dev: root.dev, mountId: mountIdOf(root.fd), uid: projects.uid, mountPoints };
   }
 
   /** @throws OperatingError (`unsafe-root`) where the path is not a Claude directory that can be worked in safely */

@@ -3,6 +3,7 @@
 import { errorCode, isExhaustion } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import type { ByteName } from '../files/byte-name.ts';
+import { mountIdOfEntry } from '../files/mount-id.ts';
 import type { FileFacts } from '../files/native-calls.ts';
 import type { Doubt, Measure, Part } from './unit.ts';
 
@@ -14,7 +15,10 @@ const REPLACED_CODES: ReadonlySet<string> = new Set(['ELOOP', 'ENOTDIR']);
 
 /** The Claude directory's facts that each file in it is held against. */
 export interface Surroundings {
+  /** Of its directories; in an overlay, files have the numbers of their layers. */
   readonly dev: number;
+  /** Undefined where the kernel does not say: then only `dev` tells. */
+  readonly mountId: number | undefined;
   readonly uid: number;
   /** Relative paths of the mount points below the Claude directory; mostly none. */
   readonly mountPoints: ReadonlySet<string>;
@@ -77,7 +81,7 @@ export class Measurer implements Measure {
     const path = `${parentPath}/${name}`;
     try {
       if (this.#isMountPoint(path)) this.suspect('other-filesystem');
-      else if (kind === 'file') this.#addFile(parent.lstat(name));
+      else if (kind === 'file') this.#addFile(parent, name);
       else this.#addDirectory(parent, name, path, depth);
     } catch (error) {
       const code = errorCode(error);
@@ -89,22 +93,26 @@ export class Measurer implements Measure {
     }
   }
 
-  #addFile(stats: FileFacts | undefined): void {
-    if (stats === undefined || !this.#isOfHere(stats)) return;
+  #addFile(parent: AnchoredDir, name: ByteName): void {
+    const stats = parent.lstat(name);
+    if (stats === undefined) return;
+    const isOfLayer = stats.dev !== this.#surroundings.dev && this.#isInMount(parent, name);
+    if (!this.#isOfHere(isOfLayer ? { dev: this.#surroundings.dev, uid: stats.uid } : stats)) return;
     if (!stats.isFile()) {
       this.suspect('unrecognised');
       return;
     }
-    if (stats.nlink > 1) this.#noteLinked(stats);
+    if (stats.nlink > 1) this.#noteLinked(stats, isOfLayer);
     this.files += 1;
     this.bytes += stats.size;
-    this.digest = (this.digest + digestOf(stats.ino, stats.size, stats.mtimeMs)) >>> 0;
+    // A layer's file gets another number when it is moved or written to, which copies it into the uppermost one.
+    this.digest = (this.digest + digestOf(isOfLayer ? 0 : stats.ino, stats.size, stats.mtimeMs)) >>> 0;
     this.#newestFileMtimeMs = Math.max(this.#newestFileMtimeMs, stats.mtimeMs);
   }
 
-  #noteLinked({ ino, nlink }: FileFacts): void {
+  #noteLinked({ ino, nlink }: FileFacts, isOfLayer: boolean): void {
     // Two files might have the same number, and be taken for two names of one.
-    if (!Number.isSafeInteger(ino)) this.suspect('hard-linked');
+    if (isOfLayer || !Number.isSafeInteger(ino)) this.suspect('hard-linked');
     this.#linked ??= [];
     this.#linked.push({ inode: ino, names: nlink });
   }
@@ -145,6 +153,11 @@ export class Measurer implements Measure {
     }
     if (uid !== this.#surroundings.uid) this.suspect('foreign-owner');
     return true;
+  }
+
+  #isInMount(parent: AnchoredDir, name: ByteName): boolean {
+    const { mountId } = this.#surroundings;
+    return mountId !== undefined && mountIdOfEntry(parent, name) === mountId;
   }
 
   #isMountPoint(path: string): boolean {

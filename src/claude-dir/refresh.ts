@@ -7,6 +7,7 @@ import { closeSync, constants, fstatSync, futimesSync } from 'node:fs';
 import { errorCode, isExhaustion } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import type { ByteName } from '../files/byte-name.ts';
+import { mountIdOf } from '../files/mount-id.ts';
 import { OpenDirs } from '../files/open-dirs.ts';
 import type { ClaudeDir } from './claude-dir.ts';
 import { DEPTH_MAX, type Surroundings } from './measure.ts';
@@ -79,7 +80,7 @@ class Refresh {
     }
     try {
       const stats = fstatSync(fd);
-      return stats.isFile() && stats.nlink === 1 && this.#isOurs(stats) ? this.#open(fd) : 0;
+      return stats.isFile() && stats.nlink === 1 && this.#isOurs(stats, fd) ? this.#open(fd) : 0;
     } finally {
       closeSync(fd);
     }
@@ -99,8 +100,11 @@ class Refresh {
     }
   }
 
-  #isOurs({ dev, uid }: { readonly dev: number; readonly uid: number }): boolean {
-    return dev === this.#surroundings.dev && uid === this.#surroundings.uid;
+  /** @param file that has a device number of its own in an overlay */
+  #isOurs({ dev, uid }: { readonly dev: number; readonly uid: number }, file?: number): boolean {
+    const { dev: here, mountId, uid: owner } = this.#surroundings;
+    if (uid !== owner) return false;
+    return dev === here || (file !== undefined && mountId !== undefined && mountIdOf(file) === mountId);
   }
 }
 

@@ -8,15 +8,7 @@ import { displayName } from '../files/byte-name.ts';
 import type { OpenDirs } from '../files/open-dirs.ts';
 
 /** These say that the whole place cannot be worked in: trying the next unit would only fail again, or worse. */
-const STOPPING_CODES: ReadonlySet<string> = new Set([
-  'EXDEV',
-  'EROFS',
-  'ENOSPC',
-  'EDQUOT',
-  'EMFILE',
-  'ENFILE',
-  'ENOMEM',
-]);
+const STOPPING_CODES: ReadonlySet<string> = new Set(['EROFS', 'ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'ENOMEM']);
 
 export function isStopping(error: unknown): boolean {
   return STOPPING_CODES.has(errorCode(error) ?? '');

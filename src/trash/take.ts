@@ -4,11 +4,13 @@ import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import type { DirectoryFingerprints } from '../claude-dir/directory-fingerprints.ts';
 import { type LinkedFile, Measurer, type ReadFault, sameMeasure } from '../claude-dir/measure.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
-import type { Part, Unit } from '../claude-dir/unit.ts';
+import { type Part, partPath, type Unit } from '../claude-dir/unit.ts';
 import { errnoError, errorCode, errorMessage, type OperatingError } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import { type ByteName, displayName } from '../files/byte-name.ts';
+import { mountIdOf } from '../files/mount-id.ts';
 import { OpenDirs } from '../files/open-dirs.ts';
+import { shellWord } from '../format/shell-word.ts';
 import { AddedSinceScan, UNIT_DIRECTORIES_MAX } from './added-since-scan.ts';
 import { makeTrashFolder, type TrashFolder } from './folder.ts';
 import type { KnownFolder } from './known-folders.ts';
@@ -71,6 +73,7 @@ export class TakeIntoTrash {
     fingerprints?: DirectoryFingerprints,
   ): TakeIntoTrash {
     try {
+      throwIfForeign(claudeDir, trash);
       return new TakeIntoTrash(claudeDir, makeTrashFolder(trash, startedAtMs), fingerprints);
     } catch (error) {
       throw stoppingError('begin a trash folder', error);
@@ -246,7 +249,7 @@ export class TakeIntoTrash {
         moved.push(part);
       }
     } catch (error) {
-      return this.#undo(moved, error);
+      return this.#undo(moved, this.#withRemedy(error, unit.parts[moved.length]));
     }
     let after: Measurer;
     try {
@@ -325,6 +328,15 @@ export class TakeIntoTrash {
     return measurer;
   }
 
+  /** One part may lie where no rename leads from: all others can still be moved. */
+  #withRemedy(error: unknown, part: Part | undefined): unknown {
+    if (part === undefined || errorCode(error) !== 'EXDEV') return error;
+    const path = `${Buffer.from(this.#claudeDir.path).toString('latin1')}/${partPath(part)}`;
+    const [word, aside] = [shellWord(path), shellWord(`${path}.aside`)];
+    const why = `${displayName(path)} comes from an image's layer, or is under another project quota or in a mount`;
+    return errnoError('EXDEV', `${why}; for the first, mv ${word} ${aside} && mv ${aside} ${word}`);
+  }
+
   #undo(moved: readonly Part[], error: unknown): TakeOutcome {
     const stuck = putBack(moved, this.#source, this.#target);
     if (error !== undefined && (isStopping(error) || errorCode(error) === undefined)) {
@@ -335,6 +347,12 @@ export class TakeIntoTrash {
     const code = errorCode(error) ?? 'unknown';
     return code === 'ENOENT' ? { kind: 'changed' } : { kind: 'unmovable', code, message: errorMessage(error) };
   }
+}
+
+/** A trash in another mount takes nothing by a rename: that is no session's trouble. @throws an error with EXDEV */
+function throwIfForeign({ surroundings }: ClaudeDir, trash: AnchoredDir): void {
+  if (trash.dev === surroundings.dev && mountIdOf(trash.fd) === surroundings.mountId) return;
+  throw errnoError('EXDEV', `${displayName(trash.currentPath())} is a mount of its own; umount it`);
 }
 
 /** A rename changes no number of names, so those that the scan saw are still enough, wherever they are by now. */

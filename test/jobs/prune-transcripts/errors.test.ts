@@ -9,8 +9,9 @@ import { outsideSweeper, snapshot, trashedIn } from '../../support/disk.ts';
 import { canFreeze, freeze } from '../../support/freeze.ts';
 import { canMount, inMountNamespace, programPath } from '../../support/mount-namespace.ts';
 import { tempDir } from '../../support/temp-dir.ts';
+import { DAY_MS } from '../../support/tree.ts';
 import { NOW } from '../../support/units.ts';
-import { B, expiredSessions, left, prune, transcriptOf, trashedIds } from './pruning.ts';
+import { A, B, C, expiredSessions, left, prune, transcriptOf, trashedIds } from './pruning.ts';
 
 describe('A prune that meets with an error', () => {
   it.skipIf(!canFreeze)('takes the other sessions where one cannot be moved', async () => {
@@ -113,18 +114,70 @@ describe.skipIf(!canMount)('A prune on a file system in trouble', () => {
     expect(snapshot(path)).toEqual(before);
   });
 
-  it('ends the run where a companion is on another file system by then, and leaves the session whole', () => {
+  it('keeps and names each session that has a companion on another file system by then, whole', () => {
     const path = expiredSessions();
+    rmSync(join(path, `file-history/${C}`), { recursive: true });
     const before = outsideSweeper(snapshot(path));
     const mount = 'mount --bind "$1/file-history" "$1/file-history"';
     const report = runJob(`${PRUNE} '${mount.replaceAll('$1', path)}'`, path);
     expect(report).toMatchObject({
-      removed: { sessions: 0 },
-      failure: { kind: 'io', message: expect.stringContaining('EXDEV') },
+      removed: { sessions: 1 },
+      kept: { unmovable: 2 },
+      faults: [B, A].map((id) => ({ message: expect.stringContaining(`EXDEV: ${path}/file-history/${id} `) })),
     });
     const after = snapshot(path);
-    expect(outsideSweeper(after)).toEqual(before);
-    expect(trashedIn(after)).toEqual(new Map());
+    expect(new Map([...outsideSweeper(after), ...trashedIn(after)])).toEqual(before);
+    expect(left(path)).toEqual([A, B]);
+  });
+
+  // Of the image, with a directory of its own for one session; then written in the container: the other file system.
+  const OVERLAY = `
+    mkdir "$2/image" "$2/container" "$2/claude"
+    mount -t tmpfs tmpfs "$2/image"; mount -t tmpfs tmpfs "$2/container"; mkdir "$2/container/upper" "$2/container/work"
+    cp -a "$1/." "$2/image/"
+    mount -t overlay -o "lowerdir=$2/image,upperdir=$2/container/upper,workdir=$2/container/work" overlay "$2/claude"`;
+  const PRUNE_OVERLAY = `"$NODE" "$PROGRAM" prune "$2/claude" ${NOW}`;
+
+  it('takes sessions from both layers of an overlay, and keeps the one with a directory that no rename leads from', () => {
+    const path = expiredSessions();
+    for (const id of [A, C]) rmSync(join(path, `file-history/${id}`), { recursive: true });
+    const scratch = tempDir();
+    const output = inMountNamespace(
+      `${OVERLAY}
+       printf more >> "$2/claude/${transcriptOf(C)}"; touch -d @${(NOW - 40 * DAY_MS) / 1_000} "$2/claude/${transcriptOf(C)}"
+       ${PRUNE_OVERLAY}; cd "$2/claude"; find projects file-history session-sweeper/trash -name '*.jsonl' -o -name '*@v1'`,
+      'run-job',
+      path,
+      scratch,
+    );
+    const [json = '', ...files] = output.trimEnd().split('\n');
+    expect(JSON.parse(json)).toMatchObject({
+      removed: { sessions: 2 },
+      kept: { unmovable: 1 },
+      faults: [{ message: expect.stringMatching(new RegExp(`EXDEV: .*/file-history/${B} .*, mv `)) }],
+    });
+    const inPlace = files.filter((file) => !file.startsWith('session-sweeper/'));
+    expect(inPlace.sort()).toEqual([`file-history/${B}/a@v1`, transcriptOf(B)]);
+    const trashed = files.map((file) => file.replace(/^session-sweeper\/trash\/[^/]+\//, '!'));
+    expect(trashed).toEqual(expect.arrayContaining([`!${transcriptOf(A)}`, `!${transcriptOf(C)}`]));
+  });
+
+  it('takes nothing of a session that has a mount in it, in an overlay either, and be it a file of the same layer', () => {
+    const path = expiredSessions();
+    for (const id of [A, B, C]) rmSync(join(path, `file-history/${id}`), { recursive: true });
+    const bindLate = 'mount --bind "$2/container/upper/other" "$2/claude/FILE"'.replace('FILE', transcriptOf(A));
+    const scratch = tempDir();
+    const output = inMountNamespace(
+      `${OVERLAY}
+       touch -d @${(NOW - 40 * DAY_MS) / 1_000} "$2/container/upper/other"
+       ${PRUNE_OVERLAY} '${bindLate.replaceAll('$2', scratch)}'; umount "$2/claude/${transcriptOf(A)}"; ls "$2/claude/projects"/*`,
+      'run-job',
+      path,
+      scratch,
+    );
+    const [json = '', ...names] = output.trimEnd().split('\n');
+    expect(JSON.parse(json)).toMatchObject({ removed: { sessions: 2 }, kept: { 'other-filesystem': 1 } });
+    expect(names).toEqual([`${A}.jsonl`]);
   });
 
   it('fails on a read-only file system and leaves it as it was', () => {
