@@ -10,6 +10,9 @@ import type { Doubt, Measure, Part } from './unit.ts';
 /** Claude nests five deep; each level holds a descriptor while it is walked. */
 export const DEPTH_MAX = 32;
 
+/** In which the system counts what is allocated, whatever the file system's own are. */
+const BLOCK_BYTES = 512;
+
 /** A symlink or a file stands where a directory was. */
 const REPLACED_CODES: ReadonlySet<string> = new Set(['ELOOP', 'ENOTDIR']);
 
@@ -42,6 +45,7 @@ const NO_FILES: readonly LinkedFile[] = [];
 export class Measurer implements Measure {
   files = 0;
   bytes = 0;
+  diskBytes = 0;
   digest = 0;
   doubt: Doubt | undefined;
   readonly faults: ReadFault[] = [];
@@ -105,6 +109,7 @@ export class Measurer implements Measure {
     if (stats.nlink > 1) this.#noteLinked(stats, isOfLayer);
     this.files += 1;
     this.bytes += stats.size;
+    this.diskBytes += (stats.blocks * BLOCK_BYTES) / stats.nlink;
     // A layer's file gets another number when it is moved or written to, which copies it into the uppermost one.
     this.digest = (this.digest + digestOf(isOfLayer ? 0 : stats.ino, stats.size, stats.mtimeMs)) >>> 0;
     this.#newestFileMtimeMs = Math.max(this.#newestFileMtimeMs, stats.mtimeMs);
@@ -125,6 +130,7 @@ export class Measurer implements Measure {
     const directory = this.#open(parent, name);
     try {
       if (!this.#isOfHere(directory)) return;
+      this.diskBytes += directory.blocks * BLOCK_BYTES;
       this.#newestDirectoryMtimeMs = Math.max(this.#newestDirectoryMtimeMs, directory.mtimeMs);
       for (const entry of directory.entries()) {
         if (entry.kind === 'other') this.suspect('unrecognised');
@@ -165,6 +171,7 @@ export class Measurer implements Measure {
   }
 }
 
+/** What is allocated may change without anybody's writing, and says nothing. */
 export function sameMeasure(left: Measure, right: Measure): boolean {
   return (
     left.files === right.files &&

@@ -37,6 +37,8 @@ export interface Part {
 export interface Measure {
   readonly files: number;
   readonly bytes: number;
+  /** What its files and directories take of the disk: allocated blocks, a file with several names by its share. */
+  readonly diskBytes: number;
   /** The newest modification of any file in it, Unix epoch ms; of its directories where it has no file. */
   readonly newestMtimeMs: number;
   /** Sum over inode, size and mtime of every file, independent of their order. */
@@ -68,6 +70,8 @@ export interface Units {
   doubt(row: number): Doubt | undefined;
   files(row: number): number;
   bytes(row: number): number;
+  /** What it takes of the disk. */
+  diskBytes(row: number): number;
   newestMtimeMs(row: number): number;
   /** Compares two units by their session ids: negative where the first comes first. */
   compareIds(left: number, right: number): number;
@@ -84,6 +88,7 @@ export function withTimes(units: Units, newestMtimeMs: Units['newestMtimeMs']): 
     doubt: (row) => units.doubt(row),
     files: (row) => units.files(row),
     bytes: (row) => units.bytes(row),
+    diskBytes: (row) => units.diskBytes(row),
     newestMtimeMs,
     compareIds: (left, right) => units.compareIds(left, right),
   };

@@ -80,7 +80,7 @@ function renderStatus(jobs: readonly JobStatus[], prune: RunResult, context: Com
     const why = removed.sessions > 0 ? ` (${formatReasons(removed.byReason)})` : '';
     blocks.push(
       [
-        `On disk          ${formatAmount(observed)}`,
+        `On disk          ${formatAmount(observed)}, ${formatBytes(observed.diskBytes)} of the disk`,
         `Next prune takes ${formatAmount(removed)}${why}`,
         `It keeps         ${formatReasons(kept ?? {}) || 'nothing'}`,
         `In the trash     ${formatAmount(trash ?? { sessions: 0, bytes: 0 })}`,

@@ -29,6 +29,7 @@ export interface Settings {
   maxAge: values.Age;
   minAge: number;
   maxTotalBytes: number | 'off';
+  minFree: number | 'off';
   keepLast: number;
   massPortion: number;
   keepNamed: boolean;
@@ -36,6 +37,7 @@ export interface Settings {
   projects: readonly ProjectOverride[];
   classes: ClassAges;
   'trash.keep': number;
+  'trash.keepAtLeast': number;
   'sweep.dangling': boolean;
   'schedule.prune': string;
   'schedule.sweep': string;
@@ -146,7 +148,17 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
     },
     maxTotalBytes: {
       argument: 'SIZE',
-      description: 'where a Claude directory holds more, the oldest sessions go until 80 % of it is left',
+      description:
+        'where a Claude directory takes more of the disk, its trash included, the oldest sessions go until 80 % of it is left, and the trash is purged early, the oldest first, as far as that takes',
+      defaultText: '`off`',
+      parse: values.byteSizeOrOff,
+      defaultValue: () => 'off',
+      show: values.showByteSize,
+    },
+    minFree: {
+      argument: 'SIZE',
+      description:
+        'where less of the file system is free, the oldest sessions go and the trash is purged early, as far as that takes',
       defaultText: '`off`',
       parse: values.byteSizeOrOff,
       defaultValue: () => 'off',
@@ -217,6 +229,14 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
       defaultText: '`7d`',
       parse: values.duration,
       defaultValue: () => 7 * DAY_MS,
+      show: values.showAge,
+    },
+    'trash.keepAtLeast': {
+      argument: 'AGE',
+      description: 'nothing that has lain in the trash for less is purged early, whatever the disk says',
+      defaultText: '`24h`',
+      parse: values.duration,
+      defaultValue: () => DAY_MS,
       show: values.showAge,
     },
     'sweep.dangling': {

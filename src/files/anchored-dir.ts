@@ -21,13 +21,12 @@ import {
   readSync,
   renameSync,
   rmdirSync,
-  statfsSync,
   unlinkSync,
 } from 'node:fs';
 import { errorCode, OperatingError } from '../errors.ts';
 import { type ByteName, byteNameFromSystem } from './byte-name.ts';
 import { type DirEntry, type EntryKind, type FileFacts, nativeCalls } from './native-calls.ts';
-import type { Room } from './room.ts';
+import { type Room, roomAround } from './room.ts';
 
 const DIRECTORY_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 const OWN_DIRECTORY_MODE = 0o700;
@@ -45,6 +44,8 @@ export class AnchoredDir {
   readonly mode: number;
   /** The time of the last change of its entries, as it was when it was opened. Unix epoch ms. */
   readonly mtimeMs: number;
+  /** Allocated ones, of 512 bytes each, as they were when it was opened. */
+  readonly blocks: number;
   readonly #prefix: string;
   readonly #prefixBytes: Buffer;
   readonly #close: (fd: number) => void;
@@ -62,6 +63,7 @@ export class AnchoredDir {
     this.#gid = facts.gid;
     this.mode = facts.mode;
     this.mtimeMs = facts.mtimeMs;
+    this.blocks = facts.blocks;
   }
 
   get uid(): number {
@@ -272,8 +274,7 @@ export class AnchoredDir {
 
   /** What may still be made on its file system. */
   room(): Room {
-    const { blocks, bavail, bsize, files, ffree } = statfsSync(this.#prefix);
-    return { bytes: blocks === 0 ? undefined : bavail * bsize, inodes: files === 0 ? undefined : ffree };
+    return roomAround(this.#prefix);
   }
 
   /** Where the held directory is right now, for messages and for finding mount points. */

@@ -18,6 +18,8 @@ export interface FileFacts {
   readonly mode: number;
   readonly nlink: number;
   readonly size: number;
+  /** Allocated ones, of 512 bytes each: what it takes of the disk. */
+  readonly blocks: number;
   /** Unix epoch ms, with fractions. */
   readonly mtimeMs: number;
   readonly ctimeMs: number;
@@ -192,6 +194,7 @@ const STATX = {
   mode: 28,
   ino: 32,
   size: 40,
+  blocks: 48,
   ctime: 96,
   mtime: 112,
   devMajor: 136,
@@ -207,6 +210,7 @@ function factsOf(view: DataView): FileFacts {
     view.getUint32(STATX.gid, true),
     view.getUint32(STATX.nlink, true),
     uint64(view, STATX.size),
+    uint64(view, STATX.blocks),
     milliseconds(view, STATX.mtime),
     milliseconds(view, STATX.ctime),
   );
@@ -226,6 +230,7 @@ class StatxFacts implements FileFacts {
   readonly gid: number;
   readonly nlink: number;
   readonly size: number;
+  readonly blocks: number;
   readonly mtimeMs: number;
   readonly ctimeMs: number;
 
@@ -237,6 +242,7 @@ class StatxFacts implements FileFacts {
     gid: number,
     nlink: number,
     size: number,
+    blocks: number,
     mtimeMs: number,
     ctimeMs: number,
   ) {
@@ -247,6 +253,7 @@ class StatxFacts implements FileFacts {
     this.gid = gid;
     this.nlink = nlink;
     this.size = size;
+    this.blocks = blocks;
     this.mtimeMs = mtimeMs;
     this.ctimeMs = ctimeMs;
   }

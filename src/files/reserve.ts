@@ -58,11 +58,10 @@ export function keepReserve(parent: AnchoredDir): void {
   }
 }
 
-/** Gives the reserve up where hardly anything is left, and makes it where there is plenty. */
-export function tendReserve(parent: AnchoredDir): void {
+/** Gives the reserve up where hardly anything is left. */
+export function giveUpReserveIfFull(parent: AnchoredDir): void {
   try {
-    if (hasRoom(parent.room(), RESERVE_BYTES, RESERVE_INODES)) keepReserve(parent);
-    else giveUpReserve(parent);
+    if (!hasRoom(parent.room(), RESERVE_BYTES, RESERVE_INODES)) giveUpReserve(parent);
   } catch (error) {
     // It is looked at again by the next run.
     if (errorCode(error) === undefined) throw error;

@@ -22,13 +22,17 @@ export interface AmountOfFiles extends Amount {
 export interface Figures {
   /** What an earlier run had left half-done when it was killed, by what has become of it. */
   readonly reconciled: { readonly undone: number; readonly completed: number };
-  /** What is there; orphans are sessions of which only companions are left, and are among the sessions. */
-  readonly observed: AmountOfFiles & { readonly orphans: number };
+  /** What is there, and what of the disk is allocated to it; orphans are sessions of which only companions are left, and are among them. */
+  readonly observed: AmountOfFiles & { readonly orphans: number; readonly diskBytes: number };
   readonly removed: AmountOfFiles & { readonly byReason: Counts; readonly bytesByReason: Counts };
   /** Project directories that went since nothing is left in them. */
   readonly emptyProjects: number;
   readonly swept: { readonly expired: number; readonly dangling: number };
   readonly purged: Amount;
+  /** Those of the purged that went before their time, since the disk was to have the room. */
+  readonly purgedEarly: Amount;
+  /** Bytes of the disk by which a limit is missed, and that nothing which may go would free. */
+  readonly overLimit: number;
   /** Sessions or rows that stay, by reason. */
   readonly kept: Counts;
   /** Live sessions whose files were made younger, so that Claude's own clean-up spares them. */
@@ -95,7 +99,7 @@ const FIGURES: { readonly [Name in FigureName]: FigureDeclaration<Figures[Name]>
   observed: {
     lines: (observed) => {
       const orphans = observed.orphans > 0 ? ` (${observed.orphans} without a transcript)` : '';
-      return line('found', `${formatAmount(observed)}${orphans}`);
+      return line('found', `${formatAmount(observed)}${orphans}, ${formatBytes(observed.diskBytes)} of the disk`);
     },
   },
   removed: {
@@ -152,6 +156,21 @@ const FIGURES: { readonly [Name in FigureName]: FigureDeclaration<Figures[Name]>
         labels: [],
         known: [NO_LABEL],
         values: ({ bytes }) => ({ [NO_LABEL]: bytes }),
+      },
+    ],
+  },
+  purgedEarly: {
+    lines: (early) => {
+      const text = `${formatAmount(early)} of them, since maxTotalBytes or minFree needs the room`;
+      return [{ label: 'early', text, isWarning: true }];
+    },
+  },
+  overLimit: {
+    lines: (bytes) => [
+      {
+        label: 'over',
+        text: `${formatBytes(bytes)} over maxTotalBytes or minFree: what else lies in the trash has not lain there for trash.keepAtLeast yet`,
+        isWarning: true,
       },
     ],
   },

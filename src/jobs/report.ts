@@ -90,7 +90,7 @@ export interface PruneReport
   readonly oldest?: readonly SessionUse[];
 }
 
-export interface PurgeReport extends RunEnd, FiguresOf<'purged' | 'kept' | 'trash'> {
+export interface PurgeReport extends RunEnd, FiguresOf<'purged' | 'purgedEarly' | 'overLimit' | 'kept' | 'trash'> {
   readonly job: 'purge-trash';
 }
 

@@ -28,7 +28,7 @@ import { StoredSessions } from '../session-store/stored-sessions.ts';
 import { isTaken } from '../sqlite/file-identity.ts';
 import { ShortHolds, withoutRests } from '../sqlite/short-holds.ts';
 import type { RunTask } from './messages.ts';
-import { tendStateReserve } from './state-reserve.ts';
+import { giveUpStateReserveIfFull, keepStateReserve } from './state-reserve.ts';
 import { UnwrittenHistory } from './unwritten-history.ts';
 
 export interface ConfiguredJob extends RunTask {
@@ -43,8 +43,9 @@ export async function runConfiguredJob(
   clock: Clock = systemClock,
 ): Promise<JobReport> {
   const acquired = new Acquired();
+  let isThrough = false;
   try {
-    if (!context.dryRun) tendStateReserve(config.stateDir);
+    if (!context.dryRun) giveUpStateReserveIfFull(config.stateDir);
     const openMap = () =>
       context.dryRun ? openResumeMapForReading(config, clock) : openResumeMap(config, clock, JOB_WAIT);
     let map = acquired.add(await openMap(), (opened) => opened.close());
@@ -98,6 +99,11 @@ export async function runConfiguredJob(
           stores,
           sources,
           keepMs: config['trash.keep'],
+          limits: {
+            maxTotalBytes: config.maxTotalBytes,
+            minFreeBytes: config.minFree,
+            keepAtLeastMs: config['trash.keepAtLeast'],
+          },
           unwitnessedMs: (sinceMs) => unwitnessedMs(gaps, sinceMs),
           guards,
           holds,
@@ -105,16 +111,18 @@ export async function runConfiguredJob(
           clock,
         }),
     };
-    return await jobs[name]().run(context);
+    const report = await jobs[name]().run(context);
+    isThrough = true;
+    return report;
   } finally {
     await acquired.release();
-    if (!context.dryRun) tendReserves(config.stateDir, claudeDirs);
+    if (isThrough && !context.dryRun) keepReserves(config.stateDir, claudeDirs);
   }
 }
 
-/** What a run has given up, or what it has made room for. */
-function tendReserves(stateDir: string, claudeDirs: readonly ClaudeDir[]): void {
-  tendStateReserve(stateDir);
+/** Where nothing could be begun, nothing is made either. */
+function keepReserves(stateDir: string, claudeDirs: readonly ClaudeDir[]): void {
+  keepStateReserve(stateDir);
   for (const claudeDir of claudeDirs) keepReserveOf(claudeDir);
 }
 

@@ -3,14 +3,24 @@
 import { realpathSync } from 'node:fs';
 import { errorCode } from '../errors.ts';
 import { AnchoredDir } from '../files/anchored-dir.ts';
-import { tendReserve } from '../files/reserve.ts';
+import { giveUpReserveIfFull, keepReserve } from '../files/reserve.ts';
 
-/** Gives it up where hardly anything is left, and makes it where there is plenty; nothing that goes wrong with it is worth a run. */
-export function tendStateReserve(stateDir: string): void {
+/** Before anything is written. */
+export function giveUpStateReserveIfFull(stateDir: string): void {
+  inStateDir(stateDir, giveUpReserveIfFull);
+}
+
+/** Makes it where there is plenty of room. */
+export function keepStateReserve(stateDir: string): void {
+  inStateDir(stateDir, keepReserve);
+}
+
+/** Nothing that goes wrong with it is worth a run. */
+function inStateDir(stateDir: string, use: (directory: AnchoredDir) => void): void {
   let directory: AnchoredDir | undefined;
   try {
     directory = AnchoredDir.open(realpathSync(stateDir));
-    tendReserve(directory);
+    use(directory);
   } catch (error) {
     if (errorCode(error) === undefined) throw error;
   } finally {

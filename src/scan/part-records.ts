@@ -1,17 +1,17 @@
 /**
- * What was found in one directory, a row for each part of a session, in the form in which threads hand it to each other: 48 bytes a
+ * What was found in one directory, a row for each part of a session, in the form in which threads hand it to each other: 56 bytes a
  * row instead of an object with strings, since there may be a million.
  */
 
 import type { SessionId } from '../claude-dir/session-id.ts';
 import { DOUBTS, type Doubt, type Measure } from '../claude-dir/unit.ts';
 
-export const RECORD_BYTES = 48;
+export const RECORD_BYTES = 56;
 export const RECORD_FLOATS = RECORD_BYTES / 8;
 export const RECORD_WORDS = RECORD_BYTES / 4;
 /** Places of the fields in a row, in units of their own size. */
-export const FLOAT = { newestMtimeMs: 0, bytes: 1 } as const;
-export const WORD = { id: 4, files: 8, digest: 9, project: 10, flags: 11 } as const;
+export const FLOAT = { newestMtimeMs: 0, bytes: 1, diskBytes: 2 } as const;
+export const WORD = { id: 6, files: 10, digest: 11, project: 12, flags: 13 } as const;
 
 /** In the flags: which parts there are. A companion's bit follows from the index of its place. */
 export const TRANSCRIPT_FLAG = 1;
@@ -74,6 +74,7 @@ export class PartRecordWriter {
     const [float, word] = [this.#count * RECORD_FLOATS, this.#count * RECORD_WORDS];
     floats[float + FLOAT.newestMtimeMs] = measure.newestMtimeMs;
     floats[float + FLOAT.bytes] = measure.bytes;
+    floats[float + FLOAT.diskBytes] = measure.diskBytes;
     writeId(sessionId, words, word + WORD.id);
     words[word + WORD.files] = measure.files;
     words[word + WORD.digest] = measure.digest;

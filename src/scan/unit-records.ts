@@ -73,7 +73,9 @@ export class UnitRecords {
       : files > 0
         ? newest
         : newestBefore;
-    floats[toFloat + FLOAT.bytes] = (floats[toFloat + FLOAT.bytes] ?? 0) + (rows.floats[fromFloat + FLOAT.bytes] ?? 0);
+    for (const sum of [FLOAT.bytes, FLOAT.diskBytes]) {
+      floats[toFloat + sum] = (floats[toFloat + sum] ?? 0) + (rows.floats[fromFloat + sum] ?? 0);
+    }
     words[to + WORD.files] = filesBefore + files;
     words[to + WORD.digest] = (words[to + WORD.digest] ?? 0) + (rows.words[from + WORD.digest] ?? 0);
   }

@@ -119,6 +119,10 @@ export class UnitTable implements Units {
     return this.#records.float(row, FLOAT.bytes);
   }
 
+  diskBytes(row: number): number {
+    return this.#records.float(row, FLOAT.diskBytes);
+  }
+
   files(row: number): number {
     return this.#records.word(row, WORD.files);
   }
@@ -173,6 +177,7 @@ export class UnitTable implements Units {
       undecided: this.#irregular.undecidedOf(row),
       files: this.files(row),
       bytes: this.bytes(row),
+      diskBytes: this.diskBytes(row),
       newestMtimeMs: this.newestMtimeMs(row),
       digest: this.#records.word(row, WORD.digest),
       seenNames: this.links.seenNamesIn(row),

@@ -22,6 +22,8 @@ export interface Intent {
   readonly project: string | undefined;
   readonly files: number;
   readonly bytes: number;
+  /** What it took of the disk; undefined where an earlier release has written it. */
+  readonly diskBytes?: number | undefined;
   readonly newestMtimeMs: number;
   readonly parts: readonly Part[];
 }

@@ -194,7 +194,7 @@ function parseIntent(
   if (!Array.isArray(value.parts)) return undefined;
   const parts = value.parts.map((part) => parsePart(part, directories)).filter((part) => part !== undefined);
   if (parts.length !== value.parts.length) return undefined;
-  const { reason, files, bytes, newestMtimeMs } = value;
+  const { reason, files, bytes, diskBytes, newestMtimeMs } = value;
   if (typeof reason !== 'string' || !isAmount(files) || !isAmount(bytes)) return undefined;
   if (typeof newestMtimeMs !== 'number' || !(Math.abs(newestMtimeMs) <= LATEST_SENSIBLE_TIME_MS)) return undefined;
   return {
@@ -203,6 +203,7 @@ function parseIntent(
     project: typeof value.project === 'string' ? value.project : undefined,
     files,
     bytes,
+    diskBytes: isAmount(diskBytes) ? diskBytes : undefined,
     newestMtimeMs,
     parts,
     state: 'intended',

@@ -84,8 +84,8 @@ export class TakeIntoTrash {
   intend(units: readonly { readonly unit: Unit; readonly reason: string }[], nowMs: number): void {
     try {
       for (const { unit, reason } of units) {
-        const { sessionId, project, files, bytes, newestMtimeMs, parts } = unit;
-        this.#manifest.intent({ sessionId, reason, project, files, bytes, newestMtimeMs, parts }, nowMs);
+        const { sessionId, project, files, bytes, diskBytes, newestMtimeMs, parts } = unit;
+        this.#manifest.intent({ sessionId, reason, project, files, bytes, diskBytes, newestMtimeMs, parts }, nowMs);
       }
       this.#intended += units.length;
       this.#manifest.sync();

@@ -109,6 +109,7 @@ const SAMPLES: { readonly [P in SettingPath]: Sample<Settings[P]> } = {
     ['50GiB', 50 * 2 ** 30],
     'off',
   ),
+  minFree: textSample<Settings['minFree']>(['off', 'off'], ['1GB', 1_000_000_000], ['2GiB', 2 * 2 ** 30], 'off'),
   'sessions.store': {
     flag: [
       ['/srv/a.db', '~/b.db'],
@@ -135,6 +136,7 @@ const SAMPLES: { readonly [P in SettingPath]: Sample<Settings[P]> } = {
     default: [],
   },
   'trash.keep': durationSample(7 * DAY_MS),
+  'trash.keepAtLeast': durationSample(DAY_MS),
   'sweep.dangling': booleanSample(true),
   'schedule.prune': cronSample('17 4 * * *'),
   'schedule.sweep': cronSample('7 * * * *'),

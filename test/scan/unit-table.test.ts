@@ -16,6 +16,7 @@ interface Found {
   readonly project: number | undefined;
   readonly files: number;
   readonly bytes: number;
+  readonly diskBytes: number;
   readonly newestMtimeMs: number;
   readonly digest: number;
   readonly doubt: Doubt | undefined;
@@ -41,6 +42,7 @@ const part = fc.record({
   project: fc.option(fc.nat({ max: PROJECTS.length - 1 }), { nil: undefined }),
   files: fc.nat({ max: 3 }),
   bytes: fc.nat({ max: 2 ** 40 }),
+  diskBytes: fc.nat({ max: 2 ** 40 }),
   newestMtimeMs: fc.double({ min: 0, max: 2e12, noNaN: true }),
   digest: fc.nat({ max: 2 ** 32 - 1 }),
   doubt: fc.option(fc.constantFrom<Doubt>('unrecognised', 'hard-linked', 'unreadable'), { nil: undefined }),
@@ -65,6 +67,7 @@ function naive(
       hasTranscript: (before?.hasTranscript ?? false) || name !== undefined,
       files: (before?.files ?? 0) + one.files,
       bytes: (before?.bytes ?? 0) + one.bytes,
+      diskBytes: (before?.diskBytes ?? 0) + one.diskBytes,
       digest: ((before?.digest ?? 0) + one.digest) >>> 0,
       newestMtimeMs: Math.max(...(withFiles.length > 0 ? withFiles : times).map(({ newestMtimeMs }) => newestMtimeMs)),
       isDouble:
@@ -108,7 +111,7 @@ describe('a table of units', () => {
     fc.assert(
       fc.property(fc.uuid(), fc.uuid(), (left, right) => {
         fc.pre(left !== right);
-        const found = { project: 0, files: 1, bytes: 1, newestMtimeMs: 1, digest: 0, doubt: undefined };
+        const found = { project: 0, files: 1, bytes: 1, diskBytes: 1, newestMtimeMs: 1, digest: 0, doubt: undefined };
         const table = tableOf([left, right].map((text) => ({ ...found, sessionId: text as SessionId })));
         expect(Math.sign(table.compareIds(0, 1))).toBe(left < right ? -1 : 1);
       }),
@@ -119,7 +122,14 @@ describe('a table of units', () => {
     const count = 40_000;
     const writer = new PartRecordWriter();
     for (let number = 1; number <= count; number += 1) {
-      const measure = { files: 1, bytes: number, newestMtimeMs: number, digest: number, doubt: undefined };
+      const measure = {
+        files: 1,
+        bytes: number,
+        diskBytes: 1,
+        newestMtimeMs: number,
+        digest: number,
+        doubt: undefined,
+      };
       writer.add(sessionIdOf(number), TRANSCRIPT_FLAG, measure);
     }
     const table = new UnitTable(PROJECTS);
@@ -133,7 +143,7 @@ describe('a table of units', () => {
   it('names the parts whose names do not follow from the session, of whichever thread they come', () => {
     const found = (numbers: readonly number[], irregular: FoundRows['irregular']): FoundRows => {
       const writer = new PartRecordWriter();
-      const measure = { files: 1, bytes: 1, newestMtimeMs: 1, digest: 0, doubt: undefined };
+      const measure = { files: 1, bytes: 1, diskBytes: 1, newestMtimeMs: 1, digest: 0, doubt: undefined };
       for (const number of numbers) writer.add(sessionIdOf(number), NO_FLAG, measure);
       const place = COMPANION_PLACES.findIndex(({ directory }) => directory[0] === 'todos');
       return { buffer: writer.buffer, count: writer.count, project: undefined, place, irregular, links: [] };

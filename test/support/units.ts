@@ -19,6 +19,7 @@ export function makeUnit(overrides: Partial<Unit> = {}): Unit {
     parts: [{ directory: [PROJECTS, project], name: byteNameFromSystem(`${sessionId}.jsonl`), kind: 'file' }],
     files: 1,
     bytes: 100,
+    diskBytes: overrides.bytes ?? 100,
     newestMtimeMs: NOW - 400 * DAY_MS,
     digest: 0,
     undecided: [],
@@ -47,6 +48,7 @@ export function rowsOf(units: readonly Unit[]): Units {
     doubt: (row) => at(row).doubt,
     files: (row) => at(row).files,
     bytes: (row) => at(row).bytes,
+    diskBytes: (row) => at(row).diskBytes,
     newestMtimeMs: (row) => at(row).newestMtimeMs,
     compareIds: (left, right) => (at(left).sessionId < at(right).sessionId ? -1 : 1),
   };

@@ -21,7 +21,7 @@ import { COMPANIONS, ID, LATER, ofSession, TRANSCRIPT, TrashPlace } from './tras
 describe('The manifest of a trash folder', () => {
   it('tells all that a person asks of a session to a program that knows nothing but the directory', () => {
     const place = new TrashPlace();
-    const { files, bytes, newestMtimeMs } = place.unit();
+    const { files, bytes, diskBytes, newestMtimeMs } = place.unit();
     place.take();
     const { sessions, unreadableFolders } = openTrash(openClaudeDir(place.claudeDir)).contents();
     expect(unreadableFolders).toEqual([]);
@@ -33,6 +33,7 @@ describe('The manifest of a trash folder', () => {
         project: '-srv-app',
         files,
         bytes,
+        diskBytes,
         newestMtimeMs,
         trashedAtMs: NOW,
         run: '20261121T041700Z',

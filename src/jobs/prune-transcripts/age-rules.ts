@@ -33,8 +33,10 @@ export interface ProjectPolicy {
 export interface PrunePolicy {
   /** Nothing younger is removed, whatever else says so. */
   readonly minAgeMs: number;
-  /** Where the units together hold more, the oldest go until `SIZE_CAP_TARGET` of it is left. */
+  /** Where the units together take more of the disk, the oldest go until `SIZE_CAP_TARGET` of it is left. */
   readonly maxTotalBytes: number | 'off';
+  /** Where less would be free even without the trash, the oldest go until it is. */
+  readonly minFreeBytes: number | 'off';
   /** Times before this are senseless. */
   readonly earliestMtimeMs: number;
   /** How long sessions of a class stay, where that differs. */

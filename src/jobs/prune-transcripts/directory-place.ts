@@ -12,6 +12,7 @@ import { displayName } from '../../files/byte-name.ts';
 import { hasRoom, type Room } from '../../files/room.ts';
 import type { LiveSessions } from '../../live-sources/live-source.ts';
 import { type ScanResult, scanClaudeDir } from '../../scan/scan.ts';
+import { sweeperDiskBytes } from '../../trash/disk-use.ts';
 import type { Amount, KnownFolder } from '../../trash/known-folders.ts';
 import type { ManifestEntry } from '../../trash/manifest.ts';
 import { Trash, type UnreadableFolder } from '../../trash/trash.ts';
@@ -210,6 +211,11 @@ class ObservedDirectory implements ObservedPlace {
   makeRoom(bytes: number, inodes: number): number {
     const isEnough = hasRoom(this.#claudeDir.root.room(), bytes, inodes);
     return this.#seen.givenUpBytes + (isEnough ? 0 : giveUpReserveOf(this.#claudeDir));
+  }
+
+  freeableBytes(): number | undefined {
+    const { bytes } = this.#claudeDir.root.room();
+    return bytes === undefined ? undefined : bytes + sweeperDiskBytes(this.#claudeDir);
   }
 
   unit(row: number): Unit {

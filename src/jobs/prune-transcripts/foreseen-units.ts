@@ -49,6 +49,7 @@ export function foreseenUnits(units: FindableUnits, returning: readonly Manifest
     },
     files: (row) => returns.get(row)?.files ?? units.files(row),
     bytes: (row) => returns.get(row)?.bytes ?? units.bytes(row),
+    diskBytes: (row) => returns.get(row)?.diskBytes ?? units.diskBytes(row),
     newestMtimeMs: (row) => {
       const inPlaceMs = isThere(row) ? units.newestMtimeMs(row) : Number.NEGATIVE_INFINITY;
       return Math.max(returns.get(row)?.newestMtimeMs ?? Number.NEGATIVE_INFINITY, inPlaceMs);

@@ -47,6 +47,8 @@ export interface ObservedPlace {
   room(): Room;
   /** Gives the reserve up where as much is not free without it. @returns how many bytes it was */
   makeRoom(bytes: number, inodes: number): number;
+  /** What is free where it is, and what its trash will free in time; undefined where it cannot be told. */
+  freeableBytes(): number | undefined;
   /** One session as an object of its own, for as long as something is done with it. */
   unit(row: number): Unit;
   /** Begins a removing. Not to be called in a dry run. @throws OperatingError */

@@ -21,11 +21,12 @@ export interface PlanOptions {
 }
 
 export async function planWithFacts(
-  place: Pick<ObservedPlace, 'aged' | 'protection' | 'facts' | 'asksForFacts'>,
+  place: Pick<ObservedPlace, 'aged' | 'protection' | 'facts' | 'asksForFacts' | 'freeableBytes'>,
   { live, policy, clock, state }: PlanOptions,
 ): Promise<Plan> {
   const nowMs = clock.now();
   const protection = place.protection(live);
+  const freeableBytes = policy.minFreeBytes === 'off' ? undefined : place.freeableBytes();
   const faults: ReadFault[] = [];
   const facts = new Map<number, Facts>();
   const seen = new Uint8Array(place.aged.length);
@@ -43,7 +44,7 @@ export async function planWithFacts(
     return facts.size > before;
   };
   for (;;) {
-    const plan = planPrune(place.aged, { protection, facts: (row) => facts.get(row) }, policy, nowMs);
+    const plan = planPrune(place.aged, { protection, facts: (row) => facts.get(row) }, policy, nowMs, freeableBytes);
     if ((await look(plan)) && !state.isOver) continue;
     state.addFaults(scanFaults(faults));
     return plan;

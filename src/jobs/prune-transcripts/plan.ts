@@ -46,8 +46,17 @@ export interface Plan {
 /** Below the cap by so much, so that the next session does not bring the next removal. */
 const SIZE_CAP_TARGET = 0.8;
 
-/** By the order of their ids where nothing else decides, so that the order of the rows never does. */
-export function planPrune(onDisk: Units, protections: Protections, policy: PrunePolicy, nowMs: number): Plan {
+/**
+ * By the order of their ids where nothing else decides, so that the order of the rows never does.
+ * @param freeableBytes what is free on the file system, and what its trash will free; undefined where that cannot be told
+ */
+export function planPrune(
+  onDisk: Units,
+  protections: Protections,
+  policy: PrunePolicy,
+  nowMs: number,
+  freeableBytes?: number,
+): Plan {
   const units = lastUsed(onDisk, protections);
   const policyOf = policyByProject(units, policy);
   const ageRules = new AgeRules(units, protections.facts, policy, policyOf);
@@ -57,7 +66,9 @@ export function planPrune(onDisk: Units, protections: Protections, policy: Prune
     if (ageRules.mayExpireByClass(row, nowMs)) verdicts.askFor(row);
   }
   keepNewestOfEachProject(units, verdicts, policyOf, protections);
-  removeOverSize(units, verdicts, policy, (row) => ageRules.isSparedBySizeCap(row));
+  removeOverSize(units, verdicts, bytesToLeave(units, verdicts, policy, freeableBytes), (row) =>
+    ageRules.isSparedBySizeCap(row),
+  );
   return verdicts;
 }
 
@@ -177,25 +188,41 @@ function isByAge(reason: KeepReason | RemoveReason): boolean {
 }
 
 /**
- * Over the size cap, the oldest of what is within its retention goes too. What expires counts towards the target, but not
- * towards the trigger: otherwise a shorter `maxAge` could end up removing less than a longer one.
+ * How much of the disk the units may take by the size cap and by what is to be free; undefined where neither says anything. What expires
+ * counts towards the cap's target, but not towards its trigger: otherwise a shorter `maxAge` could end up removing less than a longer one.
  */
+function bytesToLeave(
+  units: Units,
+  verdicts: Verdicts,
+  { maxTotalBytes, minFreeBytes }: PrunePolicy,
+  freeableBytes: number | undefined,
+): number | undefined {
+  let [totalBytes, goingBytes] = [0, 0];
+  for (let row = 0; row < units.length; row += 1) {
+    totalBytes += units.diskBytes(row);
+    if (verdicts.isRemoval(row)) goingBytes += units.diskBytes(row);
+  }
+  const limits: number[] = [];
+  if (maxTotalBytes !== 'off' && totalBytes > maxTotalBytes) limits.push(maxTotalBytes * SIZE_CAP_TARGET);
+  if (minFreeBytes !== 'off' && freeableBytes !== undefined) {
+    const missingBytes = minFreeBytes - freeableBytes - goingBytes;
+    if (missingBytes > 0) limits.push(totalBytes - goingBytes - missingBytes);
+  }
+  return limits.length === 0 ? undefined : Math.min(...limits);
+}
+
+/** Where there is more, the oldest of what is within its retention goes too. */
 function removeOverSize(
   units: Units,
   verdicts: Verdicts,
-  policy: PrunePolicy,
+  targetBytes: number | undefined,
   isSpared: (row: number) => boolean,
 ): void {
-  if (policy.maxTotalBytes === 'off') return;
-  let totalBytes = 0;
+  if (targetBytes === undefined) return;
   let remainingBytes = 0;
   for (let row = 0; row < units.length; row += 1) {
-    const bytes = units.bytes(row);
-    totalBytes += bytes;
-    if (!verdicts.isRemoval(row)) remainingBytes += bytes;
+    if (!verdicts.isRemoval(row)) remainingBytes += units.diskBytes(row);
   }
-  if (totalBytes <= policy.maxTotalBytes) return;
-  const targetBytes = policy.maxTotalBytes * SIZE_CAP_TARGET;
   const candidates = rowsWhere(units, (row) => {
     return verdicts.reason(row) === 'within-retention' && !isSpared(row);
   });
@@ -203,7 +230,7 @@ function removeOverSize(
   for (const row of candidates) {
     if (remainingBytes <= targetBytes) break;
     verdicts.set(row, 'over-size');
-    remainingBytes -= units.bytes(row);
+    remainingBytes -= units.diskBytes(row);
   }
 }
 

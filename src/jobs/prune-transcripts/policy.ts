@@ -8,7 +8,7 @@ import type { PrunePolicy } from './age-rules.ts';
 
 export type RetentionSettings = Pick<
   Settings,
-  'maxAge' | 'minAge' | 'maxTotalBytes' | 'keepLast' | 'projects' | 'classes'
+  'maxAge' | 'minAge' | 'maxTotalBytes' | 'minFree' | 'keepLast' | 'projects' | 'classes'
 >;
 
 /** The first of several overrides that match a project counts. */
@@ -17,6 +17,7 @@ export function prunePolicy(settings: RetentionSettings): PrunePolicy {
   return {
     minAgeMs: settings.minAge,
     maxTotalBytes: settings.maxTotalBytes,
+    minFreeBytes: settings.minFree,
     earliestMtimeMs: EARLIEST_SENSIBLE_TIME_MS,
     classMaxAgeMs: settings.classes,
     forProject: (project) => {

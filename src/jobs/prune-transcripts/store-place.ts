@@ -5,7 +5,7 @@ import type { KnownMaps } from '../../claude-dir/known-maps.ts';
 import type { SessionId } from '../../claude-dir/session-id.ts';
 import type { Unit, Units } from '../../claude-dir/unit.ts';
 import { type ByteName, displayName, fixedName, parseByteName } from '../../files/byte-name.ts';
-import type { Room } from '../../files/room.ts';
+import { type Room, roomAround } from '../../files/room.ts';
 import type { LiveSessions } from '../../live-sources/live-source.ts';
 import type { StoredSession, StoredSessions } from '../../session-store/stored-sessions.ts';
 import { type Amount, amountOfAll } from '../../trash/known-folders.ts';
@@ -98,6 +98,11 @@ class ObservedStore implements ObservedPlace {
     return 0;
   }
 
+  freeableBytes(): number | undefined {
+    const { bytes } = roomAround(this.#store.path);
+    return bytes === undefined ? undefined : bytes + amountOfAll(this.#store.trashed()).bytes;
+  }
+
   unit(row: number): Unit {
     const session = sessionAt(this.#sessions, row);
     const { sessionId, hasMain, bytes, lastUsedAtMs } = session;
@@ -108,6 +113,7 @@ class ObservedStore implements ObservedPlace {
       project: projectOf(session),
       hasTranscript: hasMain,
       bytes,
+      diskBytes: bytes,
       newestMtimeMs: lastUsedAtMs,
     };
   }
@@ -234,6 +240,7 @@ function unitsOf(sessions: readonly StoredSession[]): Units {
     doubt: () => undefined,
     files: () => 0,
     bytes: (row) => sessionAt(sessions, row).bytes,
+    diskBytes: (row) => sessionAt(sessions, row).bytes,
     newestMtimeMs: (row) => sessionAt(sessions, row).lastUsedAtMs,
     compareIds: (left, right) => (sessionId(left) < sessionId(right) ? -1 : 1),
   };

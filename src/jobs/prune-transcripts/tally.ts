@@ -48,7 +48,7 @@ export class PruneTally {
   readonly #projects = new Map<string | undefined, { sessions: number; bytes: number; newestMtimeMs: number }>();
   readonly #largest = new TopSessions();
   readonly #oldest = new TopSessions();
-  readonly #observed = { sessions: 0, files: 0, bytes: 0, orphans: 0 };
+  readonly #observed = { sessions: 0, files: 0, bytes: 0, diskBytes: 0, orphans: 0 };
   readonly #kept: Record<string, number> = {};
   #removedFiles = 0;
   readonly #removedByReason: Record<RemoveReason, number> = { expired: 0, 'over-size': 0, orphan: 0 };
@@ -154,6 +154,7 @@ export class PruneTally {
     const bytes = units.bytes(row);
     const newestMtimeMs = units.newestMtimeMs(row);
     add(this.#observed, units.files(row), bytes);
+    this.#observed.diskBytes += units.diskBytes(row);
     if (!units.hasTranscript(row)) this.#observed.orphans += 1;
     const index = units.projectIndex(row);
     const project = index === undefined ? undefined : units.projects[index];

@@ -3,10 +3,13 @@
 import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
 import { type KnownMaps, readKnownMaps } from '../../claude-dir/known-maps.ts';
 import { displayName } from '../../files/byte-name.ts';
+import { scanClaudeDir } from '../../scan/scan.ts';
+import { sweeperDiskBytes } from '../../trash/disk-use.ts';
 import type { Amount, KnownFolder } from '../../trash/known-folders.ts';
 import type { FolderPurge } from '../../trash/purge.ts';
 import { Trash } from '../../trash/trash.ts';
-import type { FolderToOpen, OpenTrash, PurgeablePlace, TrashFolder } from './place.ts';
+import type { DiskUse, FolderToOpen, OpenTrash, PurgeablePlace, TrashFolder } from './place.ts';
+import type { EarlyCandidate } from './plan.ts';
 
 export class DirectoryPlace implements PurgeablePlace {
   readonly path: string;
@@ -25,17 +28,19 @@ export class DirectoryPlace implements PurgeablePlace {
 
   open(): OpenTrash | undefined {
     const trash = Trash.openIfThere(this.#claudeDir);
-    return trash && new DirectoryTrash(trash, this.#dryRun);
+    return trash && new DirectoryTrash(this.#claudeDir, trash, this.#dryRun);
   }
 }
 
 class DirectoryTrash implements OpenTrash {
+  readonly #claudeDir: ClaudeDir;
   readonly #trash: Trash;
   readonly #dryRun: boolean;
   /** What is left in the folders that were worked through. */
   readonly #known = new Map<string, KnownFolder>();
 
-  constructor(trash: Trash, dryRun: boolean) {
+  constructor(claudeDir: ClaudeDir, trash: Trash, dryRun: boolean) {
+    this.#claudeDir = claudeDir;
     this.#trash = trash;
     this.#dryRun = dryRun;
   }
@@ -53,6 +58,17 @@ class DirectoryTrash implements OpenTrash {
 
   amount(): Amount {
     return this.#trash.amount(this.#known);
+  }
+
+  async diskUse(shouldStop: () => Promise<boolean>): Promise<DiskUse> {
+    const { units } = await scanClaudeDir(this.#claudeDir, { shouldStop });
+    let takenBytes = sweeperDiskBytes(this.#claudeDir);
+    for (let row = 0; row < units.length; row += 1) takenBytes += units.diskBytes(row);
+    const trashed = this.#trash.contents().sessions.map((session): EarlyCandidate => {
+      const { sessionId, trashedAtMs, bytes, diskBytes = bytes } = session;
+      return { sessionId, trashedAtMs, diskBytes, isAlone: () => !this.#trash.isRecreated(session) };
+    });
+    return { takenBytes, freeBytes: this.#claudeDir.root.room().bytes, trashed };
   }
 
   close(): void {

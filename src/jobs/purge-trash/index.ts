@@ -17,8 +17,16 @@ import { RunState } from '../run-state.ts';
 import { WholeRunError } from '../whole-run-error.ts';
 import { applyPurge, type DueSessions } from './apply.ts';
 import { DirectoryPlace } from './directory-place.ts';
-import type { FolderToOpen, PurgeablePlace, TrashFolder } from './place.ts';
-import { type LiveNames, type PurgeDecision, type PurgeKeepReason, planPurge, purgeObstacle } from './plan.ts';
+import { type DiskLimits, earlyPlanOf, NOTHING_EARLY } from './early.ts';
+import type { FolderToOpen, OpenTrash, PurgeablePlace, TrashFolder } from './place.ts';
+import {
+  type EarlyPlan,
+  type LiveNames,
+  type PurgeDecision,
+  type PurgeKeepReason,
+  planPurge,
+  purgeObstacle,
+} from './plan.ts';
 import { StorePlace } from './store-place.ts';
 
 export interface PurgeDependencies {
@@ -26,6 +34,7 @@ export interface PurgeDependencies {
   readonly stores: readonly StoredSessions[];
   readonly sources: readonly LiveSource[];
   readonly keepMs: number;
+  readonly limits: DiskLimits;
   /** How much of the time since a moment only the wall clock has counted; both in milliseconds. */
   unwitnessedMs(sinceMs: number): number;
   readonly guards: Guards;
@@ -61,6 +70,10 @@ class Purge {
   readonly #trash = { sessions: 0, bytes: 0 };
   readonly #kept: Partial<Record<PurgeKeepReason, number>> = {};
   readonly #progress = { done: 0, total: 0 };
+  readonly #early = { sessions: 0, bytes: 0 };
+  #overLimitBytes = 0;
+  /** What goes from the place at hand before its time. */
+  #earlyPlan: EarlyPlan = NOTHING_EARLY;
   /** Sessions of the place at hand of which a folder that was looked at holds a part that has time left. */
   readonly #withNewerPart = new Set<SessionId>();
 
@@ -81,7 +94,13 @@ class Purge {
     for (const place of places) {
       await this.#state.inPlace(`purge the trash of ${place.path}`, () => this.#purge(place));
     }
-    const figures = { purged: this.#purged, kept: this.#kept, trash: this.#trash };
+    const figures = {
+      purged: this.#purged,
+      ...(this.#early.sessions > 0 ? { purgedEarly: this.#early } : {}),
+      ...(this.#overLimitBytes > 0 ? { overLimit: this.#overLimitBytes } : {}),
+      kept: this.#kept,
+      trash: this.#trash,
+    };
     return { job: 'purge-trash', ...figures, ...this.#state.end() };
   }
 
@@ -112,6 +131,7 @@ class Purge {
     if (trash === undefined) return;
     try {
       this.#withNewerPart.clear();
+      this.#earlyPlan = await this.#planEarly(trash);
       for (const folder of trash.folders()) {
         if (await this.#state.shouldStop()) break;
         await this.#purgeFolder(folder);
@@ -122,6 +142,15 @@ class Purge {
     } finally {
       trash.close();
     }
+  }
+
+  async #planEarly(trash: OpenTrash): Promise<EarlyPlan> {
+    const { limits, keepMs, clock, unwitnessedMs } = this.#dependencies;
+    const shouldStop = () => this.#state.shouldStop();
+    const asked = { limits, keepMs, live: this.#liveIds, nowMs: clock.now(), unwitnessedMs, shouldStop };
+    const plan = await earlyPlanOf(trash, asked);
+    this.#overLimitBytes += plan.missingBytes;
+    return plan;
   }
 
   /** One folder that cannot be worked in does not stop the others; what is marked is tried again the next time. */
@@ -176,16 +205,14 @@ class Purge {
 
   /** What has had its time, or was marked as such by a purge that did not come to its end. */
   #dueOf(sessions: readonly TrashedEntry[]): DueSessions {
-    const { keepMs, clock, unwitnessedMs } = this.#dependencies;
-    const nowMs = clock.now();
     const due: TrashedEntry[] = [];
     const spared = new Map<TrashedEntry, PurgeKeepReason>();
     // The originals of a joined session are not the session: whether it is live says nothing of them.
     const joined = sessions.filter(({ state }) => state === 'joined');
     const others = sessions.filter(({ state }) => state !== 'joined');
     for (const decision of [
-      ...this.#asOneSession(planPurge(others, this.#liveIds, keepMs, nowMs, unwitnessedMs)),
-      ...planPurge(joined, NONE_LIVE, keepMs, nowMs, unwitnessedMs),
+      ...this.#asOneSession(this.#decide(others, this.#liveIds)),
+      ...this.#decide(joined, NONE_LIVE),
     ]) {
       if (decision.purge) due.push(decision.session);
       else if (decision.session.state !== 'purging') this.#keep(decision.reason);
@@ -196,6 +223,18 @@ class Purge {
       }
     }
     return { sessions: due, spared };
+  }
+
+  #decide(sessions: readonly TrashedEntry[], live: LiveNames): readonly PurgeDecision<TrashedEntry>[] {
+    const { keepMs, limits, clock, unwitnessedMs } = this.#dependencies;
+    const isEarly = ({ sessionId }: TrashedEntry) => this.#earlyPlan.sessionIds.has(sessionId);
+    const early = sessions.filter(isEarly);
+    const others = early.length === 0 ? sessions : sessions.filter((session) => !isEarly(session));
+    const nowMs = clock.now();
+    return [
+      ...planPurge(others, live, keepMs, nowMs, unwitnessedMs),
+      ...planPurge(early, live, Math.min(limits.keepAtLeastMs, keepMs), nowMs, unwitnessedMs),
+    ];
   }
 
   /** The parts of a session that went at different times go when the newest has had its time: until then it can come back whole. */
@@ -223,8 +262,11 @@ class Purge {
     this.#kept[reason] = (this.#kept[reason] ?? 0) + 1;
   }
 
-  #count({ bytes }: { readonly bytes: number }): void {
+  #count({ sessionId, bytes }: Pick<TrashedEntry, 'sessionId' | 'bytes'>): void {
     this.#purged.sessions += 1;
     this.#purged.bytes += bytes;
+    if (!this.#earlyPlan.sessionIds.has(sessionId)) return;
+    this.#early.sessions += 1;
+    this.#early.bytes += bytes;
   }
 }

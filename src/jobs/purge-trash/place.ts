@@ -6,6 +6,7 @@
 import type { KnownMaps } from '../../claude-dir/known-maps.ts';
 import type { Amount } from '../../trash/known-folders.ts';
 import type { Destroyed, Found, TrashedEntry } from '../../trash/purge.ts';
+import type { EarlyCandidate } from './plan.ts';
 
 export interface PurgeablePlace {
   /** For faults, as `displayName` gives it. */
@@ -21,7 +22,19 @@ export interface OpenTrash {
   folders(): readonly FolderToOpen[];
   /** What lies in it now. */
   amount(): Amount;
+  /** What the disk says, for a place whose disk has a limit. */
+  diskUse(shouldStop: () => Promise<boolean>): Promise<DiskUse>;
   close(): void;
+}
+
+/** How much of its disk a place takes. */
+export interface DiskUse {
+  /** Allocated by its sessions and its trash together. */
+  readonly takenBytes: number;
+  /** Undefined where the file system does not say. */
+  readonly freeBytes: number | undefined;
+  /** All that lies in the trash and can be read. */
+  readonly trashed: readonly EarlyCandidate[];
 }
 
 export interface FolderToOpen {

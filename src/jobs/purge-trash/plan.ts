@@ -52,6 +52,71 @@ export function planPurge<T extends TrashedTime>(
   });
 }
 
+/** One part of a session in the trash, with what it takes of the disk. */
+export interface EarlyCandidate extends TrashedTime {
+  readonly diskBytes: number;
+  /** Whether nothing stands under its old names: else it is not to be purged. Asked only where it matters. */
+  isAlone(): boolean;
+}
+
+export interface EarlyLimits {
+  readonly keepMs: number;
+  /** Nothing that has lain for less goes early. */
+  readonly keepAtLeastMs: number;
+  /** How much is to come free, with what has had its time. */
+  readonly neededBytes: number;
+}
+
+export interface EarlyPlan {
+  readonly sessionIds: ReadonlySet<SessionId>;
+  /** What does not come free by any of it. */
+  readonly missingBytes: number;
+}
+
+/**
+ * Which sessions go before their time, since the disk is to have the room: the oldest first, and no more than it takes. Of one whose parts
+ * went at different times, the newest counts.
+ */
+export function planEarly(
+  candidates: readonly EarlyCandidate[],
+  live: LiveNames,
+  { keepMs, keepAtLeastMs, neededBytes }: EarlyLimits,
+  nowMs: number,
+  unwitnessedMs: (sinceMs: number) => number,
+): EarlyPlan {
+  const sessions = wholeSessions(candidates);
+  const sessionIds = new Set<SessionId>();
+  let missingBytes = neededBytes;
+  for (const session of sessions.toSorted((left, right) => left.trashedAtMs - right.trashedAtMs)) {
+    if (missingBytes <= 0) break;
+    const hasLain = (ageMs: number) => planPurge([session], live, ageMs, nowMs, unwitnessedMs)[0]?.purge === true;
+    if (!hasLain(Math.min(keepAtLeastMs, keepMs)) || !session.isAlone()) continue;
+    missingBytes -= session.diskBytes;
+    // What has had its time goes anyway.
+    if (!hasLain(keepMs)) sessionIds.add(session.sessionId);
+  }
+  return { sessionIds, missingBytes: Math.max(0, missingBytes) };
+}
+
+function wholeSessions(candidates: readonly EarlyCandidate[]): EarlyCandidate[] {
+  const sessions = new Map<SessionId, EarlyCandidate>();
+  for (const part of candidates) {
+    const before = sessions.get(part.sessionId);
+    sessions.set(part.sessionId, before === undefined ? part : joined(before, part));
+  }
+  return [...sessions.values()];
+}
+
+function joined(left: EarlyCandidate, right: EarlyCandidate): EarlyCandidate {
+  return {
+    sessionId: left.sessionId,
+    // A time that is none makes the whole senseless.
+    trashedAtMs: Math.max(left.trashedAtMs, right.trashedAtMs),
+    diskBytes: left.diskBytes + right.diskBytes,
+    isAlone: () => left.isAlone() && right.isAlone(),
+  };
+}
+
 /**
  * Why a session that is due is not to be destroyed after all, by what is found in the moment of the act.
  * @param spared sessions that only a killed purge called due, and why they are not

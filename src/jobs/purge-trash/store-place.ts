@@ -5,11 +5,12 @@
 
 import type { KnownMaps } from '../../claude-dir/known-maps.ts';
 import { displayName } from '../../files/byte-name.ts';
+import { roomAround } from '../../files/room.ts';
 import type { MarkedStoredSession, StoredSessions, TrashedStoredSession } from '../../session-store/stored-sessions.ts';
 import type { ShortHolds } from '../../sqlite/short-holds.ts';
 import { type Amount, amountOfAll } from '../../trash/known-folders.ts';
 import type { Destroyed, Found, TrashedEntry } from '../../trash/purge.ts';
-import type { FolderToOpen, OpenTrash, PurgeablePlace, TrashFolder } from './place.ts';
+import type { DiskUse, FolderToOpen, OpenTrash, PurgeablePlace, TrashFolder } from './place.ts';
 
 const NO_MAPS: KnownMaps = {};
 
@@ -50,6 +51,15 @@ class StoreTrash implements OpenTrash {
 
   amount(): Amount {
     return amountOfAll([...this.#store.trashed(), ...this.#store.marked()]);
+  }
+
+  async diskUse(): Promise<DiskUse> {
+    const hidden = this.#store.trashed();
+    const bytes = amountOfAll([...this.#store.sessions(), ...hidden, ...this.#store.marked()]).bytes;
+    const trashed = hidden.map(({ sessionId, trashedAtMs, bytes: diskBytes }) => {
+      return { sessionId, trashedAtMs, diskBytes, isAlone: () => true };
+    });
+    return { takenBytes: bytes, freeBytes: roomAround(this.#store.path).bytes, trashed };
   }
 
   close(): void {

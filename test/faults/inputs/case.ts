@@ -30,7 +30,7 @@ export interface InputCase {
 }
 
 /** A run that fails writes that down, and takes the lock of the directory to do so. */
-export const RECORDED = /^(state\/ledger\.db|claude\/session-sweeper(\/|$))/;
+export const RECORDED = /^(state\/(ledger\.db|reserve(\/|$))|claude\/session-sweeper(\/|$))/;
 
 export const ID = '00000000-0000-4000-8000-00000000abcd';
 

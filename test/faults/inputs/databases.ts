@@ -233,7 +233,7 @@ function ledgers(): InputCase[] {
         prepare: prepared(apply),
         codes: [0],
         isRun: true,
-        mayChange: /^(state\/(ledger|sessions)\.|claude\/session-sweeper(\/|$))/,
+        mayChange: /^(state\/((ledger|sessions)\.|reserve(\/|$))|claude\/session-sweeper(\/|$))/,
         judge: ({ stateDir }) => {
           const isKept = readdirSync(stateDir).some((file) => file.startsWith('ledger.db.damaged-'));
           return isKept ? [] : ['the damaged ledger was not kept'];

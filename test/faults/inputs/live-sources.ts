@@ -66,13 +66,13 @@ function rowTime(name: string, column: string, times: string): InputCase {
       return sweep?.kept?.senseless === 1 && (prune?.kept?.live ?? 0) === 1;
     },
     // All but the session of the row may go; where it lies is a file of its own.
-    mayChange: new RegExp(`^state/ledger\\.db|^claude/(session-sweeper(/|$)|(?!.*${ID}))`),
+    mayChange: new RegExp(`^state/(ledger\\.db|reserve(/|$))|^claude/(session-sweeper(/|$)|(?!.*${ID}))`),
     judge: (place) => (rowIn(place) === before ? [] : ['the row is not what it was']),
   };
 }
 
 /** A database that is gone is made anew. */
-const SILENT_CHANGES = /^(state\/(ledger|sessions)\.db|claude\/session-sweeper(\/|$))/;
+const SILENT_CHANGES = /^(state\/((ledger|sessions)\.db|reserve(\/|$))|claude\/session-sweeper(\/|$))/;
 
 /** Many were live when it was looked at last, and none or next to none is now. */
 function fallenSilent(): InputCase[] {

@@ -88,7 +88,7 @@ function refused(name: string, text: string | Buffer, args: readonly string[], h
       writeFileSync(join(place.stateDir, 'sessions.json'), text);
       if (!hasMap) dropDatabase(place);
     },
-    ...(hasMap ? {} : { mayChange: /^state\/(sessions|ledger)\.db|^claude\/session-sweeper(\/|$)/ }),
+    ...(hasMap ? {} : { mayChange: /^state\/((sessions|ledger)\.db|reserve(\/|$))|^claude\/session-sweeper(\/|$)/ }),
     judge: (place) => (hasMap ? [] : importedRows(place)),
   };
 }

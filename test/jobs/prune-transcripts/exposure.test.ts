@@ -29,7 +29,15 @@ function exposed({ sessions, periodDays = 30, pinned = [], scope = 'off', transc
     }),
   );
   const policy = prunePolicy({
-    ...{ maxAge: 30 * DAY_MS, minAge: DAY_MS, maxTotalBytes: 'off', keepLast: 0, projects: [], classes: {} },
+    ...{
+      maxAge: 30 * DAY_MS,
+      minAge: DAY_MS,
+      maxTotalBytes: 'off',
+      minFree: 'off',
+      keepLast: 0,
+      projects: [],
+      classes: {},
+    },
     ...given,
   });
   const protection = (row: number) => (pinned.includes(row) ? 'pinned' : undefined);

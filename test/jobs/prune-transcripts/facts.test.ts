@@ -29,6 +29,7 @@ async function planned(
     maxAge: 30 * DAY_MS,
     minAge: DAY_MS,
     maxTotalBytes,
+    minFree: 'off',
     keepLast: 0,
     projects: [],
     classes: {},
@@ -36,6 +37,7 @@ async function planned(
   const place = {
     aged: rowsOf(units),
     protection: () => () => undefined,
+    freeableBytes: () => undefined,
     asksForFacts: (row: number) => asksFor.includes(units[row] as Unit),
     facts: (row: number) => {
       const unit = units[row] as Unit;

@@ -26,6 +26,7 @@ function policyOf(
   return {
     minAgeMs: MIN_AGE_MS,
     maxTotalBytes: 'off',
+    minFreeBytes: 'off',
     earliestMtimeMs: EARLIEST_SENSIBLE_TIME_MS,
     classMaxAgeMs: {},
     forProject: (name) => ({ ...DEFAULT_PROJECT, ...project, ...(name === undefined ? {} : projects[name]) }),
@@ -250,6 +251,31 @@ describe('the size cap', () => {
     expect(outcomes).toEqual([
       ...Array<string>(bytes.length - left).fill('remove over-size'),
       ...Array<string>(left).fill('keep within-retention'),
+    ]);
+  });
+
+  it.each([
+    { what: 'nothing where enough is free', freeable: 100, left: 3 },
+    { what: 'as many as are missing', freeable: 45, left: 1 },
+    { what: 'none where that cannot be told', freeable: undefined, left: 3 },
+  ])('takes $what to have so much free', ({ freeable, left }) => {
+    const policy: PrunePolicy = { ...policyOf({}), minFreeBytes: 100 };
+    const plan = planPrune(
+      rowsOf(oldestFirst(30, 30, 30)),
+      { protection: () => undefined, facts: () => undefined },
+      policy,
+      NOW,
+      freeable,
+    );
+    expect([0, 1, 2].filter((row) => !plan.isRemoval(row))).toHaveLength(left);
+    expect(plan.isRemoval(2)).toBe(false);
+  });
+
+  it('counts blocks, so that a file of mostly nothing goes by what it takes', () => {
+    const sparse = unitsOf({ ...within(2 ** 42), diskBytes: 4_096 }, within(1_000));
+    expect(reasons(sparse, policyOf({ maxTotalBytes: 10_000 }))).toEqual([
+      'keep within-retention',
+      'keep within-retention',
     ]);
   });
 

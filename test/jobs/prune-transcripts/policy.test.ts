@@ -8,6 +8,7 @@ const SETTINGS: RetentionSettings = {
   maxAge: 30 * DAY_MS,
   minAge: DAY_MS,
   maxTotalBytes: 'off',
+  minFree: 'off',
   keepLast: 2,
   projects: [],
   classes: {},

@@ -124,13 +124,13 @@ describe('A prune of transcripts', () => {
     expect(left(path)).toEqual([A, B]);
   });
 
-  it('removes the oldest over the size cap, and left-over companions as orphans', async () => {
+  it('removes the oldest over the size cap, by what they take of the disk, and left-over companions as orphans', async () => {
     const path = makeClaudeDir(tempDir());
     makeSession(path, { id: A, ageMs: 5 * DAY_MS, content: 'x'.repeat(600) }, NOW);
     makeSession(path, { id: B, ageMs: 4 * DAY_MS, content: 'x'.repeat(600) }, NOW);
     const orphan = { hasTranscript: false, elsewhere: [`debug/${C}.txt`], content: 'x'.repeat(10) };
     makeSession(path, { id: C, ageMs: 50 * DAY_MS, ...orphan }, NOW);
-    expect(await prune(path, { settings: { maxTotalBytes: 1_000 } })).toMatchObject({
+    expect(await prune(path, { settings: { maxTotalBytes: 10_000 } })).toMatchObject({
       observed: { sessions: 3, orphans: 1, bytes: 1_210 },
       removed: {
         byReason: { expired: 0, 'over-size': 1, orphan: 1 },

@@ -34,6 +34,7 @@ const SETTINGS: RetentionSettings = {
   maxAge: MAX_AGE_MS,
   minAge: DAY_MS,
   maxTotalBytes: 'off',
+  minFree: 'off',
   keepLast: 0,
   projects: [],
   classes: DEFAULT_CLASS_AGES,

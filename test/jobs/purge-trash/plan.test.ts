@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type PurgeKeepReason, planPurge } from '../../../src/jobs/purge-trash/plan.ts';
+import { type EarlyCandidate, type PurgeKeepReason, planEarly, planPurge } from '../../../src/jobs/purge-trash/plan.ts';
 import { DAY_MS, sessionIdOf } from '../../support/tree.ts';
 import { NOW } from '../../support/units.ts';
 
@@ -88,6 +88,60 @@ describe('every plan', () => {
             .map(({ session }) => session);
         const shorter = purgedAt(keepMs);
         for (const session of purgedAt(keepMs + moreMs)) expect(shorter).toContain(session);
+      }),
+    );
+  });
+});
+
+describe('the plan of what goes early', () => {
+  const limits = { keepMs: KEEP_MS, keepAtLeastMs: DAY_MS, neededBytes: 100 };
+  const part = (number: number, days: number, diskBytes: number, isAlone = true): EarlyCandidate => {
+    return { sessionId: sessionIdOf(number), trashedAtMs: NOW - days * DAY_MS, diskBytes, isAlone: () => isAlone };
+  };
+  const early = (candidates: readonly EarlyCandidate[], live: readonly number[] = [], needed = 100) => {
+    const names = new Set(live.map(sessionIdOf));
+    const plan = planEarly(candidates, names, { ...limits, neededBytes: needed }, NOW, allWitnessed);
+    return { numbers: [...plan.sessionIds].map((id) => Number.parseInt(id.slice(-12), 16)), left: plan.missingBytes };
+  };
+
+  it('takes the oldest first, and no more than it needs', () => {
+    expect(early([part(1, 2, 60), part(2, 4, 60), part(3, 3, 60)])).toEqual({ numbers: [2, 3], left: 0 });
+  });
+
+  it('never takes what has lain for less than it has to, and says what is missing', () => {
+    expect(early([part(1, 0.5, 60), part(2, 1, 60), part(3, 2, 60)])).toEqual({ numbers: [3], left: 40 });
+  });
+
+  it('counts what goes anyway, and takes none but what it then still needs', () => {
+    expect(early([part(1, 8, 90), part(2, 3, 60), part(3, 2, 60)])).toEqual({ numbers: [2], left: 0 });
+  });
+
+  it('passes over what is live again or written anew, which would free nothing', () => {
+    expect(early([part(1, 5, 100), part(2, 4, 100, false), part(3, 3, 100)], [1])).toEqual({ numbers: [3], left: 0 });
+  });
+
+  it('takes a session whose parts went at different times by the newest, and whole', () => {
+    expect(early([part(1, 6, 50), part(1, 0.5, 50), part(2, 3, 60)])).toEqual({ numbers: [2], left: 40 });
+    expect(early([part(1, 6, 50), part(1, 4, 50), part(2, 3, 60)])).toEqual({ numbers: [1], left: 0 });
+  });
+
+  it('never takes one more than it has to: without the last of them, something would be missing', () => {
+    const anyParts = fc.array(fc.tuple(fc.nat(20), fc.nat({ max: 9 }), fc.integer({ min: 1, max: 50 })), {
+      maxLength: 20,
+    });
+    fc.assert(
+      fc.property(anyParts, fc.nat(200), (parts, needed) => {
+        const candidates = parts.map(([number, days, bytes]) => part(number, days, bytes));
+        const { numbers, left } = early(candidates, [], needed);
+        const bytesOf = (number: number) =>
+          candidates
+            .filter(({ sessionId }) => sessionId === sessionIdOf(number))
+            .reduce((sum, { diskBytes }) => sum + diskBytes, 0);
+        const last = numbers.at(-1);
+        if (left === 0 && last !== undefined) {
+          const taken = numbers.reduce((sum, number) => sum + bytesOf(number), 0);
+          expect(taken - bytesOf(last)).toBeLessThan(needed);
+        }
       }),
     );
   });

@@ -1,4 +1,13 @@
-import { appendFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { SessionId } from '../../../src/claude-dir/session-id.ts';
@@ -6,6 +15,7 @@ import { BusyError, OperatingError } from '../../../src/errors.ts';
 import { allowAll, type Guards } from '../../../src/jobs/guards/guards.ts';
 import { guardsBy } from '../../../src/jobs/guards/removals.ts';
 import type { JobContext } from '../../../src/jobs/job.ts';
+import type { DiskLimits } from '../../../src/jobs/purge-trash/early.ts';
 import { purgeTrashJob } from '../../../src/jobs/purge-trash/index.ts';
 import type { PurgeReport } from '../../../src/jobs/report.ts';
 import { claudePinsSource } from '../../../src/live-sources/claude-pins.ts';
@@ -27,12 +37,14 @@ import { DAY_MS, makeClaudeDir, makeSession, sessionIdOf, writeAged } from '../.
 import { NOW } from '../../support/units.ts';
 
 const KEEP_MS = 7 * DAY_MS;
-const [A, B, C, D] = [sessionIdOf(1), sessionIdOf(2), sessionIdOf(3), sessionIdOf(4)] as const;
+const NO_LIMITS: DiskLimits = { maxTotalBytes: 'off', minFreeBytes: 'off', keepAtLeastMs: DAY_MS };
+const [A, B, C, D, E] = [1, 2, 3, 4, 5].map(sessionIdOf) as [SessionId, SessionId, SessionId, SessionId, SessionId];
 
 interface PurgeOptions {
   readonly sources?: readonly LiveSource[];
   readonly nowMs?: number;
   readonly guards?: Guards;
+  readonly limits?: Partial<DiskLimits>;
   readonly context?: Partial<JobContext>;
 }
 
@@ -43,6 +55,7 @@ function purge(paths: string | readonly string[], options: PurgeOptions = {}): P
     sources: options.sources ?? [],
     unwitnessedMs: () => 0,
     keepMs: KEEP_MS,
+    limits: { ...NO_LIMITS, ...options.limits },
     guards: options.guards ?? allowAll,
     holds: new ShortHolds(new SetPacer()),
     storeHolds: new ShortHolds(new SetPacer()),
@@ -108,6 +121,51 @@ describe('a purge', () => {
     expect(trashedIds(path)).toEqual([C]);
     expect(outsideSweeper(after)).toEqual(outsideSweeper(before));
     expect(runsOf(path)).toHaveLength(1);
+  });
+
+  it('purges early what a limit of the disk needs the room of, the oldest first, and says so', async () => {
+    const path = made();
+    makeSession(path, { id: E, ageMs: 50 * DAY_MS, content: 'y'.repeat(100_000) }, NOW);
+    trashSessions(path, [E], NOW - 5 * DAY_MS);
+    const report = await purge(path, { limits: { maxTotalBytes: 90_000 } });
+    expect(report).toMatchObject({ purged: { sessions: 4 }, purgedEarly: { sessions: 2 }, trash: { sessions: 0 } });
+    expect(report.overLimit).toBeUndefined();
+  });
+
+  it('purges nothing early while the disk is within its limits', async () => {
+    const path = made();
+    const report = await purge(path, { limits: { maxTotalBytes: 2 ** 30, minFreeBytes: 1 } });
+    expect(report).toMatchObject({ purged: { sessions: 2 }, kept: { 'within-keep': 1 } });
+    expect(report.purgedEarly).toBeUndefined();
+  });
+
+  it('never purges early what has lain in the trash for less than it has to, and says what is missing', async () => {
+    const path = made();
+    const report = await purge(path, { limits: { maxTotalBytes: 1, keepAtLeastMs: 6.5 * DAY_MS } });
+    expect(report).toMatchObject({ purged: { sessions: 2 }, kept: { 'within-keep': 1 } });
+    expect(report.overLimit).toBeGreaterThan(0);
+  });
+
+  it('has no limit reach what is live again', async () => {
+    const path = made();
+    const sources = [scriptedSource({ planned: [C] })];
+    expect(await purge(path, { sources, limits: { maxTotalBytes: 1 } })).toMatchObject({ kept: { live: 1 } });
+    expect(trashedIds(path)).toEqual([C]);
+  });
+
+  it('has a file of mostly nothing trigger no limit', async () => {
+    const path = made();
+    truncateSync(join(path, `projects/-srv-app/${D}.jsonl`), 2 ** 42);
+    const report = await purge(path, { limits: { maxTotalBytes: 2 ** 24 } });
+    expect(report).toMatchObject({ purged: { sessions: 2 } });
+    expect(report.purgedEarly).toBeUndefined();
+  });
+
+  it('frees as much of the file system as is to be free', async () => {
+    const path = made();
+    const report = await purge(path, { limits: { minFreeBytes: 2 ** 60 } });
+    expect(report).toMatchObject({ purgedEarly: { sessions: 1 } });
+    expect(report.overLimit).toBeGreaterThan(0);
   });
 
   it('finds nothing more to do right after, and the rest when its time has come', async () => {

@@ -3,6 +3,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { BusyError } from '../../../src/errors.ts';
 import { allowAll } from '../../../src/jobs/guards/guards.ts';
 import type { JobContext } from '../../../src/jobs/job.ts';
+import type { DiskLimits } from '../../../src/jobs/purge-trash/early.ts';
 import { purgeTrashJob } from '../../../src/jobs/purge-trash/index.ts';
 import type { PurgeReport } from '../../../src/jobs/report.ts';
 import type { LiveSource } from '../../../src/live-sources/live-source.ts';
@@ -22,6 +23,7 @@ interface PurgeOptions {
   readonly sources?: readonly LiveSource[];
   readonly pacer?: Pacer;
   readonly storePacer?: Pacer;
+  readonly limits?: Partial<DiskLimits>;
   readonly context?: Partial<JobContext>;
 }
 
@@ -31,6 +33,7 @@ function purge(stores: readonly StoredSessions[], options: PurgeOptions = {}): P
     stores,
     sources: options.sources ?? [],
     keepMs: 7 * DAY_MS,
+    limits: { maxTotalBytes: 'off', minFreeBytes: 'off', keepAtLeastMs: DAY_MS, ...options.limits },
     unwitnessedMs: () => 0,
     guards: allowAll,
     holds: new ShortHolds(options.pacer ?? new SetPacer()),

@@ -20,10 +20,12 @@ if (command !== undefined) execFileSync('sh', ['-ec', command]);
 const policy = {
   minAgeMs: DAY_MS,
   maxTotalBytes: 'off',
+  minFreeBytes: 'off',
   earliestMtimeMs: 0,
   classMaxAgeMs: {},
   forProject: () => ({ maxAgeMs: 30 * DAY_MS, isOwnMaxAge: false, keepLast: 0, isSparedBySizeCap: false }),
 };
+const limits = { maxTotalBytes: 'off', minFreeBytes: 'off', keepAtLeastMs: DAY_MS };
 const job =
   name === 'prune'
     ? pruneTranscriptsJob({
@@ -33,7 +35,7 @@ const job =
         cleanup: { scope: 'off', limitsOf: () => undefined, nextCleanupMs: () => 0 },
         history: new UnwrittenHistory(undefined),
       })
-    : purgeTrashJob({ ...common, storeHolds: holds, unwitnessedMs: () => 0, keepMs: 7 * DAY_MS });
+    : purgeTrashJob({ ...common, storeHolds: holds, unwitnessedMs: () => 0, keepMs: 7 * DAY_MS, limits });
 const context = { dryRun: false, shouldStop: () => false, onProgress() {} };
 const report = await job.run(context).catch((error) => ({ rejected: error.kind ?? String(error) }));
 process.stdout.write(`${JSON.stringify(report)}\n`);
