@@ -23,7 +23,7 @@ export const EXIT_CODE_MEANINGS: Readonly<Record<ExitKind, string>> = {
   'bad-data': 'data is damaged, or what was asked for is not there',
   unavailable: 'a database, a port or another source is not available',
   internal: 'internal error',
-  'unsafe-root': 'the Claude directory is not there, or not safe to work in',
+  'unsafe-root': 'the Claude directory is not there, or it or the state directory is not safe to work in',
   io: 'an I/O error, or only a part was done',
   locked: 'another run or worker holds the lock',
   held: 'a guard holds a run back; what it says names the command that lets it go on',

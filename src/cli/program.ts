@@ -83,6 +83,9 @@ function buildProgram(io: CliIo, setExitCode: (code: number) => void): Command {
       if (command !== program) throwIfRunFlags(command, options);
       const context = await contextFor(io, options, command !== program);
       (await import('../sqlite/binding.ts')).assertBindingLoads();
+      if (!LOOKS_ONLY.has(command.name())) {
+        (await import('../files/state-dir-safety.ts')).throwIfUnsafeStateDir(context.resolved.config.stateDir);
+      }
       setExitCode(await action(context, args, options));
     };
   program.action(bind(async (context, _args, options) => runDefault(program, context, options)));
@@ -114,6 +117,9 @@ function buildProgram(io: CliIo, setExitCode: (code: number) => void): Command {
   // A misspelt command would else be “too many arguments” of the daemon. Commands take the setting over when they are made.
   return program.allowExcessArguments();
 }
+
+/** Commands that tell of an unsafe state directory themselves, or do not look into it. */
+const LOOKS_ONLY: ReadonlySet<string> = new Set(['doctor', 'check-config', 'adopt']);
 
 function addSettingOptions(program: Command, io: CliIo): void {
   const table = settingTable(io);

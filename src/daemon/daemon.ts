@@ -194,7 +194,10 @@ class Daemon {
     const { config, environment, shutdown: signal } = this.#options;
     if (signal.aborted) return;
     const request = { options: { ...RUN_OPTIONS, jobs: [job] }, signal, onProgress: () => undefined };
-    this.#metrics.observeRun(await runJob(jobInChild(job, config, { environment }), request, this.#runDependencies()));
+    const result = await runJob(jobInChild(job, config, { environment }), request, this.#runDependencies());
+    this.#metrics.observeRun(result);
+    // What the run has met with in the ledger, this process may not have: opened anew, it is looked at from end to end.
+    if (result.outcome === 'failed') this.#ledger.close();
   }
 
   #runDependencies(): RunJobDependencies {

@@ -4,6 +4,7 @@ import { statSync } from 'node:fs';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { errorMessage } from '../errors.ts';
+import { stateDirFault } from '../files/state-dir-safety.ts';
 import { absenceLimits, isDoubted, nextHistory, readClocks } from '../jobs/guards/clock.ts';
 import { JOB_NAMES } from '../jobs/job-names.ts';
 import { Ledger } from '../ledger/ledger.ts';
@@ -92,6 +93,8 @@ async function examineClock(config: Config, clock: Clock): Promise<Omit<Finding,
 async function examineStateDir(config: Config): Promise<Omit<Finding, 'check'>> {
   const stats = statSync(config.stateDir, { throwIfNoEntry: false });
   if (stats === undefined) return { level: 'notice', message: 'is not there yet; the first run makes it' };
+  const fault = stateDirFault(config.stateDir);
+  if (fault !== undefined) return { level: 'problem', message: `${fault.message}: nothing runs`, advice: fault.remedy };
   if ((stats.mode & FOREIGN_BITS) === 0) return { level: 'ok', message: 'for its owner alone' };
   return {
     level: 'notice',

@@ -6,6 +6,7 @@ import { keepReserveOf } from '../claude-dir/own-reserve.ts';
 import { cleanupLimits } from '../claude-dir/shield-margins.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
+import { throwIfUnsafeStateDir } from '../files/state-dir-safety.ts';
 import { nextHistory, readClocks, unwitnessedMs } from '../jobs/guards/clock.ts';
 import { allowAll, type Guards } from '../jobs/guards/guards.ts';
 import { guardsBy } from '../jobs/guards/removals.ts';
@@ -45,6 +46,7 @@ export async function runConfiguredJob(
   const acquired = new Acquired();
   let isThrough = false;
   try {
+    throwIfUnsafeStateDir(config.stateDir);
     if (!context.dryRun) giveUpStateReserveIfFull(config.stateDir);
     const openMap = () =>
       context.dryRun ? openResumeMapForReading(config, clock) : openResumeMap(config, clock, JOB_WAIT);

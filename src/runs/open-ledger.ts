@@ -1,11 +1,13 @@
 /** Opens the ledger for a process that runs jobs: a damaged one does not stop the work. */
 
+import { throwIfUnsafeStateDir } from '../files/state-dir-safety.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import type { Logger } from '../log.ts';
 import { giveUpStateReserveIfFull } from './state-reserve.ts';
 
-/** @throws OperatingError where it can be neither opened nor begun anew */
+/** @throws OperatingError where it can be neither opened nor begun anew, or where its directory is not one to write in */
 export function openLedger(stateDir: string, log: Logger): Ledger {
+  throwIfUnsafeStateDir(stateDir);
   giveUpStateReserveIfFull(stateDir);
   return Ledger.openOrBegin(stateDir, (keptAs) => {
     log.warn({ stateDir, keptAs }, 'ledger damaged: a new one is begun, and filled from the trash by the next prune');

@@ -1,6 +1,15 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -30,6 +39,19 @@ function runWasEarlier(ledger: string, byMs: number): void {
   const database = new Database(ledger);
   database.prepare('UPDATE runs SET started_at = started_at - @byMs, finished_at = finished_at - @byMs').run({ byMs });
   database.close();
+}
+
+/** On disk alone, as a failing one does it: whoever has read the page before goes on with what it has read. */
+function damageTable(path: string, table: string): void {
+  const database = new Database(path);
+  database.pragma('wal_checkpoint(TRUNCATE)');
+  const page = Number(database.prepare('SELECT rootpage FROM sqlite_schema WHERE name = ?').pluck().get(table));
+  const bytes = Number(database.pragma('page_size', { simple: true }));
+  const fd = openSync(path, 'r+');
+  writeSync(fd, Buffer.alloc(bytes, 0xff), 0, bytes, (page - 1) * bytes);
+  // Closed after the database: before, it would give back the locks that SQLite holds on the file.
+  database.close();
+  closeSync(fd);
 }
 
 async function metricsOf(address: string): Promise<string> {
@@ -65,6 +87,19 @@ describe('the daemon', () => {
     }
     const trash = join(claudeDir, 'session-sweeper/trash');
     await until('an empty trash', () => (readdirSync(trash).length === 0 ? true : undefined));
+    expect(await (await fetch(`${address}/readyz`)).json()).toMatchObject({ status: 'ready' });
+  });
+
+  it('begins its ledger anew where a run has found a page of it damaged, though its own look finds nothing', async () => {
+    const { claudeDir, stateDir, flags: args } = tempPlace();
+    makeSession(claudeDir, { id: sessionIdOf(1), ageMs: DAY_MS });
+    const prunes = ['--schedule-prune', '* * * * * *', ...NEVER_SOON.slice(2)];
+    const address = await addressOf(startProgram([...args, ...FAST, ...prunes]));
+    const series = 'session_sweeper_runs_total{job="prune-transcripts",outcome="ok"}';
+    await untilMetric(address, series, (runs) => runs > 0);
+    damageTable(join(stateDir, 'ledger.db'), 'shielded');
+    await until('a new ledger', () => readdirSync(stateDir).some((name) => name.startsWith('ledger.db.damaged-')));
+    await untilMetric(address, series, (runs) => runs > 0);
     expect(await (await fetch(`${address}/readyz`)).json()).toMatchObject({ status: 'ready' });
   });
 
