@@ -160,9 +160,17 @@ class Daemon {
   #runDue(job: JobName): void {
     this.#add(job);
     for (const other of JOB_NAMES) {
-      if (other !== job && !this.#queue.has(other) && this.#schedule.isOverdue(other, this.#lastRunMs(other))) {
-        this.#add(other);
-      }
+      if (other !== job && !this.#queue.has(other) && this.#isOverdue(other)) this.#add(other);
+    }
+  }
+
+  /** Where the ledger cannot be asked, nothing is: the job's own time comes all the same. */
+  #isOverdue(job: JobName): boolean {
+    try {
+      return this.#schedule.isOverdue(job, this.#lastRunMs(job));
+    } catch (error) {
+      this.#options.log.error({ err: error, job }, 'whether a run was missed cannot be told');
+      return false;
     }
   }
 

@@ -1,4 +1,4 @@
-/** The only place where files are destroyed, and only below a trash folder of the trash. (Entries of a session store go in that store.) */
+/** The only place where a session's files are destroyed, and only below a folder of the trash. (Entries of a session store go in that store.) */
 
 import { type Part, partPath } from '../claude-dir/unit.ts';
 import { errnoError, errorCode } from '../errors.ts';

@@ -6,6 +6,8 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  renameSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
   writeSync,
@@ -277,6 +279,25 @@ describe('the daemon', () => {
     expect(ready.status).toBe(503);
     expect(await ready.text()).toContain('read the keep list');
     expect(existsSync(join(claudeDir, `projects/-srv-app/${sessionIdOf(5)}.jsonl`))).toBe(true);
+  });
+
+  it('lives on while its state directory is away, and works again when that is back', async () => {
+    const { claudeDir, stateDir, flags: args } = tempPlace();
+    makeSession(claudeDir, { id: sessionIdOf(1), ageMs: 40 * DAY_MS });
+    const daemon = startProgram([...args, ...FAST, ...EVERY_SECOND]);
+    const address = await addressOf(daemon);
+    const runs = (outcome: string) => `session_sweeper_runs_total{job="prune-transcripts",outcome="${outcome}"}`;
+    await untilMetric(address, runs('ok'), (value) => value > 0);
+    renameSync(stateDir, `${stateDir}.away`);
+    writeFileSync(stateDir, 'not a directory');
+    await until('two times at which nothing can be looked up', () => {
+      return daemon.log().split('whether a run was missed cannot be told').length > 2 ? true : undefined;
+    });
+    rmSync(stateDir);
+    renameSync(`${stateDir}.away`, stateDir);
+    const before = seriesValue(await metricsOf(address), runs('ok')) ?? 0;
+    await untilMetric(address, runs('ok'), (value) => value > before);
+    expect(daemon.ended()).toBeUndefined();
   });
 
   it('does not start on a port that is in use, and names it', async () => {

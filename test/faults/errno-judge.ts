@@ -77,7 +77,7 @@ export function outcomeFaults(run: FaultyRun, exit: Exit): string[] {
 const STOPPING: readonly string[] = ['EROFS', 'ENOSPC', 'EMFILE'];
 const STEPS: readonly string[] = ['rename', 'mkdir', 'write'];
 /** A run opens a few directories more or fewer than the recorded one did, so its n-th opening may come a few sessions later. */
-const OPENINGS_SLACK = 2;
+const OPENINGS_SLACK = 4;
 /** A disk that fails is given up after a few errors; bringing a directory back may be one more. */
 const IO_ERRORS_MAX = 4;
 

@@ -60,12 +60,15 @@ export function holderOf({ claudeDir, directory }: Place, lock: 'run' | 'worker'
   const path = join(claudeDir, 'session-sweeper', `${lock}.lock`);
   if (!existsSync(path)) return undefined;
   const { ino } = lstatSync(path);
-  // 1: POSIX  ADVISORY  WRITE 4711 fe:01:1234567 1073741825 1073741835
-  const line = readFileSync('/proc/locks', 'latin1')
-    .split('\n')
-    .find((candidate) => new RegExp(`: POSIX .* WRITE .*:${ino} `).test(candidate));
-  const pid = Number(line?.trim().split(/\s+/)[4]);
+  const pid = writeLocks().find((one) => one.ino === ino)?.pid ?? 0;
   return pid > 0 && isOf(directory, pid) ? pid : undefined;
+}
+
+/** All that any process has locked for itself alone. */
+function writeLocks(): { readonly pid: number; readonly ino: number }[] {
+  // 1: POSIX  ADVISORY  WRITE 4711 fe:01:1234567 1073741825 1073741835
+  const lines = readFileSync('/proc/locks', 'latin1').matchAll(/: POSIX .* WRITE (\d+) \S*:(\d+) /g);
+  return Array.from(lines, ([, pid, ino]) => ({ pid: Number(pid), ino: Number(ino) }));
 }
 
 /** An inode of another file system may have the same number. What a daemon works in stands in its own command line, not in its run's. */
@@ -95,12 +98,20 @@ async function isFrozenWithLock(place: Place, pid: number): Promise<boolean> {
   try {
     process.kill(pid, 'SIGSTOP');
     while (!isStopped(pid)) await sleep(1);
-    if (holderOf(place, 'run') === pid) return true;
+    if (holderOf(place, 'run') === pid && !holdsDatabase(place, pid)) return true;
     process.kill(pid, 'SIGCONT');
   } catch {
     // It has ended before it could be stopped.
   }
   return false;
+}
+
+/** In the midst of a transaction: whoever needs that database too has another reason to end than the lock. */
+function holdsDatabase({ claudeDir }: Place, pid: number): boolean {
+  const ours = ['run', 'worker'].flatMap((name) => {
+    return lstatSync(join(claudeDir, 'session-sweeper', `${name}.lock`), { throwIfNoEntry: false })?.ino ?? [];
+  });
+  return writeLocks().some((lock) => lock.pid === pid && !ours.includes(lock.ino));
 }
 
 /** Lets a process go on that was stopped, and waits until it has ended by itself. */

@@ -10,7 +10,7 @@ import type { UnitTable } from '../../scan/unit-table.ts';
 import type { Exposure } from '../exposed.ts';
 import type { JobContext } from '../job.ts';
 import type { ShieldedTimes, ShieldedTimesChange } from '../ledger-contracts.ts';
-import { exposureOf } from './exposure.ts';
+import { exposureOf } from './count-exposed.ts';
 import type { KeptSessions } from './kept.ts';
 import { shield } from './shield.ts';
 

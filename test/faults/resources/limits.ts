@@ -16,7 +16,8 @@ function withDescriptors(name: string, job: Job, limits: readonly number[], shor
       const place = stage.place();
       if (job.from === 'trashed') await place.fillTrash();
       const launcher = ['prlimit', `--nofile=${limit}:${limit}`];
-      const done = limit < 64 ? 'none' : 'any';
+      // The program is loaded with so few that work may be done with those that it needs least of.
+      const done = limit <= 24 ? 'none' : 'any';
       // With hardly any, not even Node itself starts.
       await place.through({ job, launcher, codes: CODES, mayDie: limit < 24, done, pass: () => undefined });
     },

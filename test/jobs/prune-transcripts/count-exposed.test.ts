@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { cleanupLimits } from '../../../src/claude-dir/shield-margins.ts';
 import type { Unit } from '../../../src/claude-dir/unit.ts';
 import { fixedName } from '../../../src/files/byte-name.ts';
-import { exposureOf } from '../../../src/jobs/prune-transcripts/exposure.ts';
+import { exposureOf } from '../../../src/jobs/prune-transcripts/count-exposed.ts';
 import { KeptSessions } from '../../../src/jobs/prune-transcripts/kept.ts';
 import { planPrune } from '../../../src/jobs/prune-transcripts/plan.ts';
 import { prunePolicy, type RetentionSettings } from '../../../src/jobs/prune-transcripts/policy.ts';
