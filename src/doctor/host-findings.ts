@@ -11,6 +11,7 @@ import { Ledger } from '../ledger/ledger.ts';
 import { KeepList } from '../live-sources/keep-list.ts';
 import { openResumeMapForReading } from '../live-sources/open-sources.ts';
 import type { Finding } from './finding.ts';
+import { examineReturning } from './returning-findings.ts';
 
 const FOREIGN_BITS = 0o077;
 
@@ -19,6 +20,7 @@ export async function examineHost(config: Config, clock: Clock): Promise<readonl
     await guardedFinding('resume map', () => examineMap(config, clock)),
     await guardedFinding('keep list', () => examinePins(config)),
     await guardedFinding('ledger', () => examineLedger(config)),
+    await guardedFinding('coming back', () => examineReturning(config, clock)),
     await guardedFinding('clock', () => examineClock(config, clock)),
     await guardedFinding('state directory', () => examineStateDir(config)),
   ];

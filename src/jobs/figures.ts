@@ -47,6 +47,8 @@ export interface Figures {
   readonly staleRecords: Counts;
   /** What Claude's own clean-up would delete although this configuration keeps it, by Claude directory. */
   readonly exposed: ExposureByDirectory;
+  /** Of the removed, what something had brought back as it lay in the trash: no second copy of it is kept. */
+  readonly cameBack: Amount;
   /** Bytes that were kept for a full disk, and were given up so that what goes could be written down. */
   readonly reserveGivenUp: number;
   /** What is on disk afterwards, by state. */
@@ -253,6 +255,15 @@ const FIGURES: { readonly [Name in FigureName]: FigureDeclaration<Figures[Name]>
           const inAll = exposedInAll(exposed);
           return inAll === undefined ? {} : { [NO_LABEL]: inAll.sessions };
         },
+      },
+    ],
+  },
+  cameBack: {
+    lines: (amount) => [
+      {
+        label: 'came back',
+        text: `${formatAmount(amount)}, as they lay in the trash: no second copy is kept, and doctor tells what comes again and again`,
+        isWarning: true,
       },
     ],
   },

@@ -1,6 +1,7 @@
 /** What jobs ask of the ledger: each shape is what one part of a job needs, and the ledger has them all. */
 
 import type { SessionId } from '../claude-dir/session-id.ts';
+import type { EarlierRemoval } from '../trash/drop-copies.ts';
 import type { KnownFolders } from '../trash/known-folders.ts';
 
 /** One session that went to the trash; names as `displayName` gives them, times in Unix epoch ms. */
@@ -21,8 +22,18 @@ export interface RemovalRecorder {
   recordRemovals(removals: readonly RemovalRecord[]): void;
 }
 
+export interface ReturnedSession {
+  readonly sessionId: SessionId;
+  /** As `displayName` gives it. */
+  readonly project: string | undefined;
+}
+
 /** Remembers what was found in the trash, to save reading it again. */
 export interface TrashCache {
+  /** Sessions that had come back from elsewhere as they lay in the trash. */
+  recordReturned(claudeDir: string, sessions: readonly ReturnedSession[], nowMs: number): void;
+  /** Sessions that went into a folder of the trash and had gone before from the same place, as large as then; and where they went then. */
+  earlierRemovals(claudeDir: string, run: string): readonly EarlierRemoval[];
   knownFolders(claudeDir: string): KnownFolders;
   /** Forgets all others of the Claude directory. */
   recordKnownFolders(claudeDir: string, runs: KnownFolders): void;

@@ -78,6 +78,7 @@ export interface PruneReport
       | 'staleRecords'
       | 'exposed'
       | 'reserveGivenUp'
+      | 'cameBack'
       | 'transcripts'
     > {
   readonly job: 'prune-transcripts';

@@ -12,6 +12,7 @@ import type {
   RemovalHistory,
   RemovalRecord,
   RemovalRecorder,
+  ReturnedSession,
   ShieldedTime,
   ShieldedTimes,
   ShieldedTimesChange,
@@ -30,8 +31,9 @@ import {
   withFileLock,
 } from '../sqlite/open.ts';
 import { Statements } from '../sqlite/statements.ts';
+import type { EarlierRemoval } from '../trash/drop-copies.ts';
 import type { KnownFolder, KnownFolders } from '../trash/known-folders.ts';
-import { LEDGER_MIGRATIONS, LEDGER_TABLES, LEDGER_VERSION_TABLE } from './schema.ts';
+import { LATER_TABLES, LEDGER_MIGRATIONS, LEDGER_TABLES, LEDGER_VERSION_TABLE } from './schema.ts';
 
 export interface FinishedRun {
   readonly job: JobName;
@@ -50,6 +52,15 @@ export interface RunRecord extends FinishedRun {
   readonly levels: readonly MetricValue[];
 }
 
+export interface ReturningSessions {
+  readonly project: string | null;
+  readonly sessions: number;
+  /** How often the one came that came most often. */
+  readonly times: number;
+  readonly example: SessionId;
+}
+
+const RETURNS_LISTED = 5;
 /** How many runs of a job are kept: months of an hourly one. */
 const RUNS_KEPT = 2_000;
 /** How long removals and what is known of a place are kept: long after the trash is purged, or the place is gone. */
@@ -188,6 +199,43 @@ export class Ledger implements RemovalRecorder, TrashCache, RemovalHistory, True
           Math.floor(newestMtimeMs),
           removedAtMs,
         );
+    });
+  }
+
+  earlierRemovals(claudeDir: string, run: string): readonly EarlierRemoval[] {
+    return guarded(this.#database.name, 'read', () => {
+      return this.#statements
+        .get(
+          `SELECT earlier.session_id AS sessionId, earlier.trash_run AS run FROM removals AS late
+           JOIN removals AS earlier USING (session_id, claude_dir, files, bytes)
+           WHERE late.claude_dir = @claudeDir AND late.trash_run = @run AND earlier.trash_run < @run`,
+        )
+        .all({ claudeDir, run }) as EarlierRemoval[];
+    });
+  }
+
+  recordReturned(claudeDir: string, sessions: readonly ReturnedSession[], nowMs: number): void {
+    this.#write('record what came back in', () => {
+      const insert = this.#statements.get(
+        `INSERT INTO returned (claude_dir, session_id, project, times, last_at) VALUES (?, ?, ?, 1, ?)
+         ON CONFLICT DO UPDATE SET times = times + 1, last_at = excluded.last_at, project = excluded.project`,
+      );
+      for (const { sessionId, project } of sessions) insert.run(claudeDir, sessionId, project ?? null, nowMs);
+    });
+  }
+
+  /** Sessions that came back to a place as they had gone, by project: the most first. */
+  returningSessions(claudeDir: string, sinceMs: number): readonly ReturningSessions[] {
+    return guarded(this.#database.name, 'read', () => {
+      // A ledger that is only read may be of an earlier release.
+      if (missingTables(this.#database, LATER_TABLES).length > 0) return [];
+      return this.#statements
+        .get(
+          `SELECT project, count(*) AS sessions, max(times) AS times, session_id AS example FROM returned
+           WHERE claude_dir = @claudeDir AND last_at >= @sinceMs
+           GROUP BY project ORDER BY times DESC, sessions DESC, project LIMIT ${RETURNS_LISTED}`,
+        )
+        .all({ claudeDir, sinceMs }) as ReturningSessions[];
     });
   }
 
@@ -340,6 +388,7 @@ export class Ledger implements RemovalRecorder, TrashCache, RemovalHistory, True
     const keptFromMs = run.finishedAtMs - HISTORY_KEPT_MS;
     this.#statements.get('DELETE FROM removals WHERE removed_at < ?').run(keptFromMs);
     this.#statements.get('DELETE FROM known_sessions WHERE seen_at < ?').run(keptFromMs);
+    this.#statements.get('DELETE FROM returned WHERE last_at < ?').run(keptFromMs);
   }
 
   #write(action: string, change: () => void): void {
@@ -353,10 +402,14 @@ function prepare(database: SqliteDatabase): void {
 
 /** @throws CorruptError where a table is gone: every run would fail by it, and not say why */
 function throwIfIncomplete(database: SqliteDatabase): void {
-  const tables = database.prepare(`SELECT name FROM sqlite_schema WHERE type = 'table'`).pluck().all();
-  const missing = LEDGER_TABLES.filter((table) => !tables.includes(table));
+  const missing = missingTables(database, LEDGER_TABLES);
   if (missing.length === 0) return;
   throw new CorruptError(`open ledger ${database.name}: it lacks the table ${missing.join(', ')}`);
+}
+
+function missingTables(database: SqliteDatabase, wanted: readonly string[]): readonly string[] {
+  const tables = database.prepare(`SELECT name FROM sqlite_schema WHERE type = 'table'`).pluck().all();
+  return wanted.filter((table) => !tables.includes(table));
 }
 
 function ledgerPath(stateDir: string): string {

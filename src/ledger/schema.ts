@@ -14,6 +14,9 @@ export const LEDGER_TABLES = [
   'trash_runs',
 ] as const;
 
+/** Of later versions: a ledger that is only read may lack them. */
+export const LATER_TABLES = ['returned'] as const;
+
 export const LEDGER_MIGRATIONS: readonly string[] = [
   `CREATE TABLE runs (
      id INTEGER PRIMARY KEY,
@@ -78,5 +81,13 @@ export const LEDGER_MIGRATIONS: readonly string[] = [
      sessions INTEGER NOT NULL,
      bytes INTEGER NOT NULL,
      PRIMARY KEY (claude_dir, run)
+   ) WITHOUT ROWID;`,
+  `CREATE TABLE returned (
+     claude_dir TEXT NOT NULL,
+     session_id TEXT NOT NULL,
+     project TEXT,
+     times INTEGER NOT NULL,
+     last_at INTEGER NOT NULL,
+     PRIMARY KEY (claude_dir, session_id)
    ) WITHOUT ROWID;`,
 ];

@@ -29,6 +29,12 @@ export interface TrashedSession extends ManifestEntry {
   readonly run: ByteName;
 }
 
+/** A folder and what its manifest says. */
+export interface ReadFolder {
+  readonly directory: AnchoredDir;
+  readonly entries: ReadonlyMap<SessionId, ManifestEntry>;
+}
+
 export interface TrashContents {
   readonly sessions: readonly TrashedSession[];
   /** Runs whose manifest could not be read; nothing of them is ever purged. */
@@ -374,6 +380,17 @@ export class Trash {
       }
     });
     return { sessionIds, unreadableFolders };
+  }
+
+  /** Opens a folder for reading; the caller closes its directory. @throws the system's error where its manifest cannot be read */
+  readFolder(run: ByteName): ReadFolder {
+    const directory = this.#directory.openChild(run);
+    try {
+      return { directory, entries: readManifest(directory) };
+    } catch (error) {
+      directory.close();
+      throw error;
+    }
   }
 
   runs(): ByteName[] {

@@ -32,12 +32,29 @@ function ledgerOf({ stateDir }: Config): Ledger {
 }
 
 describe('What doctor says of a host', () => {
+  it('names the project whose sessions come back again and again, and what to look for', async () => {
+    const config = configOfHost();
+    const [claudeDir = ''] = config.claudeDir;
+    const ledger = ledgerOf(config);
+    const session = { sessionId: sessionIdOf(1), project: '-srv-app' };
+    ledger.recordReturned(claudeDir, [session], NOW - 2 * DAY_MS);
+    expect(await findingOf('coming back', config)).toMatchObject({ level: 'notice' });
+    ledger.recordReturned(claudeDir, [session], NOW - DAY_MS);
+    expect(await findingOf('coming back', config)).toMatchObject({
+      level: 'problem',
+      message: expect.stringMatching(/1 session in .*, project -srv-app \(2 times, e\.g\. 0000/),
+      advice: expect.stringContaining('a sync tool'),
+    });
+    expect(await findingOf('coming back', config, new SetClock(NOW + 60 * DAY_MS))).toMatchObject({ level: 'ok' });
+  });
+
   it('is one finding for each thing that it looks at, and no problem where nothing has run yet', async () => {
     const findings = await examineHost(configOfHost(), CLOCK);
     expect(findings.map(({ check, level }) => `${check}: ${level}`)).toEqual([
       'resume map: ok',
       'keep list: ok',
       'ledger: notice',
+      'coming back: ok',
       'clock: ok',
       'state directory: notice',
     ]);
@@ -63,7 +80,7 @@ describe('What doctor says of a host', () => {
     const config = configOfHost();
     writeAged(config['sessions.db'], 'x'.repeat(5_000), NOW);
     const findings = await examineHost(config, CLOCK);
-    expect(findings).toHaveLength(5);
+    expect(findings).toHaveLength(6);
     expect(findings[0]).toMatchObject({ level: 'problem', advice: 'until this is mended nothing is removed' });
   });
 

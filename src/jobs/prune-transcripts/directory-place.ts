@@ -7,13 +7,13 @@ import { type KnownMaps, readKnownMaps, recordKnownMap } from '../../claude-dir/
 import { giveUpReserveOf, reservedRoomOf } from '../../claude-dir/own-reserve.ts';
 import type { Unit, Units } from '../../claude-dir/unit.ts';
 import type { Clock } from '../../clock.ts';
-import { isNoSpace, OperatingError } from '../../errors.ts';
-import { displayName } from '../../files/byte-name.ts';
+import { type ByteName, displayName } from '../../files/byte-name.ts';
 import { hasRoom, type Room } from '../../files/room.ts';
 import type { LiveSessions } from '../../live-sources/live-source.ts';
 import { type ScanResult, scanClaudeDir } from '../../scan/scan.ts';
 import { sweeperDiskBytes } from '../../trash/disk-use.ts';
-import type { Amount, KnownFolder } from '../../trash/known-folders.ts';
+import { dropCopies } from '../../trash/drop-copies.ts';
+import { type Amount, amountOfAll, type KnownFolder } from '../../trash/known-folders.ts';
 import type { ManifestEntry } from '../../trash/manifest.ts';
 import { Trash, type UnreadableFolder } from '../../trash/trash.ts';
 import type { Exposure } from '../exposed.ts';
@@ -34,6 +34,7 @@ import type { Plan, Protections } from './plan.ts';
 import { removalRecord } from './removal-record.ts';
 import { scanFaults } from './scan-faults.ts';
 import { withTrueTimes } from './shield.ts';
+import { openOrMakeTrash } from './trash-on-full-disk.ts';
 
 /** What directories are pruned with, each of them with the same. */
 export interface DirectoryDependencies {
@@ -95,19 +96,19 @@ export class DirectoryPlace implements PrunablePlace {
     const before = neededByRun(() => trashCache?.knownFolders(this.path)) ?? new Map<string, KnownFolder>();
     const known = new Map(before);
     if (trash === undefined) return { ...NO_TRASH, known };
-    if (dryRun) return { ...trash.foresee({ known }), known };
+    if (dryRun) return { ...trash.foresee({ known }), read: [], known };
+    const read: ByteName[] = [];
     const reconciled = trash.reconcile(clock.now(), {
       known: before,
       onRead: (run, inTrash, found) => {
         this.#recordTrashed(run, inTrash);
         known.set(run, found);
+        read.push(run);
       },
     });
     const runs = new Set<string>(trash.runs());
     for (const run of before.keys()) if (!runs.has(run)) known.delete(run);
-    const isSame = known.size === before.size && [...known].every(([run, one]) => before.get(run) === one);
-    if (!isSame) neededByRun(() => trashCache?.recordKnownFolders(this.path, known));
-    return { ...reconciled, returning: [], known };
+    return { ...reconciled, returning: [], read, known };
   }
 
   /** What no ledger knows of is written down. */
@@ -118,29 +119,19 @@ export class DirectoryPlace implements PrunablePlace {
   }
 }
 
-/** On a disk that is full, the reserve makes the room for a first trash. */
-function openOrMakeTrash(claudeDir: ClaudeDir): { readonly trash: Trash; readonly givenUpBytes: number } {
-  try {
-    return { trash: Trash.openOrMake(claudeDir), givenUpBytes: 0 };
-  } catch (error) {
-    const isFull = error instanceof OperatingError && isNoSpace(error.cause);
-    const givenUpBytes = isFull ? giveUpReserveOf(claudeDir) : 0;
-    if (givenUpBytes === 0) throw error;
-    return { trash: Trash.openOrMake(claudeDir), givenUpBytes };
-  }
-}
-
 interface FoundInTrash {
   readonly undone: number;
   readonly completed: number;
   readonly unreadableFolders: readonly UnreadableFolder[];
   /** Sessions that a run would put back first, in a dry run. */
   readonly returning: readonly ManifestEntry[];
+  /** Runs of the trash that no earlier run has known whole. */
+  readonly read: readonly ByteName[];
   /** Runs of the trash whose manifests need not be read again. */
   readonly known: Map<string, KnownFolder>;
 }
 
-const NO_TRASH = { undone: 0, completed: 0, unreadableFolders: [], returning: [] } as const;
+const NO_TRASH = { undone: 0, completed: 0, unreadableFolders: [], returning: [], read: [] } as const;
 
 interface Seen extends FoundInTrash {
   /** Undefined in a dry run, where there is none yet. */
@@ -165,6 +156,8 @@ class ObservedDirectory implements ObservedPlace {
   readonly #seen: Seen;
   readonly #facts: FactsObserver;
   readonly #cleanup: DirectoryCleanup;
+  /** The folders of this run. */
+  readonly #taken: ByteName[] = [];
 
   constructor(path: string, claudeDir: ClaudeDir, dependencies: DirectoryDependencies, seen: Seen) {
     const { scan, shielded, returning, unreadableFolders, undone, completed } = seen;
@@ -225,7 +218,9 @@ class ObservedDirectory implements ObservedPlace {
   take(nowMs: number): Taking {
     const { trash, fingerprints, known } = this.#seen;
     if (trash === undefined) throw new Error('nothing is taken in a dry run');
-    return new DirectoryTaking(trash.beginFolder(nowMs, fingerprints), (name, run) => known.set(name, run));
+    const folder = trash.beginFolder(nowMs, fingerprints);
+    this.#taken.push(folder.name);
+    return new DirectoryTaking(folder, (name, run) => known.set(name, run));
   }
 
   asksForFacts(row: number): boolean {
@@ -244,6 +239,7 @@ class ObservedDirectory implements ObservedPlace {
     context: Pick<JobContext, 'shouldStop'>,
   ): Promise<Concluded> {
     const { mapIdentity, trashCache } = this.#dependencies;
+    const copies = await this.#dropCopies(context);
     const emptyProjects = removeEmptyProjects(this.#claudeDir, emptied);
     const shielded = await this.#shield(plan, context);
     if (mapIdentity !== undefined) {
@@ -251,7 +247,24 @@ class ObservedDirectory implements ObservedPlace {
       recordKnownMap(this.#claudeDir, mapIdentity, (live['resume-map'] ?? 0) + (live['keep-list'] ?? 0));
     }
     neededByRun(() => trashCache?.recordKnownFolders(this.#path, this.#seen.known));
-    return { shielded, emptyProjects };
+    return { shielded, emptyProjects, copies };
+  }
+
+  /** What something has brought back from elsewhere would make the trash grow with each run. */
+  async #dropCopies({ shouldStop }: Pick<JobContext, 'shouldStop'>): Promise<Amount> {
+    const { trashCache, clock } = this.#dependencies;
+    const { trash, known, read } = this.#seen;
+    const copies: ManifestEntry[] = [];
+    if (trash === undefined) return amountOfAll(copies);
+    for (const run of new Set([...read, ...this.#taken])) {
+      const earlier = neededByRun(() => trashCache?.earlierRemovals(this.#path, run)) ?? [];
+      const dropped = await dropCopies(trash, run, earlier, clock.now(), shouldStop);
+      if (dropped.length > 0) known.delete(run);
+      copies.push(...dropped);
+    }
+    const returned = copies.map(({ sessionId, project }) => ({ sessionId, project: project && displayName(project) }));
+    if (returned.length > 0) neededByRun(() => trashCache?.recordReturned(this.#path, returned, clock.now()));
+    return amountOfAll(copies);
   }
 
   exposure(plan: Plan): Exposure {

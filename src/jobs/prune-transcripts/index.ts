@@ -165,7 +165,7 @@ class Prune {
     const emptied = isDone ? observed.emptied(plan) : [];
     this.#tally.addConcluded(
       this.#context.dryRun
-        ? { shielded: 0, emptyProjects: emptied.length }
+        ? { shielded: 0, emptyProjects: emptied.length, copies: { sessions: 0, bytes: 0 } }
         : await observed.conclude(plan, this.#live.counts, emptied, this.#context),
     );
     this.#tally.addTrash(observed.trashAmount());

@@ -76,6 +76,8 @@ export interface Concluded {
   readonly shielded: number;
   /** How many project directories went, since they were empty. */
   readonly emptyProjects: number;
+  /** What had come back as it already lay in the trash, so that no second copy is kept. */
+  readonly copies: Amount;
 }
 
 /** How many ids each live source named. */

@@ -132,7 +132,7 @@ class ObservedStore implements ObservedPlace {
   }
 
   async conclude(): Promise<Concluded> {
-    return { shielded: 0, emptyProjects: 0 };
+    return { shielded: 0, emptyProjects: 0, copies: { sessions: 0, bytes: 0 } };
   }
 
   exposure(): undefined {

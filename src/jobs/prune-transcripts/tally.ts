@@ -64,6 +64,7 @@ export class PruneTally {
   readonly #exposed: Record<string, Exposure> = {};
   #shielded = 0;
   #reserveBytes = 0;
+  readonly #cameBack = { sessions: 0, bytes: 0 };
   #emptyProjects = 0;
 
   constructor(listing: RemovedListing) {
@@ -95,7 +96,9 @@ export class PruneTally {
     this.#reconciled.completed += completed;
   }
 
-  addConcluded({ shielded, emptyProjects }: Concluded): void {
+  addConcluded({ shielded, emptyProjects, copies }: Concluded): void {
+    this.#cameBack.sessions += copies.sessions;
+    this.#cameBack.bytes += copies.bytes;
     this.#shielded += shielded;
     this.#emptyProjects += emptyProjects;
   }
@@ -138,6 +141,7 @@ export class PruneTally {
       ...(this.#shielded > 0 ? { shielded: this.#shielded } : {}),
       ...(this.#emptyProjects > 0 ? { emptyProjects: this.#emptyProjects } : {}),
       ...(this.#reserveBytes > 0 ? { reserveGivenUp: this.#reserveBytes } : {}),
+      ...(this.#cameBack.sessions > 0 ? { cameBack: this.#cameBack } : {}),
       exposed: this.#exposed,
       ...(undone + completed > 0 ? { reconciled: { undone, completed } } : {}),
       transcripts: this.#states,
