@@ -68,8 +68,12 @@ export function exitCodeOf(results: readonly RunResult[], wasStopped: boolean): 
   if (withOutcome('held') !== undefined) return EXIT_CODES.held;
   const skipped = withOutcome('skipped');
   if (skipped !== undefined) return EXIT_CODES[skipped.failure?.kind ?? 'locked'];
-  const isPartial = results.some(({ outcome, report }) => {
+  const partial = results.filter(({ outcome, report }) => {
     return outcome === 'partial' && !(wasStopped && report?.faults.length === 0);
   });
-  return isPartial ? EXIT_CODES.io : EXIT_CODES.ok;
+  if (partial.length === 0) return EXIT_CODES.ok;
+  const faults = partial.flatMap(({ report }) => report?.faults ?? []);
+  // To try again helps a failing disk, and never data that is damaged or of a later release.
+  const isData = faults.length > 0 && faults.every(({ kind }) => kind === 'bad-data');
+  return isData ? EXIT_CODES['bad-data'] : EXIT_CODES.io;
 }

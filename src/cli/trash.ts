@@ -57,13 +57,14 @@ function readTrash(context: CommandContext): { readonly listed: ListedSession[];
     for (const session of sessions) listed.push({ place: claudeDir.path, session });
     for (const { run, code } of unreadableFolders) unreadable.push(`${claudeDir.path}: trash folder ${run}: ${code}`);
   });
-  eachStore(context, 'read', (store) => {
+  const listStore = (store: StoredSessions) => {
     for (const session of store.trashed()) {
       const { projectKey, lastUsedAtMs } = session;
       const asInTrash = { state: 'trashed', project: projectKey, files: 0, newestMtimeMs: lastUsedAtMs } as const;
       listed.push({ place: store.path, session: { ...session, ...asInTrash } });
     }
-  });
+  };
+  eachStore(context, 'read', listStore, (fault) => unreadable.push(fault));
   return { listed, unreadable };
 }
 
@@ -95,7 +96,14 @@ export async function restoreFromTrash(
   const kinds = new Set<ErrorKind>();
   // For ids that are nowhere in the trash, not even a lock is taken.
   const mentioned = eachTrash(context, (trash) => trash.mentioned());
-  const hidden = new Set(eachStore(context, 'read', (store) => store.trashed().map((one) => one.sessionId)).flat());
+  const hidden = new Set(
+    eachStore(
+      context,
+      'read',
+      (store) => store.trashed().map((one) => one.sessionId),
+      (fault) => io.stderr.write(`claude-session-sweeper: ${shownText(fault)}\n`),
+    ).flat(),
+  );
   if (!ids.some((id) => hidden.has(id) || mentioned.some(({ sessionIds }) => sessionIds.has(id)))) {
     throw notInTrash(
       ids,
@@ -173,20 +181,36 @@ function restoreOne(context: CommandContext, sessionId: SessionId, joins: boolea
 
 /** One id may be stored under several projects: all of them come back. */
 function restoreInStore(context: CommandContext, sessionId: SessionId): RestoreResult | undefined {
-  const projects = eachStore(context, 'write', (store) => {
+  const faults: string[] = [];
+  const restore = (store: StoredSessions) => {
     const held = store.trashed().filter((session) => session.sessionId === sessionId);
     return held.filter((session) => store.restore(session)).map(({ projectKey }) => displayName(projectKey));
-  }).flat();
+  };
+  const projects = eachStore(context, 'write', restore, (fault) => faults.push(fault)).flat();
+  const [fault] = faults;
+  if (projects.length === 0 && fault !== undefined) throw new OperatingError('bad-data', fault);
   return projects.length === 0 ? undefined : { sessionId, restored: true, project: projects.join(', ') };
 }
 
-function eachStore<T>({ resolved }: CommandContext, mode: 'read' | 'write', use: (store: StoredSessions) => T): T[] {
-  return resolved.config['sessions.store'].map((path) => {
-    const store = mode === 'read' ? StoredSessions.openForReading(path) : StoredSessions.open(path);
+/** One that cannot be opened keeps no other from its turn. @param onRefused is given what is wrong with it, one sentence */
+function eachStore<T>(
+  { resolved }: CommandContext,
+  mode: 'read' | 'write',
+  use: (store: StoredSessions) => T,
+  onRefused: (fault: string) => void,
+): T[] {
+  return resolved.config['sessions.store'].flatMap((path) => {
     try {
-      return use(store);
-    } finally {
-      store.close();
+      const store = mode === 'read' ? StoredSessions.openForReading(path) : StoredSessions.open(path);
+      try {
+        return [use(store)];
+      } finally {
+        store.close();
+      }
+    } catch (error) {
+      if (!(error instanceof OperatingError)) throw error;
+      onRefused(error.message);
+      return [];
     }
   });
 }

@@ -25,10 +25,10 @@ import { Acquired } from '../process/acquired.ts';
 import { SHUTDOWN_BUDGET } from '../process/shutdown-budget.ts';
 import type { MaintainableResumeMap } from '../resume-map/resume-map.ts';
 import { SqliteResumeMap } from '../resume-map/sqlite.ts';
-import { StoredSessions } from '../session-store/stored-sessions.ts';
 import { isTaken } from '../sqlite/file-identity.ts';
 import { ShortHolds, withoutRests } from '../sqlite/short-holds.ts';
 import type { RunTask } from './messages.ts';
+import { type OpenedStores, openStores } from './open-stores.ts';
 import { giveUpStateReserveIfFull, keepStateReserve } from './state-reserve.ts';
 import { UnwrittenHistory } from './unwritten-history.ts';
 
@@ -61,13 +61,9 @@ export async function runConfiguredJob(
       ? allowAll
       : guardsBy(history, { mapIdentity, massPortion: config.massPortion, clock });
     const holds = new ShortHolds();
-    const stores = config['sessions.store'].map((path) =>
-      acquired.add(
-        context.dryRun ? StoredSessions.openForReading(path) : StoredSessions.open(path, JOB_WAIT),
-        (opened) => opened.close(),
-      ),
-    );
-    const surroundings: Surroundings = { config, claudeDirs, stores, guards, history, holds, clock };
+    const opened = openStores(config['sessions.store'], acquired, { dryRun: context.dryRun, ...JOB_WAIT });
+    const { stores, refusedStores } = opened;
+    const surroundings: Surroundings = { config, claudeDirs, ...opened, guards, history, holds, clock };
     // The sweep that comes before has changed nothing in a dry run: the job is to see the rows as they would be after it.
     if (context.dryRun && allJobs.includes('sweep-sessions') && name !== 'sweep-sessions') {
       const swept = await previewSwept(map, surroundings);
@@ -82,6 +78,7 @@ export async function runConfiguredJob(
         pruneTranscriptsJob({
           claudeDirs,
           stores,
+          refusedStores,
           sources,
           policy: prunePolicy(config),
           keepNamed: config.keepNamed,
@@ -99,6 +96,8 @@ export async function runConfiguredJob(
         purgeTrashJob({
           claudeDirs,
           stores,
+          // Nothing was ever removed by us from a database that has none of our tables.
+          refusedStores: refusedStores.filter(({ kind }) => kind !== 'config'),
           sources,
           keepMs: config['trash.keep'],
           limits: {
@@ -128,10 +127,9 @@ function keepReserves(stateDir: string, claudeDirs: readonly ClaudeDir[]): void 
   for (const claudeDir of claudeDirs) keepReserveOf(claudeDir);
 }
 
-interface Surroundings {
+interface Surroundings extends OpenedStores {
   readonly config: Config;
   readonly claudeDirs: readonly ClaudeDir[];
-  readonly stores: readonly StoredSessions[];
   readonly guards: Guards;
   readonly history: RemovalHistory;
   readonly holds: ShortHolds;
@@ -145,6 +143,8 @@ function configuredSweep(map: MaintainableResumeMap, { config, ...surroundings }
     maxAge: config['sessions.maxAge'],
     minAgeMs: config.minAge,
     sweepsDangling: config['sweep.dangling'] && config['sessions.onlyThisHost'],
+    // Whose conversation may lie in a store that nobody can look into is not gone for certain.
+    areStoresWhole: surroundings.refusedStores.length === 0,
   });
 }
 

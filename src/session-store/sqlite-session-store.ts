@@ -1,7 +1,7 @@
 /** The Agent SDK's `SessionStore` in a SQLite file: transcripts that a host keeps where it can resume them from any directory. */
 
 import { type Clock, systemClock } from '../clock.ts';
-import { OperatingError } from '../errors.ts';
+import { OperatingError, operatingError } from '../errors.ts';
 import { migrate } from '../sqlite/migrate.ts';
 import { guarded, openOwnDatabase, type SqliteDatabase } from '../sqlite/open.ts';
 import { Statements } from '../sqlite/statements.ts';
@@ -81,7 +81,7 @@ export class SqliteSessionStore {
           `UPDATE ${STORED_TABLE} SET last_used_at = max(last_used_at, @nowMs) WHERE project_key = @projectKey AND session_id = @sessionId`,
         )
         .run({ ...sessionOf(key), nowMs: this.#clock.now() });
-      return rows.map((entry) => JSON.parse(entry) as SessionStoreEntry);
+      return rows.map((entry) => this.#parsed(entry, key));
     });
   }
 
@@ -101,7 +101,7 @@ export class SqliteSessionStore {
         .get(`SELECT summary FROM ${STORED_TABLE} WHERE project_key = ? AND summary IS NOT NULL AND trashed_at IS NULL`)
         .pluck()
         .all(projectKey) as string[];
-      return rows.map((summary) => JSON.parse(summary) as SessionSummary);
+      return rows.flatMap((summary) => parseSummary(summary) ?? []);
     });
   }
 
@@ -166,7 +166,7 @@ export class SqliteSessionStore {
     const added: SessionStoreEntry[] = [];
     let addedBytes = 0;
     for (const entry of entries) {
-      const text = JSON.stringify(entry);
+      const text = textOf(entry);
       const uuid = typeof entry.uuid === 'string' ? entry.uuid : null;
       if (insert.run(projectKey, sessionId, subpath, uuid, text, nowMs).changes === 0) continue;
       added.push(entry);
@@ -204,6 +204,14 @@ export class SqliteSessionStore {
       .get(sessionOf(key));
   }
 
+  #parsed(entry: string, { sessionId }: SessionStoreKey): SessionStoreEntry {
+    try {
+      return JSON.parse(entry) as SessionStoreEntry;
+    } catch (error) {
+      throw operatingError('bad-data', `load ${sessionId} from ${this.#database.name}: an entry is no JSON`, error);
+    }
+  }
+
   async #folding(): Promise<FoldSummary> {
     this.#fold ??= await sdkFold();
     return this.#fold;
@@ -221,8 +229,28 @@ function folded(
   entries: SessionStoreEntry[],
   mtime: number,
 ): string {
-  const previous = typeof before === 'string' ? (JSON.parse(before) as SessionSummary) : undefined;
-  return JSON.stringify(fold(previous, key, entries, { mtime }));
+  return JSON.stringify(fold(parseSummary(before), key, entries, { mtime }));
+}
+
+/** Undefined where it was written past the store: the SDK makes one from the entries then. */
+function parseSummary(text: string | null | undefined): SessionSummary | undefined {
+  try {
+    return typeof text === 'string' ? (JSON.parse(text) as SessionSummary) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** @throws OperatingError `bad-data` for what JSON cannot hold: a circle, a nesting deeper than the stack */
+function textOf(entry: SessionStoreEntry): string {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(entry);
+  } catch (error) {
+    throw operatingError('bad-data', 'session store: an entry cannot be written as JSON', error);
+  }
+  if (text !== undefined) return text;
+  throw new OperatingError('bad-data', 'session store: an entry is nothing that JSON could hold');
 }
 
 async function sdkFold(): Promise<FoldSummary> {

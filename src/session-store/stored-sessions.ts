@@ -48,8 +48,11 @@ export interface MarkedStoredSession {
 const COLUMNS = `project_key AS projectKey, session_id AS sessionId, last_used_at AS lastUsedAtMs, bytes, has_main AS hasMain`;
 const OF_SESSION = 'project_key = @projectKey AND session_id = @sessionId';
 
-/** An entry that marks a session has some hundred characters: a longer one is a message. */
-const MARK_LENGTH_MAX = 65_536;
+/** An entry that marks a session has some hundred bytes: a longer one is a message. */
+const MARK_BYTES_MAX = 262_144;
+
+/** Stands for the time of what was removed nobody knows when: that never comes to an end, and can be restored. */
+const UNKNOWN_TRASHED_AT_MS = Date.UTC(9999, 0);
 
 export class StoredSessions {
   readonly path: string;
@@ -99,16 +102,24 @@ export class StoredSessions {
     }
   }
 
-  /** What is not in the trash. An id that is none is left out: it stays for good. */
+  /** What is not in the trash. A key that is none is left out: it stays for good. */
   sessions(): StoredSession[] {
-    return this.#read(`SELECT ${COLUMNS} FROM ${STORED_TABLE} WHERE trashed_at IS NULL`).filter(isIdentified);
+    return this.#read(`SELECT ${COLUMNS} FROM ${STORED_TABLE} WHERE trashed_at IS NULL`).map(soundSession);
   }
 
   trashed(): TrashedStoredSession[] {
     const rows = this.#read(
       `SELECT ${COLUMNS}, trashed_at AS trashedAtMs, trash_reason AS reason FROM ${STORED_TABLE} WHERE trashed_at IS NOT NULL`,
     );
-    return rows.filter(isIdentified) as TrashedStoredSession[];
+    return rows.map((row) => {
+      const { trashedAtMs, reason } = row as Unchecked<TrashedStoredSession>;
+      const isSound = typeof trashedAtMs === 'number' && Math.abs(trashedAtMs) <= UNKNOWN_TRASHED_AT_MS;
+      return {
+        ...soundSession(row),
+        trashedAtMs: isSound ? trashedAtMs : UNKNOWN_TRASHED_AT_MS,
+        reason: typeof reason === 'string' ? reason : 'unknown',
+      };
+    });
   }
 
   /** The last word counts. Entries that mark a session are told by their text, since SQLite refuses to look into deep ones. */
@@ -117,8 +128,8 @@ export class StoredSessions {
       const last = (type: string, field: string) => {
         const entries = this.#statements
           .get(
-            `SELECT entry FROM ${ENTRIES_TABLE} WHERE ${OF_SESSION} AND subpath = '' AND instr(entry, @needle) > 0
-             AND length(entry) <= ${MARK_LENGTH_MAX} ORDER BY id DESC`,
+            `SELECT entry FROM ${ENTRIES_TABLE} WHERE ${OF_SESSION} AND subpath = ''
+             AND octet_length(entry) <= ${MARK_BYTES_MAX} AND instr(entry, @needle) > 0 ORDER BY id DESC`,
           )
           .pluck()
           .iterate({ ...keyOf(session), needle: `"type":"${type}"` }) as Iterable<string>;
@@ -237,10 +248,25 @@ export class StoredSessions {
     return guarded(this.path, 'change', () => this.#statements.get(sql).run(bound).changes > 0);
   }
 
-  #read(sql: string): StoredSession[] {
-    const rows = guarded(this.path, 'read', () => this.#statements.get(sql).all()) as StoredSession[];
-    return rows.map((row) => ({ ...row, hasMain: Boolean(row.hasMain) }));
+  #read(sql: string): UncheckedSession[] {
+    const rows = guarded(this.path, 'read', () => this.#statements.get(sql).all()) as Unchecked<StoredSession>[];
+    return rows.filter(isIdentified);
   }
+}
+
+/** SQLite stores in any column whatever a program writes there. */
+type Unchecked<T> = { readonly [Field in keyof T]: unknown };
+type UncheckedSession = Unchecked<StoredSession> & Pick<StoredSession, 'projectKey' | 'sessionId'>;
+
+/** A time that is none is no number, and so senseless to a plan; and what is not as it was read is not removed. */
+function soundSession({ projectKey, sessionId, lastUsedAtMs, bytes, hasMain }: UncheckedSession): StoredSession {
+  return {
+    projectKey,
+    sessionId,
+    lastUsedAtMs: typeof lastUsedAtMs === 'number' ? lastUsedAtMs : Number.NaN,
+    bytes: typeof bytes === 'number' && bytes >= 0 ? bytes : 0,
+    hasMain: Boolean(hasMain),
+  };
 }
 
 function parseEntry(text: string): Record<string, unknown> | undefined {
@@ -253,8 +279,8 @@ function parseEntry(text: string): Record<string, unknown> | undefined {
   }
 }
 
-function isIdentified({ sessionId }: StoredSession): boolean {
-  return parseSessionId(sessionId) !== undefined;
+function isIdentified(row: Unchecked<StoredSession>): row is UncheckedSession {
+  return typeof row.projectKey === 'string' && parseSessionId(row.sessionId) !== undefined;
 }
 
 function keyOf({ projectKey, sessionId }: Pick<StoredSession, 'projectKey' | 'sessionId'>) {

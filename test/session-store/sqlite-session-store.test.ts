@@ -211,8 +211,35 @@ describe('a session store', () => {
     const { store } = storeAt();
     const circular: SessionStoreEntry = { type: 'user' };
     circular.self = circular;
-    await expect(store.append(MAIN, [entry(1), circular])).rejects.toThrow();
+    await expect(store.append(MAIN, [entry(1), circular])).rejects.toThrow(
+      expect.objectContaining({ kind: 'bad-data' }),
+    );
     expect(await store.load(MAIN)).toBeNull();
+  });
+
+  it('gives back an entry a thousand levels deep, and refuses one that nothing could write down', async () => {
+    const { store } = storeAt();
+    const nested = (levels: number) => JSON.parse(`${'['.repeat(levels)}1${']'.repeat(levels)}`) as unknown;
+    await store.append(MAIN, [{ type: 'user', deep: nested(1_500) }]);
+    const [loaded] = (await store.load(MAIN)) ?? [];
+    expect(JSON.stringify(loaded?.deep)).toBe(JSON.stringify(nested(1_500)));
+    await expect(store.append(MAIN, [{ type: 'user', deep: nested(100_000) }])).rejects.toThrow(
+      expect.objectContaining({ kind: 'bad-data' }),
+    );
+  });
+
+  it('says what is wrong with an entry that was written past it, and takes a damaged summary for none', async () => {
+    const { store, path } = storeAt();
+    await store.append(MAIN, [entry(1)]);
+    const database = new Database(path);
+    database.exec(
+      `UPDATE claude_session_entries SET entry = 'not JSON'; UPDATE claude_session_stored SET summary = '{'`,
+    );
+    database.close();
+    await expect(store.load(MAIN)).rejects.toThrow(expect.objectContaining({ kind: 'bad-data' }));
+    expect(await store.listSessionSummaries(PROJECT)).toEqual([]);
+    await store.append(MAIN, [entry(2)]);
+    expect(await store.listSessionSummaries(PROJECT)).toMatchObject([{ data: { entries: 1 } }]);
   });
 
   it.each([{ projectKey: '' }, { sessionId: '' }, { subpath: '' }])('refuses the empty key %o', async (part) => {

@@ -1,6 +1,7 @@
 /** Everything that a prune is given: directories and stores, who is live, the policy, and what the ledger remembers. */
 
 import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
+import type { OperatingError } from '../../errors.ts';
 import type { LiveSource } from '../../live-sources/live-source.ts';
 import type { StoredSessions } from '../../session-store/stored-sessions.ts';
 import type { ShortHolds } from '../../sqlite/short-holds.ts';
@@ -13,6 +14,8 @@ export interface PruneDependencies extends Omit<DirectoryDependencies, 'dryRun'>
   readonly claudeDirs: readonly ClaudeDir[];
   /** Session stores, which are pruned like directories. */
   readonly stores: readonly StoredSessions[];
+  /** Why other stores could not be opened. */
+  readonly refusedStores: readonly OperatingError[];
   /** Those of all Claude directories together: what is live in one is live in all. */
   readonly sources: readonly LiveSource[];
   readonly policy: PrunePolicy;

@@ -69,10 +69,11 @@ class Prune {
 
   /** Asks the guards of the whole run, before anything is done anywhere. @returns where it is to be worked; undefined for nowhere */
   async #allowedPlaces(): Promise<readonly PrunablePlace[] | undefined> {
-    const { guards, history, clock } = this.#dependencies;
+    const { guards, history, clock, refusedStores } = this.#dependencies;
     const { counts } = this.#live;
     let isHeld = this.#state.isHeld(guards.emptiedSource(counts, this.#live.droppedOnPurpose));
     const places: PrunablePlace[] = [];
+    for (const error of refusedStores) this.#state.failPlace(error);
     for (const place of this.#places()) {
       const askOfMap = () => {
         isHeld = this.#state.isHeld(guards.unknownMap(place.path, place.knownMaps())) || isHeld;

@@ -3,7 +3,7 @@
 import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
 import type { SessionId } from '../../claude-dir/session-id.ts';
 import type { Clock } from '../../clock.ts';
-import { errorCode, errorMessage } from '../../errors.ts';
+import { errorCode, errorMessage, type OperatingError } from '../../errors.ts';
 import { type LiveSource, PROTECTIONS } from '../../live-sources/live-source.ts';
 import type { StoredSessions } from '../../session-store/stored-sessions.ts';
 import type { ShortHolds } from '../../sqlite/short-holds.ts';
@@ -32,6 +32,8 @@ import { StorePlace } from './store-place.ts';
 export interface PurgeDependencies {
   readonly claudeDirs: readonly ClaudeDir[];
   readonly stores: readonly StoredSessions[];
+  /** Why other stores, which may hold sessions that were removed, could not be opened. */
+  readonly refusedStores: readonly OperatingError[];
   readonly sources: readonly LiveSource[];
   readonly keepMs: number;
   readonly limits: DiskLimits;
@@ -114,9 +116,10 @@ class Purge {
 
   /** Asks the guards of the whole run, before anything is done anywhere. @returns where it is to be worked; undefined for nowhere */
   async #allowedPlaces(): Promise<readonly PurgeablePlace[] | undefined> {
-    const { guards } = this.#dependencies;
+    const { guards, refusedStores } = this.#dependencies;
     let isHeld = this.#state.isHeld(guards.emptiedSource(this.#live.counts, this.#live.droppedOnPurpose));
     const places: PurgeablePlace[] = [];
+    for (const error of refusedStores) this.#state.failPlace(error);
     for (const place of this.#places()) {
       const askOfMap = () => {
         isHeld = this.#state.isHeld(guards.unknownMap(place.path, place.knownMaps())) || isHeld;

@@ -17,6 +17,8 @@ import { judgeRow, type RowKeepReason, type SweepReason } from './plan.ts';
 export interface SweepDependencies extends SweepApplyOptions {
   readonly claudeDirs: readonly ClaudeDir[];
   readonly stores: readonly ObservedStore[];
+  /** Whether those are all there are: one that could not be opened may hold any conversation. */
+  readonly areStoresWhole: boolean;
   readonly maxAge: SessionMaxAge;
   readonly minAgeMs: number;
   /** Whether rows whose transcript is gone from this host's disks are to go. */
@@ -67,8 +69,8 @@ class Sweep {
   }
 
   async #sweepExpired(): Promise<void> {
-    const { map, clock, maxAge, minAgeMs, sweepsDangling } = this.#dependencies;
-    const present = sweepsDangling ? observePresent(this.#dependencies) : undefined;
+    const { map, clock, maxAge, minAgeMs, sweepsDangling, areStoresWhole } = this.#dependencies;
+    const present = sweepsDangling && areStoresWhole ? observePresent(this.#dependencies) : undefined;
     for await (const page of map.readPages()) {
       if (await this.#state.shouldStop()) return;
       const nowMs = clock.now();

@@ -61,6 +61,7 @@ export function prune(paths: string | readonly string[], options: PruneOptions =
   return pruneTranscriptsJob({
     claudeDirs: [paths].flat().map(openClaudeDir),
     stores: options.stores ?? [],
+    refusedStores: [],
     sources: options.sources ?? [],
     policy: prunePolicy({ ...SETTINGS, ...options.settings }),
     keepNamed: options.keepNamed ?? false,

@@ -52,6 +52,7 @@ function purge(paths: string | readonly string[], options: PurgeOptions = {}): P
   return purgeTrashJob({
     claudeDirs: [paths].flat().map(openClaudeDir),
     stores: [],
+    refusedStores: [],
     sources: options.sources ?? [],
     unwitnessedMs: () => 0,
     keepMs: KEEP_MS,

@@ -31,6 +31,7 @@ function purge(stores: readonly StoredSessions[], options: PurgeOptions = {}): P
   return purgeTrashJob({
     claudeDirs: [],
     stores,
+    refusedStores: [],
     sources: options.sources ?? [],
     keepMs: 7 * DAY_MS,
     limits: { maxTotalBytes: 'off', minFreeBytes: 'off', keepAtLeastMs: DAY_MS, ...options.limits },

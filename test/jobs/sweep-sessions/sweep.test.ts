@@ -61,6 +61,7 @@ class Host {
       map: this.map,
       claudeDirs: [openClaudeDir(this.path)],
       stores: [],
+      areStoresWhole: true,
       maxAge: MAX_AGE_MS,
       minAgeMs: DAY_MS,
       sweepsDangling: true,
