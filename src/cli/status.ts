@@ -2,6 +2,7 @@
 
 import { systemClock } from '../clock.ts';
 import { Schedule, scheduleSettings } from '../daemon/schedule.ts';
+import { databaseUses } from '../doctor/database-findings.ts';
 import { formatBytes } from '../format/byte-size.ts';
 import { formatAmount, formatCount, formatReasons } from '../format/counts.ts';
 import { JOB_NAMES, type JobName } from '../jobs/job-names.ts';
@@ -28,7 +29,9 @@ export async function showStatus(context: CommandContext): Promise<number> {
   if (prune === undefined) return exitCodeOf([], true);
   const { io, json } = context;
   io.stdout.write(
-    json ? `${JSON.stringify(statusDocument(jobs, prune))}\n` : `${renderStatus(jobs, prune, context)}\n`,
+    json
+      ? `${JSON.stringify(statusDocument(jobs, prune, context.resolved))}\n`
+      : `${renderStatus(jobs, prune, context)}\n`,
   );
   return exitCodeOf([prune], io.shutdown.aborted);
 }
@@ -48,7 +51,7 @@ function readJobs({ resolved: { config } }: CommandContext): JobStatus[] {
   }
 }
 
-function statusDocument(jobs: readonly JobStatus[], prune: RunResult): object {
+function statusDocument(jobs: readonly JobStatus[], prune: RunResult, { config }: CommandContext['resolved']): object {
   const { projects, largest, oldest } = pruneOf(prune) ?? {};
   return {
     jobs: jobs.map(({ job, last, nextMs }) => ({
@@ -60,6 +63,7 @@ function statusDocument(jobs: readonly JobStatus[], prune: RunResult): object {
     projects,
     largest,
     oldest,
+    databases: databaseUses(config),
   };
 }
 

@@ -10,6 +10,7 @@ import { JOB_NAMES } from '../jobs/job-names.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { KeepList } from '../live-sources/keep-list.ts';
 import { openResumeMapForReading } from '../live-sources/open-sources.ts';
+import { examineDatabases } from './database-findings.ts';
 import type { Finding } from './finding.ts';
 import { examineReturning } from './returning-findings.ts';
 
@@ -20,6 +21,7 @@ export async function examineHost(config: Config, clock: Clock): Promise<readonl
     await guardedFinding('resume map', () => examineMap(config, clock)),
     await guardedFinding('keep list', () => examinePins(config)),
     await guardedFinding('ledger', () => examineLedger(config)),
+    await guardedFinding('databases', () => examineDatabases(config)),
     await guardedFinding('coming back', () => examineReturning(config, clock)),
     await guardedFinding('clock', () => examineClock(config, clock)),
     await guardedFinding('state directory', () => examineStateDir(config)),

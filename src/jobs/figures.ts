@@ -31,6 +31,8 @@ export interface Figures {
   readonly purged: Amount;
   /** Those of the purged that went before their time, since the disk was to have the room. */
   readonly purgedEarly: Amount;
+  /** Bytes by which the files of session stores have become shorter. */
+  readonly givenBack: number;
   /** Bytes of the disk by which a limit is missed, and that nothing which may go would free. */
   readonly overLimit: number;
   /** Sessions or rows that stay, by reason. */
@@ -166,6 +168,9 @@ const FIGURES: { readonly [Name in FigureName]: FigureDeclaration<Figures[Name]>
       const text = `${formatAmount(early)} of them, since maxTotalBytes or minFree needs the room`;
       return [{ label: 'early', text, isWarning: true }];
     },
+  },
+  givenBack: {
+    lines: (bytes) => line('given back', `${formatBytes(bytes)} of session stores to the disk`),
   },
   overLimit: {
     lines: (bytes) => [

@@ -91,7 +91,9 @@ export interface PruneReport
   readonly oldest?: readonly SessionUse[];
 }
 
-export interface PurgeReport extends RunEnd, FiguresOf<'purged' | 'purgedEarly' | 'overLimit' | 'kept' | 'trash'> {
+export interface PurgeReport
+  extends RunEnd,
+    FiguresOf<'purged' | 'purgedEarly' | 'overLimit' | 'givenBack' | 'kept' | 'trash'> {
   readonly job: 'purge-trash';
 }
 

@@ -63,6 +63,9 @@ export interface ReturningSessions {
 const RETURNS_LISTED = 5;
 /** How many runs of a job are kept: months of an hourly one. */
 const RUNS_KEPT = 2_000;
+/** How many removals are kept at the most: some hundred megabytes. */
+const REMOVALS_KEPT = 500_000;
+const REMOVALS_FORGOTTEN_AT_ONCE = 50_000;
 /** How long removals and what is known of a place are kept: long after the trash is purged, or the place is gone. */
 const HISTORY_KEPT_MS = 400 * 86_400_000;
 
@@ -387,6 +390,13 @@ export class Ledger implements RemovalRecorder, TrashCache, RemovalHistory, True
       .run({ job: run.job, kept: RUNS_KEPT });
     const keptFromMs = run.finishedAtMs - HISTORY_KEPT_MS;
     this.#statements.get('DELETE FROM removals WHERE removed_at < ?').run(keptFromMs);
+    // A tree of millions that goes leaves no ledger of gigabytes; a part at a time, so that no run waits long for it.
+    this.#statements
+      .get(
+        `DELETE FROM removals WHERE id <= (SELECT max(id) FROM removals) - ${REMOVALS_KEPT}
+         AND id < (SELECT min(id) FROM removals) + ${REMOVALS_FORGOTTEN_AT_ONCE}`,
+      )
+      .run();
     this.#statements.get('DELETE FROM known_sessions WHERE seen_at < ?').run(keptFromMs);
     this.#statements.get('DELETE FROM returned WHERE last_at < ?').run(keptFromMs);
   }
@@ -412,7 +422,7 @@ function missingTables(database: SqliteDatabase, wanted: readonly string[]): rea
   return wanted.filter((table) => !tables.includes(table));
 }
 
-function ledgerPath(stateDir: string): string {
+export function ledgerPath(stateDir: string): string {
   return join(stateDir, 'ledger.db');
 }
 

@@ -19,13 +19,14 @@ import { prunePolicy } from '../jobs/prune-transcripts/policy.ts';
 import { purgeTrashJob } from '../jobs/purge-trash/index.ts';
 import type { JobReport } from '../jobs/report.ts';
 import { sweepSessionsJob } from '../jobs/sweep-sessions/index.ts';
-import { Ledger } from '../ledger/ledger.ts';
+import { Ledger, ledgerPath } from '../ledger/ledger.ts';
 import { liveSources, openResumeMap, openResumeMapForReading } from '../live-sources/open-sources.ts';
 import { Acquired } from '../process/acquired.ts';
 import { SHUTDOWN_BUDGET } from '../process/shutdown-budget.ts';
 import type { MaintainableResumeMap } from '../resume-map/resume-map.ts';
 import { SqliteResumeMap } from '../resume-map/sqlite.ts';
 import { isTaken } from '../sqlite/file-identity.ts';
+import { giveBack } from '../sqlite/give-back.ts';
 import { ShortHolds, withoutRests } from '../sqlite/short-holds.ts';
 import type { RunTask } from './messages.ts';
 import { type OpenedStores, openStores } from './open-stores.ts';
@@ -113,12 +114,19 @@ export async function runConfiguredJob(
         }),
     };
     const report = await jobs[name]().run(context);
+    if (name === 'purge-trash' && !context.dryRun) await giveBackOwn(config, context);
     isThrough = true;
     return report;
   } finally {
     await acquired.release();
     if (isThrough && !context.dryRun) keepReserves(config.stateDir, claudeDirs);
   }
+}
+
+/** The databases that are nobody else's. */
+async function giveBackOwn(config: Config, context: Pick<JobContext, 'shouldStop'>): Promise<void> {
+  const own = [ledgerPath(config.stateDir), ...(config.ownsSessionsDb ? [config['sessions.db']] : [])];
+  for (const path of own) await giveBack(path, new ShortHolds(), () => context.shouldStop());
 }
 
 /** Where nothing could be begun, nothing is made either. */

@@ -3,6 +3,7 @@
 import { parseSessionId, type SessionId } from '../claude-dir/session-id.ts';
 import type { SessionMarks } from '../claude-dir/transcript-facts.ts';
 import { OperatingError } from '../errors.ts';
+import { giveBack } from '../sqlite/give-back.ts';
 import { checkVersion } from '../sqlite/migrate.ts';
 import {
   BUSY_TIMEOUT_MS,
@@ -12,7 +13,7 @@ import {
   type SqliteDatabase,
 } from '../sqlite/open.ts';
 import { BLOCKING_WAIT_MS, RetryingCalls } from '../sqlite/retrying-calls.ts';
-import type { Hold } from '../sqlite/short-holds.ts';
+import type { Hold, ShortHolds } from '../sqlite/short-holds.ts';
 import { Statements } from '../sqlite/statements.ts';
 import {
   ENTRIES_TABLE,
@@ -238,6 +239,11 @@ export class StoredSessions {
       return { isGone: true };
     };
     return this.#calls.run(() => guarded(this.path, 'purge', () => this.#database.transaction(destroy).immediate()));
+  }
+
+  /** Gives what is free in the file back to the disk. @returns how many bytes */
+  async giveBack(holds: ShortHolds, shouldStop: () => Promise<boolean>): Promise<number> {
+    return giveBack(this.path, holds, shouldStop);
   }
 
   close(): void {

@@ -86,6 +86,8 @@ function createOwnDatabase(path: string, initialise: (database: SqliteDatabase) 
   try {
     const database = openDatabase(unfinished, { timeout: BUSY_TIMEOUT_MS });
     try {
+      // So that free pages can be given back later; once there is anything in it, it is too late for that.
+      database.pragma('auto_vacuum = INCREMENTAL');
       database.pragma('journal_mode = WAL');
       database.pragma('synchronous = FULL');
       initialise(database);

@@ -54,6 +54,7 @@ describe('What doctor says of a host', () => {
       'resume map: ok',
       'keep list: ok',
       'ledger: notice',
+      'databases: ok',
       'coming back: ok',
       'clock: ok',
       'state directory: notice',
@@ -80,7 +81,7 @@ describe('What doctor says of a host', () => {
     const config = configOfHost();
     writeAged(config['sessions.db'], 'x'.repeat(5_000), NOW);
     const findings = await examineHost(config, CLOCK);
-    expect(findings).toHaveLength(6);
+    expect(findings).toHaveLength(7);
     expect(findings[0]).toMatchObject({ level: 'problem', advice: 'until this is mended nothing is removed' });
   });
 

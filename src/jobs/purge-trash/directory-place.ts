@@ -60,6 +60,11 @@ class DirectoryTrash implements OpenTrash {
     return this.#trash.amount(this.#known);
   }
 
+  /** A file that is gone has given back all that it had. */
+  async giveBack(): Promise<number> {
+    return 0;
+  }
+
   async diskUse(shouldStop: () => Promise<boolean>): Promise<DiskUse> {
     const { units } = await scanClaudeDir(this.#claudeDir, { shouldStop });
     let takenBytes = sweeperDiskBytes(this.#claudeDir);

@@ -74,6 +74,7 @@ class Purge {
   readonly #progress = { done: 0, total: 0 };
   readonly #early = { sessions: 0, bytes: 0 };
   #overLimitBytes = 0;
+  #givenBack = 0;
   /** What goes from the place at hand before its time. */
   #earlyPlan: EarlyPlan = NOTHING_EARLY;
   /** Sessions of the place at hand of which a folder that was looked at holds a part that has time left. */
@@ -100,6 +101,7 @@ class Purge {
       purged: this.#purged,
       ...(this.#early.sessions > 0 ? { purgedEarly: this.#early } : {}),
       ...(this.#overLimitBytes > 0 ? { overLimit: this.#overLimitBytes } : {}),
+      ...(this.#givenBack > 0 ? { givenBack: this.#givenBack } : {}),
       kept: this.#kept,
       trash: this.#trash,
     };
@@ -139,6 +141,7 @@ class Purge {
         if (await this.#state.shouldStop()) break;
         await this.#purgeFolder(folder);
       }
+      if (!this.#context.dryRun) this.#givenBack += await trash.giveBack(() => this.#state.shouldStop());
       const { sessions, bytes } = trash.amount();
       this.#trash.sessions += sessions;
       this.#trash.bytes += bytes;

@@ -22,6 +22,8 @@ export interface OpenTrash {
   folders(): readonly FolderToOpen[];
   /** What lies in it now. */
   amount(): Amount;
+  /** Gives what has come free back to the disk. Not to be called in a dry run. @returns how many bytes */
+  giveBack(shouldStop: () => Promise<boolean>): Promise<number>;
   /** What the disk says, for a place whose disk has a limit. */
   diskUse(shouldStop: () => Promise<boolean>): Promise<DiskUse>;
   close(): void;

@@ -53,6 +53,10 @@ class StoreTrash implements OpenTrash {
     return amountOfAll([...this.#store.trashed(), ...this.#store.marked()]);
   }
 
+  async giveBack(shouldStop: () => Promise<boolean>): Promise<number> {
+    return this.#store.giveBack(this.#holds, shouldStop);
+  }
+
   async diskUse(): Promise<DiskUse> {
     const hidden = this.#store.trashed();
     const bytes = amountOfAll([...this.#store.sessions(), ...hidden, ...this.#store.marked()]).bytes;

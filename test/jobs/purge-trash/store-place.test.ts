@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { BusyError } from '../../../src/errors.ts';
@@ -69,6 +70,19 @@ describe('A purge of a session store', () => {
     expect(report.purged?.bytes).toBeGreaterThan(100);
     expect(entriesIn(path)).toEqual({ [C]: 1 });
     expect([sessions.trashed(), sessions.marked()]).toEqual([[], []]);
+  });
+
+  it('gives what it has destroyed back to the disk, while the host has the store open', async () => {
+    const { path, store, sessions } = await makeStore([A], NOW - 40 * DAY_MS);
+    const text = 'x'.repeat(10_000);
+    const entries = Array.from({ length: 300 }, () => ({ type: 'user', text }));
+    await store.append({ projectKey: STORE_PROJECT, sessionId: B }, entries);
+    trashAll(sessions, NOW - 8 * DAY_MS);
+    await store.append({ projectKey: STORE_PROJECT, sessionId: C }, [{ type: 'user' }]);
+    const report = await purge([sessions]);
+    expect(report.givenBack).toBeGreaterThan(2_500_000);
+    expect(statSync(path).size).toBeLessThan(500_000);
+    expect(entriesIn(path)).toEqual({ [C]: 1 });
   });
 
   it('spares what is live again, before it and in the very moment', async () => {
