@@ -64,6 +64,8 @@ export interface Units {
   /** Names by the index of a project. */
   readonly projects: readonly ByteName[];
   sessionId(row: number): SessionId;
+  /** The first eight digits of the id, as a number: cheaper than the id. */
+  idHead(row: number): number;
   /** Undefined where only companions beside `projects/` are left. */
   projectIndex(row: number): number | undefined;
   hasTranscript(row: number): boolean;
@@ -83,6 +85,7 @@ export function withTimes(units: Units, newestMtimeMs: Units['newestMtimeMs']): 
     length: units.length,
     projects: units.projects,
     sessionId: (row) => units.sessionId(row),
+    idHead: (row) => units.idHead(row),
     projectIndex: (row) => units.projectIndex(row),
     hasTranscript: (row) => units.hasTranscript(row),
     doubt: (row) => units.doubt(row),

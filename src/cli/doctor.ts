@@ -12,6 +12,7 @@ import { requireAnchoring } from '../files/anchored-dir.ts';
 import { displayName } from '../files/byte-name.ts';
 import { formatCount } from '../format/counts.ts';
 import { Ledger } from '../ledger/ledger.ts';
+import { createLogger } from '../log.ts';
 import type { CommandContext } from './command.ts';
 import { runJobs } from './run.ts';
 
@@ -41,7 +42,7 @@ type DirectoryView = Omit<CleanupView, 'periods'>;
 async function cleanupViews(context: CommandContext): Promise<(claudeDir: string) => DirectoryView> {
   const { config } = context.resolved;
   const nowMs = systemClock.now();
-  const [prune] = await runJobs({ ...context, dryRun: true }, ['prune-transcripts']);
+  const [prune] = await runJobs({ ...context, dryRun: true, log: createLogger('silent') }, ['prune-transcripts']);
   const exposed = prune?.report?.job === 'prune-transcripts' ? prune.report.exposed : undefined;
   const unknown = prune?.failure?.message ?? 'it could not be looked at';
   return (claudeDir) => ({

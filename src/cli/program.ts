@@ -11,6 +11,7 @@ import { JOB_NAMES, type JobName } from '../jobs/job-names.ts';
 import { createLogger } from '../log.ts';
 import { packageVersion } from '../process/version.ts';
 import type { CliIo, CommandContext } from './command.ts';
+import type { ListFlags } from './list.ts';
 import { loadConfig, type RawOptions } from './load-config.ts';
 import { colorsFor } from './terminal.ts';
 
@@ -89,6 +90,7 @@ function buildProgram(io: CliIo, setExitCode: (code: number) => void): Command {
       setExitCode(await action(context, args, options));
     };
   program.action(bind(async (context, _args, options) => runDefault(program, context, options)));
+  addLookingCommands(program, bind);
   addSessionCommands(program, bind);
   addTrashCommands(program, bind);
   addPinCommands(program, bind);
@@ -133,6 +135,41 @@ function addSettingOptions(program: Command, io: CliIo): void {
   }
 }
 
+function addLookingCommands(program: Command, bind: (action: Action) => (...args: unknown[]) => Promise<void>): void {
+  const load = () => import('./list.ts');
+  const filtered = (command: Command) =>
+    command
+      .option('--title <TEXT>', 'only with this in the title, in whatever case')
+      .option('--project <PATH|GLOB>', "only of this project: its path, or a glob over Claude's names of projects")
+      .option('--older-than <AGE>', 'only those unused for longer')
+      .option('--larger-than <SIZE>', 'only larger ones')
+      .option('--limit <N>', 'so many at the most, or all (default 40)');
+  filtered(program.command('list'))
+    .description('conversations by their titles: what the next prune makes of each, and why')
+    .option('--going', 'only those that the next prune takes')
+    .option('--kept', 'only those that stay')
+    .option('--sort <ORDER>', 'used (last used first), age (longest unused first) or size (default used)')
+    .addHelpText(
+      'after',
+      examples('list', 'list --going', 'list --project ~/work/app --sort size', 'list --title invoice'),
+    )
+    .action(bind(async (context, _args, options) => (await load()).listSessions(context, options as ListFlags)));
+  filtered(program.command('upcoming'))
+    .description('what goes soon if nobody uses it any more, the first to go first')
+    .option('--within <AGE>', 'how soon (default 7d)')
+    .addHelpText('after', examples('upcoming', 'upcoming --within 30d'))
+    .action(bind(async (context, _args, options) => (await load()).listUpcoming(context, options as ListFlags)));
+  program
+    .command('why <session...>')
+    .description('why a session stays or goes: every rule that was asked, and what would change it')
+    .addHelpText('after', examples('why 3f2a91c0', 'why "fix the login redirect"'))
+    .action(bind(async (context, [texts]) => (await import('./why.ts')).explainSessions(context, texts as string[])));
+}
+
+function examples(...lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  claude-session-sweeper ${line}`).join('\n')}\n`;
+}
+
 function addSessionCommands(program: Command, bind: (action: Action) => (...args: unknown[]) => Promise<void>): void {
   const sessions = program.command('sessions').description('look at and change the resume map');
   const load = () => import('./sessions.ts');
@@ -171,8 +208,8 @@ function addTrashCommands(program: Command, bind: (action: Action) => (...args: 
     .description('sessions in the trash, newest first')
     .action(bind(async (context) => (await load()).listTrash(context)));
   trash
-    .command('restore <session-id...>')
-    .description('bring sessions back to where they were, times included')
+    .command('restore <session...>')
+    .description('bring sessions back to where they were, times included, by their ids or beginnings of them')
     .option('--pin', 'pin them too, so that the next prune does not take them again')
     .option('--join', 'where a session was written anew meanwhile: put its older part back in front of the newer one')
     .action(
@@ -192,11 +229,11 @@ function addTrashCommands(program: Command, bind: (action: Action) => (...args: 
 function addPinCommands(program: Command, bind: (action: Action) => (...args: unknown[]) => Promise<void>): void {
   const load = () => import('./pins.ts');
   program
-    .command('pin <session-id...>')
-    .description('keep sessions, whatever their age')
+    .command('pin <session...>')
+    .description('keep sessions, whatever their age, by their ids, beginnings of them or titles')
     .action(bind(async (context, [ids]) => (await load()).pinSessions(context, ids as string[])));
   program
-    .command('unpin <session-id...>')
+    .command('unpin <session...>')
     .description('let their age decide again')
     .action(bind(async (context, [ids]) => (await load()).unpinSessions(context, ids as string[])));
   program

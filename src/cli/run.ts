@@ -1,9 +1,12 @@
 /** `--run-now`: every job once, or some, one after the other. */
 
 import { systemClock } from '../clock.ts';
+import { OperatingError } from '../errors.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import { absenceLimits, ClockGuard } from '../jobs/guards/clock.ts';
 import { JOB_NAMES, type JobName, type Outcome } from '../jobs/job-names.ts';
+import type { ListingRequest } from '../jobs/listing-request.ts';
+import { createLogger } from '../log.ts';
 import { jobHere } from '../runs/job-in-this-process.ts';
 import { openLedger } from '../runs/open-ledger.ts';
 import { runJob } from '../runs/run-job.ts';
@@ -22,10 +25,22 @@ export async function runNow(context: CommandContext, jobs: readonly JobName[]):
   return exitCodeOf(results, context.io.shutdown.aborted);
 }
 
-/** Runs jobs in their fixed order: sweep, prune, purge. */
-export async function runJobs(context: CommandContext, jobs: readonly JobName[]): Promise<RunResult[]> {
+/** The sessions that a command is to show, by a plan that is not carried out. A look writes no log. */
+export async function lookAtSessions(context: CommandContext, lists: ListingRequest): Promise<RunResult> {
+  const look = { ...context, dryRun: true, log: createLogger('silent') };
+  const [result] = await runJobs(look, ['prune-transcripts'], { listsRemoved: 'none', lists });
+  if (result === undefined) throw new OperatingError('io', 'look at sessions: stopped before the end');
+  return result;
+}
+
+/** Runs jobs in their fixed order: sweep, prune, purge. @param told which sessions the reports are to list */
+export async function runJobs(
+  context: CommandContext,
+  jobs: readonly JobName[],
+  told: Pick<RunOptions, 'listsRemoved' | 'lists'> = { listsRemoved: context.json ? 'all' : 'oldest' },
+): Promise<RunResult[]> {
   const { config } = context.resolved;
-  const { log, dryRun, io, json } = context;
+  const { log, dryRun, io } = context;
   const ledger = dryRun ? undefined : openLedger(config.stateDir, log);
   const clockGuard =
     ledger &&
@@ -35,7 +50,7 @@ export async function runJobs(context: CommandContext, jobs: readonly JobName[])
     dryRun,
     jobs,
     allowMassRemoval: context.allowMassRemoval,
-    listsRemoved: json ? 'all' : 'oldest',
+    ...told,
   };
   const request = { options, signal: io.shutdown, onProgress: progress.show };
   const dependencies = {

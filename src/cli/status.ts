@@ -8,6 +8,7 @@ import { formatAmount, formatCount, formatReasons } from '../format/counts.ts';
 import { JOB_NAMES, type JobName } from '../jobs/job-names.ts';
 import type { ProjectUse, SessionUse } from '../jobs/report.ts';
 import { type FinishedRun, Ledger } from '../ledger/ledger.ts';
+import { createLogger } from '../log.ts';
 import { type RunResult, shownFaults } from '../runs/run-result.ts';
 import type { CommandContext } from './command.ts';
 import { exitCodeOf, runJobs } from './run.ts';
@@ -25,7 +26,7 @@ interface JobStatus {
 
 export async function showStatus(context: CommandContext): Promise<number> {
   const jobs = readJobs(context);
-  const [prune] = await runJobs({ ...context, dryRun: true }, ['prune-transcripts']);
+  const [prune] = await runJobs({ ...context, dryRun: true, log: createLogger('silent') }, ['prune-transcripts']);
   if (prune === undefined) return exitCodeOf([], true);
   const { io, json } = context;
   io.stdout.write(

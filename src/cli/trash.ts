@@ -16,9 +16,9 @@ import { readRunning } from '../live-sources/running-processes.ts';
 import { StoredSessions } from '../session-store/stored-sessions.ts';
 import { notInTrash, Trash, type TrashedSession } from '../trash/trash.ts';
 import type { CommandContext } from './command.ts';
+import { idsAmong } from './find-sessions.ts';
 import { exitCodeOf, runJobs } from './run.ts';
 import { renderResults, toDocument } from './run-output.ts';
-import { parseSessionIds } from './session-ids.ts';
 import { shieldNamed } from './shield-at-once.ts';
 import { renderTable } from './table.ts';
 import { formatAge, formatTime } from './terminal.ts';
@@ -90,7 +90,6 @@ export async function restoreFromTrash(
   args: readonly string[],
   { pins, joins }: RestoreOptions,
 ): Promise<number> {
-  const ids = parseSessionIds(args);
   const { io, json, resolved } = context;
   const results: RestoreResult[] = [];
   const kinds = new Set<ErrorKind>();
@@ -104,6 +103,7 @@ export async function restoreFromTrash(
       (fault) => io.stderr.write(`claude-session-sweeper: ${shownText(fault)}\n`),
     ).flat(),
   );
+  const ids = idsAmong(args, [...hidden, ...mentioned.flatMap(({ sessionIds }) => [...sessionIds])], 'in the trash');
   if (!ids.some((id) => hidden.has(id) || mentioned.some(({ sessionIds }) => sessionIds.has(id)))) {
     throw notInTrash(
       ids,

@@ -247,6 +247,24 @@ export class AnchoredDir {
     }
   }
 
+  /**
+   * Both ends of a file, however large it is; what is shorter than two of them is all in `head`.
+   * @throws the system's error, or where it is no regular file
+   */
+  readEnds(name: ByteName, endBytes: number): { readonly head: Buffer; readonly tail: Buffer; readonly bytes: number } {
+    const fd = this.#openUntouched(name);
+    try {
+      const stats = fstatSync(fd);
+      if (!stats.isFile()) throw new Error('not a regular file');
+      const isWhole = stats.size <= 2 * endBytes;
+      const head = readAt(fd, isWhole ? stats.size : endBytes, 0);
+      const tail = isWhole ? Buffer.alloc(0) : readAt(fd, endBytes, stats.size - endBytes);
+      return { head, tail, bytes: stats.size };
+    } finally {
+      closeSync(fd);
+    }
+  }
+
   #openUntouched(name: ByteName): number {
     try {
       return this.openFile(name, constants.O_RDONLY | constants.O_NOATIME);
@@ -321,4 +339,16 @@ function isAscii(name: string): boolean {
     if (name.charCodeAt(index) > 0x7f) return false;
   }
   return true;
+}
+
+/** As many bytes as are there, up to `length`. */
+function readAt(fd: number, length: number, position: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  let filled = 0;
+  while (filled < length) {
+    const read = readSync(fd, bytes, filled, length - filled, position + filled);
+    if (read === 0) break;
+    filled += read;
+  }
+  return bytes.subarray(0, filled);
 }

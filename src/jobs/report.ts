@@ -1,5 +1,7 @@
 /** What a job says of itself when it has ended: how it went, the figures that it has, and what it lists. */
 
+import type { SessionFace } from '../claude-dir/session-face.ts';
+import type { SessionId } from '../claude-dir/session-id.ts';
 import type { ErrorKind } from '../exit-codes.ts';
 import type { FigureName, Figures } from './figures.ts';
 import type { Held } from './guards/guards.ts';
@@ -22,6 +24,32 @@ export interface RemovedSession {
   readonly bytes: number;
   /** Last modification of its newest file, Unix epoch ms. */
   readonly newestMtimeMs: number;
+}
+
+/** One session as a command shows it: what the next prune would make of it, and why. */
+export interface ListedSession extends Partial<SessionFace> {
+  readonly sessionId: SessionId;
+  /** The beginning of the id that no other session shares, of eight digits or all of them. */
+  readonly shortId: string;
+  readonly claudeDir: string;
+  readonly project: string | undefined;
+  readonly reason: string;
+  readonly isGoing: boolean;
+  readonly files: number;
+  readonly bytes: number;
+  readonly hasTranscript: boolean;
+  /** By its files or, where they were looked into, its entries, Unix epoch ms. */
+  readonly lastUsedMs: number;
+  /** How long its project and class let it stay; absent for ever. */
+  readonly maxAgeMs?: number;
+  /** When it goes if nobody uses it any more, Unix epoch ms; absent where time alone does not end its stay. */
+  readonly goesAtMs?: number;
+}
+
+export interface SessionList {
+  /** All that match, listed or not. */
+  readonly matching: { readonly sessions: number; readonly bytes: number };
+  readonly sessions: readonly ListedSession[];
 }
 
 export interface SessionUse {
@@ -82,6 +110,8 @@ export interface PruneReport
       | 'transcripts'
     > {
   readonly job: 'prune-transcripts';
+  /** Where a command has asked for some. */
+  readonly listed?: SessionList;
   /** As many as were asked for. */
   readonly removedSessions?: readonly RemovedSession[];
   /** What each project held when it was looked at; left out where nobody shows it. */

@@ -28,6 +28,7 @@ async function work(job: JobName, config: Config, request: RunRequest, acquired:
     {
       dryRun: options.dryRun,
       listsRemoved: options.listsRemoved,
+      lists: options.lists,
       shouldStop: abortedBetweenTurns(signal),
       onProgress: rateLimited(onProgress),
     },

@@ -2,6 +2,7 @@
 
 import type { JobProgress, RemovedListing } from '../jobs/job.ts';
 import type { JobName } from '../jobs/job-names.ts';
+import type { ListingRequest } from '../jobs/listing-request.ts';
 import type { JobReport } from '../jobs/report.ts';
 
 /** Plain data, which goes to another process as it is. */
@@ -12,6 +13,8 @@ export interface RunOptions {
   /** An operator has looked and says that most may go at once. */
   readonly allowMassRemoval: boolean;
   readonly listsRemoved: RemovedListing;
+  /** Sessions that a command wants to show. */
+  readonly lists?: ListingRequest | undefined;
 }
 
 export interface RunRequest {

@@ -56,7 +56,7 @@ const REFUSALS: readonly Refusal[] = [
   usage('an argument of a purge', ['trash', 'purge', ID], 'too many arguments'),
   usage('a pin that is no session id', ['pin', '../../etc/passwd'], '"../../etc/passwd": not a session id'),
   usage('a session id that is none', ['sessions', 'set', 'k', 'x/../y'], '"x/../y": not a session id'),
-  usage('a session id in upper case', ['unpin', ID.replaceAll('0', 'A')], 'not a session id'),
+  usage('the beginning of an id that is too short', ['unpin', ID.slice(0, 3)], 'not a session id'),
   usage('one id of two that is none', ['trash', 'restore', ID, 'x'], '"x": not a session id'),
   usage('a session id of 10 kB', ['pin', 'x'.repeat(10_000)], 'not a session id'),
   usage('a key with a newline', ['sessions', 'set', 'a\nb', ID], 'control characters'),

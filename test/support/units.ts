@@ -1,5 +1,6 @@
 /** Units as a scan would find them: old, whole and undoubted unless a test says otherwise. */
 
+import { headNumberOf } from '../../src/claude-dir/id-prefixes.ts';
 import { PROJECTS } from '../../src/claude-dir/layout.ts';
 import type { Unit, Units } from '../../src/claude-dir/unit.ts';
 import { byteNameFromSystem, fixedName } from '../../src/files/byte-name.ts';
@@ -40,6 +41,7 @@ export function rowsOf(units: readonly Unit[]): Units {
     length: units.length,
     projects,
     sessionId: (row) => at(row).sessionId,
+    idHead: (row) => headNumberOf(at(row).sessionId),
     projectIndex: (row) => {
       const { project } = at(row);
       return project === undefined ? undefined : projects.indexOf(project);

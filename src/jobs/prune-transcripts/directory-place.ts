@@ -4,7 +4,9 @@ import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
 import { DirectoryFingerprints } from '../../claude-dir/directory-fingerprints.ts';
 import { type EmptyProject, removeEmptyProjects } from '../../claude-dir/empty-projects.ts';
 import { type KnownMaps, readKnownMaps, recordKnownMap } from '../../claude-dir/known-maps.ts';
+import { transcriptName } from '../../claude-dir/layout.ts';
 import { giveUpReserveOf, reservedRoomOf } from '../../claude-dir/own-reserve.ts';
+import { readSessionFace, type SessionFace } from '../../claude-dir/session-face.ts';
 import type { Unit, Units } from '../../claude-dir/unit.ts';
 import type { Clock } from '../../clock.ts';
 import { type ByteName, displayName } from '../../files/byte-name.ts';
@@ -221,6 +223,23 @@ class ObservedDirectory implements ObservedPlace {
     const folder = trash.beginFolder(nowMs, fingerprints);
     this.#taken.push(folder.name);
     return new DirectoryTaking(folder, (name, run) => known.set(name, run));
+  }
+
+  face(row: number): SessionFace | undefined {
+    const { units } = this;
+    const project = units.projects[units.projectIndex(row) ?? -1];
+    if (project === undefined || !units.hasTranscript(row)) return undefined;
+    try {
+      const directory = this.#claudeDir.projects.openChild(project);
+      try {
+        return readSessionFace(directory, transcriptName(units.sessionId(row)), project);
+      } finally {
+        directory.close();
+      }
+    } catch {
+      // It is shown by its id alone; what is wrong with it, the plan says.
+      return undefined;
+    }
   }
 
   asksForFacts(row: number): boolean {

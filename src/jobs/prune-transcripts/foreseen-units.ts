@@ -10,8 +10,6 @@ import type { ManifestEntry } from '../../trash/manifest.ts';
 /** Units that can be looked up by their ids. */
 export interface FindableUnits extends Units {
   find(sessionId: SessionId): number | undefined;
-  /** The first eight digits of the id, as a number: cheaper than the id. */
-  idHead(row: number): number;
 }
 
 /** @param returning sessions that would be put back whole; what is left of one in its place is one of the `units` */

@@ -13,9 +13,11 @@ import { AppliedPlan } from './applied-plan.ts';
 import { applyPrune } from './apply.ts';
 import type { PruneDependencies } from './dependencies.ts';
 import { DirectoryPlace } from './directory-place.ts';
+import { Listing, type ListingDependencies } from './listing.ts';
 import type { ObservedPlace, PrunablePlace } from './place.ts';
 import type { Plan } from './plan.ts';
 import { planWithFacts } from './plan-with-facts.ts';
+import { projectMatcher } from './policy.ts';
 import { StorePlace } from './store-place.ts';
 import { PruneTally } from './tally.ts';
 
@@ -37,6 +39,7 @@ class Prune {
   readonly #holds: LiveHolds;
   readonly #state: RunState;
   readonly #tally: PruneTally;
+  readonly #listing: Listing | undefined;
 
   constructor(dependencies: PruneDependencies, context: JobContext, live: LiveObservation) {
     this.#dependencies = dependencies;
@@ -45,6 +48,7 @@ class Prune {
     this.#holds = new LiveHolds(dependencies.sources, dependencies.holds);
     this.#state = new RunState(context);
     this.#tally = new PruneTally(context.listsRemoved);
+    this.#listing = context.lists && new Listing(context.lists, listingRules(dependencies));
   }
 
   async run(): Promise<PruneReport> {
@@ -55,7 +59,8 @@ class Prune {
     for (const place of places) {
       await this.#state.inPlace(`prune ${place.path}`, () => this.#prune(place));
     }
-    return { ...this.#tally.report(this.#live), ...this.#state.end() };
+    const listed = this.#listing?.end();
+    return { ...this.#tally.report(this.#live), ...(listed === undefined ? {} : { listed }), ...this.#state.end() };
   }
 
   #places(): readonly PrunablePlace[] {
@@ -105,6 +110,7 @@ class Prune {
     const { policy, clock, history } = this.#dependencies;
     const plan = await planWithFacts(observed, { live: this.#live.sessions, policy, clock, state: this.#state });
     if (this.#state.isOver) return;
+    this.#listing?.add(path, { units: observed.units, face: (row) => observed.face(row) }, plan);
     const rows = removalRows(observed.units, plan);
     const allowed = this.#allowedRows(path, plan, rows, observed);
     const applied = await this.#apply(path, observed, plan, rows, allowed);
@@ -172,6 +178,10 @@ class Prune {
     this.#tally.addTrash(observed.trashAmount());
     this.#tally.addExposure(path, observed.exposure(plan));
   }
+}
+
+function listingRules({ clock, policy }: PruneDependencies): ListingDependencies {
+  return { nowMs: clock.now(), minAgeMs: policy.minAgeMs, matcher: projectMatcher };
 }
 
 /** By project, and of each the oldest first: a run that ends early has removed what a person doubts least. */

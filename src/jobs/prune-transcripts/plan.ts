@@ -39,6 +39,8 @@ export interface Plan {
   asksForFacts(row: number): boolean;
   /** How long it may stay by its project and, as far as that is known, its class; infinite for ever. */
   maxAgeMs(row: number): number;
+  /** By its files or by what stands in them, whichever is younger, Unix epoch ms. */
+  lastUsedMs(row: number): number;
   /** Claude's own clean-up spares it as well. */
   isSparedByClaude(row: number): boolean;
 }
@@ -60,7 +62,7 @@ export function planPrune(
   const units = lastUsed(onDisk, protections);
   const policyOf = policyByProject(units, policy);
   const ageRules = new AgeRules(units, protections.facts, policy, policyOf);
-  const verdicts = new Verdicts(units.length, ageRules);
+  const verdicts = new Verdicts(units, ageRules);
   for (let row = 0; row < units.length; row += 1) {
     verdicts.set(row, keepReasonOf(units, row, protections, policy, nowMs) ?? ageRules.verdict(row, nowMs));
     if (ageRules.mayExpireByClass(row, nowMs)) verdicts.askFor(row);
@@ -87,12 +89,14 @@ const CODES: ReadonlyMap<string, number> = new Map(REASONS.map((reason, code) =>
 class Verdicts implements Plan {
   readonly #reasons: Uint8Array;
   readonly #asks: Uint8Array;
+  readonly #units: Units;
   readonly #ageRules: AgeRules;
 
-  constructor(length: number, ageRules: AgeRules) {
+  constructor(units: Units, ageRules: AgeRules) {
+    this.#units = units;
     this.#ageRules = ageRules;
-    this.#reasons = new Uint8Array(length);
-    this.#asks = new Uint8Array(length);
+    this.#reasons = new Uint8Array(units.length);
+    this.#asks = new Uint8Array(units.length);
   }
 
   get length(): number {
@@ -117,6 +121,10 @@ class Verdicts implements Plan {
 
   maxAgeMs(row: number): number {
     return this.#ageRules.maxAgeMs(row);
+  }
+
+  lastUsedMs(row: number): number {
+    return this.#units.newestMtimeMs(row);
   }
 
   isSparedByClaude(row: number): boolean {

@@ -13,7 +13,7 @@ export type RetentionSettings = Pick<
 
 /** The first of several overrides that match a project counts. */
 export function prunePolicy(settings: RetentionSettings): PrunePolicy {
-  const overrides = settings.projects.map((override) => ({ override, matches: matcher(override.match) }));
+  const overrides = settings.projects.map((override) => ({ override, matches: projectMatcher(override.match) }));
   return {
     minAgeMs: settings.minAge,
     maxTotalBytes: settings.maxTotalBytes,
@@ -33,7 +33,8 @@ export function prunePolicy(settings: RetentionSettings): PrunePolicy {
   };
 }
 
-function matcher(pattern: string): (name: string) => boolean {
+/** Matches displayed names of project directories. */
+export function projectMatcher(pattern: string): (name: string) => boolean {
   const picomatch = createRequire(import.meta.url)('picomatch') as typeof import('picomatch');
   // Project names start with a dash and have no slashes; a leading dot is nothing special in them.
   return picomatch(pattern, { dot: true });

@@ -1,6 +1,7 @@
 /** A session store as a prune sees it: nothing is moved in it, a session that is removed is hidden until it is restored or purged. */
 
 import type { EmptyProject } from '../../claude-dir/empty-projects.ts';
+import { headNumberOf } from '../../claude-dir/id-prefixes.ts';
 import type { KnownMaps } from '../../claude-dir/known-maps.ts';
 import type { SessionId } from '../../claude-dir/session-id.ts';
 import type { Unit, Units } from '../../claude-dir/unit.ts';
@@ -122,6 +123,11 @@ class ObservedStore implements ObservedPlace {
     return new StoreTaking(this.#store, this.#sessions);
   }
 
+  /** Entries are read whole or not at all: too much for a line on a screen. */
+  face(): undefined {
+    return undefined;
+  }
+
   /** Claude's own clean-up comes into no store. */
   asksForFacts(): boolean {
     return false;
@@ -235,6 +241,7 @@ function unitsOf(sessions: readonly StoredSession[]): Units {
     length: sessions.length,
     projects,
     sessionId,
+    idHead: (row) => headNumberOf(sessionId(row)),
     projectIndex: (row) => projectIndexes[row],
     hasTranscript: (row) => sessionAt(sessions, row).hasMain,
     doubt: () => undefined,

@@ -20,6 +20,7 @@ function removedIn(listing: RemovedListing): readonly { readonly newestMtimeMs: 
     isRemoval: () => true,
     asksForFacts: () => false,
     maxAgeMs: () => 0,
+    lastUsedMs: () => 0,
     isSparedByClaude: () => false,
   };
   const tally = new PruneTally(listing);

@@ -1,0 +1,147 @@
+/**
+ * How a person recognises a session: its title, the directory it works in, how long it is. Read from both ends of its transcript, as Claude's own
+ * resume picker does, so that the size of a transcript costs nothing. Observed with Claude Code 2.1; whatever does not parse says nothing.
+ */
+
+import type { AnchoredDir } from '../files/anchored-dir.ts';
+import type { ByteName } from '../files/byte-name.ts';
+import { isNamedAfter } from './project-name.ts';
+
+export interface SessionFace {
+  /** The title that a person gave, else Claude's, else the first prompt; as it stands in the transcript, which may hold anything. */
+  readonly title: string | undefined;
+  /** The absolute path that the session was begun in. */
+  readonly workingDirectory: string | undefined;
+  /** Messages of the user and of Claude. */
+  readonly messages: number;
+  /** Not all of the transcript was read, and the messages are reckoned from what was. */
+  readonly isEstimate: boolean;
+}
+
+/** So much of each end is read. Claude writes its titles anew at the end of a transcript whenever a session is left. */
+const END_BYTES = 32 * 1024;
+/** No title is longer on any screen. */
+const TITLE_LENGTH_MAX = 300;
+/** Prompts that Claude makes itself, or that are a command's own. */
+const MADE_PROMPT = /^\s*(<(?!command-name)|\[Request interrupted|Caveat: )/;
+const COMMAND = /<command-name>\s*(\/?[^<\s]+)\s*<\/command-name>/;
+
+/**
+ * @param project the name of the transcript's directory: of several working directories, the one that it was made from counts
+ * @throws the system's error, or where it is no regular file
+ */
+export function readSessionFace(directory: AnchoredDir, name: ByteName, project: ByteName | undefined): SessionFace {
+  const { head, tail, bytes } = directory.readEnds(name, END_BYTES);
+  return faceOf(linesOf(head, tail), { project, readBytes: head.length + tail.length, bytes });
+}
+
+interface Extent {
+  readonly project: ByteName | undefined;
+  readonly readBytes: number;
+  readonly bytes: number;
+}
+
+function faceOf(lines: readonly string[], { project, readBytes, bytes }: Extent): SessionFace {
+  const told = new Told(project);
+  for (const line of lines) told.add(line);
+  const isEstimate = readBytes < bytes;
+  const messages = isEstimate ? Math.round((told.messages * bytes) / readBytes) : told.messages;
+  return { title: told.title, workingDirectory: told.workingDirectory, messages, isEstimate };
+}
+
+/** Whole lines; the one that is cut where the middle is left out counts for nothing. */
+function linesOf(head: Buffer, tail: Buffer): string[] {
+  const lines = head.toString().split('\n');
+  if (tail.length === 0) return lines;
+  return [...lines.slice(0, -1), ...tail.toString().split('\n').slice(1)];
+}
+
+interface Entry {
+  readonly type?: unknown;
+  readonly customTitle?: unknown;
+  readonly aiTitle?: unknown;
+  readonly summary?: unknown;
+  readonly lastPrompt?: unknown;
+  readonly cwd?: unknown;
+  readonly isMeta?: unknown;
+  readonly isSidechain?: unknown;
+  readonly message?: unknown;
+}
+
+/** Gathers what the entries say, the last word of each kind. */
+class Told {
+  messages = 0;
+  readonly #project: ByteName | undefined;
+  #custom: string | undefined;
+  #ofClaude: string | undefined;
+  #summary: string | undefined;
+  #firstPrompt: string | undefined;
+  #lastPrompt: string | undefined;
+  #command: string | undefined;
+  #firstDirectory: string | undefined;
+  #ownDirectory: string | undefined;
+
+  constructor(project: ByteName | undefined) {
+    this.#project = project;
+  }
+
+  get title(): string | undefined {
+    const title =
+      this.#custom ?? this.#ofClaude ?? this.#summary ?? this.#firstPrompt ?? this.#lastPrompt ?? this.#command;
+    return title?.replace(/\s+/g, ' ').trim().slice(0, TITLE_LENGTH_MAX);
+  }
+
+  get workingDirectory(): string | undefined {
+    return this.#ownDirectory ?? this.#firstDirectory;
+  }
+
+  add(line: string): void {
+    const entry = parsed(line);
+    if (entry === undefined) return;
+    this.#addDirectory(textOf(entry.cwd));
+    this.#custom = textOf(entry.customTitle) ?? this.#custom;
+    this.#ofClaude = textOf(entry.aiTitle) ?? this.#ofClaude;
+    if (entry.type === 'summary') this.#summary = textOf(entry.summary) ?? this.#summary;
+    if (entry.type === 'last-prompt') this.#lastPrompt = textOf(entry.lastPrompt) ?? this.#lastPrompt;
+    const isMessage = entry.type === 'user' || entry.type === 'assistant';
+    if (!isMessage || entry.isSidechain === true) return;
+    this.messages += 1;
+    if (entry.type === 'user' && entry.isMeta !== true) this.#addPrompt(promptOf(entry.message));
+  }
+
+  #addPrompt(prompt: string | undefined): void {
+    if (prompt === undefined) return;
+    this.#command ??= COMMAND.exec(prompt)?.[1];
+    if (!MADE_PROMPT.test(prompt) && !COMMAND.test(prompt)) this.#firstPrompt ??= prompt;
+  }
+
+  #addDirectory(directory: string | undefined): void {
+    if (directory === undefined || this.#ownDirectory !== undefined) return;
+    this.#firstDirectory ??= directory;
+    if (this.#project !== undefined && isNamedAfter(this.#project, directory)) this.#ownDirectory = directory;
+  }
+}
+
+function parsed(line: string): Entry | undefined {
+  try {
+    const entry: unknown = JSON.parse(line);
+    return typeof entry === 'object' && entry !== null ? entry : undefined;
+  } catch {
+    // Half a line, or none of Claude's.
+    return undefined;
+  }
+}
+
+function promptOf(message: unknown): string | undefined {
+  if (typeof message !== 'object' || message === null || !('content' in message)) return undefined;
+  const { content } = message;
+  if (!Array.isArray(content)) return textOf(content);
+  const block: unknown = content.find((one: unknown) => {
+    return typeof one === 'object' && one !== null && 'type' in one && one.type === 'text';
+  });
+  return typeof block === 'object' && block !== null && 'text' in block ? textOf(block.text) : undefined;
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value.trim() !== '' ? value : undefined;
+}

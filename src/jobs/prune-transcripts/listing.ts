@@ -1,0 +1,172 @@
+/** Picks the sessions that a command is to show, the first of an order, with what a plan says of each; the memory for it does not grow with the tree. */
+
+import { headNumberOf } from '../../claude-dir/id-prefixes.ts';
+import type { SessionFace } from '../../claude-dir/session-face.ts';
+import type { Units } from '../../claude-dir/unit.ts';
+import { displayName } from '../../files/byte-name.ts';
+import type { ListingRequest } from '../listing-request.ts';
+import type { ListedSession, SessionList } from '../report.ts';
+import type { Plan } from './plan.ts';
+
+export interface ListingDependencies {
+  readonly nowMs: number;
+  readonly minAgeMs: number;
+  /** Makes a matcher of a glob. */
+  matcher(pattern: string): (name: string) => boolean;
+}
+
+/** The beginning of an id that people are shown, in digits. */
+const SHORT_ID_LENGTH = 8;
+/** How many more than asked for are gathered before they are sorted out. */
+const SPARE = 256;
+
+/** Reasons that time alone ends. */
+const ENDED_BY_TIME: ReadonlySet<string> = new Set(['within-retention', 'class-retention', 'too-young']);
+
+type Candidate = Omit<ListedSession, 'shortId'> & { readonly rank: number; readonly row: number };
+
+/** One row of a plan, as far as it decides whether it is listed. */
+interface Row {
+  readonly row: number;
+  readonly reason: string;
+  readonly isGoing: boolean;
+  readonly bytes: number;
+  readonly lastUsedMs: number;
+  /** Infinite where time alone does not end its stay. */
+  readonly goesAtMs: number;
+}
+
+/** Where sessions are listed from. */
+export interface Listable {
+  readonly units: Units;
+  readonly face: (row: number) => SessionFace | undefined;
+}
+
+export class Listing {
+  readonly #request: ListingRequest;
+  readonly #dependencies: ListingDependencies;
+  readonly #isInProject: (name: string | undefined) => boolean;
+  readonly #matching = { sessions: 0, bytes: 0 };
+  readonly #heads: Uint32Array[] = [];
+  #first: Candidate[] = [];
+  /** The last rank that is still listed, once there are enough. */
+  #lastRank = Number.POSITIVE_INFINITY;
+
+  constructor(request: ListingRequest, dependencies: ListingDependencies) {
+    this.#request = request;
+    this.#dependencies = dependencies;
+    const matches = request.project === undefined ? undefined : dependencies.matcher(request.project);
+    this.#isInProject = (name) => matches === undefined || (name !== undefined && matches(name));
+  }
+
+  /** @param path of the Claude directory or the session store */
+  add(path: string, { units, face }: Listable, plan: Plan): void {
+    const heads = new Uint32Array(plan.length);
+    const isWanted = units.projects.map((name) => this.#isInProject(displayName(name)));
+    const isOrphanWanted = this.#isInProject(undefined);
+    for (let row = 0; row < plan.length; row += 1) {
+      heads[row] = units.idHead(row);
+      const index = units.projectIndex(row);
+      if (!(index === undefined ? isOrphanWanted : isWanted[index])) continue;
+      const one = this.#row(units, plan, row);
+      if (!this.#matches(one, units) || !this.#hasTitle(row, face)) continue;
+      this.#matching.sessions += 1;
+      this.#matching.bytes += one.bytes;
+      const rank = this.#rank(one);
+      if (rank > this.#lastRank) continue;
+      this.#first.push({ rank, row, ...described(path, units, plan, one) });
+      if (this.#first.length >= this.#request.limit + SPARE) this.#shorten();
+    }
+    this.#heads.push(heads);
+    this.#shorten();
+    // While the place is open; of those that a later place will push out again, there are no more than are listed.
+    this.#first = this.#first.map((one) => (one.claudeDir === path ? { ...one, ...face(one.row) } : one));
+  }
+
+  end(): SessionList {
+    this.#shorten();
+    const shared = sharedHeads(this.#heads);
+    const sessions = this.#first.map(({ rank: _rank, row: _row, ...session }) => {
+      const isShared = shared.has(headNumberOf(session.sessionId));
+      return { ...session, shortId: isShared ? session.sessionId : session.sessionId.slice(0, SHORT_ID_LENGTH) };
+    });
+    return { matching: this.#matching, sessions };
+  }
+
+  #row(units: Units, plan: Plan, row: number): Row {
+    const { nowMs, minAgeMs } = this.#dependencies;
+    const reason = plan.reason(row);
+    const isGoing = plan.isRemoval(row);
+    const lastUsedMs = plan.lastUsedMs(row);
+    const staysUntilMs = ENDED_BY_TIME.has(reason) ? lastUsedMs + Math.max(plan.maxAgeMs(row), minAgeMs) : NEVER_MS;
+    return { row, reason, isGoing, bytes: units.bytes(row), lastUsedMs, goesAtMs: isGoing ? nowMs : staysUntilMs };
+  }
+
+  #matches({ row, isGoing, lastUsedMs, bytes, goesAtMs }: Row, units: Units): boolean {
+    const { which, ids, unusedForMs = 0, largerThanBytes = -1, goesWithinMs = NEVER_MS } = this.#request;
+    const { nowMs } = this.#dependencies;
+    if (which !== 'all' && isGoing !== (which === 'going')) return false;
+    if (unusedForMs > 0 && !(nowMs - lastUsedMs > unusedForMs)) return false;
+    if (!(bytes > largerThanBytes) || (goesWithinMs < NEVER_MS && !(goesAtMs <= nowMs + goesWithinMs))) return false;
+    if (ids === undefined) return true;
+    const sessionId = units.sessionId(row);
+    return ids.some((beginning) => sessionId.startsWith(beginning));
+  }
+
+  #hasTitle(row: number, face: Listable['face']): boolean {
+    const { title } = this.#request;
+    return title === undefined || (face(row)?.title?.toLowerCase().includes(title.toLowerCase()) ?? false);
+  }
+
+  #rank({ lastUsedMs, bytes, goesAtMs }: Row): number {
+    const ranks = { newest: -lastUsedMs, oldest: lastUsedMs, largest: -bytes, soonest: goesAtMs };
+    return ranks[this.#request.order];
+  }
+
+  #shorten(): void {
+    const { limit } = this.#request;
+    this.#first = this.#first
+      .sort((left, right) => left.rank - right.rank || (left.sessionId < right.sessionId ? -1 : 1))
+      .slice(0, limit);
+    if (this.#first.length === limit) this.#lastRank = this.#first.at(-1)?.rank ?? NEVER_MS;
+  }
+}
+
+const NEVER_MS = Number.POSITIVE_INFINITY;
+
+function described(path: string, units: Units, plan: Plan, one: Row): Omit<ListedSession, 'shortId'> {
+  const { row, reason, isGoing, bytes, lastUsedMs, goesAtMs } = one;
+  const index = units.projectIndex(row);
+  const project = index === undefined ? undefined : units.projects[index];
+  const maxAgeMs = plan.maxAgeMs(row);
+  return {
+    sessionId: units.sessionId(row),
+    claudeDir: path,
+    project: project && displayName(project),
+    reason,
+    isGoing,
+    files: units.files(row),
+    bytes,
+    hasTranscript: units.hasTranscript(row),
+    lastUsedMs,
+    ...(maxAgeMs < NEVER_MS ? { maxAgeMs } : {}),
+    ...(goesAtMs < NEVER_MS ? { goesAtMs } : {}),
+  };
+}
+
+/** Beginnings of ids that several sessions have. */
+function sharedHeads(heads: readonly Uint32Array[]): ReadonlySet<number> {
+  const all = new Uint32Array(heads.reduce((length, some) => length + some.length, 0));
+  let filled = 0;
+  for (const some of heads) {
+    all.set(some, filled);
+    filled += some.length;
+  }
+  all.sort();
+  const shared = new Set<number>();
+  for (let index = 1; index < all.length; index += 1) {
+    const head = all[index];
+    if (head !== undefined && head === all[index - 1]) shared.add(head);
+  }
+  return shared;
+}

@@ -1,0 +1,177 @@
+import { describe, expect, it } from 'vitest';
+import { snapshot } from '../support/disk.ts';
+import type { Place } from '../support/place.ts';
+import { tempPlace } from '../support/temp-place.ts';
+import { trashSessions } from '../support/trashed.ts';
+import { DAY_MS, makeSession, sessionIdOf } from '../support/tree.ts';
+import { cli } from './cli-here.ts';
+
+const HEADS = ['aaaaaaaa', 'bbbbbbbb', 'cccccccc', 'dddddddd'] as const;
+type Head = (typeof HEADS)[number];
+const idOf = (head: Head) => `${head}-0000-4000-8000-000000000000` as ReturnType<typeof sessionIdOf>;
+
+interface Shape {
+  readonly head: Head;
+  readonly ageDays: number;
+  readonly title: string;
+  readonly cwd?: string;
+  readonly bytes?: number;
+}
+
+function converse(place: Place, { head, ageDays, title, cwd = '/srv/app', bytes = 3_000 }: Shape): void {
+  const writtenAt = new Date(Date.now() - ageDays * DAY_MS).toISOString();
+  const entry = { type: 'user', cwd, timestamp: writtenAt, message: { content: title.padEnd(bytes, '.') } };
+  const content = `${JSON.stringify(entry)}\n${JSON.stringify({ type: 'ai-title', aiTitle: title })}\n`;
+  makeSession(place.claudeDir, { id: idOf(head), project: cwd.replace(/\W/g, '-'), ageMs: ageDays * DAY_MS, content });
+}
+
+function host(): Place {
+  const place = tempPlace();
+  converse(place, { head: 'aaaaaaaa', ageDays: 1, title: 'Fix the login' });
+  converse(place, { head: 'bbbbbbbb', ageDays: 26, title: 'Export the invoices', cwd: '/srv/shop', bytes: 9_000 });
+  converse(place, { head: 'cccccccc', ageDays: 45, title: 'Port the parser' });
+  converse(place, { head: 'dddddddd', ageDays: 50, title: 'Invoices in Euro', cwd: '/srv/shop' });
+  return place;
+}
+
+async function ids(place: Place, ...args: readonly string[]): Promise<string[]> {
+  const { stdout, code, stderr } = await cli([...place.flags, ...args, '--json']);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  const { sessions } = JSON.parse(stdout) as { sessions: { shortId: string }[] };
+  return sessions.map(({ shortId }) => shortId);
+}
+
+describe('The list of sessions', () => {
+  it('shows each by its title, its project, its age and what becomes of it, last used first', async () => {
+    const place = host();
+    const { stdout, stderr, code } = await cli([...place.flags, 'list']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const lines = stdout.split('\n');
+    expect(lines[0]).toMatch(/^ID +LAST USED +SIZE +NEXT +PROJECT +TITLE$/);
+    expect(lines[1]).toMatch(/^aaaaaaaa +\d{4}-\d\d-\d\d 1d +[\d.]+ KiB +stays 28d more +\/srv\/app +Fix the login$/);
+    expect(lines[2]).toMatch(/^bbbbbbbb .* stays 3d more +\/srv\/shop +Export the invoices$/);
+    expect(lines[3]).toMatch(/^cccccccc .* goes: expired +\/srv\/app +Port the parser$/);
+    expect(lines[6]).toMatch(/^4 sessions, [\d.]+ KiB\. .*list --going/);
+  });
+
+  it.each<[string[], Head[]]>([
+    [
+      ['list', '--going'],
+      ['cccccccc', 'dddddddd'],
+    ],
+    [
+      ['list', '--kept'],
+      ['aaaaaaaa', 'bbbbbbbb'],
+    ],
+    [
+      ['list', '--sort', 'age'],
+      ['dddddddd', 'cccccccc', 'bbbbbbbb', 'aaaaaaaa'],
+    ],
+    [['list', '--sort', 'size', '--limit', '1'], ['bbbbbbbb']],
+    [
+      ['list', '--project', '/srv/shop'],
+      ['bbbbbbbb', 'dddddddd'],
+    ],
+    [
+      ['list', '--project', '-srv-*p', '--older-than', '30d'],
+      ['cccccccc', 'dddddddd'],
+    ],
+    [['list', '--larger-than', '5KB'], ['bbbbbbbb']],
+    [
+      ['list', '--title', 'INVOICES'],
+      ['bbbbbbbb', 'dddddddd'],
+    ],
+    [
+      ['upcoming', '--within', '7d'],
+      ['cccccccc', 'dddddddd', 'bbbbbbbb'],
+    ],
+    [['upcoming', '--max-age', '90d'], []],
+  ])('%j is %j', async (args, expected) => {
+    expect(await ids(host(), ...args)).toEqual(expected);
+  });
+
+  it('shows a whole id where another session has the same beginning', async () => {
+    const place = host();
+    const twin = 'aaaaaaaa-1111-4111-8111-111111111111' as ReturnType<typeof sessionIdOf>;
+    makeSession(place.claudeDir, { id: twin, ageMs: 2 * DAY_MS });
+    expect(await ids(place, 'list', '--limit', '2')).toEqual([idOf('aaaaaaaa'), twin]);
+  });
+
+  it('changes no byte and logs nothing', async () => {
+    const place = host();
+    const before = snapshot(place.directory);
+    for (const command of [['list'], ['upcoming'], ['why', 'aaaaaaaa']]) {
+      expect((await cli([...place.flags, ...command])).stderr).toBe('');
+    }
+    expect(snapshot(place.directory)).toEqual(before);
+  });
+
+  it.each([
+    [['list', '--sort', 'name'], /--sort: "name" is none of used, age, size/],
+    [['list', '--limit', '0'], /--limit/],
+    [['list', '--older-than', '3 days'], /--older-than: "3 days" is no age/],
+    [['list', '--larger-than', 'big'], /--larger-than/],
+    [['list', '--going', '--kept'], /--going and --kept/],
+  ])('refuses %j', async (args, says) => {
+    const { code, stderr } = await cli([...host().flags, ...args]);
+    expect({ code, stderr }).toEqual({ code: 64, stderr: expect.stringMatching(says) });
+  });
+});
+
+describe('Why a session stays or goes', () => {
+  it('is told with the rules that were asked, by the one that decided, and with what keeps it', async () => {
+    const place = host();
+    const going = await cli([...place.flags, 'why', 'cccccccc']);
+    expect(going.stdout).toMatch(/^Port the parser {2}goes with the next prune\n/);
+    expect(going.stdout).toMatch(/why +expired: .* 30d after its last use/);
+    expect(going.stdout).not.toMatch(/^ {2}yes /m);
+    await cli([...place.flags, 'pin', 'cccccccc']);
+    const pinned = await cli([...place.flags, 'why', 'port the parser']);
+    expect(pinned.stdout).toMatch(/^Port the parser {2}stays\n/);
+    expect(pinned.stdout).toMatch(/^ {2}yes {2}Is it pinned/m);
+  });
+
+  it('answers no question that was not looked into', async () => {
+    const { stdout } = await cli([...host().flags, 'why', 'aaaaaaaa']);
+    expect(stdout).toMatch(/^ {2}- {4}Is its transcript tagged .* \(Not looked into\.\)$/m);
+  });
+
+  it('names the candidates where words stand for several, and says where to look where they stand for none', async () => {
+    const several = await cli([...host().flags, 'why', 'invoices']);
+    expect(several.code).toBe(64);
+    expect(several.stderr).toMatch(
+      /bbbbbbbb .*Export the invoices\n.*dddddddd .*Invoices in Euro\n.*stands for 2 sessions/s,
+    );
+    const none = await cli([...host().flags, 'why', 'ffff0000']);
+    expect({ code: none.code, stderr: none.stderr }).toEqual({
+      code: 65,
+      stderr: expect.stringContaining('trash list'),
+    });
+  });
+});
+
+describe('A session by the beginning of its id or its title', () => {
+  it('is pinned and unpinned', async () => {
+    const place = host();
+    expect((await cli([...place.flags, 'pin', 'AAAA', 'Export the'])).stdout).toBe(
+      `${idOf('aaaaaaaa')} pinned\n${idOf('bbbbbbbb')} pinned\n`,
+    );
+    expect((await cli([...place.flags, 'unpin', 'aaaa'])).stdout).toBe(`${idOf('aaaaaaaa')} unpinned\n`);
+    expect((await cli([...place.flags, 'unpin', 'cccc'])).code).toBe(64);
+  });
+
+  it('is not pinned where one of several is not found', async () => {
+    const place = host();
+    expect((await cli([...place.flags, 'pin', 'aaaa', 'no such title'])).code).toBe(64);
+    expect((await cli([...place.flags, 'pins'])).stdout).toBe('No session is pinned.\n');
+  });
+
+  it('is restored, and refused with the nearest where it is not in the trash', async () => {
+    const place = tempPlace();
+    const { id } = makeSession(place.claudeDir, { id: sessionIdOf(7), ageMs: 40 * DAY_MS });
+    trashSessions(place.claudeDir, [id], Date.now());
+    const { code, stderr } = await cli([...place.flags, 'trash', 'restore', '0000000f']);
+    expect({ code, stderr }).toEqual({ code: 64, stderr: expect.stringContaining('did you mean 00000000?') });
+    expect((await cli([...place.flags, 'trash', 'restore', '0000'])).stdout).toContain(`${id} restored`);
+  });
+});
