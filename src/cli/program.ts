@@ -173,6 +173,7 @@ function examples(...lines: readonly string[]): string {
 function addSessionCommands(program: Command, bind: (action: Action) => (...args: unknown[]) => Promise<void>): void {
   const sessions = program.command('sessions').description('look at and change the resume map');
   const load = () => import('./sessions.ts');
+  const loadSwept = () => import('./swept-rows.ts');
   sessions
     .command('list')
     .description('every row, last used first')
@@ -185,6 +186,23 @@ function addSessionCommands(program: Command, bind: (action: Action) => (...args
     .command('set <key> <session-id>')
     .description('let a key resume a session')
     .action(bind(async (context, [key, id]) => (await load()).setSession(context, String(key), String(id))));
+  sessions
+    .command('swept')
+    .description('rows that sweeps have taken within trash.keep, the latest first')
+    .action(bind(async (context) => (await loadSwept()).listSweptRows(context)));
+  sessions
+    .command('restore [key...]')
+    .description('bring swept rows back, with all their columns; never over a row that is there again')
+    .option('--last-run', 'all that the latest sweep has taken')
+    .option('--touch', 'they count as used now')
+    .action(
+      bind(async (context, [keys], options) =>
+        (await loadSwept()).restoreSweptRows(context, keys as string[], {
+          lastRun: options.lastRun === true,
+          touches: options.touch === true,
+        }),
+      ),
+    );
   sessions
     .command('drop <key>')
     .description('forget the session of a key')

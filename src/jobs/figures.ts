@@ -35,6 +35,8 @@ export interface Figures {
   readonly givenBack: number;
   /** Bytes of the disk by which a limit is missed, and that nothing which may go would free. */
   readonly overLimit: number;
+  /** Swept rows that cannot be brought back any more. */
+  readonly purgedRows: number;
   /** Sessions or rows that stay, by reason. */
   readonly kept: Counts;
   /** Live sessions whose files were made younger, so that Claude's own clean-up spares them. */
@@ -137,7 +139,9 @@ const FIGURES: { readonly [Name in FigureName]: FigureDeclaration<Figures[Name]>
   },
   swept: {
     lines: ({ expired, dangling }, isDone) => {
-      return line(isDone ? 'swept' : 'would go', `${formatCount(expired, 'expired row')}, ${dangling} dangling`);
+      const undo = isDone && expired + dangling > 0 ? '; sessions restore --last-run brings them back' : '';
+      const text = `${formatCount(expired, 'expired row')}, ${dangling} dangling${undo}`;
+      return line(isDone ? 'swept' : 'would go', text);
     },
     metrics: [
       {
@@ -180,6 +184,9 @@ const FIGURES: { readonly [Name in FigureName]: FigureDeclaration<Figures[Name]>
         isWarning: true,
       },
     ],
+  },
+  purgedRows: {
+    lines: (rows, isDone) => line(isDone ? 'purged' : 'would go', formatCount(rows, 'swept row')),
   },
   kept: {
     lines: (kept) => (Object.keys(kept).length > 0 ? line('kept', formatReasons(kept)) : []),

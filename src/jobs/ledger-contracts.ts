@@ -60,6 +60,48 @@ export interface TrueTimes {
   changeShieldedTimes(claudeDir: string, change: ShieldedTimesChange): void;
 }
 
+/** One row that a sweep takes out of a resume map. */
+export interface SweptRow {
+  /** As text; a host's own table may hold anything. */
+  readonly key: string;
+  readonly sessionId: string;
+  /** Unix epoch ms; undefined where it is no number. */
+  readonly lastUsedAtMs: number | undefined;
+  readonly reason: string;
+  /** All its columns; only the resume map reads them. */
+  readonly content: string;
+  /** Unix epoch ms. */
+  readonly sweptAtMs: number;
+}
+
+/** The rows of one sweep. */
+export interface SweptRun {
+  /** The path of the database. */
+  readonly map: string;
+  /** When it began, Unix epoch ms. */
+  readonly runAtMs: number;
+}
+
+/** Keeps rows that are swept, so that they can be brought back. */
+export interface SweptRowRecorder {
+  /** To be called before they are deleted: killed in between, a row is in the map or in the record. @returns the number of each */
+  recordSwept(run: SweptRun, rows: readonly SweptRow[]): readonly number[];
+  /** Those that were not deleted after all. */
+  forgetSwept(numbers: readonly number[]): void;
+  /** The sessions of rows that were brought back since, by key. */
+  restoredSince(map: string, sinceMs: number): ReadonlyMap<string, string>;
+}
+
+/** The trash of swept rows, as a purge sees it. */
+export interface SweptRowTrash {
+  /** What each sweep took, and when it took the last of it, Unix epoch ms. */
+  sweptRuns(): readonly (SweptRun & { readonly rows: number; readonly lastSweptAtMs: number })[];
+  /** @returns how many rows it destroyed for good */
+  purgeSwept(run: SweptRun): number;
+  /** Lets those that were swept by a clock of the future count from now on. */
+  restampSwept(run: SweptRun, nowMs: number): void;
+}
+
 /** How many ids a live source named, and when. */
 export interface KnownIds {
   readonly ids: number;

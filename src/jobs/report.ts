@@ -123,7 +123,7 @@ export interface PruneReport
 
 export interface PurgeReport
   extends RunEnd,
-    FiguresOf<'purged' | 'purgedEarly' | 'overLimit' | 'givenBack' | 'kept' | 'trash'> {
+    FiguresOf<'purged' | 'purgedEarly' | 'overLimit' | 'givenBack' | 'purgedRows' | 'kept' | 'trash'> {
   readonly job: 'purge-trash';
 }
 

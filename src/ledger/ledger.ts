@@ -1,4 +1,7 @@
-/** The worker's own record: runs, removals, and the figures that metrics show. Lost, it costs history and no session. */
+/**
+ * The worker's own record: runs, removals, the figures that metrics show, and swept rows. Lost, it costs history, the way back of those
+ * rows, and no session.
+ */
 
 import { existsSync, renameSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -34,6 +37,7 @@ import { Statements } from '../sqlite/statements.ts';
 import type { EarlierRemoval } from '../trash/drop-copies.ts';
 import type { KnownFolder, KnownFolders } from '../trash/known-folders.ts';
 import { LATER_TABLES, LEDGER_MIGRATIONS, LEDGER_TABLES, LEDGER_VERSION_TABLE } from './schema.ts';
+import { SweptRows } from './swept-rows.ts';
 
 export interface FinishedRun {
   readonly job: JobName;
@@ -70,12 +74,14 @@ const REMOVALS_FORGOTTEN_AT_ONCE = 50_000;
 const HISTORY_KEPT_MS = 400 * 86_400_000;
 
 export class Ledger implements RemovalRecorder, TrashCache, RemovalHistory, TrueTimes, ClockHistoryStore {
+  readonly sweptRows: SweptRows;
   readonly #database: SqliteDatabase;
   readonly #statements: Statements;
 
   private constructor(database: SqliteDatabase) {
     this.#database = database;
     this.#statements = new Statements(database);
+    this.sweptRows = new SweptRows(database);
   }
 
   /** @throws OperatingError `bad-data`, `unavailable`, `io` */
@@ -399,6 +405,7 @@ export class Ledger implements RemovalRecorder, TrashCache, RemovalHistory, True
       .run();
     this.#statements.get('DELETE FROM known_sessions WHERE seen_at < ?').run(keptFromMs);
     this.#statements.get('DELETE FROM returned WHERE last_at < ?').run(keptFromMs);
+    this.sweptRows.forgetRestored(keptFromMs);
   }
 
   #write(action: string, change: () => void): void {

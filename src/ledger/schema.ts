@@ -15,7 +15,7 @@ export const LEDGER_TABLES = [
 ] as const;
 
 /** Of later versions: a ledger that is only read may lack them. */
-export const LATER_TABLES = ['returned'] as const;
+export const LATER_TABLES = ['returned', 'swept_rows'] as const;
 
 export const LEDGER_MIGRATIONS: readonly string[] = [
   `CREATE TABLE runs (
@@ -90,4 +90,18 @@ export const LEDGER_MIGRATIONS: readonly string[] = [
      last_at INTEGER NOT NULL,
      PRIMARY KEY (claude_dir, session_id)
    ) WITHOUT ROWID;`,
+  `CREATE TABLE swept_rows (
+     id INTEGER PRIMARY KEY AUTOINCREMENT,
+     map TEXT NOT NULL,
+     run_at INTEGER NOT NULL,
+     key TEXT NOT NULL,
+     session_id TEXT NOT NULL,
+     last_used_at REAL,
+     reason TEXT NOT NULL,
+     content TEXT NOT NULL,
+     swept_at INTEGER NOT NULL,
+     restored_at INTEGER
+   );
+   CREATE INDEX swept_rows_by_key ON swept_rows (map, key);
+   CREATE INDEX swept_rows_by_run ON swept_rows (map, run_at);`,
 ];

@@ -44,6 +44,20 @@ export interface RowLocator {
   readonly sessionIdBytes: unknown;
 }
 
+/** All columns of a row, in a form that only its store reads. */
+export type RowContent = string;
+
+export interface WholeRow extends UncheckedResumeRow {
+  readonly content: RowContent;
+}
+
+/** What became of rows that were to be deleted; those that somebody else has deleted are in neither. */
+export interface RowFates {
+  readonly deleted: readonly WholeRow[];
+  /** They are others by now, and still there. */
+  readonly stayed: readonly WholeRow[];
+}
+
 export interface LiveIds {
   readonly ids: Set<SessionId>;
   /** Rows whose id is no session id: they protect nothing, since no transcript can bear such a name. */
@@ -94,8 +108,17 @@ export interface MaintainableResumeMap extends ResumeMap {
   readLiveIds(): Promise<LiveIds>;
   /** Every row, unchecked, a page at a time, in key order. Rows may be deleted between two pages. */
   readPages(): AsyncIterable<readonly UncheckedResumeRow[]>;
-  /** Deletes those of the given rows that still are as they were read. Yields after each hold how many that were. */
-  deleteUnchanged(rows: readonly UncheckedResumeRow[], holds: ShortHolds): AsyncIterable<number>;
+  /** Those of the given rows that still are as they were read, with all their columns. */
+  readWhole(rows: readonly UncheckedResumeRow[]): Promise<readonly WholeRow[]>;
+  /** Deletes those of the given rows that still are as they were read, in every column. Yields after each hold what became of them. */
+  deleteUnchanged(rows: readonly WholeRow[], holds: ShortHolds): AsyncIterable<RowFates>;
+  /**
+   * Puts a row back as it was, or as used at another time.
+   * @throws OperatingError (`bad-data`) where there is a row of its key again, or the table does not take it any more
+   */
+  restoreRow(content: RowContent, usedAtMs?: number): Promise<void>;
+  /** Whether the map holds this very row. */
+  hasRow(content: RowContent): Promise<boolean>;
   /**
    * Holds every writer of the map back while `act` runs, and tells it which of `ids` are live at that moment.
    * Keep `act` short: hosts wait for it.

@@ -16,16 +16,20 @@ export class ShortDeletions {
   }
 
   /**
-   * Yields after each transaction how many rows `deleteOne` has deleted in it.
+   * Yields after each transaction what `deleteOne` has returned in it, one after the other.
    * @throws BusyError where the writers would not let go; what was yielded until then is deleted
    */
-  async *deleteEach<T>(items: readonly T[], deleteOne: (item: T) => number, holds: ShortHolds): AsyncGenerator<number> {
+  async *deleteEach<T, R>(
+    items: readonly T[],
+    deleteOne: (item: T) => R,
+    holds: ShortHolds,
+  ): AsyncGenerator<readonly R[]> {
     for (let next = 0; next < items.length; ) {
       const batch = items.slice(next, next + holds.units);
       const done = await holds.take((hold) => this.#write(hold, () => deleteInTime(batch, deleteOne, hold)));
       if (done === undefined) continue;
-      next += done.tried;
-      yield done.deleted;
+      next += done.length;
+      yield done;
     }
   }
 
@@ -56,16 +60,11 @@ export class ShortDeletions {
 }
 
 /** As many of them as there is time for. */
-function deleteInTime<T>(
-  items: readonly T[],
-  deleteOne: (item: T) => number,
-  hold: Hold,
-): { readonly tried: number; readonly deleted: number } {
-  let [tried, deleted] = [0, 0];
+function deleteInTime<T, R>(items: readonly T[], deleteOne: (item: T) => R, hold: Hold): readonly R[] {
+  const results: R[] = [];
   for (const item of items) {
-    deleted += deleteOne(item);
-    tried += 1;
+    results.push(deleteOne(item));
     if (hold.isOver()) break;
   }
-  return { tried, deleted };
+  return results;
 }

@@ -20,7 +20,16 @@ import { checkedKey, parseSessionKey } from './keys.ts';
 import { liveAmong, readLiveIds } from './live-ids.ts';
 import { MapConnection } from './map-connection.ts';
 import { copyTables } from './preview.ts';
-import type { LiveIds, MaintainableResumeMap, ResumeRow, UncheckedResumeRow, Whereabouts } from './resume-map.ts';
+import type {
+  LiveIds,
+  MaintainableResumeMap,
+  ResumeRow,
+  RowContent,
+  RowFates,
+  UncheckedResumeRow,
+  Whereabouts,
+  WholeRow,
+} from './resume-map.ts';
 import { isStale, mayBeLate, type SessionMaxAge } from './row-age.ts';
 import { type RowOrder, rowOrderOf } from './row-order.ts';
 import {
@@ -36,7 +45,8 @@ import {
   VERSION_TABLE,
 } from './schema.ts';
 import { ShortDeletions } from './short-deletions.ts';
-import { deleteRowOfKey, deleteUnchanged, readPages, sweepStale } from './walk.ts';
+import { deleteRowOfKey, readPages, sweepStale } from './walk.ts';
+import { deleteWhole, WholeRows } from './whole-rows.ts';
 
 export interface SqliteResumeMapOptions {
   readonly maxSessionAge?: SessionMaxAge;
@@ -79,6 +89,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   readonly #connection: MapConnection;
   readonly #deletions: ShortDeletions;
   readonly #order: RowOrder;
+  readonly #whole: WholeRows;
   readonly #clock: Clock;
   readonly #transcripts: SqliteResumeMapOptions['transcripts'];
   #maxSessionAge: SessionMaxAge;
@@ -87,6 +98,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
     this.#connection = new MapConnection(database, options.busyTimeoutMs);
     this.#deletions = new ShortDeletions(this.#connection);
     this.#order = readOrder(database);
+    this.#whole = new WholeRows(this.#connection, this.#order);
     this.#clock = options.clock ?? systemClock;
     this.#transcripts = options.transcripts;
     this.#maxSessionAge = checkedMaxAge(options.maxSessionAge ?? DEFAULT_SESSION_MAX_AGE_MS);
@@ -270,8 +282,22 @@ export class SqliteResumeMap implements MaintainableResumeMap {
     return sweepStale(this.#connection, this.#order, this.#deletions, holds, cutoffMs);
   }
 
-  deleteUnchanged(rows: readonly UncheckedResumeRow[], holds: ShortHolds): AsyncIterable<number> {
-    return this.#deletions.deleteEach(rows, (row) => deleteUnchanged(this.#connection, this.#order, row), holds);
+  readWhole(rows: readonly UncheckedResumeRow[]): Promise<readonly WholeRow[]> {
+    return this.#whole.read(rows);
+  }
+
+  deleteUnchanged(rows: readonly WholeRow[], holds: ShortHolds): AsyncIterable<RowFates> {
+    return deleteWhole(rows, this.#whole, this.#deletions, holds);
+  }
+
+  async restoreRow(content: RowContent, usedAtMs?: number): Promise<void> {
+    await this.#connection.write('restore a row of', () => {
+      this.#inTransaction(() => this.#whole.insert(content, usedAtMs));
+    });
+  }
+
+  async hasRow(content: RowContent): Promise<boolean> {
+    return this.#connection.read('read', () => this.#whole.has(content));
   }
 
   async withWritersHeld<T>(

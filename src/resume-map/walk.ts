@@ -23,7 +23,8 @@ const IS_NUMBER = (column: string) => `typeof(${column}) IN ('integer', 'real')`
 /** The same as `isStale`, in SQL: what is no number is never stale, and the younger time counts. */
 const STALE = `${IS_NUMBER('last_used_at')} AND (last_used_at = 0 OR last_used_at >= ${EARLIEST_SENSIBLE_TIME_MS}) AND last_used_at < @cutoffMs
   AND NOT (${IS_NUMBER('created_at')} AND created_at >= @cutoffMs)`;
-const UNCHANGED = `typeof(key) IS @keyType AND CAST(key AS BLOB) IS @keyBytes
+/** Whether a row is as it was read, by what `boundAsRead` binds. */
+export const UNCHANGED = `typeof(key) IS @keyType AND CAST(key AS BLOB) IS @keyBytes
   AND CAST(session_id AS BLOB) IS @sessionIdBytes AND last_used_at IS @lastUsedAtMs`;
 const DELETE_ROW_OF_KEY = `DELETE FROM ${SESSIONS_TABLE} WHERE key = @key AND session_id IS @sessionId AND last_used_at IS @lastUsedAtMs`;
 
@@ -60,16 +61,15 @@ export async function sweepStale(
     if (last === undefined) return swept;
     after = last.locator;
     const deleteOne = (row: UncheckedResumeRow) => deleteIfStale(connection, order, row, cutoffMs);
-    for await (const deleted of deletions.deleteEach(rows, deleteOne, holds)) swept += deleted;
+    for await (const deleted of deletions.deleteEach(rows, deleteOne, holds)) {
+      swept += deleted.reduce((total, one) => total + one, 0);
+    }
   }
 }
 
-/** Deletes a row that still is as it was read. @returns how many rows that were */
-export function deleteUnchanged(connection: MapConnection, order: RowOrder, row: UncheckedResumeRow): number {
+export function boundAsRead(order: RowOrder, row: UncheckedResumeRow): Readonly<Record<string, unknown>> {
   const { keyType, keyBytes, sessionIdBytes } = row.locator;
-  return connection
-    .statement(`DELETE FROM ${SESSIONS_TABLE} WHERE ${order.isAt(row.locator)} AND ${UNCHANGED}`)
-    .run({ ...order.bind(row.locator), keyType, keyBytes, sessionIdBytes, lastUsedAtMs: row.lastUsedAtMs }).changes;
+  return { ...order.bind(row.locator), keyType, keyBytes, sessionIdBytes, lastUsedAtMs: row.lastUsedAtMs };
 }
 
 /** Deletes the row that a host's own key names, while it still is as it was read. @returns how many rows that were */

@@ -12,7 +12,7 @@ import { allowAll, type Guards } from '../jobs/guards/guards.ts';
 import { guardsBy } from '../jobs/guards/removals.ts';
 import type { Job, JobContext } from '../jobs/job.ts';
 import type { JobName } from '../jobs/job-names.ts';
-import type { RemovalHistory, RemovalRecorder } from '../jobs/ledger-contracts.ts';
+import type { RemovalHistory, RemovalRecorder, SweptRowRecorder } from '../jobs/ledger-contracts.ts';
 import type { CleanupRules } from '../jobs/prune-transcripts/directory-cleanup.ts';
 import { pruneTranscriptsJob } from '../jobs/prune-transcripts/index.ts';
 import { prunePolicy } from '../jobs/prune-transcripts/policy.ts';
@@ -64,7 +64,8 @@ export async function runConfiguredJob(
     const holds = new ShortHolds();
     const opened = openStores(config['sessions.store'], acquired, { dryRun: context.dryRun, ...JOB_WAIT });
     const { stores, refusedStores } = opened;
-    const surroundings: Surroundings = { config, claudeDirs, ...opened, guards, history, holds, clock };
+    const sweptRows = context.dryRun || ledger === undefined ? unwrittenRows(ledger?.sweptRows) : ledger.sweptRows;
+    const surroundings: Surroundings = { config, claudeDirs, ...opened, guards, history, sweptRows, holds, clock };
     // The sweep that comes before has changed nothing in a dry run: the job is to see the rows as they would be after it.
     if (context.dryRun && allJobs.includes('sweep-sessions') && name !== 'sweep-sessions') {
       const swept = await previewSwept(map, surroundings);
@@ -110,6 +111,7 @@ export async function runConfiguredJob(
           guards,
           holds,
           storeHolds: new ShortHolds(),
+          sweptRows: ledger?.sweptRows,
           clock,
         }),
     };
@@ -140,6 +142,7 @@ interface Surroundings extends OpenedStores {
   readonly claudeDirs: readonly ClaudeDir[];
   readonly guards: Guards;
   readonly history: RemovalHistory;
+  readonly sweptRows: SweptRowRecorder;
   readonly holds: ShortHolds;
   readonly clock: Clock;
 }
@@ -147,6 +150,7 @@ interface Surroundings extends OpenedStores {
 function configuredSweep(map: MaintainableResumeMap, { config, ...surroundings }: Surroundings): Job<'sweep-sessions'> {
   return sweepSessionsJob({
     map,
+    mapPath: config['sessions.db'],
     ...surroundings,
     maxAge: config['sessions.maxAge'],
     minAgeMs: config.minAge,
@@ -203,3 +207,12 @@ export const JOB_WAIT = { busyTimeoutMs: SHUTDOWN_BUDGET.databaseWaitMs };
 /** In a dry run: the map that the next run will make. */
 const NOT_YET_MADE = 'not yet made';
 const NO_RECORDER: RemovalRecorder = { recordRemovals() {} };
+
+/** For a dry run, which sweeps a copy of the map at the most. */
+function unwrittenRows(written: SweptRowRecorder | undefined): SweptRowRecorder {
+  return {
+    recordSwept: () => [],
+    forgetSwept: () => undefined,
+    restoredSince: (map, sinceMs) => written?.restoredSince(map, sinceMs) ?? new Map(),
+  };
+}

@@ -5,10 +5,12 @@ import { ShortHolds } from '../../src/sqlite/short-holds.ts';
 
 /** @returns how many of them still were as they were read, and are gone now */
 export async function deleteUnchanged(
-  map: Pick<MaintainableResumeMap, 'deleteUnchanged'>,
+  map: Pick<MaintainableResumeMap, 'readWhole' | 'deleteUnchanged'>,
   rows: readonly UncheckedResumeRow[],
 ): Promise<number> {
   let total = 0;
-  for await (const deleted of map.deleteUnchanged(rows, new ShortHolds())) total += deleted;
+  for await (const { deleted } of map.deleteUnchanged(await map.readWhole(rows), new ShortHolds())) {
+    total += deleted.length;
+  }
   return total;
 }

@@ -41,6 +41,8 @@ export interface Guards {
   ): Held | undefined;
   /** @param place a Claude directory or a session store */
   massRemoval(place: string, plan: RemovalShare): Held | undefined;
+  /** @param map the path of its database */
+  massRows(map: string, rows: ExpiredShare): Held | undefined;
   massDangling(rows: DanglingShare): Held | undefined;
 }
 
@@ -48,6 +50,12 @@ export interface Guards {
 export interface RemovalShare {
   readonly sessions: number;
   readonly removals: number;
+}
+
+/** How many rows of a resume map are over their age. */
+export interface ExpiredShare {
+  readonly rows: number;
+  readonly expired: number;
 }
 
 /** How many rows of a resume map lead nowhere. */
@@ -62,5 +70,6 @@ export const allowAll: Guards = {
   unknownMap: () => undefined,
   emptiedSource: () => undefined,
   massRemoval: () => undefined,
+  massRows: () => undefined,
   massDangling: () => undefined,
 };

@@ -2,8 +2,9 @@
 
 import type { KnownMaps } from '../../claude-dir/known-maps.ts';
 import type { Clock } from '../../clock.ts';
+import { RESUME_MAP } from '../../live-sources/resume-map-source.ts';
 import type { RemovalHistory } from '../ledger-contracts.ts';
-import type { DanglingShare, Guards, Held, RemovalShare } from './guards.ts';
+import type { DanglingShare, ExpiredShare, Guards, Held, RemovalShare } from './guards.ts';
 
 /** What goes one by one is wear; more than this share of it at once is a mistake, or a disk that is missing. */
 const MASS_SHARE = 0.5;
@@ -12,7 +13,7 @@ const MASS_NOTICE_MS = 23 * 3_600_000;
 /** Most of a handful of sessions may well expire on one day. */
 const KNOWN_SESSIONS_MIN = 20;
 /** Sources whose ids do not go all at once: processes do end overnight. */
-const LASTING_SOURCES: ReadonlySet<string> = new Set(['resume-map', 'keep-list']);
+const LASTING_SOURCES: ReadonlySet<string> = new Set([RESUME_MAP, 'keep-list']);
 const KNOWN_IDS_MIN = 10;
 /** A host that has made a lost database anew has soon written a row or two. */
 const EMPTIED_SHARE = 0.1;
@@ -34,6 +35,7 @@ export function guardsBy(
     unknownMap: (claudeDir, known) => unknownMap(claudeDir, mapIdentity, known),
     emptiedSource: (counts, droppedOnPurpose) => emptiedSource(counts, droppedOnPurpose, history),
     massRemoval: (place, plan) => massRemoval(place, plan, massPortion, history, clock.now()),
+    massRows: (map, rows) => massRows(map, rows, massPortion, history, clock.now()),
     massDangling,
   };
 }
@@ -86,8 +88,7 @@ export function massRemoval(
 ): Held | undefined {
   const known = history.knownSessions(place) ?? 0;
   if (known < KNOWN_SESSIONS_MIN || removals <= sessions * MASS_SHARE) return undefined;
-  const noticedForMs = nowMs - (history.massNoticedAtMs(place) ?? nowMs);
-  const portion = noticedForMs < MASS_NOTICE_MS ? 0 : Math.max(1, Math.floor(sessions * massPortion));
+  const portion = portionOf(sessions, massPortion, history.massNoticedAtMs(place), nowMs);
   const when =
     portion === 0
       ? 'none is removed for a day, and then a portion in each run'
@@ -95,6 +96,44 @@ export function massRemoval(
   return {
     guard: 'mass-removal',
     message: `${removals} of the ${sessions} sessions in ${place}, of which earlier runs left ${known}, would go at once, so ${when}`,
+    portion,
+  };
+}
+
+function portionOf(count: number, massPortion: number, noticedAtMs: number | undefined, nowMs: number): number {
+  const noticedForMs = nowMs - (noticedAtMs ?? nowMs);
+  return noticedForMs < MASS_NOTICE_MS ? 0 : Math.max(1, Math.floor(count * massPortion));
+}
+
+/** Under which name the ledger knows a resume map; its file may hold a session store, too, which is a place of its own. */
+export function placeOfMap(map: string): string {
+  return `resume map ${map}`;
+}
+
+/**
+ * Tells of a sweep that takes most of a map which earlier runs knew: a dump without times, a column's default, a setting that is wrong.
+ * Sweeps come every hour, so each portion is noticed anew: there is a day between two of them.
+ */
+export function massRows(
+  map: string,
+  { rows, expired }: ExpiredShare,
+  massPortion: number,
+  history: Pick<RemovalHistory, 'knownSessions' | 'massNoticedAtMs'>,
+  nowMs: number,
+): Held | undefined {
+  const place = placeOfMap(map);
+  const known = history.knownSessions(place) ?? 0;
+  if (known < KNOWN_SESSIONS_MIN || expired <= rows * MASS_SHARE) return undefined;
+  const noticedAtMs = history.massNoticedAtMs(place);
+  const portion = portionOf(rows, massPortion, noticedAtMs, nowMs);
+  const nextAt = new Date((noticedAtMs ?? nowMs) + MASS_NOTICE_MS).toISOString();
+  const when =
+    portion === 0
+      ? `none is swept before ${nextAt}, and then a portion each day`
+      : `only the ${portion} oldest go now, and the next portion in a day`;
+  return {
+    guard: 'mass-removal',
+    message: `${expired} of the ${rows} rows of the resume map ${map}, of which earlier runs left ${known}, would be swept at once, so ${when}`,
     portion,
   };
 }

@@ -10,6 +10,7 @@ import type { ShortHolds } from '../../sqlite/short-holds.ts';
 import type { Destroyed, TrashedEntry } from '../../trash/purge.ts';
 import type { Guards } from '../guards/guards.ts';
 import type { Job, JobContext } from '../job.ts';
+import type { SweptRowTrash } from '../ledger-contracts.ts';
 import { LiveHolds } from '../live-holds.ts';
 import { type LiveObservation, observeLive } from '../observe-live.ts';
 import type { PurgeReport } from '../report.ts';
@@ -39,6 +40,8 @@ export interface PurgeDependencies {
   readonly limits: DiskLimits;
   /** How much of the time since a moment only the wall clock has counted; both in milliseconds. */
   unwitnessedMs(sinceMs: number): number;
+  /** Undefined where there is no ledger yet. */
+  readonly sweptRows: SweptRowTrash | undefined;
   readonly guards: Guards;
   /** Holds the live sources' writers back. */
   readonly holds: ShortHolds;
@@ -70,6 +73,7 @@ class Purge {
   readonly #state: RunState;
   readonly #purged = { sessions: 0, bytes: 0 };
   readonly #trash = { sessions: 0, bytes: 0 };
+  #purgedRows = 0;
   readonly #kept: Partial<Record<PurgeKeepReason, number>> = {};
   readonly #progress = { done: 0, total: 0 };
   readonly #early = { sessions: 0, bytes: 0 };
@@ -97,11 +101,13 @@ class Purge {
     for (const place of places) {
       await this.#state.inPlace(`purge the trash of ${place.path}`, () => this.#purge(place));
     }
+    await this.#state.attempt('purge swept rows', () => this.#purgeRows());
     const figures = {
       purged: this.#purged,
       ...(this.#early.sessions > 0 ? { purgedEarly: this.#early } : {}),
       ...(this.#overLimitBytes > 0 ? { overLimit: this.#overLimitBytes } : {}),
       ...(this.#givenBack > 0 ? { givenBack: this.#givenBack } : {}),
+      ...(this.#purgedRows > 0 ? { purgedRows: this.#purgedRows } : {}),
       kept: this.#kept,
       trash: this.#trash,
     };
@@ -262,6 +268,20 @@ class Purge {
       else this.#keep(obstacle);
     }
     this.#progress.done += sessions.length;
+  }
+
+  /** The rows of one sweep together, when the last of them has had its time; the same as that of sessions. */
+  #purgeRows(): void {
+    const { sweptRows, keepMs, clock, unwitnessedMs } = this.#dependencies;
+    if (sweptRows === undefined || this.#state.isOver) return;
+    const nowMs = clock.now();
+    for (const { rows, lastSweptAtMs, ...run } of sweptRows.sweptRuns()) {
+      if (lastSweptAtMs > nowMs) {
+        if (!this.#context.dryRun) sweptRows.restampSwept(run, nowMs);
+      } else if (nowMs - lastSweptAtMs - unwitnessedMs(lastSweptAtMs) > keepMs) {
+        this.#purgedRows += this.#context.dryRun ? rows : sweptRows.purgeSwept(run);
+      }
+    }
   }
 
   #keep(reason: PurgeKeepReason): void {

@@ -1,20 +1,27 @@
-/** sweep-sessions: deletes stale rows of the resume map, and rows whose transcript is gone for certain. */
+/**
+ * sweep-sessions: deletes stale rows of the resume map, and rows whose transcript is gone for certain; none of most of a map at once, and
+ * none that cannot be brought back for a while.
+ */
 
 import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
 import { parseProtectedId, type SessionId } from '../../claude-dir/session-id.ts';
-import type { Clock } from '../../clock.ts';
 import { errorCode, isExhaustion, OperatingError } from '../../errors.ts';
 import type { UncheckedResumeRow } from '../../resume-map/resume-map.ts';
 import type { SessionMaxAge } from '../../resume-map/row-age.ts';
 import type { Guards } from '../guards/guards.ts';
+import { placeOfMap } from '../guards/removals.ts';
 import type { Job, JobContext } from '../job.ts';
+import type { RemovalHistory } from '../ledger-contracts.ts';
 import type { SweepReport } from '../report.ts';
 import { RunState } from '../run-state.ts';
 import { deleteRows, type SweepApplyOptions } from './apply.ts';
+import { ExpiredRows } from './expired-rows.ts';
 import { lookAgain, type ObservedStore, observePresent } from './observe.ts';
-import { judgeRow, type RowKeepReason, type SweepReason } from './plan.ts';
+import { judgeRow, type PresentSessions, type RowKeepReason, type RowVerdict, type SweepReason } from './plan.ts';
 
 export interface SweepDependencies extends SweepApplyOptions {
+  /** The path of the map's database. */
+  readonly mapPath: string;
   readonly claudeDirs: readonly ClaudeDir[];
   readonly stores: readonly ObservedStore[];
   /** Whether those are all there are: one that could not be opened may hold any conversation. */
@@ -23,8 +30,8 @@ export interface SweepDependencies extends SweepApplyOptions {
   readonly minAgeMs: number;
   /** Whether rows whose transcript is gone from this host's disks are to go. */
   readonly sweepsDangling: boolean;
-  readonly guards: Pick<Guards, 'massDangling'>;
-  readonly clock: Clock;
+  readonly guards: Pick<Guards, 'massRows' | 'massDangling'>;
+  readonly history: RemovalHistory;
 }
 
 export function sweepSessionsJob(dependencies: SweepDependencies): Job<'sweep-sessions'> {
@@ -34,7 +41,7 @@ export function sweepSessionsJob(dependencies: SweepDependencies): Job<'sweep-se
   };
 }
 
-/** One walk over all rows, in the order of the map. */
+/** Two walks over all rows, in the order of the map: which of them would go, and then what may. */
 class Sweep {
   readonly #dependencies: SweepDependencies;
   readonly #context: JobContext;
@@ -42,20 +49,28 @@ class Sweep {
   readonly #kept: Partial<Record<RowKeepReason, number>> = {};
   readonly #gone: UncheckedResumeRow[] = [];
   readonly #swept = { expired: 0, dangling: 0 };
+  readonly #startedAtMs: number;
+  /** Sessions by key, of rows that somebody has brought back: they are as old as they were. */
+  readonly #restored: ReadonlyMap<string, string>;
   #seen = 0;
 
   constructor(dependencies: SweepDependencies, context: JobContext) {
     this.#dependencies = dependencies;
     this.#context = context;
     this.#state = new RunState(context);
+    this.#startedAtMs = dependencies.clock.now();
+    const { maxAge, sweptRows, mapPath } = dependencies;
+    this.#restored = sweptRows.restoredSince(mapPath, maxAge === 'never' ? 0 : this.#startedAtMs - maxAge);
   }
 
   async run(): Promise<SweepReport> {
     try {
       const obstacle = await this.#dependencies.map.sweepObstacle();
       if (obstacle === undefined) {
-        await this.#sweepExpired();
+        const expired = await this.#findExpired();
+        if (!this.#state.isOver) await this.#sweepExpired(expired);
         await this.#sweepDangling();
+        this.#remember();
       } else {
         const way = 'drop that, or set sessions.maxAge to never';
         this.#state.addFault(`sweep the resume map: ${obstacle}, so no row is deleted; ${way}`);
@@ -68,23 +83,58 @@ class Sweep {
     return { job: 'sweep-sessions', swept: this.#swept, kept: this.#kept, ...this.#state.end() };
   }
 
-  async #sweepExpired(): Promise<void> {
-    const { map, clock, maxAge, minAgeMs, sweepsDangling, areStoresWhole } = this.#dependencies;
+  /** How many rows are over their age, and which of them may go by the guards. */
+  async #findExpired(): Promise<ExpiredRows> {
+    const { map, mapPath, clock, guards, history } = this.#dependencies;
+    const expired = new ExpiredRows();
+    let rows = 0;
+    for await (const page of map.readPages()) {
+      if (await this.#state.shouldStop()) return expired;
+      const nowMs = clock.now();
+      for (const row of page) if (this.#judge(row, undefined, nowMs) === 'expired') expired.add(row);
+      rows += page.length;
+    }
+    const held = guards.massRows(mapPath, { rows, expired: expired.count });
+    const noticedAtMs = held && (history.massNoticedAtMs(placeOfMap(mapPath)) ?? this.#startedAtMs);
+    const portion = held?.portion ?? 0;
+    // After a portion, the day's notice begins anew.
+    if (!this.#context.dryRun) history.noteMass(placeOfMap(mapPath), portion > 0 ? this.#startedAtMs : noticedAtMs);
+    if (this.#state.isHeld(held)) expired.allow(portion);
+    return expired;
+  }
+
+  async #sweepExpired(allowed: ExpiredRows): Promise<void> {
+    const { map, clock, sweepsDangling, areStoresWhole } = this.#dependencies;
     const present = sweepsDangling && areStoresWhole ? observePresent(this.#dependencies) : undefined;
     for await (const page of map.readPages()) {
       if (await this.#state.shouldStop()) return;
       const nowMs = clock.now();
       const expired: UncheckedResumeRow[] = [];
       for (const row of page) {
-        const verdict = judgeRow(row, present, { maxAge, minAgeMs }, nowMs);
+        const verdict = this.#judge(row, present, nowMs);
         if (verdict === 'expired') expired.push(row);
         else if (verdict === 'gone') this.#gone.push(row);
         else this.#keep(verdict, 1);
       }
-      await this.#remove(expired, 'expired');
+      const going = allowed.take(expired);
+      if (going.length < expired.length) this.#keep('held', expired.length - going.length);
+      await this.#remove(going, 'expired');
       this.#seen += page.length;
       this.#context.onProgress({ phase: 'sweep', done: this.#seen });
     }
+  }
+
+  #judge(row: UncheckedResumeRow, present: PresentSessions, nowMs: number): RowVerdict | 'restored' {
+    const verdict = judgeRow(row, present, this.#dependencies, nowMs);
+    const isDoomed = verdict === 'expired' || verdict === 'gone';
+    return isDoomed && this.#restored.get(String(row.key)) === String(row.sessionId) ? 'restored' : verdict;
+  }
+
+  /** For the guards of the next sweep. A walk that was not through has not seen what is left. */
+  #remember(): void {
+    if (this.#state.isOver || this.#context.dryRun) return;
+    const left = this.#seen - this.#swept.expired - this.#swept.dangling;
+    this.#dependencies.history.recordKnownSessions(placeOfMap(this.#dependencies.mapPath), left, this.#startedAtMs);
   }
 
   /** Only of a map that was walked to its end can be told which share of it leads nowhere. */
@@ -124,8 +174,12 @@ class Sweep {
   }
 
   async #remove(rows: readonly UncheckedResumeRow[], reason: SweepReason): Promise<void> {
-    if (this.#context.dryRun) this.#swept[reason] += rows.length;
-    else for await (const deleted of deleteRows(rows, this.#dependencies)) this.#swept[reason] += deleted;
+    if (this.#context.dryRun) {
+      this.#swept[reason] += rows.length;
+      return;
+    }
+    const run = { map: this.#dependencies.mapPath, runAtMs: this.#startedAtMs };
+    for await (const deleted of deleteRows(rows, { run, reason }, this.#dependencies)) this.#swept[reason] += deleted;
   }
 
   #keep(reason: RowKeepReason, count: number): void {

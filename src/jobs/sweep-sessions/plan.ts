@@ -8,6 +8,10 @@ export type RowKeepReason =
   | 'in-use'
   /** Its times make no sense, or its id is none: unknown means keep. */
   | 'senseless'
+  /** Somebody has brought it back. */
+  | 'restored'
+  /** It is over its age, and so is most of the map at once. */
+  | 'held'
   /** Its transcript is gone, and the walk came not so far as to tell which share of the map that is. */
   | 'dangling-kept'
   /** So many transcripts are gone that the disk, not the rows, is what is wrong. */

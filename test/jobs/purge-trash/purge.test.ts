@@ -50,6 +50,7 @@ interface PurgeOptions {
 
 function purge(paths: string | readonly string[], options: PurgeOptions = {}): Promise<PurgeReport> {
   return purgeTrashJob({
+    sweptRows: undefined,
     claudeDirs: [paths].flat().map(openClaudeDir),
     stores: [],
     refusedStores: [],

@@ -31,6 +31,7 @@ interface PurgeOptions {
 function purge(stores: readonly StoredSessions[], options: PurgeOptions = {}): Promise<PurgeReport> {
   return purgeTrashJob({
     claudeDirs: [],
+    sweptRows: undefined,
     stores,
     refusedStores: [],
     sources: options.sources ?? [],

@@ -9,6 +9,7 @@ import { guardsBy } from '../../../src/jobs/guards/removals.ts';
 import type { JobContext } from '../../../src/jobs/job.ts';
 import type { SweepReport } from '../../../src/jobs/report.ts';
 import { type SweepDependencies, sweepSessionsJob } from '../../../src/jobs/sweep-sessions/index.ts';
+import { Ledger } from '../../../src/ledger/ledger.ts';
 import type { MaintainableResumeMap, UncheckedResumeRow } from '../../../src/resume-map/resume-map.ts';
 import { SqliteResumeMap } from '../../../src/resume-map/sqlite.ts';
 import { UnwrittenHistory } from '../../../src/runs/unwritten-history.ts';
@@ -33,6 +34,7 @@ class Host {
   readonly stateDir = tempDir();
   readonly map: SqliteResumeMap;
   readonly history = new UnwrittenHistory(undefined);
+  readonly ledger = openLedger();
 
   constructor(rows: readonly Row[], sessions: readonly (typeof A)[] = []) {
     this.map = SqliteResumeMap.openOwn(join(this.stateDir, 'sessions.db'), { clock: new SetClock(NOW) });
@@ -59,6 +61,8 @@ class Host {
   sweep(overrides: Partial<SweepDependencies> = {}, context: Partial<JobContext> = {}): Promise<SweepReport> {
     return sweepSessionsJob({
       map: this.map,
+      mapPath: join(this.stateDir, 'sessions.db'),
+      sweptRows: this.ledger.sweptRows,
       claudeDirs: [openClaudeDir(this.path)],
       stores: [],
       areStoresWhole: true,
@@ -81,6 +85,12 @@ class Host {
       database.close();
     }
   }
+}
+
+function openLedger(): Ledger {
+  const ledger = Ledger.open(tempDir());
+  onTestFinished(() => ledger.close());
+  return ledger;
 }
 
 const daysAgo = (days: number) => NOW - days * DAY_MS;
@@ -130,7 +140,8 @@ describe('a sweep of stale rows', () => {
       ['a', 'b', 'c'].map((key): Row => [key, A, NOW - MAX_AGE_MS]),
       [A],
     );
-    let nowMs = NOW;
+    // It is asked at the start, and once for the page in each of the two walks.
+    let nowMs = NOW - 2;
     const clock = { now: () => nowMs++ };
     expect(await host.sweep({ clock })).toMatchObject({ swept: { expired: 0 }, kept: { 'in-use': 3 } });
     expect(host.keys()).toEqual(['a', 'b', 'c']);
@@ -185,7 +196,7 @@ describe('a sweep of stale rows', () => {
       (_, index): Row => [`key:${String(index).padStart(5, '0')}`, A, daysAgo(20)],
     );
     const host = new Host(rows, [A]);
-    const report = await host.sweep({}, { shouldStop: stopAfter(1) });
+    const report = await host.sweep({}, { shouldStop: stopAfter(3) });
     expect(report).toMatchObject({ stopped: true, swept: { expired: 1_000 } });
     expect(host.keys()).toHaveLength(500);
   });
@@ -396,7 +407,7 @@ describe('a sweep of dangling rows', () => {
   it('deletes nothing when it is to stop before the map was walked to its end', async () => {
     const rows = Array.from({ length: 1_100 }, (_, index): Row => [`used:${index}`, B, daysAgo(2)]);
     const host = new Host([DANGLING, ...rows], [B]);
-    const report = await host.sweep({}, { shouldStop: stopAfter(1) });
+    const report = await host.sweep({}, { shouldStop: stopAfter(3) });
     expect(report).toMatchObject({ stopped: true, swept: { dangling: 0 } });
     expect(host.keys()).toContain('dangling');
   });
