@@ -1,6 +1,7 @@
 /** `doctor`: what endangers sessions, wastes space or keeps the worker from its work, and what to do about it. Looks only. */
 
 import { ClaudeDir } from '../claude-dir/claude-dir.ts';
+import { claudeTempDirs } from '../claude-dir/other-use.ts';
 import { systemClock } from '../clock.ts';
 import { examineClaudeDir } from '../doctor/claude-dir-findings.ts';
 import type { CleanupView } from '../doctor/cleanup-findings.ts';
@@ -27,7 +28,10 @@ export async function runDoctor(context: CommandContext): Promise<number> {
   const { config } = context.resolved;
   const cleanup = await cleanupViews(context);
   const examined: Examined[] = [
-    ...config.claudeDir.map((path) => ({ claudeDir: displayName(path), findings: examine(path, cleanup(path)) })),
+    ...config.claudeDir.map((path) => ({
+      claudeDir: displayName(path),
+      findings: examine(path, cleanup(path), context.io.environment),
+    })),
     { claudeDir: undefined, findings: await examineHost(config, systemClock) },
   ];
   const problems = examined.flatMap(({ findings }) => findings).filter(({ level }) => level === 'problem').length;
@@ -69,11 +73,15 @@ function lastPruneMs(stateDir: string, nowMs: number): number | undefined {
   }
 }
 
-function examine(path: string, cleanup: DirectoryView): readonly Finding[] {
+function examine(
+  path: string,
+  cleanup: DirectoryView,
+  environment: CommandContext['io']['environment'],
+): readonly Finding[] {
   let claudeDir: ClaudeDir | undefined;
   try {
     claudeDir = ClaudeDir.open(path);
-    return examineClaudeDir(claudeDir, cleanup, systemClock);
+    return examineClaudeDir(claudeDir, cleanup, systemClock, claudeTempDirs(claudeDir, environment));
   } catch (error) {
     if (!(error instanceof OperatingError)) throw error;
     return [{ check: 'directory', level: 'problem', message: errorMessage(error) }];

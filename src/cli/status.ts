@@ -1,8 +1,12 @@
 /** `status`: how the worker and the disk are doing. Looks only. */
 
+import { ClaudeDir } from '../claude-dir/claude-dir.ts';
+import { claudeTempDirs, type OtherUse, otherUses } from '../claude-dir/other-use.ts';
 import { systemClock } from '../clock.ts';
 import { Schedule, scheduleSettings } from '../daemon/schedule.ts';
 import { databaseUses } from '../doctor/database-findings.ts';
+import { OperatingError } from '../errors.ts';
+import { displayName } from '../files/byte-name.ts';
 import { formatBytes } from '../format/byte-size.ts';
 import { formatAmount, formatCount, formatReasons } from '../format/counts.ts';
 import { JOB_NAMES, type JobName } from '../jobs/job-names.ts';
@@ -17,6 +21,7 @@ import { renderTable } from './table.ts';
 import { formatAge, formatTime } from './terminal.ts';
 
 const PROJECTS_LISTED = 15;
+const OTHERS_LISTED = 8;
 
 interface JobStatus {
   readonly job: JobName;
@@ -28,11 +33,12 @@ export async function showStatus(context: CommandContext): Promise<number> {
   const jobs = readJobs(context);
   const [prune] = await runJobs({ ...context, dryRun: true, log: createLogger('silent') }, ['prune-transcripts']);
   if (prune === undefined) return exitCodeOf([], true);
+  const others = readOthers(context);
   const { io, json } = context;
   io.stdout.write(
     json
-      ? `${JSON.stringify(statusDocument(jobs, prune, context.resolved))}\n`
-      : `${renderStatus(jobs, prune, context)}\n`,
+      ? `${JSON.stringify(statusDocument(jobs, prune, others, context.resolved))}\n`
+      : `${renderStatus(jobs, prune, others, context)}\n`,
   );
   return exitCodeOf([prune], io.shutdown.aborted);
 }
@@ -52,7 +58,35 @@ function readJobs({ resolved: { config } }: CommandContext): JobStatus[] {
   }
 }
 
-function statusDocument(jobs: readonly JobStatus[], prune: RunResult, { config }: CommandContext['resolved']): object {
+interface OtherUseOfDir extends OtherUse {
+  readonly claudeDir: string;
+}
+
+/** What fills the Claude directories beside sessions, the biggest first. */
+function readOthers({ resolved: { config }, io }: CommandContext): readonly OtherUseOfDir[] {
+  const others = config.claudeDir.flatMap((path) => {
+    let claudeDir: ClaudeDir | undefined;
+    try {
+      claudeDir = ClaudeDir.open(path);
+      const uses = otherUses(claudeDir, claudeTempDirs(claudeDir, io.environment));
+      return uses.map((use) => ({ claudeDir: displayName(path), ...use }));
+    } catch (error) {
+      // The prune that was foreseen tells why.
+      if (!(error instanceof OperatingError)) throw error;
+      return [];
+    } finally {
+      claudeDir?.close();
+    }
+  });
+  return others.sort((left, right) => right.diskBytes - left.diskBytes);
+}
+
+function statusDocument(
+  jobs: readonly JobStatus[],
+  prune: RunResult,
+  others: readonly OtherUseOfDir[],
+  { config }: CommandContext['resolved'],
+): object {
   const { projects, largest, oldest } = pruneOf(prune) ?? {};
   return {
     jobs: jobs.map(({ job, last, nextMs }) => ({
@@ -65,10 +99,16 @@ function statusDocument(jobs: readonly JobStatus[], prune: RunResult, { config }
     largest,
     oldest,
     databases: databaseUses(config),
+    others,
   };
 }
 
-function renderStatus(jobs: readonly JobStatus[], prune: RunResult, context: CommandContext): string {
+function renderStatus(
+  jobs: readonly JobStatus[],
+  prune: RunResult,
+  others: readonly OtherUseOfDir[],
+  context: CommandContext,
+): string {
   const { colors } = context;
   const nowMs = systemClock.now();
   const { observed, removed, kept, trash, projects = [], largest = [], oldest = [] } = pruneOf(prune) ?? {};
@@ -95,9 +135,19 @@ function renderStatus(jobs: readonly JobStatus[], prune: RunResult, context: Com
   if (projects.length > 0) blocks.push(renderProjects(projects, nowMs, colors));
   if (largest.length > 0) blocks.push(renderUses('Largest sessions', largest, nowMs, colors));
   if (oldest.length > 0) blocks.push(renderUses('Longest unused', oldest, nowMs, colors));
+  if (others.length > 0) blocks.push(renderOthers(others, colors));
   blocks.push(...renderHeld(prune, context));
   for (const { kind, message } of shownFaults(prune)) blocks.push(`${colors.yellow(kind)}: ${message}`);
   return blocks.join('\n\n');
+}
+
+function renderOthers(others: readonly OtherUseOfDir[], colors: CommandContext['colors']): string {
+  const rows = others.slice(0, OTHERS_LISTED).map(({ path, diskBytes, files, isCutOff }) => {
+    const more = isCutOff ? '> ' : '';
+    return [path, `${more}${formatBytes(diskBytes)}`, `${more}${files}`];
+  });
+  const title = colors.bold("No session's, and not touched");
+  return `${title}\n${renderTable(['PLACE', 'OF THE DISK', 'FILES'], rows, colors, [1, 2])}`;
 }
 
 function renderProjects(projects: readonly ProjectUse[], nowMs: number, colors: CommandContext['colors']): string {

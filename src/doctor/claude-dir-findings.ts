@@ -11,6 +11,7 @@ import { type ScanResult, scanHere } from '../scan/scan.ts';
 import { Trash } from '../trash/trash.ts';
 import { type CleanupView, cleanupFindings } from './cleanup-findings.ts';
 import type { Finding } from './finding.ts';
+import { otherFinding } from './other-findings.ts';
 import { recordFindings } from './record-findings.ts';
 
 const FREE_BYTES_MIN = 2 ** 30;
@@ -22,6 +23,7 @@ export function examineClaudeDir(
   claudeDir: ClaudeDir,
   cleanup: Omit<CleanupView, 'periods'>,
   clock: Clock,
+  tempDirs: readonly string[],
 ): readonly Finding[] {
   const scan = scanHere(claudeDir);
   return [
@@ -30,6 +32,7 @@ export function examineClaudeDir(
     ...sessionFindings(scan),
     projectFinding(claudeDir),
     trashFinding(claudeDir),
+    otherFinding(claudeDir, tempDirs),
     spaceFinding(claudeDir),
     permissionFinding(claudeDir),
   ];

@@ -15,7 +15,15 @@ const DAY_MS = 86_400_000;
 const [name, path, nowMs, command] = process.argv.slice(2);
 const clock = { now: () => Number(nowMs) };
 const holds = new ShortHolds();
-const common = { claudeDirs: [ClaudeDir.open(path)], stores: [], sources: [], guards: allowAll, holds, clock };
+const common = {
+  claudeDirs: [ClaudeDir.open(path)],
+  stores: [],
+  refusedStores: [],
+  sources: [],
+  guards: allowAll,
+  holds,
+  clock,
+};
 if (command !== undefined) execFileSync('sh', ['-ec', command]);
 const policy = {
   minAgeMs: DAY_MS,
