@@ -17,6 +17,16 @@ const FOREIGN_WRITE_BITS = 0o022;
 const PROJECTS_ELSEWHERE =
   'to keep transcripts on another disk, move the whole Claude directory there, and name it to Claude (CLAUDE_CONFIG_DIR) and here (claudeDir)';
 
+/**
+ * It is not there, closed to us, or open to strangers: of several, it is passed over. Where `projects/` is a symlink or a mount, another
+ * directory's sessions may be at work through it, and they would not be known to be.
+ */
+export class UnreachableDirError extends OperatingError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('unsafe-root', message, options);
+  }
+}
+
 export class ClaudeDir {
   /** As the user named it. */
   readonly path: string;
@@ -73,8 +83,7 @@ export class ClaudeDir {
       ['its projects/', this.projects],
     ] as const) {
       if ((directory.mode & FOREIGN_WRITE_BITS) === 0) continue;
-      throw new OperatingError(
-        'unsafe-root',
+      throw new UnreachableDirError(
         `open Claude directory ${displayName(this.path)}: ${name} can be written by others than its owner, and this worker runs as root; chmod go-w it`,
       );
     }
@@ -100,13 +109,16 @@ function plainPath(path: string): string {
   return plain;
 }
 
+const REDIRECTED_CODES: ReadonlySet<string> = new Set(['ELOOP', 'ENOTDIR']);
+
 function openDirectory(path: string, open: () => AnchoredDir, root: string): AnchoredDir {
   try {
     return open();
   } catch (error) {
-    throw new OperatingError('unsafe-root', `open Claude directory ${displayName(root)}: ${faultOf(error, path)}`, {
-      cause: error,
-    });
+    const message = `open Claude directory ${displayName(root)}: ${faultOf(error, path)}`;
+    if (REDIRECTED_CODES.has(errorCode(error) ?? ''))
+      throw new OperatingError('unsafe-root', message, { cause: error });
+    throw new UnreachableDirError(message, { cause: error });
   }
 }
 

@@ -3,8 +3,8 @@
 import { OperatingError } from '../errors.ts';
 import { requireAnchoring } from '../files/anchored-dir.ts';
 import { displayName } from '../files/byte-name.ts';
-import { ClaudeDir } from './claude-dir.ts';
-import { acquireDirLocks, type DirLock, type LockedDirs } from './dir-lock.ts';
+import { ClaudeDir, UnreachableDirError } from './claude-dir.ts';
+import { acquireDirLock, acquireDirLocks, type DirLock, type LockedDirs } from './dir-lock.ts';
 
 /** The part of the configuration that names them. */
 export interface ClaudeDirSettings {
@@ -34,6 +34,71 @@ export function openClaudeDirs(
 function throwIfUnlocked({ path, root }: ClaudeDir, locked: LockedDirs): void {
   if (locked.includes(root.identity)) return;
   throw new OperatingError('unsafe-root', `open Claude directory ${displayName(path)}: it was exchanged meanwhile`);
+}
+
+/** The Claude directories that a job can do something with. */
+export interface UsableDirs {
+  /** Those that can be looked into: what is written there says who is live, wherever is worked. */
+  readonly openDirs: readonly ClaudeDir[];
+  /** Those among them that may be worked in. */
+  readonly claudeDirs: readonly ClaudeDir[];
+  /** Why some are passed over. */
+  readonly faults: readonly OperatingError[];
+}
+
+/**
+ * Opens and locks as many as can be: one that is gone, closed to us or worked in by another holds up no other.
+ * @param take is told what the caller has to give back
+ * @param isToLook where nothing is changed, no lock is taken
+ * @throws OperatingError where there is none to work in, or one of them cannot be passed over
+ */
+export function openUsableDirs(
+  config: ClaudeDirSettings,
+  take: { claudeDir(opened: ClaudeDir): void; lock(taken: DirLock): void },
+  isToLook: boolean,
+): UsableDirs {
+  requireAnchoring();
+  const faults: OperatingError[] = [];
+  const openDirs = config.claudeDir.toSorted().flatMap((path) => {
+    const claudeDir = passedOver(
+      () => ClaudeDir.open(path),
+      faults,
+      (error) => error instanceof UnreachableDirError,
+    );
+    if (claudeDir !== undefined) take.claudeDir(claudeDir);
+    return claudeDir ?? [];
+  });
+  const claudeDirs = openDirs.filter((claudeDir) => {
+    const lock = isToLook
+      ? NO_LOCK
+      : passedOver(
+          () => acquireDirLock(claudeDir, 'run'),
+          faults,
+          () => true,
+        );
+    if (lock !== undefined) take.lock(lock);
+    return lock !== undefined;
+  });
+  const [fault] = faults;
+  if (claudeDirs.length === 0 && fault !== undefined) throw fault;
+  return { openDirs, claudeDirs, faults };
+}
+
+const NO_LOCK: DirLock = { directories: [], release: () => undefined };
+
+/** @returns undefined where it fails as it may, which is told */
+function passedOver<T>(
+  open: () => T,
+  faults: OperatingError[],
+  isPassable: (error: OperatingError) => boolean,
+): T | undefined {
+  try {
+    return open();
+  } catch (error) {
+    if (!(error instanceof OperatingError) || !isPassable(error)) throw error;
+    faults.push(error);
+    return undefined;
+  }
 }
 
 /** Takes the lock of every Claude directory for one run. Opens them anew: it is on what stands under their names now. */

@@ -34,13 +34,15 @@ import { giveUpStateReserveIfFull, keepStateReserve } from './state-reserve.ts';
 import { UnwrittenHistory } from './unwritten-history.ts';
 
 export interface ConfiguredJob extends RunTask {
-  /** The directories that the configuration names, open, and locked unless it is a dry run. */
+  /** The directories to work in: open, and locked unless it is a dry run. */
   readonly claudeDirs: readonly ClaudeDir[];
+  /** These and those that may only be looked into. */
+  readonly openDirs: readonly ClaudeDir[];
 }
 
 /** Runs one job from opening its databases to closing them. @throws OperatingError */
 export async function runConfiguredJob(
-  { job: name, config, options: { jobs: allJobs, allowMassRemoval }, claudeDirs }: ConfiguredJob,
+  { job: name, config, options: { jobs: allJobs, allowMassRemoval }, claudeDirs, openDirs }: ConfiguredJob,
   context: JobContext,
   clock: Clock = systemClock,
 ): Promise<JobReport> {
@@ -65,13 +67,13 @@ export async function runConfiguredJob(
     const opened = openStores(config['sessions.store'], acquired, { dryRun: context.dryRun, ...JOB_WAIT });
     const { stores, refusedStores } = opened;
     const sweptRows = context.dryRun || ledger === undefined ? unwrittenRows(ledger?.sweptRows) : ledger.sweptRows;
-    const surroundings: Surroundings = { config, claudeDirs, ...opened, guards, history, sweptRows, holds, clock };
+    const surroundings: Surroundings = { config, openDirs, ...opened, guards, history, sweptRows, holds, clock };
     // The sweep that comes before has changed nothing in a dry run: the job is to see the rows as they would be after it.
     if (context.dryRun && allJobs.includes('sweep-sessions') && name !== 'sweep-sessions') {
       const swept = await previewSwept(map, surroundings);
       if (swept !== undefined) map = acquired.add(swept, (opened) => opened.close());
     }
-    const sources = liveSources(map, config, claudeDirs, clock);
+    const sources = liveSources(map, config, openDirs, clock);
     const { gaps } = nextHistory(ledger?.clockHistory(), readClocks(clock));
     const recorder = context.dryRun || ledger === undefined ? NO_RECORDER : ledger;
     const jobs: { readonly [Name in JobName]: () => Job<Name> } = {
@@ -139,7 +141,7 @@ function keepReserves(stateDir: string, claudeDirs: readonly ClaudeDir[]): void 
 
 interface Surroundings extends OpenedStores {
   readonly config: Config;
-  readonly claudeDirs: readonly ClaudeDir[];
+  readonly openDirs: readonly ClaudeDir[];
   readonly guards: Guards;
   readonly history: RemovalHistory;
   readonly sweptRows: SweptRowRecorder;
@@ -147,14 +149,19 @@ interface Surroundings extends OpenedStores {
   readonly clock: Clock;
 }
 
-function configuredSweep(map: MaintainableResumeMap, { config, ...surroundings }: Surroundings): Job<'sweep-sessions'> {
+function configuredSweep(
+  map: MaintainableResumeMap,
+  { config, openDirs, ...surroundings }: Surroundings,
+): Job<'sweep-sessions'> {
+  const isEveryDirOpen = openDirs.length === config.claudeDir.length;
   return sweepSessionsJob({
     map,
     mapPath: config['sessions.db'],
     ...surroundings,
+    claudeDirs: openDirs,
     maxAge: config['sessions.maxAge'],
     minAgeMs: config.minAge,
-    sweepsDangling: config['sweep.dangling'] && config['sessions.onlyThisHost'],
+    sweepsDangling: config['sweep.dangling'] && config['sessions.onlyThisHost'] && isEveryDirOpen,
     // Whose conversation may lie in a store that nobody can look into is not gone for certain.
     areStoresWhole: surroundings.refusedStores.length === 0,
   });

@@ -1,7 +1,8 @@
 /** A job in this very process: it comes to rest between its steps, so that signals, timers and progress are not kept waiting. */
 
-import { acquireDirLocks } from '../claude-dir/dir-lock.ts';
-import { openClaudeDirs } from '../claude-dir/open-and-lock.ts';
+import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
+import type { DirLock } from '../claude-dir/dir-lock.ts';
+import { openUsableDirs } from '../claude-dir/open-and-lock.ts';
 import type { Config } from '../config/config.ts';
 import type { JobProgress } from '../jobs/job.ts';
 import type { JobName } from '../jobs/job-names.ts';
@@ -21,10 +22,13 @@ export function jobHere(name: JobName, config: Config): RunnableJob {
 
 async function work(job: JobName, config: Config, request: RunRequest, acquired: Acquired): Promise<JobReport> {
   const { options, signal, onProgress } = request;
-  const claudeDirs = openClaudeDirs(config, (claudeDir) => acquired.add(claudeDir, (opened) => opened.close()));
-  if (!options.dryRun) acquired.add(acquireDirLocks(claudeDirs, 'run'), (lock) => lock.release());
-  return runConfiguredJob(
-    { job, config, options, claudeDirs },
+  const take = {
+    claudeDir: (opened: ClaudeDir) => void acquired.add(opened, () => opened.close()),
+    lock: (lock: DirLock) => void acquired.add(lock, () => lock.release()),
+  };
+  const { claudeDirs, openDirs, faults } = openUsableDirs(config, take, options.dryRun);
+  const report = await runConfiguredJob(
+    { job, config, options, claudeDirs, openDirs },
     {
       dryRun: options.dryRun,
       listsRemoved: options.listsRemoved,
@@ -33,6 +37,7 @@ async function work(job: JobName, config: Config, request: RunRequest, acquired:
       onProgress: rateLimited(onProgress),
     },
   );
+  return { ...report, faults: [...faults.map(({ kind, message }) => ({ kind, message })), ...report.faults] };
 }
 
 /** A progress bar needs no more. */

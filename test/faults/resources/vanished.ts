@@ -72,16 +72,18 @@ const others: readonly ResourceCase[] = [
     },
   },
   {
-    name: 'one of two Claude directories is gone: nothing is done in the other',
+    name: 'one of two Claude directories is gone: the other is pruned, and no row is dangling',
     run: async (stage) => {
       const place = stage.place();
       const args = ['--claude-dir', join(stage.directory, 'no-such-directory')];
-      for (const job of [PRUNE, SWEEP_DANGLING]) {
-        place.expectCode(await place.sweeper([...args, ...job.args(place)]), [73], 'the run');
+      for (const job of [SWEEP_DANGLING, PRUNE]) {
+        const exit = await place.sweeper([...args, ...job.args(place)]);
+        place.expectCode(exit, [74], 'the run');
+        place.expect(/no-such-directory/.test(exit.stdout), `the run does not name it: ${exit.stdout}`);
+        place.expectRows('none');
       }
-      place.expectSessions(PRUNE, 'none');
-      place.expectRows('none');
-      await place.through({ codes: [0], done: 'all' });
+      place.expectSessions(PRUNE, 'all');
+      place.expectSoundState();
     },
   },
   {
