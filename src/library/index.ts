@@ -3,9 +3,11 @@
 import { homedir } from 'node:os';
 import { isAbsolute } from 'node:path';
 import { systemClock } from '../clock.ts';
+import { absolutePath, ageMs, checkOptions, directories, type OptionChecks } from '../config/host-options.ts';
 import { DEFAULT_SESSION_MAX_AGE_MS } from '../config/settings.ts';
 import { defaultStateDir } from '../config/state-dir.ts';
-import { OperatingError } from '../errors.ts';
+import { forgeName } from '../config/values.ts';
+import { ConfigError } from '../errors.ts';
 import { openResumeMap as openMap } from '../live-sources/open-sources.ts';
 import type { ResumeMap } from '../resume-map/resume-map.ts';
 import type { SessionMaxAge } from '../resume-map/row-age.ts';
@@ -22,25 +24,35 @@ export interface ResumeMapOptions {
   /** Milliseconds, or `never`; default `DEFAULT_SESSION_MAX_AGE_MS`. */
   readonly maxSessionAgeMs?: SessionMaxAge;
   /**
-   * Absolute paths of the Claude directories that hold the transcripts of all its sessions: then `getSession` never returns one whose
-   * transcript is gone.
+   * Absolute paths of the Claude directories that hold the transcripts of all its sessions, which must be there: then `getSession` never
+   * returns one whose transcript is gone.
    */
   readonly claudeDirs?: readonly string[];
   /** Forge of old keys without one, when `sessions.json` is imported; default `forgejo`. */
   readonly defaultForge?: string;
 }
 
+const OPTIONS: OptionChecks<ResumeMapOptions> = {
+  databasePath: absolutePath,
+  stateDir: absolutePath,
+  maxSessionAgeMs: ageMs,
+  claudeDirs: directories,
+  defaultForge: (value) => {
+    const parsed = forgeName(value);
+    return 'value' in parsed ? [] : parsed.faults.map(({ fault }) => fault);
+  },
+};
+
 /**
- * Opens the resume map: `getSession`, `setSession`, `dropSession` and the rest.
- * @throws OperatingError `config` (no such table; a Node or a SQLite binding that does not serve), `bad-data` (not a database, or a malformed
- * sessions.json), `unavailable`, `io`
+ * Opens the resume map: `getSession`, `setSession`, `dropSession` and the rest. Close it, or declare it with `await using`.
+ * @throws ConfigError naming every option that is wrong; OperatingError `config` (no such table; a Node or a SQLite binding that does not
+ * serve), `bad-data` (not a database, or a malformed sessions.json), `unavailable` (no such database, or a busy one), `io`
  */
 export async function openResumeMap(options: ResumeMapOptions = {}): Promise<ResumeMap> {
+  checkOptions<ResumeMapOptions>('openResumeMap', options, OPTIONS);
   const stateDir = options.stateDir ?? defaultStateDir(homedir(), process.env);
+  if (!isAbsolute(stateDir)) throw new ConfigError([`openResumeMap: state directory ${stateDir}: it must be absolute`]);
   const databasePath = options.databasePath ?? `${stateDir}/sessions.db`;
-  if (!isAbsolute(stateDir) || !isAbsolute(databasePath)) {
-    throw new OperatingError('config', 'open resume map: its paths must be absolute');
-  }
   return openMap(
     {
       stateDir,
@@ -56,7 +68,7 @@ export async function openResumeMap(options: ResumeMapOptions = {}): Promise<Res
 
 export { parseSessionId, type SessionId } from '../claude-dir/session-id.ts';
 export { DEFAULT_SESSION_MAX_AGE_MS } from '../config/settings.ts';
-export { ConfigError, OperatingError } from '../errors.ts';
+export { BusyError, ConfigError, OperatingError } from '../errors.ts';
 export type { ErrorKind } from '../exit-codes.ts';
 export { parseSessionKey, type SessionKeyParts, sessionKey } from '../resume-map/keys.ts';
 export type { ResumeMap, ResumeRow } from '../resume-map/resume-map.ts';

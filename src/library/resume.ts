@@ -5,10 +5,12 @@
 
 import { parseSessionId, type SessionId } from '../claude-dir/session-id.ts';
 import { systemClock } from '../clock.ts';
+import { checkOptions } from '../config/host-options.ts';
 import { errorMessage, OperatingError } from '../errors.ts';
 import type { ResumeMap } from '../resume-map/resume-map.ts';
 import { HostTranscripts } from './host-transcripts.ts';
 import { replayable } from './replayable.ts';
+import { RUN_CHECKS } from './run-options.ts';
 
 /** What is looked at of the SDK's messages; they are passed on as they are. */
 export interface QueryMessage {
@@ -58,7 +60,7 @@ const GONE = 'No conversation found with session ID';
 
 /**
  * Yields the query's messages unchanged; of an attempt to resume what is gone, none.
- * @throws whatever the query throws, and OperatingError where the resume map cannot be read, or where the conversation lies in the
+ * @throws ConfigError for wrong options, whatever the query throws, and OperatingError where the resume map cannot be read, or where the conversation lies in the
  *   trash and cannot be restored right now (`locked`, `io`, `unavailable`): its row stays, and the same call may be made again
  */
 export async function* runWithSessionResume<
@@ -67,6 +69,7 @@ export async function* runWithSessionResume<
   Options extends object,
   Query extends AsyncIterable<Message>,
 >(run: SessionResumeRun<Message, UserMessage, Options, Query>): AsyncGenerator<Message, void> {
+  checkOptions<SessionResumeRun<Message, UserMessage, Options, Query>>('runWithSessionResume', run, RUN_CHECKS);
   yield* new ResumeFlow(run).messages();
 }
 

@@ -20,19 +20,42 @@ const CONTROL_CHARACTER = /[\u0000-\u001f\u007f]/;
 
 /**
  * Builds the key of a conversation.
- * @throws OperatingError (`usage`) where a part is empty or holds a colon or a control character.
+ * @throws OperatingError (`usage`) naming every part that is missing, empty, or holds a colon or a control character.
+ * @example sessionKey({ forge: 'forgejo', agent: 'architect', repo: 'acme/my_app', issue: 12 }) // 'forgejo:architect:acme/my_app:12'
  */
-export function sessionKey({ forge, agent, repo, issue }: SessionKeyParts): string {
-  const parts = { forge, agent, repo, issue: String(issue) };
-  for (const [name, part] of Object.entries(parts)) {
-    if (typeof part !== 'string' || part === '' || part.includes(':') || CONTROL_CHARACTER.test(part)) {
-      throw new OperatingError(
-        'usage',
-        `session key: ${name} ${JSON.stringify(part)} must not be empty or hold ':' or control characters`,
-      );
-    }
-  }
-  return checkedKey(`${parts.forge}:${parts.agent}:${parts.repo}:${parts.issue}`);
+export function sessionKey(parts: SessionKeyParts): string {
+  const { forge, agent, repo, issue }: Partial<SessionKeyParts> = parts ?? {};
+  const faults = [
+    ...Object.entries({ forge, agent, repo }).flatMap(([name, part]) => partFault(name, part) ?? []),
+    ...(issueFault(issue) ?? []),
+  ];
+  if (faults.length > 0) throw new OperatingError('usage', `session key: ${faults.join('; ')}`);
+  return checkedKey(`${forge}:${agent}:${repo}:${issue}`);
+}
+
+function partFault(name: string, part: unknown): readonly string[] | undefined {
+  if (part === undefined) return [`${name} is missing`];
+  if (typeof part === 'string' && part !== '' && !part.includes(':') && !CONTROL_CHARACTER.test(part)) return undefined;
+  return [`${name} ${shownPart(part)} must be text, and not be empty or hold ':' or control characters`];
+}
+
+/** Without it, all of a repository would share one conversation. */
+function issueFault(issue: unknown): readonly string[] | undefined {
+  if (typeof issue !== 'number') return partFault('issue', issue);
+  return Number.isSafeInteger(issue) && issue >= 0 ? undefined : [`issue ${issue} must be a whole number`];
+}
+
+function shownPart(part: unknown): string {
+  return typeof part === 'string' ? JSON.stringify(part) : String(part);
+}
+
+/** An issue as a host names it to drop its conversations: text that no key of ours holds finds none. @throws OperatingError `usage` */
+export function checkIssue(repo: unknown, issue: unknown): void {
+  const faults = [
+    ...(typeof repo === 'string' ? [] : (partFault('repo', repo) ?? [])),
+    ...(typeof issue === 'string' ? [] : (issueFault(issue) ?? [])),
+  ];
+  if (faults.length > 0) throw new OperatingError('usage', `drop all for issue: ${faults.join('; ')}`);
 }
 
 /** The parts of a key of ours; undefined for a key of another shape, which is opaque to us. */

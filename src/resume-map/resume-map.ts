@@ -99,7 +99,9 @@ export interface ResumeMap {
   incrementSessionResumeFailures(): Promise<void>;
   getSessionResumeAttemptsTotal(): Promise<number>;
   getSessionResumeFailuresTotal(): Promise<number>;
+  /** Every call after it is refused with an OperatingError (`usage`), but for another `close`. */
   close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** What the worker asks of a resume map, beside what a host does. */

@@ -13,10 +13,11 @@ import {
   openExistingDatabase,
   openOwnDatabase,
   type SqliteDatabase,
+  throwIfClosed,
 } from '../sqlite/open.ts';
 import { ShortHolds, systemPacer, withoutRests } from '../sqlite/short-holds.ts';
 import { insertOnce, type SessionsJson } from './import/sessions-json.ts';
-import { checkedKey, parseSessionKey } from './keys.ts';
+import { checkedKey, checkIssue, parseSessionKey } from './keys.ts';
 import { liveAmong, readLiveIds } from './live-ids.ts';
 import { MapConnection } from './map-connection.ts';
 import { copyTables } from './preview.ts';
@@ -232,6 +233,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
     issueOrPr: string | number,
     options: { readonly forge?: string } = {},
   ): Promise<number> {
+    checkIssue(repo, issueOrPr);
     const suffix = `:${repo}:${issueOrPr}`;
     return this.#connection.write('drop sessions of an issue', () => {
       // The suffix narrows it down by exact comparison; the parts decide.
@@ -275,6 +277,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   }
 
   async sweepStaleSessions(): Promise<number> {
+    throwIfClosed(this.#connection.database);
     if (this.#maxSessionAge === 'never') return 0;
     const cutoffMs = this.#clock.now() - this.#maxSessionAge;
     // Whoever calls this waits for it: one timeout is enough.
@@ -333,6 +336,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   }
 
   setMaxSessionAgeMs(maxAge: SessionMaxAge): void {
+    throwIfClosed(this.#connection.database);
     this.#maxSessionAge = checkedMaxAge(maxAge);
   }
 
@@ -354,6 +358,10 @@ export class SqliteResumeMap implements MaintainableResumeMap {
 
   async close(): Promise<void> {
     await this.#connection.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 
   async #increment(name: string): Promise<void> {

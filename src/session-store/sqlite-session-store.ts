@@ -1,9 +1,17 @@
 /** The Agent SDK's `SessionStore` in a SQLite file: transcripts that a host keeps where it can resume them from any directory. */
 
 import { type Clock, systemClock } from '../clock.ts';
+import {
+  absolutePath,
+  checkOptions,
+  type OptionChecks,
+  required,
+  someFunction,
+  someObject,
+} from '../config/host-options.ts';
 import { OperatingError, operatingError } from '../errors.ts';
 import { migrate } from '../sqlite/migrate.ts';
-import { guarded, openOwnDatabase, type SqliteDatabase } from '../sqlite/open.ts';
+import { guarded, openOwnDatabase, type SqliteDatabase, throwIfClosed } from '../sqlite/open.ts';
 import { Statements } from '../sqlite/statements.ts';
 import {
   ENTRIES_TABLE,
@@ -21,6 +29,14 @@ export interface SqliteSessionStoreOptions {
   readonly clock?: Clock;
 }
 
+type PathAndOptions = SqliteSessionStoreOptions & { readonly path: string };
+
+const CHECKS: OptionChecks<PathAndOptions> = {
+  path: required(absolutePath),
+  foldSessionSummary: someFunction,
+  clock: someObject,
+};
+
 const SDK = '@anthropic-ai/claude-agent-sdk';
 
 /**
@@ -35,10 +51,11 @@ export class SqliteSessionStore {
 
   /**
    * @param path absolute; the database is made, or migrated, as needed
-   * @throws OperatingError `config` (its tables are another program's, or Node or the SQLite binding does not serve), `bad-data`,
+   * @throws ConfigError naming every option that is wrong; OperatingError `config` (its tables are another program's, or Node or the SQLite binding does not serve), `bad-data`,
    * `unavailable`, `io`
    */
   constructor(path: string, options: SqliteSessionStoreOptions = {}) {
+    checkOptions<PathAndOptions>('SqliteSessionStore', { path, ...options }, CHECKS);
     this.#clock = options.clock ?? systemClock;
     this.#fold = options.foldSessionSummary;
     const prepare = (database: SqliteDatabase) => migrate(database, STORE_VERSION_TABLE, STORE_MIGRATIONS);
@@ -58,8 +75,9 @@ export class SqliteSessionStore {
   /** Adds to a transcript; what was removed and is not purged yet comes back by it. All of it, or nothing. */
   async append(key: SessionStoreKey, entries: SessionStoreEntry[]): Promise<void> {
     checkKey(key);
+    if (!Array.isArray(entries)) throw new OperatingError('usage', 'session store: the entries must be a list');
     // Nothing was written: that makes no session, is no use of one, and brings none back.
-    if (entries.length === 0) return;
+    if (entries.length === 0) return this.#run('append to', () => throwIfClosed(this.#database));
     const fold = key.subpath === undefined ? await this.#folding() : undefined;
     this.#run('append to', () => this.#database.transaction(() => this.#append(key, entries, fold)).immediate());
   }
@@ -136,6 +154,7 @@ export class SqliteSessionStore {
   }
 
   async listSubkeys(key: { readonly projectKey: string; readonly sessionId: string }): Promise<string[]> {
+    checkKey(key);
     return this.#run('list', () => {
       if (this.#stored(key) === undefined) return [];
       return this.#statements
@@ -147,8 +166,13 @@ export class SqliteSessionStore {
     });
   }
 
+  /** Every call after it is refused with an OperatingError, but for another `close`. */
   close(): void {
     this.#database.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
   }
 
   #append(key: SessionStoreKey, entries: SessionStoreEntry[], fold: FoldSummary | undefined): void {
@@ -271,7 +295,12 @@ function boundKey(key: SessionStoreKey) {
   return { ...sessionOf(key), subpath: key.subpath ?? '' };
 }
 
-function checkKey({ projectKey, sessionId, subpath }: SessionStoreKey): void {
-  if (projectKey !== '' && sessionId !== '' && subpath !== '') return;
-  throw new OperatingError('usage', 'session store: projectKey, sessionId and subpath must not be empty');
+/** @throws OperatingError `usage` naming the parts that are wrong */
+function checkKey(key: SessionStoreKey): void {
+  const { projectKey, sessionId, subpath }: Partial<SessionStoreKey> = key ?? {};
+  const wrong = Object.entries({ projectKey, sessionId, ...(subpath === undefined ? {} : { subpath }) })
+    .filter(([, part]) => typeof part !== 'string' || part === '')
+    .map(([name]) => name);
+  if (wrong.length === 0) return;
+  throw new OperatingError('usage', `session store: ${wrong.join(' and ')} must be text, and not empty`);
 }

@@ -156,6 +156,8 @@ export function guarded<T>(path: string, action: string, call: () => T): T {
 
 export function databaseError(path: string, action: string, error: unknown): unknown {
   if (error instanceof OperatingError) return error;
+  if (isClosedError(error))
+    return new OperatingError('usage', `${action} database ${path}: it was closed`, { cause: error });
   const code = errorCode(error) ?? (isDirectoryMissing(error) ? 'ENOENT' : '');
   const message = `${action} database ${path}: ${errorMessage(error)} (${code})`;
   if (isBusyCode(error)) return new BusyError(message, { cause: error });
@@ -168,6 +170,16 @@ export function databaseError(path: string, action: string, error: unknown): unk
 /** better-sqlite3 looks for the directory itself, and takes one that has gone meanwhile for a mistake of its caller. */
 function isDirectoryMissing(error: unknown): boolean {
   return error instanceof TypeError && error.message.endsWith('the directory does not exist');
+}
+
+/** What better-sqlite3 says of a database that has been closed. */
+function isClosedError(error: unknown): boolean {
+  return error instanceof TypeError && error.message === 'The database connection is not open';
+}
+
+/** For a call that would need nothing of the database. @throws OperatingError `usage` */
+export function throwIfClosed(database: SqliteDatabase): void {
+  if (!database.open) throw new OperatingError('usage', `use database ${database.name}: it was closed`);
 }
 
 /** SQLite's own answer that another holds the lock. */

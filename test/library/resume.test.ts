@@ -346,7 +346,7 @@ describe('with the Claude directories of the host', () => {
   it('one is resumed where the directory cannot be looked into: that proves nothing', async () => {
     const { map, log } = await hostWith(ID);
     const { asked, query } = scripted([answer(ID)]);
-    await collect({ map, key: KEY, query, prompt: 'all', claudeDirs: ['/nonexistent/claude'], log });
+    await collect({ map, key: KEY, query, prompt: 'all', claudeDirs: [tempDir()], log });
     expect(asked.map(({ resume }) => resume)).toEqual([ID]);
   });
 
