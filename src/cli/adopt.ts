@@ -1,6 +1,5 @@
 /** `adopt`: takes Claude's own clean-up over by its own setting, and gives it back. Shows what would change, and asks first. */
 
-import { createInterface } from 'node:readline/promises';
 import {
   ADOPTED_DAYS,
   type AdoptionPlan,
@@ -16,6 +15,7 @@ import { type ErrorKind, EXIT_CODES } from '../exit-codes.ts';
 import { requireAnchoring } from '../files/anchored-dir.ts';
 import { displayName } from '../files/byte-name.ts';
 import { escapeControls } from '../format/shown-text.ts';
+import { askOnTerminal } from './ask.ts';
 import type { CommandContext } from './command.ts';
 
 export interface AdoptOptions {
@@ -85,22 +85,8 @@ function carryOut(changes: readonly Planned[], failed: Failed[]): ClaudeDir[] {
   });
 }
 
-async function mayWrite({ io, json }: CommandContext, { yes }: AdoptOptions): Promise<boolean> {
-  if (yes) return true;
-  const stdin = json ? undefined : io.openStdin();
-  if (stdin?.isTTY !== true || !io.stdout.isTTY) {
-    throw new OperatingError('usage', 'adopt: there is no terminal to ask on; say --yes, or --dry-run to look only');
-  }
-  const terminal = createInterface({ input: stdin, output: io.stdout });
-  try {
-    return /^y(es)?$/i.test((await terminal.question('Write this? [y/N] ', { signal: io.shutdown })).trim());
-  } catch (error) {
-    // Asked to stop, or the terminal was closed: that is no yes.
-    if (io.shutdown.aborted) return false;
-    throw error;
-  } finally {
-    terminal.close();
-  }
+async function mayWrite(context: CommandContext, { yes }: AdoptOptions): Promise<boolean> {
+  return yes || askOnTerminal(context, 'Write this?', 'adopt: say --yes, or --dry-run to look only');
 }
 
 const UNCHANGED: Readonly<Record<Unchanged, string>> = {

@@ -242,6 +242,11 @@ function addTrashCommands(program: Command, bind: (action: Action) => (...args: 
     .command('purge')
     .description('destroy what has lain in the trash for longer than trash.keep')
     .action(bind(async (context) => (await load()).purgeTrash(context)));
+  trash
+    .command('empty')
+    .description('destroy all that lies in the trash, to free the room now; asks first')
+    .option('--yes', 'do not ask')
+    .action(bind(async (context, _args, { yes }) => (await load()).emptyTrash(context, { yes: yes === true })));
 }
 
 function addPinCommands(program: Command, bind: (action: Action) => (...args: unknown[]) => Promise<void>): void {
@@ -262,7 +267,7 @@ function addPinCommands(program: Command, bind: (action: Action) => (...args: un
 
 /** Flags of `--run-now` that a command would silently ignore. */
 function throwIfRunFlags(command: Command, options: RawOptions): void {
-  const takesDryRun = ['purge', 'adopt'].includes(command.name());
+  const takesDryRun = ['purge', 'adopt', 'empty'].includes(command.name());
   const flags = { 'run-now': options.runNow, job: options.job, 'allow-mass-removal': options.allowMassRemoval };
   for (const [flag, value] of Object.entries({ ...flags, ...(takesDryRun ? {} : { 'dry-run': options.dryRun }) })) {
     if (value !== undefined) command.error(`error: --${flag} does not go with ${command.name()}`);

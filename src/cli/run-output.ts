@@ -2,15 +2,15 @@
 
 import { systemClock } from '../clock.ts';
 import { formatBytes } from '../format/byte-size.ts';
-import { formatCount } from '../format/counts.ts';
+import { formatAmount, formatCount } from '../format/counts.ts';
+import { formatDurationRounded } from '../format/duration.ts';
 import { linesOf, type TextLine } from '../jobs/figures.ts';
 import { canBeAllowed } from '../jobs/guards/guards.ts';
 import { OLDEST_LISTED } from '../jobs/job.ts';
 import type { PruneReport, RemovedSession } from '../jobs/report.ts';
 import { type RunResult, shownFaults, summaryOfRun } from '../runs/run-result.ts';
 import type { CommandContext } from './command.ts';
-import { renderTable } from './table.ts';
-import { formatAge } from './terminal.ts';
+import { renderFaces, shownProject, shownTitle, usedText } from './session-columns.ts';
 
 /** One job of the document that `--json` prints. */
 export function toDocument(result: RunResult): object {
@@ -36,6 +36,8 @@ export function renderResults(results: readonly RunResult[], context: CommandCon
   const { colors, dryRun } = context;
   const blocks = results.map((result, index) => renderResult(result, results[index - 1], context));
   if (dryRun) blocks.unshift(colors.bold('Dry run: this is what would be done; nothing is changed.'));
+  const prune = results.map(pruneOf).find((report) => (report?.removed?.sessions ?? 0) > 0);
+  if (prune !== undefined) blocks.push(renderNextStep(prune, context));
   return blocks.join('\n\n');
 }
 
@@ -68,24 +70,44 @@ export function renderHeld({ held, allowWith }: RunResult, { colors }: CommandCo
 }
 
 function renderRemoved(result: RunResult, context: CommandContext): string[] {
-  const { removedSessions = [], removed } = pruneOf(result) ?? {};
-  return removedSessions.length === 0 ? [] : ['', renderSessions(removedSessions, removed?.sessions ?? 0, context)];
+  const report = pruneOf(result);
+  if (report?.removedSessions === undefined || report.removedSessions.length === 0) return [];
+  return ['', renderGone(report, report.removedSessions, context)];
 }
 
-/** The oldest first: the top of the list is what a person doubts least. @param removed how many there are, listed or not */
-function renderSessions(sessions: readonly RemovedSession[], removed: number, { colors }: CommandContext): string {
-  const nowMs = systemClock.now();
+/** The oldest first: the top of the list is what a person doubts least. */
+function renderGone(
+  { listed, removed }: PruneReport,
+  sessions: readonly RemovedSession[],
+  { colors, io }: CommandContext,
+): string {
+  const shown = { nowMs: systemClock.now(), home: io.home, colors, stream: io.stdout };
+  const faces = new Map(listed?.sessions.map((session) => [session.sessionId as string, session]));
   const oldestFirst = sessions.toSorted((left, right) => left.newestMtimeMs - right.newestMtimeMs);
-  const rows = oldestFirst
-    .slice(0, OLDEST_LISTED)
-    .map(({ sessionId, reason, newestMtimeMs, bytes, project }) => [
-      sessionId,
-      reason,
-      formatAge(newestMtimeMs, nowMs),
-      formatBytes(bytes),
-      project ?? '-',
-    ]);
-  const table = renderTable(['SESSION', 'WHY', 'LAST USED', 'SIZE', 'PROJECT'], rows, colors, [3]);
-  const more = removed - rows.length;
+  const rows = oldestFirst.slice(0, OLDEST_LISTED).map(({ sessionId, reason, newestMtimeMs, bytes, project }) => {
+    const face = faces.get(sessionId) ?? { shortId: sessionId, project, hasTranscript: true };
+    return [
+      ...[face.shortId, usedText(newestMtimeMs, shown.nowMs), formatBytes(bytes), reason],
+      ...[shownProject(face, io.home), shownTitle(face)],
+    ];
+  });
+  const table = renderFaces(['ID', 'LAST USED', 'SIZE', 'WHY', 'PROJECT', 'TITLE'], rows, shown);
+  const more = (removed?.sessions ?? 0) - rows.length;
   return more > 0 ? `${table}\n… and ${formatCount(more, 'more session')} (--json lists them all)` : table;
+}
+
+/** What it means for the disk, and how to go on or back. */
+function renderNextStep({ removed, trash }: PruneReport, { dryRun, resolved: { config } }: CommandContext): string {
+  const keep = formatDurationRounded(config['trash.keep']);
+  if (dryRun) {
+    const amount = formatAmount({ sessions: removed?.sessions ?? 0, bytes: removed?.bytes ?? 0 });
+    return [
+      `${amount} would go to the trash, and stay there for ${keep}. To do it, leave --dry-run out.`,
+      'To keep one of them: claude-session-sweeper pin ID. To see why: claude-session-sweeper why ID.',
+    ].join('\n');
+  }
+  return [
+    `${formatBytes(trash?.bytes ?? 0)} lie in the trash and take room there, each session for ${keep}.`,
+    'To bring one back: claude-session-sweeper trash restore ID. To free the room now: claude-session-sweeper trash empty.',
+  ].join('\n');
 }

@@ -4,6 +4,7 @@ import { systemClock } from '../clock.ts';
 import { OperatingError } from '../errors.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import { absenceLimits, ClockGuard } from '../jobs/guards/clock.ts';
+import { OLDEST_LISTED } from '../jobs/job.ts';
 import { JOB_NAMES, type JobName, type Outcome } from '../jobs/job-names.ts';
 import type { ListingRequest } from '../jobs/listing-request.ts';
 import { createLogger } from '../log.ts';
@@ -18,7 +19,7 @@ import { progressOn } from './progress.ts';
 import { renderResults, toDocument } from './run-output.ts';
 
 export async function runNow(context: CommandContext, jobs: readonly JobName[]): Promise<number> {
-  const results = await runJobs(context, jobs);
+  const results = await runJobs(context, jobs, context.json ? { listsRemoved: 'all' } : FOR_PEOPLE);
   const { stdout } = context.io;
   if (context.json) stdout.write(`${JSON.stringify({ jobs: results.map(toDocument) })}\n`);
   else stdout.write(`${renderResults(results, context)}\n`);
@@ -33,11 +34,19 @@ export async function lookAtSessions(context: CommandContext, lists: ListingRequ
   return result;
 }
 
+type Told = Pick<RunOptions, 'listsRemoved' | 'lists'>;
+
+/** As many as a person reads, with their titles. */
+const FOR_PEOPLE: Told = {
+  listsRemoved: 'oldest',
+  lists: { which: 'going', order: 'oldest', limit: OLDEST_LISTED },
+};
+
 /** Runs jobs in their fixed order: sweep, prune, purge. @param told which sessions the reports are to list */
 export async function runJobs(
   context: CommandContext,
   jobs: readonly JobName[],
-  told: Pick<RunOptions, 'listsRemoved' | 'lists'> = { listsRemoved: context.json ? 'all' : 'oldest' },
+  told: Told = { listsRemoved: context.json ? 'all' : 'none' },
 ): Promise<RunResult[]> {
   const { config } = context.resolved;
   const { log, dryRun, io } = context;

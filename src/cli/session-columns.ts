@@ -9,9 +9,6 @@ import type { ListedSession } from '../jobs/report.ts';
 import { renderTable } from './table.ts';
 import type { Colors, OutputStream } from './terminal.ts';
 
-const HEADING = ['ID', 'LAST USED', 'SIZE', 'NEXT', 'PROJECT', 'TITLE'] as const;
-/** Of these columns, what a narrow terminal cuts. */
-const [PROJECT, TITLE] = [4, 5] as const;
 const PROJECT_COLUMNS_MAX = 32;
 const TITLE_COLUMNS_MIN = 24;
 const BETWEEN_COLUMNS = 2;
@@ -23,28 +20,43 @@ export interface Shown {
   readonly stream: OutputStream;
 }
 
-export function renderSessions(sessions: readonly ListedSession[], { nowMs, home, colors, stream }: Shown): string {
+export function renderSessions(sessions: readonly ListedSession[], shown: Shown): string {
   const rows = sessions.map((session) => [
     session.shortId,
-    `${localDate(session.lastUsedMs)} ${ageText(session.lastUsedMs, nowMs)}`,
+    usedText(session.lastUsedMs, shown.nowMs),
     formatBytes(session.bytes),
-    nextText(session, nowMs),
-    shownProject(session, home),
+    nextText(session, shown.nowMs),
+    shownProject(session, shown.home),
     shownTitle(session),
   ]);
-  return renderTable(HEADING, fitted(rows, stream), colors, [2]);
+  return renderFaces(['ID', 'LAST USED', 'SIZE', 'NEXT', 'PROJECT', 'TITLE'], rows, shown);
+}
+
+/** @param rows with sizes in the third column, and project and title in the last two, which a narrow terminal cuts */
+export function renderFaces(heading: readonly string[], rows: readonly string[][], { colors, stream }: Shown): string {
+  return renderTable(heading, fitted(heading, rows, stream), colors, [2]);
 }
 
 /** What is piped is never cut. */
-function fitted(rows: readonly string[][], { isTTY, columns }: OutputStream): readonly string[][] {
+function fitted(
+  heading: readonly string[],
+  rows: readonly string[][],
+  { isTTY, columns }: OutputStream,
+): readonly string[][] {
   if (isTTY !== true || !columns) return rows;
-  const narrow = rows.map((row) => row.with(PROJECT, cutBeginning(row[PROJECT] ?? '', PROJECT_COLUMNS_MAX)));
-  const taken = HEADING.slice(0, TITLE).reduce((sum, title, column) => {
-    const widest = narrow.reduce((width, row) => Math.max(width, textWidth(row[column] ?? '')), title.length);
+  const [project, title] = [heading.length - 2, heading.length - 1];
+  const narrow = rows.map((row) => row.with(project, cutBeginning(row[project] ?? '', PROJECT_COLUMNS_MAX)));
+  const taken = heading.slice(0, title).reduce((sum, head, column) => {
+    const widest = narrow.reduce((width, row) => Math.max(width, textWidth(row[column] ?? '')), head.length);
     return sum + widest + BETWEEN_COLUMNS;
   }, 0);
   const left = Math.max(TITLE_COLUMNS_MIN, columns - taken);
-  return narrow.map((row) => row.with(TITLE, cutEnd(row[TITLE] ?? '', left)));
+  return narrow.map((row) => row.with(title, cutEnd(row[title] ?? '', left)));
+}
+
+export function usedText(timeMs: number, nowMs: number): string {
+  const age = Number.isFinite(timeMs) && timeMs <= nowMs ? ` ${formatDurationRounded(nowMs - timeMs)}` : '';
+  return localDate(timeMs) + age;
 }
 
 /** What the next prune makes of it, and until when that is so. */
@@ -60,7 +72,10 @@ export function shownTitle({ title, hasTranscript }: Pick<ListedSession, 'title'
 }
 
 /** By its real path, with `~` for the home directory; by the directory's own name where no entry tells the path. */
-export function shownProject({ workingDirectory, project }: ListedSession, home: string): string {
+export function shownProject(
+  { workingDirectory, project }: Pick<ListedSession, 'workingDirectory' | 'project'>,
+  home: string,
+): string {
   if (workingDirectory === undefined) return project ?? '-';
   const isInHome = workingDirectory === home || workingDirectory.startsWith(`${home}/`);
   return redacted(escapeControls(isInHome ? `~${workingDirectory.slice(home.length)}` : workingDirectory));
@@ -71,8 +86,4 @@ export function localDate(timeMs: number): string {
   if (Number.isNaN(date.getTime())) return '?';
   const [month, day] = [date.getMonth() + 1, date.getDate()].map((number) => String(number).padStart(2, '0'));
   return `${date.getFullYear()}-${month}-${day}`;
-}
-
-function ageText(timeMs: number, nowMs: number): string {
-  return Number.isFinite(timeMs) && timeMs <= nowMs ? formatDurationRounded(nowMs - timeMs) : '';
 }

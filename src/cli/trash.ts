@@ -15,6 +15,7 @@ import { KeepList } from '../live-sources/keep-list.ts';
 import { readRunning } from '../live-sources/running-processes.ts';
 import { StoredSessions } from '../session-store/stored-sessions.ts';
 import { notInTrash, Trash, type TrashedSession } from '../trash/trash.ts';
+import { askOnTerminal } from './ask.ts';
 import type { CommandContext } from './command.ts';
 import { idsAmong } from './find-sessions.ts';
 import { exitCodeOf, runJobs } from './run.ts';
@@ -141,6 +142,24 @@ export async function restoreFromTrash(
   // A failing disk weighs more than an id that is not there: after it, trying again makes sense.
   return kinds.size === 1 && kinds.has('bad-data') ? EXIT_CODES['bad-data'] : EXIT_CODES.io;
 }
+
+/** Destroys all of the trash now, however short a time it has lain there, but for what is live again. */
+export async function emptyTrash(context: CommandContext, { yes }: { readonly yes: boolean }): Promise<number> {
+  const { io, json, resolved } = context;
+  const { listed } = readTrash(context);
+  const bytes = listed.reduce((sum, { session }) => sum + session.bytes, 0);
+  if (listed.length === 0) {
+    io.stdout.write(json ? `${JSON.stringify({ jobs: [] })}\n` : 'The trash is empty.\n');
+    return EXIT_CODES.ok;
+  }
+  const amount = formatAmount({ sessions: listed.length, bytes });
+  const question = `Destroy ${amount}, for good?`;
+  if (!yes && !context.dryRun && !(await askOnTerminal(context, question, 'say --yes'))) return EXIT_CODES.ok;
+  const config = { ...resolved.config, 'trash.keep': SHORTEST_MS };
+  return purgeTrash({ ...context, resolved: { ...resolved, config } });
+}
+
+const SHORTEST_MS = 1;
 
 export async function purgeTrash(context: CommandContext): Promise<number> {
   const results = await runJobs(context, ['purge-trash']);

@@ -175,3 +175,45 @@ describe('A session by the beginning of its id or its title', () => {
     expect((await cli([...place.flags, 'trash', 'restore', '0000'])).stdout).toContain(`${id} restored`);
   });
 });
+
+describe('A run by hand', () => {
+  it('names what goes by title, and ends with the next step', async () => {
+    const place = host();
+    const dry = await cli([...place.flags, '--run-now', '--dry-run', '--log-level', 'silent']);
+    expect(dry.stdout).toMatch(/^cccccccc .* expired +\/srv\/app +Port the parser$/m);
+    expect(dry.stdout.trimEnd().split('\n').slice(-2)[0]).toMatch(
+      /^2 sessions, .* would go to the trash.*--dry-run out\.$/,
+    );
+    const run = await cli([...place.flags, '--run-now', '--log-level', 'silent']);
+    expect(run.stdout).toMatch(/lie in the trash .* for 7d\.\nTo bring one back: .* trash empty\.\n$/);
+  });
+});
+
+describe('The trash, emptied by hand', () => {
+  async function filled(): Promise<Place> {
+    const place = host();
+    await cli([...place.flags, '--run-now', '--log-level', 'silent']);
+    return place;
+  }
+  const empty = ['trash', 'empty', '--log-level', 'silent'] as const;
+
+  it('is asked about on a terminal, and stays without a yes', async () => {
+    const place = await filled();
+    const no = await cli([...place.flags, ...empty], { isTTY: true, answer: 'n' });
+    expect(no).toMatchObject({ code: 0, stdout: expect.stringContaining('Destroy 2 sessions') });
+    expect((await cli([...place.flags, ...empty])).code).toBe(64);
+    expect((await cli([...place.flags, 'trash', 'list', '--json'])).stdout).toContain(idOf('cccccccc'));
+    const yes = await cli([...place.flags, ...empty], { isTTY: true, answer: 'y' });
+    expect(yes.stdout).toMatch(/purged +2 sessions/);
+    expect((await cli([...place.flags, 'trash', 'list'])).stdout).toBe('The trash is empty.\n');
+  });
+
+  it('gives up nothing that has become live again', async () => {
+    const place = await filled();
+    await cli([...place.flags, 'pin', idOf('cccccccc')]);
+    await cli([...place.flags, ...empty, '--yes']);
+    const { stdout } = await cli([...place.flags, 'trash', 'list', '--json']);
+    expect(stdout).toContain(idOf('cccccccc'));
+    expect(stdout).not.toContain(idOf('dddddddd'));
+  });
+});
