@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** The library's public face: what a host imports. */
 
 import { homedir } from 'node:os';

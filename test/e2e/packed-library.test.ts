@@ -1,0 +1,167 @@
+/** The packed library in a developer's hands: compiled against by strict TypeScript, taken in by `import` and by `require`. */
+
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { unpackLibrary } from '../support/packed-library.ts';
+import { REPOSITORY, run } from '../support/process.ts';
+import { sessionIdOf } from '../support/tree.ts';
+
+const TSC = join(REPOSITORY, 'node_modules/typescript/bin/tsc');
+const SDK = '@anthropic-ai/claude-agent-sdk';
+const ID = sessionIdOf(1);
+
+/** Nothing of it compiles where the library's types are not found, or are `any`. */
+const BOT = `
+import {
+  BusyError, ConfigError, OperatingError, openResumeMap, parseSessionId, type ResumeMap, type ResumeMapOptions,
+  runWithSessionResume, type SessionId, sessionKey, type SessionStoreEntry, SqliteSessionStore,
+} from 'claude-session-sweeper';
+
+interface Message { readonly type: string; readonly session_id?: string }
+interface Options { readonly resume?: string }
+type Prompt = { readonly prompt: string | AsyncIterable<string>; readonly options?: Options };
+async function* query({ options }: Prompt): AsyncGenerator<Message, void> {
+  yield { type: 'result', session_id: options?.resume ?? '${ID}' };
+}
+
+const key: string = sessionKey({ forge: 'forgejo', agent: 'helper', repo: 'acme/app', issue: 12 });
+// @ts-expect-error without its issue it is no key
+const partOfKey = () => sessionKey({ forge: 'forgejo', agent: 'helper', repo: 'acme/app' });
+// @ts-expect-error there is no such option
+const options: ResumeMapOptions = { claudeDir: ['/srv/bot/.claude'] };
+
+async function answer(map: ResumeMap): Promise<readonly string[]> {
+  const types: string[] = [];
+  for await (const message of runWithSessionResume({ map, key, query, prompt: 'all', deltaPrompt: 'new' })) {
+    const type: string = message.type;
+    // @ts-expect-error the messages are the query's own
+    message.nothing;
+    types.push(type);
+  }
+  return types;
+}
+
+async function main(directory: string): Promise<void> {
+  await using map = await openResumeMap({ stateDir: directory, maxSessionAgeMs: 'never' });
+  const answered: readonly string[] = await answer(map);
+  const found: SessionId | null = await map.getSession(key);
+  using store = new SqliteSessionStore(directory + '/entries.db', {
+    foldSessionSummary: (_, { sessionId }) => ({ sessionId, mtime: 0, data: {} }),
+  });
+  await store.append({ projectKey: '-srv-app', sessionId: '${ID}' }, [{ type: 'user' }]);
+  const loaded: SessionStoreEntry[] | null = await store.load({ projectKey: '-srv-app', sessionId: '${ID}' });
+  let refused: readonly string[] = [];
+  try {
+    await openResumeMap(options);
+  } catch (error) {
+    if (error instanceof ConfigError && error instanceof OperatingError && !(error instanceof BusyError)) {
+      const kind: 'config' | string = error.kind;
+      refused = [kind, ...error.faults];
+    }
+  }
+  const isRefused = refused.length === 2 && typeof partOfKey === 'function';
+  if (found !== parseSessionId('${ID}') || answered.length !== 1 || loaded?.length !== 1 || !isRefused) {
+    throw new Error(JSON.stringify({ found, answered, loaded, refused }));
+  }
+}
+
+main(STATE_DIR).then(undefined, (error: unknown) => { throw error; });
+`;
+
+interface Kind {
+  readonly name: string;
+  readonly file: string;
+  readonly module: string;
+  readonly moduleResolution: string;
+}
+
+const KINDS: readonly Kind[] = [
+  { name: 'ESM under nodenext', file: 'esm-nodenext.mts', module: 'nodenext', moduleResolution: 'nodenext' },
+  { name: 'CommonJS under nodenext', file: 'cjs-nodenext.cts', module: 'nodenext', moduleResolution: 'nodenext' },
+  { name: 'ESM under node16', file: 'esm-node16.mts', module: 'node16', moduleResolution: 'node16' },
+  { name: 'CommonJS under node16', file: 'cjs-node16.cts', module: 'node16', moduleResolution: 'node16' },
+  { name: 'ESM under bundler', file: 'bundler.mts', module: 'esnext', moduleResolution: 'bundler' },
+];
+
+/** Strict, with the types of all dependencies looked into, and with no types but those of the language. */
+const STRICT = {
+  target: 'es2022',
+  lib: ['es2022', 'esnext.disposable'],
+  types: [],
+  strict: true,
+  exactOptionalPropertyTypes: true,
+  noUncheckedIndexedAccess: true,
+  skipLibCheck: false,
+  esModuleInterop: true,
+};
+
+let installed: string;
+
+beforeAll(async () => {
+  installed = mkdtempSync(join(tmpdir(), 'sweeper-packed-'));
+  await unpackLibrary(installed, [SDK]);
+});
+
+afterAll(() => rmSync(installed, { recursive: true, force: true }));
+
+/** @returns what the compiler says; the compiled file is in the directory `out` beside the source */
+async function compile(file: string, source: string, compilerOptions: object): Promise<string> {
+  const directory = join(installed, file.replaceAll('.', '-'));
+  mkdirSync(directory);
+  writeFileSync(join(directory, file), source);
+  const config = { compilerOptions: { ...STRICT, outDir: 'out', ...compilerOptions }, files: [file] };
+  writeFileSync(join(directory, 'tsconfig.json'), JSON.stringify(config));
+  const { code, stdout, stderr } = await run(process.execPath, [TSC, '-p', directory]);
+  return code === 0 ? stdout : `${code}: ${stdout}${stderr}`;
+}
+
+describe('the packed library', () => {
+  it.each(KINDS)('compiles into a strict bot and works in it: $name', async ({ file, module, moduleResolution }) => {
+    const stateDir = join(installed, `state of ${file}`);
+    mkdirSync(stateDir);
+    const source = BOT.replace('STATE_DIR', JSON.stringify(stateDir));
+    expect(await compile(file, source, { module, moduleResolution })).toBe('');
+    const compiled = join(installed, file.replaceAll('.', '-'), 'out', file.replace(/ts$/, 'js'));
+    expect(await run(process.execPath, [compiled])).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it("takes the SDK's query, and is its session store", async () => {
+    const source = `
+      import { query, type SessionStore } from '${SDK}';
+      import { openResumeMap, runWithSessionResume, SqliteSessionStore } from 'claude-session-sweeper';
+      const sessionStore: SessionStore = new SqliteSessionStore('/srv/bot/entries.db');
+      const run = { map: await openResumeMap(), key: 'a:b:c:d', query, prompt: 'all', options: { sessionStore } };
+      for await (const message of runWithSessionResume(run)) if (message.type === 'result') message.duration_ms.toFixed();
+    `;
+    const options = { module: 'nodenext', types: ['node'], typeRoots: [join(REPOSITORY, 'node_modules/@types')] };
+    expect(await compile('sdk.mts', source, { ...options, skipLibCheck: true, noEmit: true })).toBe('');
+  });
+
+  it('is one and the same by import and by require, with nothing said on stderr', async () => {
+    const script = join(installed, 'both.mjs');
+    writeFileSync(
+      script,
+      `import { createRequire } from 'node:module';
+       import * as imported from 'claude-session-sweeper';
+       const required = createRequire(import.meta.url)('claude-session-sweeper');
+       const names = (library) => Object.keys(library).filter((name) => name !== '__esModule').sort().join();
+       if (names(imported) !== names(required)) throw new Error(names(required));
+       for (const name of Object.keys(imported)) if (imported[name] !== required[name]) throw new Error(name);`,
+    );
+    expect(await run(process.execPath, [script])).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it('holds every file that its manifest leads to', () => {
+    const ours = join(installed, 'node_modules/claude-session-sweeper');
+    const manifest = JSON.parse(readFileSync(join(ours, 'package.json'), 'utf8')) as Record<string, unknown>;
+    const paths = [manifest.main, manifest.types, manifest.exports, manifest.bin].flatMap(leaves);
+    expect(paths).toHaveLength(8);
+    for (const path of paths) expect([path, existsSync(join(ours, path))]).toEqual([path, true]);
+  });
+});
+
+function leaves(value: unknown): readonly string[] {
+  return typeof value === 'string' ? [value] : Object.values(value as object).flatMap(leaves);
+}
