@@ -9,6 +9,7 @@ import { checkOptions } from '../config/host-options.ts';
 import { errorMessage, OperatingError } from '../errors.ts';
 import type { ResumeMap } from '../resume-map/resume-map.ts';
 import { HostTranscripts } from './host-transcripts.ts';
+import { takeTurn } from './key-turns.ts';
 import { replayable } from './replayable.ts';
 import { RUN_CHECKS } from './run-options.ts';
 
@@ -48,6 +49,11 @@ export interface SessionResumeRun<Message, UserMessage, Options, Query extends A
   readonly log?: ResumeLog;
   /** How often a session in use is marked as used, milliseconds; default five minutes. */
   readonly touchIntervalMs?: number;
+  /**
+   * How long to wait while another run of the same key is at work, milliseconds; default half an hour. Runs of one key come one after the
+   * other, also those of other processes, where the map is not in a database of the host's own.
+   */
+  readonly turnWaitMaxMs?: number;
   /** Is handed each query as it is begun, e.g. to interrupt it. */
   readonly onQuery?: (query: Query) => void;
 }
@@ -61,7 +67,8 @@ const GONE = 'No conversation found with session ID';
 /**
  * Yields the query's messages unchanged; of an attempt to resume what is gone, none.
  * @throws ConfigError for wrong options, whatever the query throws, and OperatingError where the resume map cannot be read, or where the conversation lies in the
- *   trash and cannot be restored right now (`locked`, `io`, `unavailable`): its row stays, and the same call may be made again
+ *   trash and cannot be restored right now (`locked`, `io`, `unavailable`): its row stays, and the same call may be made again;
+ *   ConversationBusyError where another run of the key takes longer than `turnWaitMaxMs`: nothing was asked then
  */
 export async function* runWithSessionResume<
   Message extends QueryMessage,
@@ -96,6 +103,21 @@ class ResumeFlow<
   }
 
   async *messages(): AsyncGenerator<Message, void> {
+    const { map, key, turnWaitMaxMs } = this.#run;
+    const turn = await takeTurn({
+      map,
+      key,
+      ...(turnWaitMaxMs === undefined ? {} : { waitMaxMs: turnWaitMaxMs }),
+      onFault: (message, error) => this.#warn(error === undefined ? {} : { error: errorMessage(error) }, message),
+    });
+    try {
+      yield* this.#inTurn();
+    } finally {
+      await turn.release();
+    }
+  }
+
+  async *#inTurn(): AsyncGenerator<Message, void> {
     const { map, key, touchIntervalMs } = this.#run;
     const known = (await map.getSession(key, { evenIfGone: true })) ?? undefined;
     const touching = setInterval(() => void this.#touch(), touchIntervalMs ?? TOUCH_INTERVAL_MS);

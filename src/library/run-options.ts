@@ -15,6 +15,8 @@ const prompt = expected('text, or an async iterable', (value) => {
   return typeof value === 'string' || (typeof value === 'object' && value !== null && Symbol.asyncIterator in value);
 });
 
+const waitMs = expected('milliseconds, 0 or more', (value) => typeof value === 'number' && value >= 0);
+
 export const RUN_CHECKS = {
   map: required(someObject),
   key: required(someText),
@@ -25,5 +27,6 @@ export const RUN_CHECKS = {
   claudeDirs: directories,
   log: someObject,
   touchIntervalMs: durationMs,
+  turnWaitMaxMs: waitMs,
   onQuery: someFunction,
 } satisfies Readonly<Record<string, OptionCheck>>;

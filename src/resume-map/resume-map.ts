@@ -68,12 +68,21 @@ export interface LiveIds {
   readonly droppedOnPurpose: number;
 }
 
+/** The right to run a conversation, which no other process has meanwhile. It ends by itself when it is not renewed in time. */
+export interface KeyLease {
+  /** @returns whether it still is one's own */
+  renew(): Promise<boolean>;
+  release(): Promise<void>;
+}
+
 /**
  * What a host calls. Every method may reject with an OperatingError (`unavailable`, `io`, `bad-data`); after `unavailable` (another
  * process held the database for longer than five seconds) nothing was changed, and the same call may be made again.
  * Waiting blocks no thread, and the calls of one map take effect in the order in which they were made.
  */
 export interface ResumeMap {
+  /** Where it is; the same for all who have opened one map. */
+  readonly path?: string;
   /**
    * The session to resume, or null. A row over its maximum age is deleted on the way and null returned; so is, where the map was
    * opened with Claude directories, one whose transcript is gone. While that lies in the trash, the row stays and null is returned.
@@ -99,6 +108,12 @@ export interface ResumeMap {
   incrementSessionResumeFailures(): Promise<void>;
   getSessionResumeAttemptsTotal(): Promise<number>;
   getSessionResumeFailuresTotal(): Promise<number>;
+  /**
+   * Takes the lease of a key for a minute. It is no use of the session and changes no row. A map in a host's own database has none, and
+   * gives one to everybody.
+   * @returns undefined where another process that may be alive has it
+   */
+  leaseKey(key: string): Promise<KeyLease | undefined>;
   /** Every call after it is refused with an OperatingError (`usage`), but for another `close`. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;

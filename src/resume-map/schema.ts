@@ -7,6 +7,7 @@ export const SESSIONS_TABLE = 'claude_sdk_sessions';
 export const COUNTERS_TABLE = 'claude_sdk_session_counters';
 export const IMPORTS_TABLE = 'claude_sdk_session_imports';
 export const IDENTITY_TABLE = 'claude_sdk_sessions_identity';
+export const LEASES_TABLE = 'claude_sdk_session_leases';
 export const VERSION_TABLE = 'claude_sdk_sessions_versions';
 
 const CREATE_COUNTERS = `CREATE TABLE IF NOT EXISTS ${COUNTERS_TABLE} (name TEXT PRIMARY KEY, value INTEGER NOT NULL)`;
@@ -24,6 +25,12 @@ export const RESUME_MAP_MIGRATIONS: readonly string[] = [
    CREATE TABLE IF NOT EXISTS ${IMPORTS_TABLE} (file_identity TEXT PRIMARY KEY, imported_at INTEGER NOT NULL);`,
   `CREATE TABLE ${IDENTITY_TABLE} (identity TEXT NOT NULL);
    INSERT INTO ${IDENTITY_TABLE} VALUES (lower(hex(randomblob(16))));`,
+  `CREATE TABLE ${LEASES_TABLE} (
+     key TEXT PRIMARY KEY,
+     holder TEXT NOT NULL,
+     process TEXT NOT NULL,
+     expires_at INTEGER NOT NULL
+   );`,
 ];
 
 /** For copies in memory: holds whatever a host's table holds, as it is. */

@@ -17,11 +17,13 @@ import {
 } from '../sqlite/open.ts';
 import { ShortHolds, systemPacer, withoutRests } from '../sqlite/short-holds.ts';
 import { insertOnce, type SessionsJson } from './import/sessions-json.ts';
+import { KeyLeases } from './key-leases.ts';
 import { checkedKey, checkIssue, parseSessionKey } from './keys.ts';
 import { liveAmong, readLiveIds } from './live-ids.ts';
 import { MapConnection } from './map-connection.ts';
 import { copyTables } from './preview.ts';
 import type {
+  KeyLease,
   LiveIds,
   MaintainableResumeMap,
   ResumeRow,
@@ -87,20 +89,24 @@ function readOrder(database: SqliteDatabase): RowOrder {
 }
 
 export class SqliteResumeMap implements MaintainableResumeMap {
+  readonly path: string;
   readonly #connection: MapConnection;
   readonly #deletions: ShortDeletions;
   readonly #order: RowOrder;
   readonly #whole: WholeRows;
+  readonly #leases: KeyLeases;
   readonly #clock: Clock;
   readonly #transcripts: SqliteResumeMapOptions['transcripts'];
   #maxSessionAge: SessionMaxAge;
 
   private constructor(database: SqliteDatabase, options: SqliteResumeMapOptions) {
+    this.path = database.name;
     this.#connection = new MapConnection(database, options.busyTimeoutMs);
     this.#deletions = new ShortDeletions(this.#connection);
     this.#order = readOrder(database);
     this.#whole = new WholeRows(this.#connection, this.#order);
     this.#clock = options.clock ?? systemClock;
+    this.#leases = new KeyLeases(this.#connection, this.#clock);
     this.#transcripts = options.transcripts;
     this.#maxSessionAge = checkedMaxAge(options.maxSessionAge ?? DEFAULT_SESSION_MAX_AGE_MS);
   }
@@ -354,6 +360,10 @@ export class SqliteResumeMap implements MaintainableResumeMap {
 
   async getSessionResumeFailuresTotal(): Promise<number> {
     return this.#counter(FAILURES);
+  }
+
+  async leaseKey(key: string): Promise<KeyLease | undefined> {
+    return this.#leases.take(checkedKey(key));
   }
 
   async close(): Promise<void> {

@@ -4,6 +4,7 @@ import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { OperatingError } from '../../src/errors.ts';
 import { readSessionsJson } from '../../src/resume-map/import/sessions-json.ts';
+import { RESUME_MAP_MIGRATIONS } from '../../src/resume-map/schema.ts';
 import { SqliteResumeMap } from '../../src/resume-map/sqlite.ts';
 import {
   describeResumeMapContract,
@@ -21,6 +22,8 @@ import { sessionIdOf } from '../support/tree.ts';
 const PROCESS = new URL('map-process.mjs', import.meta.url);
 const NOW_MS = Date.UTC(2026, 5, 15, 12);
 const DAY_MS = 86_400_000;
+/** Of a schema that is the newest. */
+const VERSIONS = RESUME_MAP_MIGRATIONS.map((_, index) => index + 1);
 const KEY = 'forgejo:architect:acme/my_app:12';
 const ID = sessionIdOf(1);
 
@@ -253,7 +256,7 @@ describe('a database of our own', () => {
     database.close();
     expect(() => SqliteResumeMap.openOwn(path)).toThrow(ofKind('bad-data', path, '99'));
     expect(() => SqliteResumeMap.openOwnForReading(path)).toThrow(ofKind('bad-data', path, '99'));
-    expect(versionsOf(path)).toEqual([1, 2, 99]);
+    expect(versionsOf(path)).toEqual([...VERSIONS, 99]);
     expect(rowsOf(path)).toHaveLength(1);
   });
 
@@ -552,14 +555,14 @@ describe('processes', () => {
     await runTogether(PROCESS, creations(path));
     expect(readdirSync(dirname(path)).filter((name) => name.includes('.new-'))).toEqual([]);
     expect(rowsOf(path).map((row) => row.key)).toEqual(keys);
-    expect(versionsOf(path)).toEqual([1, 2]);
+    expect(versionsOf(path)).toEqual(VERSIONS);
   });
 
   it('that migrate a database at once end with one complete migration', async () => {
     const path = makeHostDatabase(join(tempDir(), 'sessions.db'), 'CREATE TABLE from_before (x)');
     await runTogether(PROCESS, creations(path));
     expect(rowsOf(path).map((row) => row.key)).toEqual(keys);
-    expect(versionsOf(path)).toEqual([1, 2]);
+    expect(versionsOf(path)).toEqual(VERSIONS);
   });
 
   const killed = async (action: string, path: string) => {
@@ -578,7 +581,7 @@ describe('processes', () => {
       await makeOwnDatabase(path);
       expect(readdirSync(dirname(path))).toEqual(['sessions.db']);
       expect(rowsOf(path).map((row) => row.key)).toEqual([KEY]);
-      expect(versionsOf(path)).toEqual([1, 2]);
+      expect(versionsOf(path)).toEqual(VERSIONS);
     },
   );
 
@@ -589,6 +592,6 @@ describe('processes', () => {
     expect(schemaOf(path)).toEqual(before);
     await makeOwnDatabase(path);
     expect(rowsOf(path).map((row) => row.key)).toEqual([KEY]);
-    expect(versionsOf(path)).toEqual([1, 2]);
+    expect(versionsOf(path)).toEqual(VERSIONS);
   });
 });

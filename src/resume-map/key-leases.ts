@@ -1,0 +1,109 @@
+/** Leases on conversation keys: of all processes with one map, one at a time runs a conversation, and one that has died blocks nobody for long. */
+
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+import { systemUptime } from '../process/machine-clock.ts';
+import { kernelProcessTable } from '../process/process-table.ts';
+import type { MapConnection } from './map-connection.ts';
+import type { KeyLease } from './resume-map.ts';
+import { hasTable, LEASES_TABLE } from './schema.ts';
+
+/** Three renewals may be missed; a killed holder that nobody can look at blocks its key for as long as this. */
+export const LEASE_MS = 60_000;
+
+const FIND = `SELECT holder, process, expires_at AS expiresAtMs FROM ${LEASES_TABLE} WHERE key = ?`;
+const TAKE = `INSERT INTO ${LEASES_TABLE} (key, holder, process, expires_at) VALUES (@key, @holder, @process, @expiresAtMs)
+  ON CONFLICT (key) DO UPDATE SET holder = excluded.holder, process = excluded.process, expires_at = excluded.expires_at`;
+const RENEW = `UPDATE ${LEASES_TABLE} SET expires_at = @expiresAtMs WHERE key = @key AND holder = @holder`;
+const RELEASE = `DELETE FROM ${LEASES_TABLE} WHERE key = @key AND holder = @holder`;
+const FORGET_EXPIRED = `DELETE FROM ${LEASES_TABLE} WHERE expires_at < ?`;
+
+interface FoundLease {
+  readonly holder: string;
+  readonly process: string;
+  readonly expiresAtMs: number;
+}
+
+/** A map without a table for leases, as a host's own: everybody gets one, and nobody is kept waiting. */
+const NO_LEASE: KeyLease = { renew: async () => true, release: async () => undefined };
+
+export class KeyLeases {
+  readonly #connection: MapConnection;
+  readonly #clock: Clock;
+
+  constructor(connection: MapConnection, clock: Clock) {
+    this.#connection = connection;
+    this.#clock = clock;
+  }
+
+  /** @returns undefined where another has it */
+  async take(key: string): Promise<KeyLease | undefined> {
+    const { database } = this.#connection;
+    const holder = randomUUID();
+    const taken = await this.#connection.write('lease a key of', () => {
+      if (!hasTable(database, LEASES_TABLE)) return 'none-needed';
+      // Whoever waits looks often: only where it is free is a writer kept waiting.
+      if (this.#isHeld(key)) return 'held';
+      return database.transaction(() => (this.#isHeld(key) ? 'held' : this.#write(key, holder))).immediate();
+    });
+    if (taken === 'held') return undefined;
+    return taken === 'none-needed' ? NO_LEASE : this.#lease(key, holder);
+  }
+
+  #lease(key: string, holder: string): KeyLease {
+    const bound = () => ({ key, holder, expiresAtMs: this.#clock.now() + LEASE_MS });
+    return {
+      renew: () => {
+        return this.#connection.write('renew a lease of', () => {
+          return this.#connection.statement(RENEW).run(bound()).changes > 0;
+        });
+      },
+      release: async () => {
+        await this.#connection.write('release a lease of', () => {
+          this.#connection.statement(RELEASE).run({ key, holder });
+        });
+      },
+    };
+  }
+
+  #write(key: string, holder: string): 'taken' {
+    const nowMs = this.#clock.now();
+    // Of keys that nobody asks for again, too.
+    this.#connection.statement(FORGET_EXPIRED).run(nowMs);
+    this.#connection
+      .statement(TAKE)
+      .run({ key, holder, process: processIdentity(process.pid) ?? '', expiresAtMs: nowMs + LEASE_MS });
+    return 'taken';
+  }
+
+  #isHeld(key: string): boolean {
+    const found = this.#connection.statement(FIND).get(key) as FoundLease | undefined;
+    if (found === undefined) return false;
+    const leftMs = found.expiresAtMs - this.#clock.now();
+    if (leftMs <= 0) return false;
+    const state = holderState(found.process);
+    // No lease ends later than that: the clock has been set back, and only a holder that is seen alive renews it soon.
+    return leftMs > LEASE_MS ? state === 'alive' : state !== 'dead';
+  }
+}
+
+/** `BOOT PIDNAMESPACE PID STARTTICKS`; undefined where that cannot be told, or there is no such process. */
+function processIdentity(pid: number): string | undefined {
+  const { bootId } = systemUptime();
+  const table = kernelProcessTable();
+  const startTicks = table.find(pid)?.startTicks;
+  if (bootId === 'unknown' || table.pidNamespace === undefined || startTicks === undefined) return undefined;
+  return [bootId, table.pidNamespace, pid, startTicks].join(' ');
+}
+
+function holderState(identity: string): 'alive' | 'dead' | 'unknown' {
+  const [bootId, pidNamespace, pid] = identity.split(' ');
+  const table = kernelProcessTable();
+  // The processes of another machine, container or boot cannot be looked at.
+  if (pidNamespace === undefined || bootId !== systemUptime().bootId || pidNamespace !== table.pidNamespace)
+    return 'unknown';
+  const found = table.find(Number(pid));
+  if (found === undefined) return 'dead';
+  if (found.startTicks === undefined) return 'unknown';
+  return identity.endsWith(` ${found.startTicks}`) ? 'alive' : 'dead';
+}
