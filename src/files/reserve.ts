@@ -38,6 +38,8 @@ export function giveUpReserve(parent: AnchoredDir): number {
       unlinkIfThere(reserve, name);
       bytes += size;
     }
+    // A journal gives freed blocks out again when it has them written down.
+    reserve.sync();
     return bytes;
   });
 }

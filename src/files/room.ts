@@ -10,10 +10,9 @@ export interface Room {
 
 /** @param path anything on the file system @throws the system's error */
 export function roomAround(path: string): Room {
-  const { blocks, bavail, bfree, bsize, files, ffree } = statfsSync(path);
-  // What is set aside for root is free to root.
-  const free = process.geteuid?.() === 0 ? bfree : bavail;
-  return { bytes: blocks === 0 ? undefined : free * bsize, inodes: files === 0 ? undefined : ffree };
+  // What is free beyond this may be set aside for the file system itself, also where it is root who asks.
+  const { blocks, bavail, bsize, files, ffree } = statfsSync(path);
+  return { bytes: blocks === 0 ? undefined : bavail * bsize, inodes: files === 0 ? undefined : ffree };
 }
 
 /** Whether there is as much; what the file system does not say is there. */

@@ -1,29 +1,39 @@
 /** How much of the disk lies below our own directory in a Claude directory, whatever it is: allocated blocks, looked up and not remembered. */
 
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
-import { SWEEPER_DIRECTORY } from '../claude-dir/layout.ts';
+import { SWEEPER_DIRECTORY, TRASH_DIRECTORY } from '../claude-dir/layout.ts';
 import { DEPTH_MAX } from '../claude-dir/measure.ts';
 import { errorCode, isExhaustion } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
+import type { ByteName } from '../files/byte-name.ts';
 
 /** In which the system counts what is allocated. */
 const BLOCK_BYTES = 512;
 /** Trash, run and the mirrored path lie above what a session nests. */
 const LEVELS_MAX = DEPTH_MAX + 8;
 
-/** What cannot be looked at counts as nothing: it would not be purged either. */
+/** All of ours, the trash and a reserve among it. What cannot be looked at counts as nothing: it would not be purged either. */
 export function sweeperDiskBytes({ root }: ClaudeDir): number {
-  let ours: AnchoredDir;
+  return diskBytesAt(root, [SWEEPER_DIRECTORY]);
+}
+
+export function trashDiskBytes({ root }: ClaudeDir): number {
+  return diskBytesAt(root, [SWEEPER_DIRECTORY, TRASH_DIRECTORY]);
+}
+
+function diskBytesAt(parent: AnchoredDir, [name, ...rest]: readonly ByteName[]): number {
+  if (name === undefined) return diskBytesBelow(parent, LEVELS_MAX);
+  let child: AnchoredDir;
   try {
-    ours = root.openChild(SWEEPER_DIRECTORY);
+    child = parent.openChild(name);
   } catch (error) {
     if (errorCode(error) === undefined) throw error;
     return 0;
   }
   try {
-    return diskBytesBelow(ours, LEVELS_MAX);
+    return diskBytesAt(child, rest);
   } finally {
-    ours.close();
+    child.close();
   }
 }
 

@@ -7,6 +7,7 @@ import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { freshDirectory } from '../support/place.ts';
 import { clock } from './clock.ts';
+import { disk } from './disk.ts';
 import { doubleStart } from './double-start.ts';
 import { errno } from './errno.ts';
 import { type Harness, type HarnessResult, makeWorkDirectory } from './harness.ts';
@@ -30,6 +31,7 @@ const HARNESSES: readonly Harness[] = [
   clock,
   doubleStart,
   resources,
+  disk,
   http,
 ];
 

@@ -13,7 +13,7 @@ import { type ByteName, displayName } from '../../files/byte-name.ts';
 import { hasRoom, type Room } from '../../files/room.ts';
 import type { LiveSessions } from '../../live-sources/live-source.ts';
 import { type ScanResult, scanClaudeDir } from '../../scan/scan.ts';
-import { sweeperDiskBytes } from '../../trash/disk-use.ts';
+import { trashDiskBytes } from '../../trash/disk-use.ts';
 import { dropCopies } from '../../trash/drop-copies.ts';
 import { type Amount, amountOfAll, type KnownFolder } from '../../trash/known-folders.ts';
 import type { ManifestEntry } from '../../trash/manifest.ts';
@@ -210,7 +210,7 @@ class ObservedDirectory implements ObservedPlace {
 
   freeableBytes(): number | undefined {
     const { bytes } = this.#claudeDir.root.room();
-    return bytes === undefined ? undefined : bytes + sweeperDiskBytes(this.#claudeDir);
+    return bytes === undefined ? undefined : bytes + trashDiskBytes(this.#claudeDir);
   }
 
   unit(row: number): Unit {

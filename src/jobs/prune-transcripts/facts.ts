@@ -27,7 +27,7 @@ export interface FactsObservation {
 export interface FactsQuestion {
   readonly project: ByteName;
   readonly sessionId: SessionId;
-  /** How large it is at most. */
+  /** How large all of its session is. */
   readonly bytes: number;
   readonly nowMs: number;
   shouldStop(): Promise<boolean>;
@@ -48,13 +48,15 @@ export class FactsObserver {
   async observe({ project, sessionId, bytes, nowMs, shouldStop }: FactsQuestion): Promise<FactsObservation> {
     const name = transcriptName(sessionId);
     const path = `${PROJECTS}/${project}/${name}`;
-    if (bytes > TRANSCRIPT_BYTES_MAX) return unreadable(path, 'it is too large to be a transcript');
     let pieces = 0;
     const isToStop = async () => {
       pieces += 1;
       return pieces % PIECES_BETWEEN_QUESTIONS === 0 && (await shouldStop());
     };
     try {
+      // What else the session has may be of any size.
+      const isLarge = bytes > TRANSCRIPT_BYTES_MAX && this.#sizeOf(project, name) > TRANSCRIPT_BYTES_MAX;
+      if (isLarge) return unreadable(path, 'it is too large to be a transcript');
       const facts = await readTranscriptFacts(this.#directory(project), name, { nowMs, isToStop });
       return { facts: facts === undefined ? undefined : { ...facts, mark: markOf(facts, this.#keepNamed) } };
     } catch (error) {
@@ -69,6 +71,10 @@ export class FactsObserver {
   close(): void {
     this.#held?.directory.close();
     this.#held = undefined;
+  }
+
+  #sizeOf(project: ByteName, name: ByteName): number {
+    return this.#directory(project).lstat(name)?.size ?? 0;
   }
 
   #directory(project: ByteName): AnchoredDir {

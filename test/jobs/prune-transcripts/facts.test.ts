@@ -9,9 +9,11 @@ import { readAllSources } from '../../../src/live-sources/live-source.ts';
 import { contextOf } from '../../support/job-context.ts';
 import { runProgram } from '../../support/process.ts';
 import { SetClock } from '../../support/set-clock.ts';
+import { tempDir } from '../../support/temp-dir.ts';
 import { tempPlace } from '../../support/temp-place.ts';
-import { DAY_MS, makeSession, sessionIdOf } from '../../support/tree.ts';
+import { DAY_MS, makeClaudeDir, makeSession, sessionIdOf } from '../../support/tree.ts';
 import { makeUnit, NOW, rowsOf } from '../../support/units.ts';
+import { prune } from './pruning.ts';
 
 interface Place {
   readonly maxTotalBytes?: number | 'off';
@@ -191,6 +193,15 @@ describe('a prune', () => {
     const classes = ['--classes', '{sdk: {maxAge: 7d}}'];
     expect(await staying(sessions, ...classes)).toEqual([false, true]);
     expect(await staying(sessions, ...classes, '--projects', '[{match: "*", maxAge: 20d}]')).toEqual([true, true]);
+  });
+
+  it('takes a session that has something huge beside its transcript', async () => {
+    const path = makeClaudeDir(tempDir());
+    makeSession(path, { id: sessionIdOf(1), ageMs: 40 * DAY_MS, companions: ['tool-results/huge.txt'] }, NOW);
+    const huge = join(path, `projects/-srv-app/${sessionIdOf(1)}/tool-results/huge.txt`);
+    truncateSync(huge, 2 ** 40);
+    utimesSync(huge, (NOW - 40 * DAY_MS) / 1_000, (NOW - 40 * DAY_MS) / 1_000);
+    expect(await prune(path)).toMatchObject({ removed: { sessions: 1 }, faults: [] });
   });
 
   it('keeps what is too large to be a transcript, says so, and goes on with the others', async () => {
