@@ -7,6 +7,7 @@ import { examineClaudeDir } from '../doctor/claude-dir-findings.ts';
 import type { CleanupView } from '../doctor/cleanup-findings.ts';
 import type { Finding } from '../doctor/finding.ts';
 import { examineHost } from '../doctor/host-findings.ts';
+import { vanishedFinding } from '../doctor/vanished-finding.ts';
 import { errorMessage, OperatingError } from '../errors.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import { requireAnchoring } from '../files/anchored-dir.ts';
@@ -30,7 +31,7 @@ export async function runDoctor(context: CommandContext): Promise<number> {
   const examined: Examined[] = [
     ...config.claudeDir.map((path) => ({
       claudeDir: displayName(path),
-      findings: examine(path, cleanup(path), context.io.environment),
+      findings: [...examine(path, cleanup(path), context.io.environment), ...vanishedFindings(path, config.stateDir)],
     })),
     { claudeDir: undefined, findings: await examineHost(config, systemClock) },
   ];
@@ -70,6 +71,21 @@ function lastPruneMs(stateDir: string, nowMs: number): number | undefined {
     // That it cannot be read has a finding of its own.
     if (!(error instanceof OperatingError)) throw error;
     return undefined;
+  }
+}
+
+/** None where the ledger cannot be read, of which there is a finding of its own. */
+function vanishedFindings(path: string, stateDir: string): readonly Finding[] {
+  try {
+    const ledger = Ledger.openForReading(stateDir);
+    try {
+      return [vanishedFinding(ledger?.seenSessions.vanished(displayName(path)) ?? [], systemClock.now())];
+    } finally {
+      ledger?.close();
+    }
+  } catch (error) {
+    if (!(error instanceof OperatingError)) throw error;
+    return [];
   }
 }
 

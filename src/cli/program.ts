@@ -109,6 +109,15 @@ function buildProgram(io: CliIo, setExitCode: (code: number) => void): Command {
     .description('last and next runs, disk use by project, and what the next prune would take')
     .action(bind(async (context) => (await import('./status.ts')).showStatus(context)));
   program
+    .command('history')
+    .description('the latest runs; or sessions that have gone without this program')
+    .option('--vanished', 'sessions that no run or command of this program removed')
+    .action(
+      bind(async (context, _args, { vanished }) =>
+        (await import('./history.ts')).showHistory(context, { vanished: vanished === true }),
+      ),
+    );
+  program
     .command('doctor')
     .description('what endangers sessions or keeps the worker from its work, and what to do about it')
     .action(bind(async (context) => (await import('./doctor.ts')).runDoctor(context)));

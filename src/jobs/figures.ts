@@ -49,6 +49,8 @@ export interface Figures {
   readonly malformedIds: Counts;
   /** Entries of a live source that have had their time: they protect nothing, and may be deleted. */
   readonly staleRecords: Counts;
+  /** Sessions that are gone since the last prune, and that nothing of ours removed. */
+  readonly vanished: number;
   /** What Claude's own clean-up would delete although this configuration keeps it, by Claude directory. */
   readonly exposed: ExposureByDirectory;
   /** Of the removed, what something had brought back as it lay in the trash: no second copy of it is kept. */
@@ -246,6 +248,22 @@ const FIGURES: { readonly [Name in FigureName]: FigureDeclaration<Figures[Name]>
           `${formatCount(count, 'entry', 'entries')} of ${source}: to no effect any more, and named by doctor`,
         );
       }),
+  },
+  vanished: {
+    lines: (sessions) => {
+      const text = `${formatCount(sessions, 'session')} that no run of this program removed: see history --vanished, and doctor`;
+      return [{ label: 'vanished', text, isWarning: true }];
+    },
+    metrics: [
+      {
+        name: 'vanished_sessions_total',
+        kind: 'counter',
+        help: 'Sessions that went between two prunes, and that no run or command of this program removed.',
+        labels: [],
+        known: [NO_LABEL],
+        values: (sessions) => ({ [NO_LABEL]: sessions }),
+      },
+    ],
   },
   exposed: {
     lines: (exposed) => {

@@ -102,6 +102,49 @@ export interface SweptRowTrash {
   restampSwept(run: SweptRun, nowMs: number): void;
 }
 
+/** The last whole scan of a Claude directory. */
+export interface SeenScan {
+  /** Stands in the Claude directory, too: it was this one, and no later run of another worker or record has been there. */
+  readonly token: string;
+  /** Unix epoch ms. */
+  readonly seenAtMs: number;
+  /** What was removed later has a higher number. */
+  readonly lastRemoval: number;
+}
+
+export interface SeenProject {
+  /** As `displayName` gives it. */
+  readonly project: string;
+  /** 16 bytes of its id for each session, and the day on which it was last written. */
+  readonly sessions: Buffer;
+}
+
+/** A session that was there, that nothing of ours removed, and that is not there any more. */
+export interface VanishedSession {
+  readonly claudeDir: string;
+  readonly sessionId: string;
+  readonly project: string;
+  /** When it was last written, to the day; when it was last seen; and when it was missed; Unix epoch ms. */
+  readonly writtenAtMs: number;
+  readonly seenAtMs: number;
+  readonly noticedAtMs: number;
+  /** `clean-up`: it was so old that Claude's own deletes it. */
+  readonly cause: 'clean-up' | 'unknown';
+}
+
+/** Remembers what was there, to tell what has gone. */
+export interface SeenSessions {
+  lastScan(claudeDir: string): SeenScan | undefined;
+  seenIn(claudeDir: string): readonly SeenProject[];
+  /** What went to the trash after a scan. */
+  removedSince(claudeDir: string, scan: SeenScan): ReadonlySet<SessionId>;
+  recordSeen(claudeDir: string, scan: Omit<SeenScan, 'lastRemoval'>, projects: readonly SeenProject[]): void;
+  vanished(claudeDir: string): readonly VanishedSession[];
+  recordVanished(sessions: readonly VanishedSession[]): void;
+  /** They are there again. */
+  forgetVanished(claudeDir: string, ids: readonly string[]): void;
+}
+
 /** How many ids a live source named, and when. */
 export interface KnownIds {
   readonly ids: number;

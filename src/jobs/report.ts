@@ -104,6 +104,7 @@ export interface PruneReport
       | 'liveIds'
       | 'malformedIds'
       | 'staleRecords'
+      | 'vanished'
       | 'exposed'
       | 'reserveGivenUp'
       | 'cameBack'

@@ -37,6 +37,7 @@ import { Statements } from '../sqlite/statements.ts';
 import type { EarlierRemoval } from '../trash/drop-copies.ts';
 import type { KnownFolder, KnownFolders } from '../trash/known-folders.ts';
 import { LATER_TABLES, LEDGER_MIGRATIONS, LEDGER_TABLES, LEDGER_VERSION_TABLE } from './schema.ts';
+import { SeenSessionsTable } from './seen-sessions.ts';
 import { SweptRows } from './swept-rows.ts';
 
 export interface FinishedRun {
@@ -75,6 +76,7 @@ const HISTORY_KEPT_MS = 400 * 86_400_000;
 
 export class Ledger implements RemovalRecorder, TrashCache, RemovalHistory, TrueTimes, ClockHistoryStore {
   readonly sweptRows: SweptRows;
+  readonly seenSessions: SeenSessionsTable;
   readonly #database: SqliteDatabase;
   readonly #statements: Statements;
 
@@ -82,6 +84,7 @@ export class Ledger implements RemovalRecorder, TrashCache, RemovalHistory, True
     this.#database = database;
     this.#statements = new Statements(database);
     this.sweptRows = new SweptRows(database);
+    this.seenSessions = new SeenSessionsTable(database);
   }
 
   /** @throws OperatingError `bad-data`, `unavailable`, `io` */
@@ -299,6 +302,18 @@ export class Ledger implements RemovalRecorder, TrashCache, RemovalHistory, True
     });
   }
 
+  /** The latest runs of all jobs, the latest first. */
+  lastRuns(count: number): readonly FinishedRun[] {
+    return guarded(this.#database.name, 'read', () => {
+      return this.#statements
+        .get(
+          `SELECT job, outcome, started_at AS startedAtMs, finished_at AS finishedAtMs FROM runs
+           ORDER BY id DESC LIMIT ?`,
+        )
+        .all(count) as FinishedRun[];
+    });
+  }
+
   /** The latest run of a job, or the latest of one outcome. */
   lastRun(job: JobName, outcome?: Outcome): FinishedRun | undefined {
     return guarded(this.#database.name, 'read', () => {
@@ -406,6 +421,7 @@ export class Ledger implements RemovalRecorder, TrashCache, RemovalHistory, True
     this.#statements.get('DELETE FROM known_sessions WHERE seen_at < ?').run(keptFromMs);
     this.#statements.get('DELETE FROM returned WHERE last_at < ?').run(keptFromMs);
     this.sweptRows.forgetRestored(keptFromMs);
+    this.seenSessions.forget(keptFromMs);
   }
 
   #write(action: string, change: () => void): void {

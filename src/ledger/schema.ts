@@ -15,7 +15,7 @@ export const LEDGER_TABLES = [
 ] as const;
 
 /** Of later versions: a ledger that is only read may lack them. */
-export const LATER_TABLES = ['returned', 'swept_rows'] as const;
+export const LATER_TABLES = ['returned', 'swept_rows', 'seen_scans', 'seen_sessions', 'vanished'] as const;
 
 export const LEDGER_MIGRATIONS: readonly string[] = [
   `CREATE TABLE runs (
@@ -104,4 +104,26 @@ export const LEDGER_MIGRATIONS: readonly string[] = [
    );
    CREATE INDEX swept_rows_by_key ON swept_rows (map, key);
    CREATE INDEX swept_rows_by_run ON swept_rows (map, run_at);`,
+  `CREATE TABLE seen_scans (
+     claude_dir TEXT PRIMARY KEY,
+     token TEXT NOT NULL,
+     seen_at INTEGER NOT NULL,
+     last_removal INTEGER NOT NULL
+   ) WITHOUT ROWID;
+   CREATE TABLE seen_sessions (
+     claude_dir TEXT NOT NULL,
+     project TEXT NOT NULL,
+     sessions BLOB NOT NULL,
+     PRIMARY KEY (claude_dir, project)
+   );
+   CREATE TABLE vanished (
+     claude_dir TEXT NOT NULL,
+     session_id TEXT NOT NULL,
+     project TEXT NOT NULL,
+     written_at INTEGER NOT NULL,
+     seen_at INTEGER NOT NULL,
+     noticed_at INTEGER NOT NULL,
+     cause TEXT NOT NULL,
+     PRIMARY KEY (claude_dir, session_id)
+   ) WITHOUT ROWID;`,
 ];

@@ -93,6 +93,7 @@ export async function runConfiguredJob(
           mapIdentity,
           cleanup: cleanupRules(config),
           trueTimes: ledger,
+          seenSessions: ledger?.seenSessions,
           holds,
           clock,
         }),

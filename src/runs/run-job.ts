@@ -123,4 +123,6 @@ function logSummary(result: RunResult, log: Logger): void {
   const fields = { job, outcome, ...(dryRun ? { dryRun } : {}), durationSeconds, ...summaryOfRun(result) };
   const level = outcome === 'ok' ? 'info' : outcome === 'failed' ? 'error' : 'warn';
   log[level](fields, LOG_MESSAGES[outcome]);
+  const vanished = result.report?.job === 'prune-transcripts' ? result.report.vanished : undefined;
+  if (vanished !== undefined) log.warn({ job, vanished }, 'sessions are gone that no run of this program removed');
 }

@@ -20,7 +20,7 @@ import type { ManifestEntry } from '../../trash/manifest.ts';
 import { Trash, type UnreadableFolder } from '../../trash/trash.ts';
 import type { Exposure } from '../exposed.ts';
 import type { JobContext } from '../job.ts';
-import type { RemovalRecorder, ShieldedTimes, TrashCache, TrueTimes } from '../ledger-contracts.ts';
+import type { RemovalRecorder, SeenSessions, ShieldedTimes, TrashCache, TrueTimes } from '../ledger-contracts.ts';
 import type { JobFault } from '../report.ts';
 import { neededByRun } from '../whole-run-error.ts';
 import type { PrunePolicy } from './age-rules.ts';
@@ -37,6 +37,7 @@ import { removalRecord } from './removal-record.ts';
 import { scanFaults } from './scan-faults.ts';
 import { withTrueTimes } from './shield.ts';
 import { openOrMakeTrash } from './trash-on-full-disk.ts';
+import { noteVanished } from './vanished.ts';
 
 /** What directories are pruned with, each of them with the same. */
 export interface DirectoryDependencies {
@@ -51,6 +52,8 @@ export interface DirectoryDependencies {
   readonly cleanup: CleanupRules;
   /** Undefined where there is no ledger yet: then nothing was ever shielded. */
   readonly trueTimes: TrueTimes | undefined;
+  /** Undefined where there is no ledger yet. */
+  readonly seenSessions: SeenSessions | undefined;
   readonly policy: PrunePolicy;
   readonly clock: Clock;
 }
@@ -266,7 +269,17 @@ class ObservedDirectory implements ObservedPlace {
       recordKnownMap(this.#claudeDir, mapIdentity, (live['resume-map'] ?? 0) + (live['keep-list'] ?? 0));
     }
     neededByRun(() => trashCache?.recordKnownFolders(this.#path, this.#seen.known));
-    return { shielded, emptyProjects, copies };
+    return { shielded, emptyProjects, copies, vanished: this.#noteVanished(plan) };
+  }
+
+  /** @returns how many sessions are gone that nothing of ours removed */
+  #noteVanished(plan: Plan): number {
+    const { seenSessions, cleanup, clock } = this.#dependencies;
+    if (seenSessions === undefined) return 0;
+    const cleanupMs = cleanup.limitsOf(this.#claudeDir.path)?.periodMs;
+    const { units } = this;
+    const question = { claudeDir: this.#claudeDir, path: this.#path, units, plan, cleanupMs, nowMs: clock.now() };
+    return neededByRun(() => noteVanished(seenSessions, question));
   }
 
   /** What something has brought back from elsewhere would make the trash grow with each run. */

@@ -172,7 +172,7 @@ class Prune {
     const emptied = isDone ? observed.emptied(plan) : [];
     this.#tally.addConcluded(
       this.#context.dryRun
-        ? { shielded: 0, emptyProjects: emptied.length, copies: { sessions: 0, bytes: 0 } }
+        ? { shielded: 0, emptyProjects: emptied.length, copies: { sessions: 0, bytes: 0 }, vanished: 0 }
         : await observed.conclude(plan, this.#live.counts, emptied, this.#context),
     );
     this.#tally.addTrash(observed.trashAmount());

@@ -75,6 +75,8 @@ export interface ObservedPlace {
 }
 
 export interface Concluded {
+  /** How many sessions are gone that nothing of ours removed. */
+  readonly vanished: number;
   /** How many sessions were shielded. */
   readonly shielded: number;
   /** How many project directories went, since they were empty. */

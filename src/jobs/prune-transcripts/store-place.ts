@@ -138,7 +138,7 @@ class ObservedStore implements ObservedPlace {
   }
 
   async conclude(): Promise<Concluded> {
-    return { shielded: 0, emptyProjects: 0, copies: { sessions: 0, bytes: 0 } };
+    return { shielded: 0, emptyProjects: 0, copies: { sessions: 0, bytes: 0 }, vanished: 0 };
   }
 
   exposure(): undefined {

@@ -66,6 +66,7 @@ export class PruneTally {
   #reserveBytes = 0;
   readonly #cameBack = { sessions: 0, bytes: 0 };
   #emptyProjects = 0;
+  #vanished = 0;
 
   constructor(listing: RemovedListing) {
     this.#listing = listing;
@@ -96,7 +97,8 @@ export class PruneTally {
     this.#reconciled.completed += completed;
   }
 
-  addConcluded({ shielded, emptyProjects, copies }: Concluded): void {
+  addConcluded({ shielded, emptyProjects, copies, vanished }: Concluded): void {
+    this.#vanished += vanished;
     this.#cameBack.sessions += copies.sessions;
     this.#cameBack.bytes += copies.bytes;
     this.#shielded += shielded;
@@ -142,6 +144,7 @@ export class PruneTally {
       ...(this.#emptyProjects > 0 ? { emptyProjects: this.#emptyProjects } : {}),
       ...(this.#reserveBytes > 0 ? { reserveGivenUp: this.#reserveBytes } : {}),
       ...(this.#cameBack.sessions > 0 ? { cameBack: this.#cameBack } : {}),
+      ...(this.#vanished > 0 ? { vanished: this.#vanished } : {}),
       exposed: this.#exposed,
       ...(undone + completed > 0 ? { reconciled: { undone, completed } } : {}),
       transcripts: this.#states,

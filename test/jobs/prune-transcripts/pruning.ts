@@ -9,7 +9,7 @@ import type { Clock } from '../../../src/clock.ts';
 import { DEFAULT_CLASS_AGES } from '../../../src/config/class-ages.ts';
 import { allowAll } from '../../../src/jobs/guards/guards.ts';
 import type { JobContext } from '../../../src/jobs/job.ts';
-import type { RemovalRecorder, TrueTimes } from '../../../src/jobs/ledger-contracts.ts';
+import type { RemovalRecorder, SeenSessions, TrueTimes } from '../../../src/jobs/ledger-contracts.ts';
 import type { CleanupRules } from '../../../src/jobs/prune-transcripts/directory-cleanup.ts';
 import { pruneTranscriptsJob } from '../../../src/jobs/prune-transcripts/index.ts';
 import { prunePolicy, type RetentionSettings } from '../../../src/jobs/prune-transcripts/policy.ts';
@@ -53,6 +53,7 @@ export interface PruneOptions {
   readonly clock?: Clock;
   readonly pacer?: Pacer;
   readonly trueTimes?: TrueTimes;
+  readonly seenSessions?: SeenSessions;
   /** Claude's own clean-up does not come unless this says so. */
   readonly cleanup?: Partial<CleanupRules> & { readonly periodMs?: number };
 }
@@ -73,6 +74,7 @@ export function prune(paths: string | readonly string[], options: PruneOptions =
     mapIdentity: undefined,
     cleanup: cleanupOf(options.cleanup),
     trueTimes: options.trueTimes,
+    seenSessions: options.seenSessions,
     clock: options.clock ?? new SetClock(NOW),
   }).run(contextOf(options.context));
 }
