@@ -16,14 +16,27 @@ const BY_ENTRYPOINT: ReadonlyMap<string, SessionClass> = new Map([
   ['remote', 'remote'],
 ]);
 
-/**
- * @param entrypoints those of the first and of the last entry that name one
- * @returns undefined where they name none that is known
- */
-export function classByEntrypoints(entrypoints: readonly (string | undefined)[]): SessionClass | undefined {
+/** What the entries of a transcript say of how it came to be. */
+export interface SessionOrigin {
+  /** Those of the first and of the last entry that name one. */
+  readonly entrypoints: readonly (string | undefined)[];
+  /** The first that an entry names: `bg` for a background job. */
+  readonly sessionKind: string | undefined;
+  /** What began the first turn: `human`, `sdk`, `scheduled` and others. */
+  readonly firstTurn: string | undefined;
+  /** Turns that a person has begun. */
+  readonly humanTurns: number;
+}
+
+/** @returns undefined where nothing known is named */
+export function classOf({ entrypoints, sessionKind, firstTurn, humanTurns }: SessionOrigin): SessionClass | undefined {
   const classes = entrypoints.map((entrypoint) => BY_ENTRYPOINT.get(entrypoint ?? ''));
   // Claude spares what Desktop has made or written last.
-  return classes.includes('desktop') ? 'desktop' : classes[0];
+  if (classes.includes('desktop')) return 'desktop';
+  // The prompt that begins a background job is a person's too; an answer is a second one.
+  if (sessionKind === 'bg') return humanTurns > 1 ? 'cli' : 'background';
+  if (firstTurn === 'scheduled') return humanTurns > 0 ? 'cli' : 'background';
+  return classes[0] === 'sdk' && humanTurns > 0 ? 'cli' : classes[0];
 }
 
 /** Entries that are no part of a conversation; whatever else an entry is may be one. */

@@ -7,7 +7,7 @@
 import type { SessionClass } from '../config/class-ages.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import type { ByteName } from '../files/byte-name.ts';
-import { classByEntrypoints, isMetadataAlone } from './session-class.ts';
+import { classOf, isMetadataAlone, type SessionOrigin } from './session-class.ts';
 
 export interface SessionMarks {
   /** The tag that the SDK's `tagSession` set; undefined where there is none or it was cleared. */
@@ -36,7 +36,10 @@ const ENTRYPOINTS = ['"entrypoint":"', '"entrypoint": "'].map((text) => Buffer.f
 /** `2026-01-31T04:17:21.000Z`; that they all have one form makes their order that of their letters. */
 const TIMESTAMP_FORM = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
 const TIMESTAMP_BYTES = 24;
-const ENTRYPOINT_BYTES_MAX = 40;
+const SESSION_KIND = Buffer.from('"sessionKind":"');
+const TURN_ORIGIN = Buffer.from('"turnOrigin":"');
+/** No word that tells where a session comes from is longer. */
+const WORD_BYTES_MAX = 40;
 /** What a field with its value takes at most: so much of a piece is looked at again with the next. */
 const FIELD_BYTES_MAX = 64;
 /** Titles that Claude gives to what it has copied from another session. */
@@ -96,12 +99,12 @@ export class FactsReader {
   }
 
   end(): TranscriptFacts {
-    const { lastEntryMs, entrypoints } = this.#fields;
+    const { lastEntryMs } = this.#fields;
     const isMetadata = this.#head !== undefined && isMetadataAlone(this.#head.toString());
     return {
       ...this.#marks.end(),
       lastEntryMs,
-      sessionClass: isMetadata ? 'metadata' : classByEntrypoints(entrypoints),
+      sessionClass: isMetadata ? 'metadata' : classOf(this.#fields.origin),
     };
   }
 }
@@ -112,6 +115,13 @@ class FieldsReader {
   #newest = '';
   #first: string | undefined;
   #last: string | undefined;
+  #sessionKind: string | undefined;
+  #firstTurn: string | undefined;
+  #humanTurns = 0;
+  /** Where the last turn stands: what lies at a seam is seen twice. */
+  #lastTurnAt = -1;
+  /** How many bytes have come so far. */
+  #bytes = 0;
   #tail: Buffer = EMPTY;
 
   constructor(nowMs: number) {
@@ -122,19 +132,27 @@ class FieldsReader {
     return this.#newest === '' ? undefined : Date.parse(this.#newest);
   }
 
-  get entrypoints(): readonly (string | undefined)[] {
-    return [this.#first, this.#last];
+  get origin(): SessionOrigin {
+    const entrypoints = [this.#first, this.#last];
+    return { entrypoints, sessionKind: this.#sessionKind, firstTurn: this.#firstTurn, humanTurns: this.#humanTurns };
   }
 
   add(piece: Buffer): void {
     // A field that is cut between two pieces stands whole at the seam.
-    if (this.#tail.length > 0) this.#look(Buffer.concat([this.#tail, piece.subarray(0, FIELD_BYTES_MAX)]));
-    this.#look(piece);
+    if (this.#tail.length > 0) {
+      const seam = Buffer.concat([this.#tail, piece.subarray(0, FIELD_BYTES_MAX)]);
+      this.#look(seam, this.#bytes - this.#tail.length);
+    }
+    this.#look(piece, this.#bytes);
+    this.#bytes += piece.length;
     const end = Buffer.concat([this.#tail, piece.subarray(-FIELD_BYTES_MAX)]);
     this.#tail = Buffer.from(end.subarray(-FIELD_BYTES_MAX));
   }
 
-  #look(bytes: Buffer): void {
+  /** @param position of the first of them in the transcript */
+  #look(bytes: Buffer, position: number): void {
+    this.#sessionKind ??= valueAt(bytes, SESSION_KIND, bytes.indexOf(SESSION_KIND));
+    this.#countTurns(bytes, position);
     for (const needle of TIMESTAMPS) {
       for (let hit = bytes.indexOf(needle); hit !== -1; hit = bytes.indexOf(needle, hit + needle.length)) {
         const start = hit + needle.length;
@@ -147,13 +165,23 @@ class FieldsReader {
       this.#last = valueAt(bytes, needle, bytes.lastIndexOf(needle)) ?? this.#last;
     }
   }
+
+  #countTurns(bytes: Buffer, position: number): void {
+    for (let hit = bytes.indexOf(TURN_ORIGIN); hit !== -1; hit = bytes.indexOf(TURN_ORIGIN, hit + 1)) {
+      const origin = valueAt(bytes, TURN_ORIGIN, hit);
+      if (origin === undefined || position + hit <= this.#lastTurnAt) continue;
+      this.#lastTurnAt = position + hit;
+      this.#firstTurn ??= origin;
+      if (origin === 'human') this.#humanTurns += 1;
+    }
+  }
 }
 
 function valueAt(bytes: Buffer, needle: Buffer, hit: number): string | undefined {
   if (hit === -1) return undefined;
   const start = hit + needle.length;
   const end = bytes.indexOf(QUOTE, start);
-  return end === -1 || end - start > ENTRYPOINT_BYTES_MAX ? undefined : bytes.toString('latin1', start, end);
+  return end === -1 || end - start > WORD_BYTES_MAX ? undefined : bytes.toString('latin1', start, end);
 }
 
 class MarksReader {

@@ -6,12 +6,16 @@ import { type Age, age, type Parsed, type Parser } from './values.ts';
 export const SESSION_CLASSES = [
   /** A person at a terminal or in an editor. */
   'cli',
-  /** A program, by the Agent SDK or with `-p`. */
+  /** A program, by the Agent SDK or with `-p`, where no person has answered in it. */
   'sdk',
+  /** A background job or a schedule, in which no person has answered. */
+  'background',
   /** Claude Desktop or Cowork, whose own sessions Claude's clean-up spares. */
   'desktop',
   /** A session that is driven from elsewhere. */
   'remote',
+  /** Put into the archive by a person or a host, and not used since; where it has an age here, however it came to be. */
+  'archived',
   /** No conversation: titles, tags and the like without a word of a user or of Claude. */
   'metadata',
 ] as const;

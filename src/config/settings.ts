@@ -214,7 +214,7 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
     classes: {
       argument: 'JSON',
       description:
-        'retention by how sessions came to be: `{cli, sdk, desktop, remote, metadata}`, each with its `maxAge`; where a project has one of its own, the longer counts',
+        'retention by how sessions came to be: `{cli, sdk, background, desktop, remote, archived, metadata}`, each with its `maxAge`; where a project has one of its own, the longer counts',
       defaultText: 'desktop `never`, metadata `7d`',
       parse: classAges,
       defaultValue: () => DEFAULT_CLASS_AGES,

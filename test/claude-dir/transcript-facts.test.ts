@@ -179,6 +179,8 @@ describe('what else a transcript tells', () => {
       at('2026-11-03T00:00:00.000Z'),
       by('cli'),
       by('sdk-py'),
+      line({ type: 'user', turnOrigin: 'human', sessionKind: 'bg' }),
+      line({ type: 'user', turnOrigin: 'scheduled' }),
       '\n',
     );
     fc.assert(

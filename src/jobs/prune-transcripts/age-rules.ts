@@ -12,6 +12,8 @@ export interface Facts {
   /** The newest time that an entry tells, Unix epoch ms. */
   readonly lastEntryMs: number | undefined;
   readonly sessionClass: SessionClass | undefined;
+  /** It was put into the archive, and not used since. */
+  readonly isArchived?: boolean;
 }
 
 /** What transcripts say, as far as they were looked into; by the rows of the units. */
@@ -101,9 +103,7 @@ export class AgeRules {
   }
 
   isSparedBySizeCap(row: number): boolean {
-    const sessionClass = this.#facts(row)?.sessionClass;
-    const ofClass = sessionClass === undefined ? undefined : this.#policy.classMaxAgeMs[sessionClass];
-    return ofClass === 'never' || this.#policyOf(this.#units.projectIndex(row)).isSparedBySizeCap;
+    return this.#maxAgeOfClass(row) === 'never' || this.#policyOf(this.#units.projectIndex(row)).isSparedBySizeCap;
   }
 
   isSparedByClaude(row: number): boolean {
@@ -113,12 +113,19 @@ export class AgeRules {
   maxAgeMs(row: number): number {
     const { maxAgeMs, isOwnMaxAge } = this.#policyOf(this.#units.projectIndex(row));
     const ofProjectMs = asMs(maxAgeMs);
-    const sessionClass = this.#facts(row)?.sessionClass;
-    const ofClass = sessionClass === undefined ? undefined : this.#policy.classMaxAgeMs[sessionClass];
+    const ofClass = this.#maxAgeOfClass(row);
     if (ofClass === undefined) return ofProjectMs;
     // What is no conversation stays no longer than one would; where nothing is to go, it stays too.
-    if (sessionClass === 'metadata') return maxAgeMs === 'never' ? ofProjectMs : Math.min(ofProjectMs, asMs(ofClass));
+    if (this.#facts(row)?.sessionClass === 'metadata')
+      return maxAgeMs === 'never' ? ofProjectMs : Math.min(ofProjectMs, asMs(ofClass));
     return isOwnMaxAge ? Math.max(ofProjectMs, asMs(ofClass)) : asMs(ofClass);
+  }
+
+  #maxAgeOfClass(row: number): number | 'never' | undefined {
+    const { sessionClass, isArchived = false } = this.#facts(row) ?? {};
+    const { classMaxAgeMs } = this.#policy;
+    const ofArchived = isArchived ? classMaxAgeMs.archived : undefined;
+    return ofArchived ?? (sessionClass === undefined ? undefined : classMaxAgeMs[sessionClass]);
   }
 }
 

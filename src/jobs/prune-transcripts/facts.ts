@@ -1,5 +1,6 @@
 /** Looks into transcripts for what they say of their sessions; which of them, the plan says. */
 
+import { isArchivedSince } from '../../claude-dir/archived.ts';
 import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
 import { PROJECTS, transcriptName } from '../../claude-dir/layout.ts';
 import type { ReadFault } from '../../claude-dir/measure.ts';
@@ -57,8 +58,11 @@ export class FactsObserver {
       // What else the session has may be of any size.
       const isLarge = bytes > TRANSCRIPT_BYTES_MAX && this.#sizeOf(project, name) > TRANSCRIPT_BYTES_MAX;
       if (isLarge) return unreadable(path, 'it is too large to be a transcript');
-      const facts = await readTranscriptFacts(this.#directory(project), name, { nowMs, isToStop });
-      return { facts: facts === undefined ? undefined : { ...facts, mark: markOf(facts, this.#keepNamed) } };
+      const directory = this.#directory(project);
+      const facts = await readTranscriptFacts(directory, name, { nowMs, isToStop });
+      if (facts === undefined) return { facts };
+      const isArchived = isArchivedSince(directory, sessionId, facts.lastEntryMs);
+      return { facts: { ...facts, mark: markOf(facts, this.#keepNamed), isArchived } };
     } catch (error) {
       const code = errorCode(error);
       if (code !== undefined && isExhaustion(code)) throw error;

@@ -11,7 +11,7 @@ import { runProgram } from '../../support/process.ts';
 import { SetClock } from '../../support/set-clock.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 import { tempPlace } from '../../support/temp-place.ts';
-import { DAY_MS, makeClaudeDir, makeSession, sessionIdOf } from '../../support/tree.ts';
+import { DAY_MS, makeClaudeDir, makeSession, sessionIdOf, writeAged } from '../../support/tree.ts';
 import { makeUnit, NOW, rowsOf } from '../../support/units.ts';
 import { prune } from './pruning.ts';
 
@@ -202,6 +202,61 @@ describe('a prune', () => {
     truncateSync(huge, 2 ** 40);
     utimesSync(huge, (NOW - 40 * DAY_MS) / 1_000, (NOW - 40 * DAY_MS) / 1_000);
     expect(await prune(path)).toMatchObject({ removed: { sessions: 1 }, faults: [] });
+  });
+
+  it('goes by the age of background jobs and of programs only where no person has answered in them', async () => {
+    const job = (...turns: readonly string[]) => ({
+      content: turns.map((turnOrigin) => turn(8, { entrypoint: 'cli', turnOrigin, sessionKind: 'bg' })).join(''),
+      ageDays: 8,
+    });
+    const program = (...turns: readonly string[]) => ({
+      content: turns.map((turnOrigin) => turn(8, { entrypoint: 'sdk-ts', turnOrigin })).join(''),
+      ageDays: 8,
+    });
+    const sessions = [
+      job('human'),
+      job('human', 'human'),
+      program('sdk', 'sdk'),
+      program('sdk', 'human'),
+      program('scheduled'),
+    ];
+    expect(await staying(sessions, '--classes', '{background: {maxAge: 7d}}')).toEqual([
+      false,
+      true,
+      true,
+      true,
+      false,
+    ]);
+    expect(await staying(sessions, '--classes', '{sdk: {maxAge: 7d}}')).toEqual([true, true, false, true, true]);
+  });
+
+  it('goes by the age of the archive for what the SDK has put there, until it is used again', async () => {
+    const archive = async (...flags: readonly string[]) => {
+      const { claudeDir, flags: place } = tempPlace();
+      const made = [20, 20, 20].map((ageDays, index) => {
+        const companions = ['archived.json'];
+        return makeSession(claudeDir, {
+          id: sessionIdOf(index),
+          ageMs: ageDays * DAY_MS,
+          content: turn(ageDays),
+          companions,
+        });
+      });
+      const records = [
+        { archived: true, at: dayOf(19), by: 'sdk' },
+        { archived: true, at: dayOf(21), by: 'sdk' },
+        { archived: false, at: dayOf(19), by: 'sdk' },
+      ];
+      for (const [index, record] of records.entries()) {
+        const path = join(claudeDir, 'projects/-srv-app', sessionIdOf(index), 'archived.json');
+        writeAged(path, JSON.stringify(record), Date.now() - 20 * DAY_MS);
+      }
+      await runProgram([...place, '--run-now', '--job', 'prune-transcripts', ...flags]);
+      return made.map(({ files }) => files.every((file) => existsSync(join(claudeDir, file))));
+    };
+    expect(await archive('--classes', '{archived: {maxAge: 14d}}')).toEqual([false, true, true]);
+    expect(await archive('--max-age', '14d', '--classes', '{archived: {maxAge: never}}')).toEqual([true, false, false]);
+    expect(await archive()).toEqual([true, true, true]);
   });
 
   it('keeps what is too large to be a transcript, says so, and goes on with the others', async () => {
