@@ -10,6 +10,7 @@ import { errorMessage, OperatingError } from '../errors.ts';
 import type { ResumeMap } from '../resume-map/resume-map.ts';
 import { HostTranscripts } from './host-transcripts.ts';
 import { takeTurn } from './key-turns.ts';
+import { optionsOfResume, optionsOfStart } from './query-options.ts';
 import { replayable } from './replayable.ts';
 import { RUN_CHECKS } from './run-options.ts';
 
@@ -38,7 +39,10 @@ export interface SessionResumeRun<Message, UserMessage, Options, Query extends A
   readonly prompt: string | AsyncIterable<UserMessage>;
   /** What a resumed session does not know yet; without it, it is told `prompt`. */
   readonly deltaPrompt?: string | AsyncIterable<UserMessage>;
-  /** The query's own; `resume` is added, and what goes with it is left out where a conversation is begun. */
+  /**
+   * The query's own; `resume` is added, and what goes with it is left out where a conversation is begun. A `sessionId` is for the first
+   * run: beside a resume the client takes it only for a fork, so there it is left out.
+   */
   readonly options?: Options;
   /**
    * Absolute paths of the Claude directories where this host's transcripts are: with them no dead session is ever resumed. They are
@@ -58,8 +62,6 @@ export interface SessionResumeRun<Message, UserMessage, Options, Query extends A
   readonly onQuery?: (query: Query) => void;
 }
 
-/** The SDK's options that lead to an older conversation: with them, a new one would fail, or be another one's. */
-const OLDER_CONVERSATION: ReadonlySet<string> = new Set(['resume', 'resumeSessionAt', 'continue']);
 const TOUCH_INTERVAL_MS = 5 * 60_000;
 /** The words of Claude Code 2.1; the CLI's stderr, the result message and the SDK's error all hold them. */
 const GONE = 'No conversation found with session ID';
@@ -90,6 +92,8 @@ class ResumeFlow<
   readonly #transcripts: HostTranscripts | undefined;
   readonly #prompt: string | AsyncIterable<UserMessage>;
   readonly #deltaPrompt: string | AsyncIterable<UserMessage>;
+  /** The session that the key had when the run began. */
+  #before: SessionId | undefined;
   #sessionId: SessionId | undefined;
 
   constructor(run: SessionResumeRun<Message, UserMessage, Options, Query>) {
@@ -120,6 +124,7 @@ class ResumeFlow<
   async *#inTurn(): AsyncGenerator<Message, void> {
     const { map, key, touchIntervalMs } = this.#run;
     const known = (await map.getSession(key, { evenIfGone: true })) ?? undefined;
+    this.#before = known;
     const touching = setInterval(() => void this.#touch(), touchIntervalMs ?? TOUCH_INTERVAL_MS);
     touching.unref();
     try {
@@ -203,7 +208,9 @@ class ResumeFlow<
     const isResume = sessionId !== undefined;
     const started = query({
       prompt: isResume ? this.#deltaPrompt : this.#prompt,
-      options: (isResume ? { ...options, resume: sessionId } : withoutResume(options)) as Options,
+      options: (isResume
+        ? optionsOfResume(options ?? {}, sessionId)
+        : optionsOfStart(options ?? {}, this.#before)) as Options,
     });
     onQuery?.(started);
     return started;
@@ -245,10 +252,6 @@ const CONSOLE: ResumeLog = {
 
 function repeatable<T>(prompt: string | AsyncIterable<T>): string | AsyncIterable<T> {
   return typeof prompt === 'string' ? prompt : replayable(prompt);
-}
-
-function withoutResume(options: object = {}): object {
-  return Object.fromEntries(Object.entries(options).filter(([name]) => !OLDER_CONVERSATION.has(name)));
 }
 
 function isGoneResult(message: QueryMessage): boolean {

@@ -170,6 +170,17 @@ describe('a run over a session that lies in the trash', () => {
 });
 
 describe('a run over a session that is there', () => {
+  it('goes on in it, run after run, where the host sets the session id itself', async () => {
+    const host = await hostOf('a host with ids of its own');
+    const sessionId = sessionIdOf(77);
+    for (const said of ['First.', 'Second.', 'Third.']) {
+      script(host, text(said));
+      const answer = await ask(host, { options: { sessionId } });
+      expect(answer).toMatchObject({ said, isError: false, thrown: undefined, sessionId });
+    }
+    expect(await rowOf(host)).toMatchObject({ sessionId });
+  });
+
   it('marks it as used once more at its end', async () => {
     const host = await hostOf('a host that takes its time');
     await host.map.setSession(KEY, told.sessionId);

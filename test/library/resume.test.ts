@@ -224,6 +224,33 @@ describe('a resume whose conversation is gone', () => {
     ]);
   });
 
+  it.each([
+    { what: 'left out beside a resume', options: { sessionId: NEW_ID }, resumed: {}, begun: { sessionId: NEW_ID } },
+    { what: 'left out where it is the one that is gone', options: { sessionId: ID }, resumed: {}, begun: {} },
+    {
+      what: 'the name of a fork',
+      options: { sessionId: NEW_ID, forkSession: true },
+      resumed: { sessionId: NEW_ID, forkSession: true },
+      begun: { sessionId: NEW_ID, forkSession: true },
+    },
+    {
+      what: 'no name of a fork of itself',
+      options: { sessionId: ID, forkSession: true },
+      resumed: { forkSession: true },
+      begun: { forkSession: true },
+    },
+  ])('a session id of the host’s own is $what', async ({ options, resumed, begun }) => {
+    const { map, log } = await hostWith(ID);
+    const given: object[] = [];
+    const query = async function* (asked: { options?: object }) {
+      given.push({ ...asked.options });
+      if (given.length === 1) throw goneError;
+      yield answer(NEW_ID);
+    };
+    for await (const _ of runWithSessionResume({ map, key: KEY, query, prompt: 'all', options, log }));
+    expect(given).toEqual([{ ...resumed, resume: ID }, begun]);
+  });
+
   it('is passed on where the second attempt fails too', async () => {
     const { map, log } = await hostWith(ID);
     const { asked, query } = scripted([goneError], [goneError]);
