@@ -15,3 +15,10 @@ export function leadsToSibling(claudeDir: ClaudeDir, name: ByteName, directories
   const relative = target.startsWith(own) ? target.slice(own.length) : target.replace(/^(\.\/)+/, '');
   return directories.has(relative.replace(/\/+$/, ''));
 }
+
+/** Whether no transcript can lie behind an entry of `projects/` that is no directory: it leads to none, or to one that is seen. */
+export function hidesNothing(claudeDir: ClaudeDir, name: ByteName, directories: ReadonlySet<string>): boolean {
+  const facts = claudeDir.projects.lstat(name);
+  if (facts === undefined || facts.isDirectory()) return false;
+  return !facts.isSymbolicLink() || leadsToSibling(claudeDir, name, directories);
+}

@@ -5,7 +5,7 @@ import { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import { acquireDirLock } from '../claude-dir/dir-lock.ts';
 import { isTranscript, parseProjectEntry, projectParts } from '../claude-dir/layout.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
-import { leadsToSibling } from '../claude-dir/sibling-link.ts';
+import { hidesNothing } from '../claude-dir/sibling-link.ts';
 import { holdsMetadataAlone } from '../claude-dir/transcript-facts.ts';
 import type { Clock } from '../clock.ts';
 import { errorCode, OperatingError } from '../errors.ts';
@@ -113,7 +113,7 @@ function transcriptInPlace(claudeDir: ClaudeDir, sessionId: SessionId): 'convers
   const found = projects.flatMap((project) => {
     const name = projectParts(sessionId, project.name).find(isTranscript)?.name;
     if (name === undefined || project.kind === 'file') return [];
-    if (project.kind === 'other' && leadsToSibling(claudeDir, project.name, directories)) return [];
+    if (project.kind === 'other' && hidesNothing(claudeDir, project.name, directories)) return [];
     // A project behind a symlink is one to Claude, and unknown territory to us.
     if (project.kind === 'other') throw new OperatingError('io', `look for ${sessionId}: a project is no directory`);
     const directory = claudeDir.projects.openChild(project.name);

@@ -9,6 +9,7 @@ import { errnoError, errorCode, isExhaustion } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import { type ByteName, displayName } from '../files/byte-name.ts';
 import type { DirEntry } from '../files/native-calls.ts';
+import { OpenDirs } from '../files/open-dirs.ts';
 import { companionFlag, DIRECTORY_FLAG, NO_FLAG, PartRecordWriter, TRANSCRIPT_FLAG } from './part-records.ts';
 
 /** A directory to look at, or a share of it: a large one is looked at by several threads. */
@@ -55,6 +56,14 @@ export interface DirectoryRecords {
   readonly faults: readonly ReadFault[];
 }
 
+const NO_DIRECTORY = 'as it is no directory; what is behind it stays: make it one';
+/** Why a place of companions is none to work in, by the error. */
+const WHY_ELSEWHERE: ReadonlyMap<string, string> = new Map([
+  ['EXDEV', 'as it is a mount; whoever has something in it stays: mount the whole Claude directory instead'],
+  ['ELOOP', NO_DIRECTORY],
+  ['ENOTDIR', NO_DIRECTORY],
+]);
+
 export class DirectoryScanner {
   readonly #root: AnchoredDir;
   readonly #projects: AnchoredDir;
@@ -90,7 +99,7 @@ export class DirectoryScanner {
   #scanPlace(index: number, found: Found): boolean {
     const { directory, regular, irregular } = companionPlace(index);
     const flag = companionFlag(index);
-    return this.#inDirectory(directory, found, (held, entry) => {
+    const visit = (held: AnchoredDir, entry: DirEntry) => {
       const { name } = entry;
       const sessionId = regular?.sessionOf(name);
       if (regular === undefined || sessionId === undefined) {
@@ -98,7 +107,37 @@ export class DirectoryScanner {
         return;
       }
       found.add(sessionId, held, { directory, name, kind: regular.kind }, entry, flag);
-    });
+    };
+    return this.#inDirectory(directory, found, visit) || this.#inOtherPlace(directory, found, visit);
+  }
+
+  /**
+   * What lies in a mount is left alone; but whose it is can be read there, and those sessions stay. Behind a symlink or a file nothing of
+   * a session can be seen: it stays where it is, and holds up nobody.
+   * @returns whether that is known
+   */
+  #inOtherPlace(
+    directory: readonly ByteName[],
+    found: Found,
+    visit: (held: AnchoredDir, entry: DirEntry) => void,
+  ): boolean {
+    const fault = found.faults.pop();
+    if (fault === undefined) return false;
+    const why = WHY_ELSEWHERE.get(fault.code);
+    found.fault(fault.path, why === undefined ? fault.code : `${fault.code}, ${why}`);
+    if (fault.code !== 'EXDEV') return why !== undefined;
+    const held = new OpenDirs(this.#root);
+    try {
+      found.isElsewhere = true;
+      const place = held.find(directory);
+      if (place === undefined) return true;
+      for (const entry of place.entries()) if (found.isOurShare(entry.name)) visit(place, entry);
+      return true;
+    } catch (error) {
+      return found.forgive(fault.path, error);
+    } finally {
+      held.close();
+    }
   }
 
   /** @returns whether it could be read; a place that is not there is read in full */
@@ -160,6 +199,8 @@ export class DirectoryScanner {
 /** What a task has come upon so far. */
 class Found {
   entries = 0;
+  /** Set where what is found lies in a mount below the Claude directory. */
+  isElsewhere = false;
   readonly rows = new PartRecordWriter();
   readonly irregular: IrregularEntry[] = [];
   readonly links: Link[] = [];
@@ -189,7 +230,8 @@ class Found {
 
   add(sessionId: SessionId, held: AnchoredDir, part: Part, entry: DirEntry, flag: number): void {
     const measurer = new Measurer(this.#surroundings);
-    if (entry.kind === part.kind) measurer.add(held, part);
+    if (this.isElsewhere) measurer.suspect('other-filesystem');
+    else if (entry.kind === part.kind) measurer.add(held, part);
     else measurer.suspect('unrecognised');
     for (const file of measurer.linked) this.links.push({ ...file, row: this.rows.count });
     this.rows.add(sessionId, flag, measurer);

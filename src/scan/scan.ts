@@ -4,7 +4,7 @@ import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import { foreignOwnerOf } from '../claude-dir/foreign-place.ts';
 import { COMPANION_PLACES, PROJECTS } from '../claude-dir/layout.ts';
 import type { ReadFault } from '../claude-dir/measure.ts';
-import { leadsToSibling } from '../claude-dir/sibling-link.ts';
+import { hidesNothing } from '../claude-dir/sibling-link.ts';
 import { errorCode, isExhaustion } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import { type ByteName, displayName } from '../files/byte-name.ts';
@@ -146,7 +146,7 @@ class Scan {
     const directories = new Set<string>(entries.filter(({ kind }) => kind === 'directory').map(({ name }) => name));
     for (const { name, kind } of entries) {
       // A symlink here may lead to transcripts that we do not see: then no companion counts as an orphan.
-      if (kind === 'other' && !leadsToSibling(this.#claudeDir, name, directories)) this.#projectsComplete = false;
+      if (kind === 'other' && !hidesNothing(this.#claudeDir, name, directories)) this.#projectsComplete = false;
       if (kind !== 'directory') continue;
       const project = this.#projects.push(name) - 1;
       const facts = factsOf(this.#claudeDir.projects, [name]);

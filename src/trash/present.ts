@@ -3,7 +3,7 @@
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import { PROJECTS, parseProjectEntry } from '../claude-dir/layout.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
-import { leadsToSibling } from '../claude-dir/sibling-link.ts';
+import { hidesNothing } from '../claude-dir/sibling-link.ts';
 import { errorCode, isExhaustion } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import type { DirEntry } from '../files/native-calls.ts';
@@ -16,7 +16,7 @@ export function presentSessions(claudeDir: ClaudeDir): ReadonlySet<SessionId> | 
     const projects = claudeDir.projects.entries();
     const directories = new Set<string>(projects.filter(({ kind }) => kind === 'directory').map(({ name }) => name));
     for (const project of projects) {
-      if (project.kind === 'other' && leadsToSibling(claudeDir, project.name, directories)) continue;
+      if (project.kind === 'other' && hidesNothing(claudeDir, project.name, directories)) continue;
       if (project.kind === 'other' || claudeDir.surroundings.mountPoints.has(`${PROJECTS}/${project.name}`))
         return undefined;
       if (project.kind === 'directory') addTranscripts(claudeDir.projects.openChild(project.name), present);

@@ -355,10 +355,12 @@ describe('a scan', () => {
     { what: 'a symlink', make: (at) => symlinkSync(tempDir(), at) },
     { what: 'a symlink to itself', make: (at) => symlinkSync(at, at) },
     { what: 'a file', make: (at) => writeFileSync(at, '') },
-  ])('trusts no unit whose companions may lie behind $what, and says so', ({ make }) => {
+    { what: 'a symlink that leads nowhere', make: (at) => symlinkSync('nowhere', at) },
+    { what: 'a FIFO', make: (at) => execFileSync('mkfifo', [at]) },
+  ])('holds up nobody where $what stands for a place of companions, and names it', ({ make }) => {
     const { units, faults } = scan(madeWith((path) => make(join(path, 'file-history'))));
-    expect(units.map(({ doubt }) => doubt)).toEqual(['unreadable', 'unreadable']);
-    expect(faults).toEqual([{ path: 'file-history', code: expect.stringMatching(/^(ELOOP|ENOTDIR)$/) }]);
+    expect(units.map(({ doubt }) => doubt)).toEqual([undefined, undefined]);
+    expect(faults).toEqual([{ path: 'file-history', code: expect.stringMatching(/^(ELOOP|ENOTDIR), .*stays/) }]);
   });
 
   it('takes missing places for empty ones', () => {
@@ -425,6 +427,17 @@ describe('a scan', () => {
     },
   );
 
+  it('takes what has no transcript for an orphan although a FIFO lies among the projects: nothing is behind it', () => {
+    const orphan = sessionIdOf(3);
+    const found = scan(
+      madeWith((path) => {
+        execFileSync('mkfifo', [join(path, 'projects/-fifo')]);
+        writeAged(join(path, `file-history/${orphan}/a@v1`), '', NOW - OLD.ageMs);
+      }),
+    );
+    expect(unitOf(found, orphan).doubt).toBeUndefined();
+  });
+
   describe.skipIf(!canMount)('enters no mount', () => {
     const scanMounted = (mount: string, add?: (path: string) => void) => {
       const path = madeWith(add);
@@ -459,9 +472,12 @@ describe('a scan', () => {
       },
     );
 
-    it('and trusts no unit where a place of companions is one', () => {
-      const result = scanMounted('mkdir "$1/uploads"; mount -t tmpfs tmpfs "$1/uploads"');
-      expect(result.units.map(({ doubt }) => doubt)).toEqual(['unreadable', 'unreadable']);
+    it('and doubts those alone that have something in a place of companions that is one', () => {
+      const mount = `mkdir "$1/uploads"; mount -t tmpfs tmpfs "$1/uploads"; mkdir "$1/uploads/${ID}"`;
+      const result = scanMounted(mount);
+      expect(unitOf(result).doubt).toBe('other-filesystem');
+      expect(unitOf(result, OTHER).doubt).toBeUndefined();
+      expect(result.faults).toEqual([{ path: 'uploads', code: expect.stringMatching(/^EXDEV, .*stays/) }]);
     });
   });
 });

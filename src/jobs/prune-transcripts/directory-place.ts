@@ -88,7 +88,9 @@ export class DirectoryPlace implements PrunablePlace {
       });
       // A killed run may have moved their transcripts, and what it has begun could not be undone.
       if (found.unreadableFolders.length > 0) scan.units.doubtOrphans();
-      const seen = { ...found, trash, givenUpBytes, scan, shielded, fingerprints };
+      // What could not be looked into may be what it was before by now: then it is looked into again.
+      const isWhole = scan.faults.length === 0;
+      const seen = { ...found, trash, givenUpBytes, scan, shielded, fingerprints: isWhole ? fingerprints : undefined };
       return new ObservedDirectory(this.path, this.#claudeDir, this.#dependencies, seen);
     } catch (error) {
       trash?.close();

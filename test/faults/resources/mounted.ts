@@ -60,12 +60,16 @@ const projects: readonly ResourceCase[] = KINDS.flatMap(([kind, mount]) => [
     },
   },
   {
-    name: `file-history/ is ${kind}`,
+    name: `uploads/ is ${kind}: only who has something in it stays`,
+    isShort: kind === 'a tmpfs',
     run: async (stage: Stage) => {
       const place = stage.place();
-      mount(place.at('file-history'));
-      const pass = () => unmount(place.at('file-history'));
-      await place.through({ codes: [74], says: /EXDEV/, done: 'none', pass, isHiding: true });
+      const at = place.at('uploads');
+      mkdirSync(at);
+      mount(at);
+      mkdirSync(join(at, place.rich.id));
+      const pass = () => unmount(at);
+      await place.through({ codes: [74], says: /EXDEV/, done: 'all', except: [place.rich.id], pass });
     },
   },
   {
