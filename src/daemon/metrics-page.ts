@@ -135,7 +135,7 @@ function registerResumeTotals(registry: Registry): (totals: ResumeTotals) => voi
   });
   const failures = new Counter({
     name: 'claude_session_resume_failures_total',
-    help: 'Resumes that failed since the conversation was gone.',
+    help: 'Resumes that failed since the conversation was gone, or could never answer again.',
     registers,
   });
   return (totals) => {

@@ -72,7 +72,7 @@ export { DEFAULT_SESSION_MAX_AGE_MS } from '../config/settings.ts';
 export { BusyError, ConfigError, OperatingError } from '../errors.ts';
 export type { ErrorKind } from '../exit-codes.ts';
 export { parseSessionKey, type SessionKeyParts, sessionKey } from '../resume-map/keys.ts';
-export type { KeyLease, ResumeMap, ResumeRow } from '../resume-map/resume-map.ts';
+export type { KeyLease, ResumeMap, ResumeRow, TurnRecord } from '../resume-map/resume-map.ts';
 export type { SessionMaxAge } from '../resume-map/row-age.ts';
 export type {
   FoldSummary,
@@ -81,6 +81,7 @@ export type {
   SessionSummary,
 } from '../session-store/sdk-shapes.ts';
 export { SqliteSessionStore, type SqliteSessionStoreOptions } from '../session-store/sqlite-session-store.ts';
+export type { FreshStart } from './fresh-start.ts';
 export { ConversationBusyError, TURN_WAIT_MAX_MS } from './key-turns.ts';
 export {
   type QueryFunction,

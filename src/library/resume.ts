@@ -7,12 +7,15 @@ import { parseSessionId, type SessionId } from '../claude-dir/session-id.ts';
 import { systemClock } from '../clock.ts';
 import { checkOptions } from '../config/host-options.ts';
 import { errorMessage, OperatingError } from '../errors.ts';
-import type { ResumeMap } from '../resume-map/resume-map.ts';
+import type { ResumeMap, TurnRecord } from '../resume-map/resume-map.ts';
+import { FRESH_START_TEXTS, type FreshStart } from './fresh-start.ts';
+import { isGoneError, isGoneResult } from './gone.ts';
 import { HostTranscripts } from './host-transcripts.ts';
 import { takeTurn } from './key-turns.ts';
 import { optionsOfResume, optionsOfStart } from './query-options.ts';
 import { replayable } from './replayable.ts';
 import { RUN_CHECKS } from './run-options.ts';
+import { type TurnVerdict, TurnWatch } from './turn-verdict.ts';
 
 /** What is looked at of the SDK's messages; they are passed on as they are. */
 export interface QueryMessage {
@@ -58,13 +61,20 @@ export interface SessionResumeRun<Message, UserMessage, Options, Query extends A
    * other, also those of other processes, where the map is not in a database of the host's own.
    */
   readonly turnWaitMaxMs?: number;
+  /**
+   * After how many turns in a row that its session could not answer, and never can (a history that the API refuses, or that is too long),
+   * a conversation is begun anew; default 3. Faults that pass (limits, outages, the network, logins) do not count.
+   */
+  readonly deadTurnsMax?: number;
+  /** Is told before a conversation is begun anew in the place of another one. */
+  readonly onFreshStart?: (start: FreshStart) => void;
   /** Is handed each query as it is begun, e.g. to interrupt it. */
   readonly onQuery?: (query: Query) => void;
 }
 
 const TOUCH_INTERVAL_MS = 5 * 60_000;
-/** The words of Claude Code 2.1; the CLI's stderr, the result message and the SDK's error all hold them. */
-const GONE = 'No conversation found with session ID';
+/** Once may be the prompt's fault, twice an accident. */
+const DEAD_TURNS_MAX = 3;
 
 /**
  * Yields the query's messages unchanged; of an attempt to resume what is gone, none.
@@ -92,9 +102,12 @@ class ResumeFlow<
   readonly #transcripts: HostTranscripts | undefined;
   readonly #prompt: string | AsyncIterable<UserMessage>;
   readonly #deltaPrompt: string | AsyncIterable<UserMessage>;
-  /** The session that the key had when the run began. */
   #before: SessionId | undefined;
   #sessionId: SessionId | undefined;
+  readonly #watch = new TurnWatch();
+  #record: TurnRecord | undefined;
+  /** The last turn was dead: that is no use of the session. */
+  #isDead = false;
 
   constructor(run: SessionResumeRun<Message, UserMessage, Options, Query>) {
     this.#run = run;
@@ -122,13 +135,17 @@ class ResumeFlow<
   }
 
   async *#inTurn(): AsyncGenerator<Message, void> {
-    const { map, key, touchIntervalMs } = this.#run;
+    const { map, key, touchIntervalMs = TOUCH_INTERVAL_MS } = this.#run;
     const known = (await map.getSession(key, { evenIfGone: true })) ?? undefined;
     this.#before = known;
-    const touching = setInterval(() => void this.#touch(), touchIntervalMs ?? TOUCH_INTERVAL_MS);
+    const touching = setInterval(() => void this.#touch(), touchIntervalMs);
     touching.unref();
     try {
+      await this.#watchTurns(known);
       yield* known === undefined ? this.#attempt(undefined) : this.#resumeOrHeal(known);
+    } catch (error) {
+      await this.#judge(this.#watch.seeError(errorMessage(error)), this.#sessionId ?? known);
+      throw error;
     } finally {
       clearInterval(touching);
       await this.#touch();
@@ -137,6 +154,11 @@ class ResumeFlow<
 
   async *#resumeOrHeal(known: SessionId): AsyncGenerator<Message, void> {
     await this.#noted('count the resume', () => this.#run.map.incrementSessionResumeAttempts());
+    if ((this.#record?.deadTurns ?? 0) >= (this.#run.deadTurnsMax ?? DEAD_TURNS_MAX)) {
+      await this.#noted('count the failed resume', () => this.#run.map.incrementSessionResumeFailures());
+      yield* this.#startAfresh(known, 'dead-turns');
+      return;
+    }
     // Asking the model first would cost a call, and with some hosts a silent hang.
     if (!this.#isMissing(known)) {
       const isGone = yield* this.#tryResume(known);
@@ -153,8 +175,15 @@ class ResumeFlow<
         `resume ${known}: its transcript is not found, and not every place can be read`,
       );
     }
-    await this.#noted('drop the session', () => this.#run.map.dropSession(this.#run.key));
-    this.#warn({ sessionId: known }, 'conversation gone: begun anew');
+    yield* this.#startAfresh(known, 'gone');
+  }
+
+  async *#startAfresh(known: SessionId, reason: FreshStart['reason']): AsyncGenerator<Message, void> {
+    const { map, key, onFreshStart } = this.#run;
+    await this.#noted('drop the session', () => map.dropSession(key));
+    await this.#watchTurns(undefined);
+    this.#warn({ sessionId: known }, FRESH_START_TEXTS[reason]);
+    await this.#noted('tell the host', async () => onFreshStart?.({ reason, key, sessionId: known }));
     yield* this.#attempt(undefined);
   }
 
@@ -191,7 +220,7 @@ class ResumeFlow<
       }
       return false;
     } catch (error) {
-      if (!hasYielded && errorMessage(error).includes(GONE)) return true;
+      if (!hasYielded && isGoneError(error)) return true;
       throw error;
     }
   }
@@ -219,15 +248,31 @@ class ResumeFlow<
   /** A fork, or a cleared conversation, goes on under another id. */
   async #note(message: Message): Promise<void> {
     const id = parseSessionId((message as { session_id?: unknown }).session_id);
-    if (id === undefined || id === this.#sessionId) return;
-    this.#sessionId = id;
-    await this.#noted('store the session', () => this.#run.map.setSession(this.#run.key, id));
+    if (id !== undefined && id !== this.#sessionId) {
+      this.#sessionId = id;
+      await this.#noted('store the session', () => this.#run.map.setSession(this.#run.key, id));
+    }
+    await this.#judge(this.#watch.see(message), this.#sessionId);
+  }
+
+  async #watchTurns(sessionId: SessionId | undefined): Promise<void> {
+    this.#record = undefined;
+    await this.#noted('read the dead turns', async () => {
+      this.#record = await this.#run.map.watchTurns(this.#run.key, sessionId);
+    });
+  }
+
+  async #judge(verdict: TurnVerdict, sessionId: SessionId | undefined): Promise<void> {
+    if (verdict === undefined || sessionId === undefined) return;
+    this.#isDead = verdict === 'dead';
+    if (verdict === 'answered') await this.#noted('forget dead turns', async () => this.#record?.answered());
+    else await this.#noted('count the dead turn', async () => this.#record?.died(sessionId));
   }
 
   /** A row that a host has dropped or set otherwise meanwhile stays as it is. */
   async #touch(): Promise<void> {
     const id = this.#sessionId;
-    if (id === undefined) return;
+    if (id === undefined || this.#isDead) return;
     await this.#noted('mark the session as used', () => this.#run.map.touchSession(this.#run.key, id));
   }
 
@@ -252,10 +297,4 @@ const CONSOLE: ResumeLog = {
 
 function repeatable<T>(prompt: string | AsyncIterable<T>): string | AsyncIterable<T> {
   return typeof prompt === 'string' ? prompt : replayable(prompt);
-}
-
-function isGoneResult(message: QueryMessage): boolean {
-  if (message.type !== 'result') return false;
-  const { is_error: isError, errors } = message as { is_error?: unknown; errors?: unknown };
-  return isError === true && Array.isArray(errors) && errors.some((error) => String(error).includes(GONE));
 }

@@ -17,6 +17,8 @@ const prompt = expected('text, or an async iterable', (value) => {
 
 const waitMs = expected('milliseconds, 0 or more', (value) => typeof value === 'number' && value >= 0);
 
+const wholeNumber = expected('a whole number, 1 or more', (value) => Number.isSafeInteger(value) && Number(value) >= 1);
+
 export const RUN_CHECKS = {
   map: required(someObject),
   key: required(someText),
@@ -28,5 +30,7 @@ export const RUN_CHECKS = {
   log: someObject,
   touchIntervalMs: durationMs,
   turnWaitMaxMs: waitMs,
+  deadTurnsMax: wholeNumber,
   onQuery: someFunction,
+  onFreshStart: someFunction,
 } satisfies Readonly<Record<string, OptionCheck>>;

@@ -75,6 +75,16 @@ export interface KeyLease {
   release(): Promise<void>;
 }
 
+/** What the turns of one run say about the session of its key. */
+export interface TurnRecord {
+  /** Turns in a row that the session could not answer, before this run. */
+  readonly deadTurns: number;
+  /** Counts one more. The row that names this session is no younger for it. */
+  died(sessionId: string): Promise<void>;
+  /** The count begins again. */
+  answered(): Promise<void>;
+}
+
 /**
  * What a host calls. Every method may reject with an OperatingError (`unavailable`, `io`, `bad-data`); after `unavailable` (another
  * process held the database for longer than five seconds) nothing was changed, and the same call may be made again.
@@ -114,6 +124,8 @@ export interface ResumeMap {
    * @returns undefined where another process that may be alive has it
    */
   leaseKey(key: string): Promise<KeyLease | undefined>;
+  /** For a run of a key. Dead turns are counted beside the rows; a map in a host's own database counts them in memory. */
+  watchTurns(key: string, sessionId: SessionId | undefined): Promise<TurnRecord>;
   /** Every call after it is refused with an OperatingError (`usage`), but for another `close`. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;

@@ -8,6 +8,7 @@ export const COUNTERS_TABLE = 'claude_sdk_session_counters';
 export const IMPORTS_TABLE = 'claude_sdk_session_imports';
 export const IDENTITY_TABLE = 'claude_sdk_sessions_identity';
 export const LEASES_TABLE = 'claude_sdk_session_leases';
+export const DEAD_TURNS_TABLE = 'claude_sdk_session_dead_turns';
 export const VERSION_TABLE = 'claude_sdk_sessions_versions';
 
 const CREATE_COUNTERS = `CREATE TABLE IF NOT EXISTS ${COUNTERS_TABLE} (name TEXT PRIMARY KEY, value INTEGER NOT NULL)`;
@@ -31,6 +32,7 @@ export const RESUME_MAP_MIGRATIONS: readonly string[] = [
      process TEXT NOT NULL,
      expires_at INTEGER NOT NULL
    );`,
+  `CREATE TABLE ${DEAD_TURNS_TABLE} (key TEXT PRIMARY KEY, session_id TEXT NOT NULL, turns INTEGER NOT NULL);`,
 ];
 
 /** For copies in memory: holds whatever a host's table holds, as it is. */

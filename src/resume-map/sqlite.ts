@@ -16,6 +16,7 @@ import {
   throwIfClosed,
 } from '../sqlite/open.ts';
 import { ShortHolds, systemPacer, withoutRests } from '../sqlite/short-holds.ts';
+import { DeadTurns } from './dead-turns.ts';
 import { insertOnce, type SessionsJson } from './import/sessions-json.ts';
 import { KeyLeases } from './key-leases.ts';
 import { checkedKey, checkIssue, parseSessionKey } from './keys.ts';
@@ -29,6 +30,7 @@ import type {
   ResumeRow,
   RowContent,
   RowFates,
+  TurnRecord,
   UncheckedResumeRow,
   Whereabouts,
   WholeRow,
@@ -95,6 +97,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   readonly #order: RowOrder;
   readonly #whole: WholeRows;
   readonly #leases: KeyLeases;
+  readonly #deadTurns: DeadTurns;
   readonly #clock: Clock;
   readonly #transcripts: SqliteResumeMapOptions['transcripts'];
   #maxSessionAge: SessionMaxAge;
@@ -107,6 +110,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
     this.#whole = new WholeRows(this.#connection, this.#order);
     this.#clock = options.clock ?? systemClock;
     this.#leases = new KeyLeases(this.#connection, this.#clock);
+    this.#deadTurns = new DeadTurns(this.#connection, this.#clock);
     this.#transcripts = options.transcripts;
     this.#maxSessionAge = checkedMaxAge(options.maxSessionAge ?? DEFAULT_SESSION_MAX_AGE_MS);
   }
@@ -364,6 +368,10 @@ export class SqliteResumeMap implements MaintainableResumeMap {
 
   async leaseKey(key: string): Promise<KeyLease | undefined> {
     return this.#leases.take(checkedKey(key));
+  }
+
+  async watchTurns(key: string, sessionId: SessionId | undefined): Promise<TurnRecord> {
+    return this.#deadTurns.watch(checkedKey(key), sessionId);
   }
 
   async close(): Promise<void> {

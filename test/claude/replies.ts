@@ -10,7 +10,7 @@ export type Reply =
   | Said
   /** Begins to answer, waits until the gate is opened, and goes on then. */
   | { readonly kind: 'stall'; readonly gate: Gate; readonly then: Said }
-  | { readonly kind: 'error'; readonly status: number; readonly type: string }
+  | { readonly kind: 'error'; readonly status: number; readonly type: string; readonly message?: string }
   /** The connection breaks in the middle of the answer. */
   | { readonly kind: 'cut' };
 
@@ -19,6 +19,9 @@ export const tool = (name: string, input: object): Said => ({ kind: 'tool', name
 export const stall = (gate: Gate, then: Said): Reply => ({ kind: 'stall', gate, then });
 export const cut = (): Reply => ({ kind: 'cut' });
 export const serverError = (): Reply => ({ kind: 'error', status: 500, type: 'api_error' });
+export const badRequest = (message: string): Reply => {
+  return { kind: 'error', status: 400, type: 'invalid_request_error', message };
+};
 export const overloaded = (): Reply => ({ kind: 'error', status: 529, type: 'overloaded_error' });
 
 /** Holds an answer back until a test lets it go on. */
@@ -61,7 +64,7 @@ export interface Asked {
 
 export async function writeReply(response: ServerResponse, reply: Reply, asked: Asked): Promise<void> {
   if (reply.kind === 'error') {
-    writeError(response, reply.status, reply.type);
+    writeError(response, reply.status, reply.type, reply.message);
     return;
   }
   if (reply.kind === 'cut') {
@@ -76,8 +79,8 @@ export async function writeReply(response: ServerResponse, reply: Reply, asked: 
   else writeJson(response, 200, { ...messageOf(asked), content: [content], stop_reason: stopReasonOf(content) });
 }
 
-export function writeError(response: ServerResponse, status: number, type: string): void {
-  writeJson(response, status, { type: 'error', error: { type, message: `made up: ${type}` } });
+export function writeError(response: ServerResponse, status: number, type: string, message = `made up: ${type}`): void {
+  writeJson(response, status, { type: 'error', error: { type, message } });
 }
 
 export function writeJson(response: ServerResponse, status: number, body: object): void {

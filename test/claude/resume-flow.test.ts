@@ -14,7 +14,7 @@ import { addressOf } from '../support/process.ts';
 import { DAY_MS, makeSession, sessionIdOf } from '../support/tree.ts';
 import { ageAtRest, unitOf } from './ages.ts';
 import { type Claude, heard, type SdkResult, userMessage } from './client.ts';
-import { cut, Gate, type Reply, serverError, stall, text, tool } from './replies.ts';
+import { badRequest, cut, Gate, overloaded, type Reply, serverError, stall, text, tool } from './replies.ts';
 import { expectResumed, type Told, toldAfter } from './told.ts';
 import { LARGE_RESULT, scriptWithSubagent } from './turns.ts';
 import { openWorld, prune, sweeper, type World } from './world.ts';
@@ -231,6 +231,58 @@ describe('a run over a session that is there', () => {
       sessionId: told.sessionId,
     });
     expect(await resumesOf(host)).toEqual({ attempts: 2, failures: 0 });
+  });
+
+  it.each([
+    {
+      name: 'a poisoned history',
+      message: 'messages.3.content.0: unexpected `tool_use_id` found in `tool_result` blocks',
+    },
+    { name: 'a history that is too long', message: 'prompt is too long: 250000 tokens > 200000 maximum' },
+    {
+      name: 'an image that cannot be read',
+      message: 'messages.1.content.0.image.source.base64.data: Could not process image',
+    },
+  ])('begins anew after three dead turns of $name, and its row is no younger for them', async ({ name, message }) => {
+    const host = await hostOf(name);
+    await host.map.setSession(KEY, told.sessionId);
+    ageRow(host, 20 * HOUR_MS);
+    const row = await rowOf(host);
+    for (const _ of [1, 2, 3]) {
+      // The client may try again without what was complained of.
+      script(host, ...Array.from({ length: 8 }, () => badRequest(message)));
+      await ask(host, {});
+      expect(await rowOf(host)).toEqual(row);
+    }
+    expect(await resumesOf(host)).toEqual({ attempts: 3, failures: 0 });
+    script(host, text('Begun anew.'));
+    const answer = await ask(host, {});
+    expect(answer).toMatchObject({
+      said: 'Begun anew.',
+      warnings: ['conversation can never answer again: begun anew'],
+    });
+    expect(answer.sessionId).not.toBe(told.sessionId);
+    expect(await rowOf(host)).toMatchObject({ sessionId: answer.sessionId });
+    expect(await resumesOf(host)).toEqual({ attempts: 4, failures: 1 });
+  });
+
+  it.each([
+    { name: 'an overloaded model', failure: overloaded() },
+    { name: 'an account without credit', failure: badRequest('Your credit balance is too low to access the API.') },
+    {
+      name: 'a tool that the host declares wrongly',
+      failure: badRequest('tools.0.custom.name: String should match pattern'),
+    },
+  ])('never counts $name as a dead turn', async ({ name, failure }) => {
+    const host = await hostOf(name);
+    await host.map.setSession(KEY, told.sessionId);
+    const env = { ...host.claude.options().env, ...NO_RETRIES };
+    for (const _ of [1, 2, 3, 4]) {
+      script(host, ...Array.from({ length: 8 }, () => failure));
+      expect(await ask(host, { options: { env } })).toMatchObject({ isError: true });
+    }
+    expect(await rowOf(host)).toMatchObject({ sessionId: told.sessionId });
+    expect(await resumesOf(host)).toEqual({ attempts: 4, failures: 0 });
   });
 
   it('goes on with the fork that the host asks for, and leaves the original as it is', async () => {
