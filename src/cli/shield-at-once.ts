@@ -1,10 +1,8 @@
 /** Keeps sessions that a command was given from Claude's own clean-up, at once. */
 
 import type { DirLock } from '../claude-dir/dir-lock.ts';
-import { lockClaudeDirs } from '../claude-dir/open-and-lock.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
-import { errorMessage } from '../errors.ts';
-import { shieldNow } from '../runs/shield-now.ts';
+import { shieldAtOnce } from '../runs/shield-at-once.ts';
 import type { CommandContext } from './command.ts';
 
 /**
@@ -16,16 +14,6 @@ export async function shieldNamed(
   sessionIds: readonly SessionId[],
   held?: DirLock,
 ): Promise<void> {
-  if (config.shield === 'off' || sessionIds.length === 0) return;
-  try {
-    const lock = held ?? lockClaudeDirs(config);
-    try {
-      await shieldNow(config, sessionIds, { lock, signal: io.shutdown });
-    } finally {
-      if (held === undefined) lock.release();
-    }
-  } catch (error) {
-    const why = `not kept from Claude's own clean-up yet, the next prune does that: ${errorMessage(error)}`;
-    io.stderr.write(`claude-session-sweeper: ${why}\n`);
-  }
+  const why = await shieldAtOnce(config, sessionIds, { held, signal: io.shutdown });
+  if (why !== undefined) io.stderr.write(`claude-session-sweeper: ${why}\n`);
 }

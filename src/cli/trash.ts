@@ -1,20 +1,23 @@
 /** `trash list|restore|purge`. */
 
-import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
-import type { DirLock } from '../claude-dir/dir-lock.ts';
-import { lockClaudeDirs, openClaudeDirs } from '../claude-dir/open-and-lock.ts';
-import type { SessionId } from '../claude-dir/session-id.ts';
+import { lockClaudeDirs } from '../claude-dir/open-and-lock.ts';
 import { systemClock } from '../clock.ts';
-import { errorMessage, OperatingError, systemError } from '../errors.ts';
+import { errorMessage, OperatingError } from '../errors.ts';
 import { type ErrorKind, EXIT_CODES } from '../exit-codes.ts';
 import { displayName } from '../files/byte-name.ts';
 import { formatBytes } from '../format/byte-size.ts';
 import { formatAmount } from '../format/counts.ts';
 import { shownText } from '../format/shown-text.ts';
 import { KeepList } from '../live-sources/keep-list.ts';
-import { readRunning } from '../live-sources/running-processes.ts';
-import { StoredSessions } from '../session-store/stored-sessions.ts';
-import { notInTrash, Trash, type TrashedSession } from '../trash/trash.ts';
+import {
+  idsInTrash,
+  type RestoredSession,
+  readTrash,
+  reconcileAll,
+  restoreSession,
+  type SessionInTrash,
+} from '../runs/trash-contents.ts';
+import { notInTrash } from '../trash/trash.ts';
 import { askOnTerminal } from './ask.ts';
 import type { CommandContext } from './command.ts';
 import { idsAmong } from './find-sessions.ts';
@@ -27,18 +30,9 @@ import { formatAge, formatTime } from './terminal.ts';
 /** Trash runs that cannot be read are named up to here, and counted beyond it. */
 const UNREADABLE_SHOWN = 20;
 
-interface ListedSession {
-  /** The Claude directory or the session store that it was in. */
-  readonly place: string;
-  readonly session: Pick<
-    TrashedSession,
-    'sessionId' | 'state' | 'reason' | 'files' | 'bytes' | 'newestMtimeMs' | 'trashedAtMs'
-  > & { readonly project: string | undefined };
-}
-
 export async function listTrash(context: CommandContext): Promise<number> {
   const { io, json, colors, resolved } = context;
-  const { listed, unreadable } = readTrash(context);
+  const { listed, unreadable } = readTrash(resolved.config);
   listed.sort((left, right) => right.session.trashedAtMs - left.session.trashedAtMs);
   const keepMs = resolved.config['trash.keep'];
   if (json) io.stdout.write(`${JSON.stringify({ sessions: listed.map((one) => toListing(one, keepMs)) })}\n`);
@@ -50,40 +44,14 @@ export async function listTrash(context: CommandContext): Promise<number> {
   return unreadable.length === 0 ? EXIT_CODES.ok : EXIT_CODES.io;
 }
 
-function readTrash(context: CommandContext): { readonly listed: ListedSession[]; readonly unreadable: string[] } {
-  const listed: ListedSession[] = [];
-  const unreadable: string[] = [];
-  eachTrash(context, (trash, claudeDir) => {
-    const { sessions, unreadableFolders } = trash.contents();
-    for (const session of sessions) listed.push({ place: claudeDir.path, session });
-    for (const { run, code } of unreadableFolders) unreadable.push(`${claudeDir.path}: trash folder ${run}: ${code}`);
-  });
-  const listStore = (store: StoredSessions) => {
-    for (const session of store.trashed()) {
-      const { projectKey, lastUsedAtMs } = session;
-      const asInTrash = { state: 'trashed', project: projectKey, files: 0, newestMtimeMs: lastUsedAtMs } as const;
-      listed.push({ place: store.path, session: { ...session, ...asInTrash } });
-    }
-  };
-  eachStore(context, 'read', listStore, (fault) => unreadable.push(fault));
-  return { listed, unreadable };
-}
-
 export interface RestoreOptions {
   readonly pins: boolean;
   /** Where the old place is taken, older and newer part become one transcript. */
   readonly joins: boolean;
 }
 
-interface RestoreResult {
-  readonly sessionId: SessionId;
-  readonly restored: boolean;
-  readonly joined?: true;
-  readonly project?: string;
-  /** Paths that stay in the trash, since newer files have their names. */
-  readonly left?: readonly string[];
-  readonly error?: string;
-}
+type Attempted = Pick<RestoredSession, 'sessionId'> &
+  Partial<RestoredSession> & { readonly restored: boolean; readonly error?: string };
 
 /** Each session for itself: one that cannot come back does not hold up the others. */
 export async function restoreFromTrash(
@@ -92,29 +60,18 @@ export async function restoreFromTrash(
   { pins, joins }: RestoreOptions,
 ): Promise<number> {
   const { io, json, resolved } = context;
-  const results: RestoreResult[] = [];
+  const results: Attempted[] = [];
   const kinds = new Set<ErrorKind>();
   // For ids that are nowhere in the trash, not even a lock is taken.
-  const mentioned = eachTrash(context, (trash) => trash.mentioned());
-  const hidden = new Set(
-    eachStore(
-      context,
-      'read',
-      (store) => store.trashed().map((one) => one.sessionId),
-      (fault) => io.stderr.write(`claude-session-sweeper: ${shownText(fault)}\n`),
-    ).flat(),
+  const { sessionIds, unreadableFolders } = idsInTrash(resolved.config, (fault) =>
+    io.stderr.write(`claude-session-sweeper: ${shownText(fault)}\n`),
   );
-  const ids = idsAmong(args, [...hidden, ...mentioned.flatMap(({ sessionIds }) => [...sessionIds])], 'in the trash');
-  if (!ids.some((id) => hidden.has(id) || mentioned.some(({ sessionIds }) => sessionIds.has(id)))) {
-    throw notInTrash(
-      ids,
-      mentioned.flatMap(({ unreadableFolders }) => unreadableFolders),
-    );
-  }
+  const ids = idsAmong(args, sessionIds, 'in the trash');
+  if (!ids.some((id) => sessionIds.has(id))) throw notInTrash(ids, unreadableFolders);
   const lock = lockClaudeDirs(resolved.config);
   try {
     // What a killed restore had begun is through by this alone.
-    const finished = reconcileAll(context, lock);
+    const finished = reconcileAll(resolved.config, lock);
     for (const sessionId of ids) {
       try {
         // Pinned first: between the two, a prune could take it again.
@@ -123,7 +80,7 @@ export async function restoreFromTrash(
           results.push({ sessionId, restored: true });
           continue;
         }
-        results.push(restoreOne(context, sessionId, joins, lock));
+        results.push({ restored: true, ...restoreSession(resolved.config, sessionId, { joins, lock }) });
       } catch (error) {
         if (!(error instanceof OperatingError)) throw error;
         kinds.add(error.kind);
@@ -146,7 +103,7 @@ export async function restoreFromTrash(
 /** Destroys all of the trash now, however short a time it has lain there, but for what is live again. */
 export async function emptyTrash(context: CommandContext, { yes }: { readonly yes: boolean }): Promise<number> {
   const { io, json, resolved } = context;
-  const { listed } = readTrash(context);
+  const { listed } = readTrash(resolved.config);
   const bytes = listed.reduce((sum, { session }) => sum + session.bytes, 0);
   if (listed.length === 0) {
     io.stdout.write(json ? `${JSON.stringify({ jobs: [] })}\n` : 'The trash is empty.\n');
@@ -170,99 +127,7 @@ export async function purgeTrash(context: CommandContext): Promise<number> {
   return exitCodeOf(results, io.shutdown.aborted);
 }
 
-/** @returns the sessions whose restore this has finished */
-function reconcileAll(context: CommandContext, lock: DirLock): ReadonlySet<SessionId> {
-  return new Set(eachTrash(context, (trash) => trash.reconcile(systemClock.now()).restored, lock).flat());
-}
-
-function restoreOne(context: CommandContext, sessionId: SessionId, joins: boolean, lock: DirLock): RestoreResult {
-  let result: RestoreResult | undefined;
-  const restore = (trash: Trash, claudeDir: ClaudeDir) => {
-    const { sessions, unreadableFolders } = trash.contents();
-    const session = sessions.find((one) => one.sessionId === sessionId && one.state !== 'joined');
-    if (session === undefined || result !== undefined) return unreadableFolders;
-    const project = session.project === undefined ? {} : { project: displayName(session.project) };
-    if (!joins || !trash.isRecreated(session)) {
-      const { left } = trash.restore(sessionId, systemClock.now());
-      result = { sessionId, restored: true, ...project, ...(left.length > 0 ? { left } : {}) };
-      return unreadableFolders;
-    }
-    throwIfRunning(claudeDir, sessionId);
-    const { left } = trash.join(sessionId, systemClock.now());
-    result = { sessionId, restored: true, joined: true, ...project, ...(left.length > 0 ? { left } : {}) };
-    return unreadableFolders;
-  };
-  const unreadable = eachTrash(context, restore, lock).flat();
-  result ??= restoreInStore(context, sessionId);
-  if (result === undefined) throw notInTrash([sessionId], unreadable);
-  return result;
-}
-
-/** One id may be stored under several projects: all of them come back. */
-function restoreInStore(context: CommandContext, sessionId: SessionId): RestoreResult | undefined {
-  const faults: string[] = [];
-  const restore = (store: StoredSessions) => {
-    const held = store.trashed().filter((session) => session.sessionId === sessionId);
-    return held.filter((session) => store.restore(session)).map(({ projectKey }) => displayName(projectKey));
-  };
-  const projects = eachStore(context, 'write', restore, (fault) => faults.push(fault)).flat();
-  const [fault] = faults;
-  if (projects.length === 0 && fault !== undefined) throw new OperatingError('bad-data', fault);
-  return projects.length === 0 ? undefined : { sessionId, restored: true, project: projects.join(', ') };
-}
-
-/** One that cannot be opened keeps no other from its turn. @param onRefused is given what is wrong with it, one sentence */
-function eachStore<T>(
-  { resolved }: CommandContext,
-  mode: 'read' | 'write',
-  use: (store: StoredSessions) => T,
-  onRefused: (fault: string) => void,
-): T[] {
-  return resolved.config['sessions.store'].flatMap((path) => {
-    try {
-      const store = mode === 'read' ? StoredSessions.openForReading(path) : StoredSessions.open(path);
-      try {
-        return [use(store)];
-      } finally {
-        store.close();
-      }
-    } catch (error) {
-      if (!(error instanceof OperatingError)) throw error;
-      onRefused(error.message);
-      return [];
-    }
-  });
-}
-
-/** Whoever writes to the transcript while it is put together could write past it. */
-function throwIfRunning(claudeDir: ClaudeDir, sessionId: SessionId): void {
-  const { ids, prefixes, faults = [] } = readRunning(claudeDir.root, claudeDir.path);
-  if (ids.has(sessionId) || prefixes?.match(sessionId)) {
-    throw new OperatingError('bad-data', `join ${sessionId}: a process is at work on it; end it first`);
-  }
-  const [fault] = faults;
-  if (fault !== undefined) throw new OperatingError('bad-data', `join ${sessionId}: ${fault}`);
-}
-
-/** Uses the trash of every Claude directory that has one. @param lock needed where anything is changed */
-function eachTrash<T>(context: CommandContext, use: (trash: Trash, claudeDir: ClaudeDir) => T, lock?: DirLock): T[] {
-  const results: T[] = [];
-  const useTrash = (claudeDir: ClaudeDir) => {
-    const trash = Trash.openIfThere(claudeDir);
-    if (trash === undefined) return;
-    try {
-      results.push(use(trash, claudeDir));
-    } catch (error) {
-      throw systemError(`work in the trash of ${displayName(claudeDir.path)}`, error);
-    } finally {
-      trash.close();
-    }
-  };
-  withClaudeDirs(context, useTrash, lock);
-  return results;
-}
-
-function tellRestored({ io }: CommandContext, results: readonly RestoreResult[], pins: boolean): void {
+function tellRestored({ io }: CommandContext, results: readonly Attempted[], pins: boolean): void {
   for (const { sessionId, restored, joined, left, error } of results) {
     const done = joined ? 'joined with what was written since' : 'restored';
     if (restored) io.stdout.write(`${sessionId} ${done}${pins ? ' and pinned' : ''}\n`);
@@ -274,17 +139,7 @@ function tellRestored({ io }: CommandContext, results: readonly RestoreResult[],
   }
 }
 
-function withClaudeDirs({ resolved }: CommandContext, use: (claudeDir: ClaudeDir) => void, lock?: DirLock): void {
-  const opened: ClaudeDir[] = [];
-  try {
-    openClaudeDirs(resolved.config, (claudeDir) => opened.push(claudeDir), lock?.directories);
-    for (const claudeDir of opened) use(claudeDir);
-  } finally {
-    for (const claudeDir of opened) claudeDir.close();
-  }
-}
-
-function toListing({ place, session }: ListedSession, keepMs: number): object {
+function toListing({ place, session }: SessionInTrash, keepMs: number): object {
   const { sessionId, project, state, files, bytes, newestMtimeMs, trashedAtMs } = session;
   const reason = state === 'joined' ? state : session.reason;
   return {
@@ -300,7 +155,7 @@ function toListing({ place, session }: ListedSession, keepMs: number): object {
   };
 }
 
-function renderListing(listed: readonly ListedSession[], keepMs: number, colors: CommandContext['colors']): string {
+function renderListing(listed: readonly SessionInTrash[], keepMs: number, colors: CommandContext['colors']): string {
   const nowMs = systemClock.now();
   const rows = listed.map(({ session }) => {
     const purgeableMs = session.trashedAtMs + keepMs;

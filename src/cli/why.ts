@@ -44,6 +44,7 @@ const REMOVALS: Readonly<Record<RemoveReason, string>> = {
   expired: 'no rule keeps it, and it was not used for longer than it may stay',
   'over-size': 'no rule keeps it, and the oldest go until the size cap is met',
   orphan: 'its transcript is gone, and what it left behind is old enough',
+  asked: 'somebody has asked for it',
 };
 
 export async function explainSessions(context: CommandContext, texts: readonly string[]): Promise<number> {

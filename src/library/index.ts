@@ -90,3 +90,10 @@ export {
   runWithSessionResume,
   type SessionResumeRun,
 } from './resume.ts';
+export {
+  type Foreseen,
+  type SessionHere,
+  SessionSweeper,
+  type SessionThere,
+  type SweeperOptions,
+} from './sweeper.ts';

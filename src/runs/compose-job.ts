@@ -42,7 +42,7 @@ export interface ConfiguredJob extends RunTask {
 
 /** Runs one job from opening its databases to closing them. @throws OperatingError */
 export async function runConfiguredJob(
-  { job: name, config, options: { jobs: allJobs, allowMassRemoval }, claudeDirs, openDirs }: ConfiguredJob,
+  { job: name, config, options: { jobs: allJobs, allowMassRemoval, only }, claudeDirs, openDirs }: ConfiguredJob,
   context: JobContext,
   clock: Clock = systemClock,
 ): Promise<JobReport> {
@@ -84,12 +84,13 @@ export async function runConfiguredJob(
           stores,
           refusedStores,
           sources,
-          policy: prunePolicy(config),
+          policy: only === undefined ? prunePolicy(config) : { ...prunePolicy(config), only: new Set(only) },
           keepNamed: config.keepNamed,
           recorder,
           trashCache: ledger,
-          guards,
-          history,
+          // Whoever names each session has looked; and what a prune of all would take is not known by that.
+          guards: only === undefined ? guards : { ...guards, massRemoval: () => undefined },
+          history: only === undefined ? history : new UnwrittenHistory(ledger),
           mapIdentity,
           cleanup: cleanupRules(config),
           trueTimes: ledger,

@@ -13,6 +13,8 @@ export interface RunOptions {
   /** An operator has looked and says that most may go at once. */
   readonly allowMassRemoval: boolean;
   readonly listsRemoved: RemovedListing;
+  /** A prune takes these sessions alone, whatever their age. */
+  readonly only?: readonly string[];
   /** Sessions that a command wants to show. */
   readonly lists?: ListingRequest | undefined;
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
@@ -19,6 +19,9 @@ function change(path: string, sql: string): void {
 async function newHost() {
   const claudeDir = makeClaudeDir(tempDir());
   makeSession(claudeDir, { id: A, ageMs: 60 * DAY_MS });
+  // Nothing has come or gone in it a moment ago.
+  const projects = join(claudeDir, 'projects');
+  for (const name of readdirSync(projects)) utimesSync(join(projects, name), 1, 1);
   const stateDir = join(tempDir(), 'state');
   const { path } = await makeStore([B], Date.now() - 60 * DAY_MS);
   const flags = ['--claude-dir', claudeDir, '--state-dir', stateDir, '--json', '--log-level', 'silent'];

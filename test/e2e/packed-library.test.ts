@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { unpackLibrary } from '../support/packed-library.ts';
 import { REPOSITORY, run } from '../support/process.ts';
-import { sessionIdOf } from '../support/tree.ts';
+import { DAY_MS, makeClaudeDir, makeSession, sessionIdOf } from '../support/tree.ts';
 
 const TSC = join(REPOSITORY, 'node_modules/typescript/bin/tsc');
 const SDK = '@anthropic-ai/claude-agent-sdk';
@@ -151,6 +151,21 @@ describe('the packed library', () => {
        for (const name of Object.keys(imported)) if (imported[name] !== required[name]) throw new Error(name);`,
     );
     expect(await run(process.execPath, [script])).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it('has an example of housekeeping that looks, removes, and brings back', async () => {
+    const claudeDir = makeClaudeDir(join(installed, 'housekept'));
+    const session = makeSession(claudeDir, { id: ID, ageMs: 40 * DAY_MS });
+    const isHere = () => existsSync(join(claudeDir, session.files[0] ?? ''));
+    const example = join(installed, 'node_modules/claude-session-sweeper/examples/housekeeping.mjs');
+    const env = { HOME: join(installed, 'home') };
+    const call = (...args: string[]) => run(process.execPath, [example, claudeDir, ...args], { env });
+    expect(await call()).toMatchObject({ code: 0, stdout: `${ID} would go: expired\nkept: {}\n`, stderr: '' });
+    expect(await call('remove', ID)).toMatchObject({ code: 0, stdout: `${ID} is in the trash, with 0 others\n` });
+    expect(isHere()).toBe(false);
+    expect(await call('restore', ID)).toMatchObject({ code: 0, stdout: `${ID} is back, and pinned\n` });
+    expect(isHere()).toBe(true);
+    expect(await call('remove', ID)).toMatchObject({ code: 64, stderr: `remove ${ID}: it stays, as pinned\n` });
   });
 
   it('holds every file that its manifest leads to', () => {

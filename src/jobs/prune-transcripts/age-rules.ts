@@ -33,6 +33,8 @@ export interface ProjectPolicy {
 }
 
 export interface PrunePolicy {
+  /** Those sessions alone are to go, whatever their age, and no retention counts; what protects, protects them as well. */
+  readonly only?: ReadonlySet<string>;
   /** Nothing younger is removed, whatever else says so. */
   readonly minAgeMs: number;
   /** Where the units together take more of the disk, the oldest go until `SIZE_CAP_TARGET` of it is left. */

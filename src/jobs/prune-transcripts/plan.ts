@@ -19,8 +19,8 @@ export const KEEP_REASONS = [
 ] as const;
 export type KeepReason = (typeof KEEP_REASONS)[number];
 
-/** Why a unit goes. */
-export const REMOVE_REASONS = ['expired', 'over-size', 'orphan'] as const;
+/** Why a unit goes; `asked`: somebody has named it. */
+export const REMOVE_REASONS = ['expired', 'over-size', 'orphan', 'asked'] as const;
 export type RemoveReason = (typeof REMOVE_REASONS)[number];
 
 /** What protects each unit beside its own state; by the rows of the units. */
@@ -63,15 +63,22 @@ export function planPrune(
   const policyOf = policyByProject(units, policy);
   const ageRules = new AgeRules(units, protections.facts, policy, policyOf);
   const verdicts = new Verdicts(units, ageRules);
+  const { only } = policy;
   for (let row = 0; row < units.length; row += 1) {
-    verdicts.set(row, keepReasonOf(units, row, protections, policy, nowMs) ?? ageRules.verdict(row, nowMs));
-    if (ageRules.mayExpireByClass(row, nowMs)) verdicts.askFor(row);
+    const ageVerdict = () => (only === undefined ? ageRules.verdict(row, nowMs) : askedVerdict(only, units, row));
+    verdicts.set(row, keepReasonOf(units, row, protections, policy, nowMs) ?? ageVerdict());
+    if (only === undefined && ageRules.mayExpireByClass(row, nowMs)) verdicts.askFor(row);
   }
+  if (only !== undefined) return verdicts;
   keepNewestOfEachProject(units, verdicts, policyOf, protections);
   removeOverSize(units, verdicts, bytesToLeave(units, verdicts, policy, freeableBytes), (row) =>
     ageRules.isSparedBySizeCap(row),
   );
   return verdicts;
+}
+
+function askedVerdict(only: ReadonlySet<string>, units: Units, row: number): 'asked' | 'within-retention' {
+  return only.has(units.sessionId(row)) ? 'asked' : 'within-retention';
 }
 
 /** As young as they are by their files or by what stands in them: the younger one counts, since either may be of another making. */

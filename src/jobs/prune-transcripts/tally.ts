@@ -51,8 +51,8 @@ export class PruneTally {
   readonly #observed = { sessions: 0, files: 0, bytes: 0, diskBytes: 0, orphans: 0 };
   readonly #kept: Record<string, number> = {};
   #removedFiles = 0;
-  readonly #removedByReason: Record<RemoveReason, number> = { expired: 0, 'over-size': 0, orphan: 0 };
-  readonly #bytesByReason: Record<RemoveReason, number> = { expired: 0, 'over-size': 0, orphan: 0 };
+  readonly #removedByReason: Record<RemoveReason, number> = { expired: 0, 'over-size': 0, orphan: 0, asked: 0 };
+  readonly #bytesByReason: Record<RemoveReason, number> = { expired: 0, 'over-size': 0, orphan: 0, asked: 0 };
   readonly #listing: RemovedListing;
   #removedSessions: RemovedSession[] = [];
   readonly #states = Object.fromEntries(TRANSCRIPT_STATES.map((state) => [state, { sessions: 0, bytes: 0 }])) as Record<

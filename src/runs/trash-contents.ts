@@ -1,0 +1,180 @@
+/** The trash of all Claude directories and session stores together: what lies in it, and how a session comes back. */
+
+import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
+import type { DirLock } from '../claude-dir/dir-lock.ts';
+import { openClaudeDirs } from '../claude-dir/open-and-lock.ts';
+import type { SessionId } from '../claude-dir/session-id.ts';
+import { systemClock } from '../clock.ts';
+import type { Config } from '../config/config.ts';
+import { OperatingError, systemError } from '../errors.ts';
+import { displayName } from '../files/byte-name.ts';
+import { readRunning } from '../live-sources/running-processes.ts';
+import { StoredSessions } from '../session-store/stored-sessions.ts';
+import { notInTrash, Trash, type TrashedSession } from '../trash/trash.ts';
+
+/** Where there may be a trash. */
+export type TrashPlaces = Pick<Config, 'claudeDir' | 'sessions.store'>;
+type UnreadableFolder = ReturnType<Trash['mentioned']>['unreadableFolders'][number];
+
+/** One session in the trash. */
+export interface SessionInTrash {
+  /** The Claude directory or the session store that it was in. */
+  readonly place: string;
+  readonly session: Pick<
+    TrashedSession,
+    'sessionId' | 'state' | 'reason' | 'files' | 'bytes' | 'newestMtimeMs' | 'trashedAtMs'
+  > & { readonly project: string | undefined };
+}
+
+/** All that lies in the trash of every Claude directory and session store, and what of it cannot be read. */
+export function readTrash(config: TrashPlaces): { readonly listed: SessionInTrash[]; readonly unreadable: string[] } {
+  const listed: SessionInTrash[] = [];
+  const unreadable: string[] = [];
+  eachTrash(config, (trash, claudeDir) => {
+    const { sessions, unreadableFolders } = trash.contents();
+    for (const session of sessions) listed.push({ place: claudeDir.path, session });
+    for (const { run, code } of unreadableFolders) unreadable.push(`${claudeDir.path}: trash folder ${run}: ${code}`);
+  });
+  const listStore = (store: StoredSessions) => {
+    for (const session of store.trashed()) {
+      const { projectKey, lastUsedAtMs } = session;
+      const asInTrash = { state: 'trashed', project: projectKey, files: 0, newestMtimeMs: lastUsedAtMs } as const;
+      listed.push({ place: store.path, session: { ...session, ...asInTrash } });
+    }
+  };
+  eachStore(config, 'read', listStore, (fault) => unreadable.push(fault));
+  return { listed, unreadable };
+}
+
+/** Which sessions are in the trash at all; cheaper than reading of each what it is. @param onRefused is told of a store that cannot be opened */
+export function idsInTrash(
+  config: TrashPlaces,
+  onRefused: (fault: string) => void,
+): { readonly sessionIds: ReadonlySet<SessionId>; readonly unreadableFolders: readonly UnreadableFolder[] } {
+  const mentioned = eachTrash(config, (trash) => trash.mentioned());
+  const ofStore = (store: StoredSessions) => store.trashed().map((one) => one.sessionId);
+  const hidden = eachStore(config, 'read', ofStore, onRefused).flat();
+  return {
+    sessionIds: new Set([...hidden, ...mentioned.flatMap(({ sessionIds }) => [...sessionIds])]),
+    unreadableFolders: mentioned.flatMap(({ unreadableFolders }) => unreadableFolders),
+  };
+}
+
+/** A session that is back. */
+export interface RestoredSession {
+  readonly sessionId: SessionId;
+  readonly joined?: true;
+  readonly project?: string;
+  /** Paths that stay in the trash, since newer files have their names. */
+  readonly left?: readonly string[];
+}
+
+/** @returns the sessions whose restore this has finished */
+export function reconcileAll(config: TrashPlaces, lock: DirLock): ReadonlySet<SessionId> {
+  return new Set(eachTrash(config, (trash) => trash.reconcile(systemClock.now()).restored, lock).flat());
+}
+
+/**
+ * Brings a session back from wherever its trash is.
+ * @throws OperatingError, `bad-data` where it is in none, or cannot come back: its place is taken, or a part of it is gone
+ */
+export function restoreSession(
+  config: TrashPlaces,
+  sessionId: SessionId,
+  { joins, lock }: { readonly joins: boolean; readonly lock: DirLock },
+): RestoredSession {
+  let result: RestoredSession | undefined;
+  const restore = (trash: Trash, claudeDir: ClaudeDir) => {
+    const { sessions, unreadableFolders } = trash.contents();
+    const session = sessions.find((one) => one.sessionId === sessionId && one.state !== 'joined');
+    if (session === undefined || result !== undefined) return unreadableFolders;
+    const project = session.project === undefined ? {} : { project: displayName(session.project) };
+    if (!joins || !trash.isRecreated(session)) {
+      const { left } = trash.restore(sessionId, systemClock.now());
+      result = { sessionId, ...project, ...(left.length > 0 ? { left } : {}) };
+      return unreadableFolders;
+    }
+    throwIfRunning(claudeDir, sessionId);
+    const { left } = trash.join(sessionId, systemClock.now());
+    result = { sessionId, joined: true, ...project, ...(left.length > 0 ? { left } : {}) };
+    return unreadableFolders;
+  };
+  const unreadable = eachTrash(config, restore, lock).flat();
+  result ??= restoreInStore(config, sessionId);
+  if (result === undefined) throw notInTrash([sessionId], unreadable);
+  return result;
+}
+
+/** One id may be stored under several projects: all of them come back. */
+function restoreInStore(config: TrashPlaces, sessionId: SessionId): RestoredSession | undefined {
+  const faults: string[] = [];
+  const restore = (store: StoredSessions) => {
+    const held = store.trashed().filter((session) => session.sessionId === sessionId);
+    return held.filter((session) => store.restore(session)).map(({ projectKey }) => displayName(projectKey));
+  };
+  const projects = eachStore(config, 'write', restore, (fault) => faults.push(fault)).flat();
+  const [fault] = faults;
+  if (projects.length === 0 && fault !== undefined) throw new OperatingError('bad-data', fault);
+  return projects.length === 0 ? undefined : { sessionId, project: projects.join(', ') };
+}
+
+/** One that cannot be opened keeps no other from its turn. @param onRefused is given what is wrong with it, one sentence */
+function eachStore<T>(
+  config: TrashPlaces,
+  mode: 'read' | 'write',
+  use: (store: StoredSessions) => T,
+  onRefused: (fault: string) => void,
+): T[] {
+  return config['sessions.store'].flatMap((path) => {
+    try {
+      const store = mode === 'read' ? StoredSessions.openForReading(path) : StoredSessions.open(path);
+      try {
+        return [use(store)];
+      } finally {
+        store.close();
+      }
+    } catch (error) {
+      if (!(error instanceof OperatingError)) throw error;
+      onRefused(error.message);
+      return [];
+    }
+  });
+}
+
+/** Whoever writes to the transcript while it is put together could write past it. */
+function throwIfRunning(claudeDir: ClaudeDir, sessionId: SessionId): void {
+  const { ids, prefixes, faults = [] } = readRunning(claudeDir.root, claudeDir.path);
+  if (ids.has(sessionId) || prefixes?.match(sessionId)) {
+    throw new OperatingError('bad-data', `join ${sessionId}: a process is at work on it; end it first`);
+  }
+  const [fault] = faults;
+  if (fault !== undefined) throw new OperatingError('bad-data', `join ${sessionId}: ${fault}`);
+}
+
+/** Uses the trash of every Claude directory that has one. @param lock needed where anything is changed */
+function eachTrash<T>(config: TrashPlaces, use: (trash: Trash, claudeDir: ClaudeDir) => T, lock?: DirLock): T[] {
+  const results: T[] = [];
+  const useTrash = (claudeDir: ClaudeDir) => {
+    const trash = Trash.openIfThere(claudeDir);
+    if (trash === undefined) return;
+    try {
+      results.push(use(trash, claudeDir));
+    } catch (error) {
+      throw systemError(`work in the trash of ${displayName(claudeDir.path)}`, error);
+    } finally {
+      trash.close();
+    }
+  };
+  withClaudeDirs(config, useTrash, lock);
+  return results;
+}
+
+function withClaudeDirs(config: TrashPlaces, use: (claudeDir: ClaudeDir) => void, lock?: DirLock): void {
+  const opened: ClaudeDir[] = [];
+  try {
+    openClaudeDirs(config, (claudeDir) => opened.push(claudeDir), lock?.directories);
+    for (const claudeDir of opened) use(claudeDir);
+  } finally {
+    for (const claudeDir of opened) claudeDir.close();
+  }
+}
