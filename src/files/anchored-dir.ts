@@ -26,7 +26,7 @@ import {
 import { errorCode, OperatingError } from '../errors.ts';
 import { type ByteName, byteNameFromSystem } from './byte-name.ts';
 import { type DirEntry, type EntryKind, type FileFacts, nativeCalls } from './native-calls.ts';
-import { type Room, roomAround } from './room.ts';
+import { isInMemory, type Room, roomAround } from './room.ts';
 
 const DIRECTORY_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 const OWN_DIRECTORY_MODE = 0o700;
@@ -293,6 +293,11 @@ export class AnchoredDir {
   /** What may still be made on its file system. */
   room(): Room {
     return roomAround(this.#prefix);
+  }
+
+  /** Whether its file system is one in memory, where names take no blocks. */
+  isInMemory(): boolean {
+    return isInMemory(this.#prefix);
   }
 
   /** Where the held directory is right now, for messages and for finding mount points. */

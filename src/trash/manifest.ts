@@ -6,8 +6,10 @@
 import { closeSync, constants, fstatSync, fsyncSync, writeSync } from 'node:fs';
 import type { SessionId } from '../claude-dir/session-id.ts';
 import type { Part } from '../claude-dir/unit.ts';
+import { isNoSpace } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
-import { fixedName } from '../files/byte-name.ts';
+import { type ByteName, fixedName } from '../files/byte-name.ts';
+import { lineNames, NameWriter } from './name-lines.ts';
 
 export const MANIFEST_NAME = fixedName('manifest.jsonl');
 /** Another release that writes what this one does not understand counts one further. */
@@ -55,18 +57,22 @@ export interface ManifestEntry extends Intent {
 /** Appends to a manifest. Lines are buffered until `flush` or `sync`. */
 export class ManifestWriter {
   readonly #fd: number;
+  readonly #directory: AnchoredDir;
+  /** Where what is written goes once there was no room for it in the file. */
+  #names: NameWriter | undefined;
   #pending = '';
   /** Lines of one batch have one time. */
   #lastTime = { ms: Number.NaN, text: '' };
 
-  private constructor(fd: number) {
+  private constructor(fd: number, directory: AnchoredDir) {
     this.#fd = fd;
+    this.#directory = directory;
   }
 
   static create(folderDirectory: AnchoredDir, startedAtMs: number): ManifestWriter {
     const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_EXCL;
     const fd = folderDirectory.openFile(MANIFEST_NAME, flags, FILE_MODE);
-    const writer = new ManifestWriter(fd);
+    const writer = new ManifestWriter(fd, folderDirectory);
     try {
       folderDirectory.giveTo(folderDirectory, fd);
     } catch (error) {
@@ -78,7 +84,9 @@ export class ManifestWriter {
   }
 
   static append(folderDirectory: AnchoredDir): ManifestWriter {
-    const writer = new ManifestWriter(folderDirectory.openFile(MANIFEST_NAME, constants.O_WRONLY | constants.O_APPEND));
+    const fd = folderDirectory.openFile(MANIFEST_NAME, constants.O_WRONLY | constants.O_APPEND);
+    const writer = new ManifestWriter(fd, folderDirectory);
+    if (lineNames(folderDirectory).length > 0) writer.#names = new NameWriter(folderDirectory);
     // A killed writer may have left half a line: this ends it, and empty lines mean nothing.
     writer.#pending = LINE_END;
     return writer;
@@ -102,7 +110,13 @@ export class ManifestWriter {
     if (this.#pending === LINE_END) return;
     let bytes = Buffer.from(this.#pending, 'utf8');
     this.#pending = '';
-    while (bytes.length > 0) bytes = bytes.subarray(writeSync(this.#fd, bytes));
+    try {
+      while (this.#names === undefined && bytes.length > 0) bytes = bytes.subarray(writeSync(this.#fd, bytes));
+    } catch (error) {
+      if (!isNoSpace(error) || !this.#directory.isInMemory()) throw error;
+      this.#names = new NameWriter(this.#directory);
+    }
+    this.#names?.write(bytes);
   }
 
   /** On return every line so far survives a power cut. */
@@ -114,7 +128,7 @@ export class ManifestWriter {
   /** The fingerprint of the manifest as it is with every line so far. */
   identity(): string {
     this.flush();
-    return manifestIdentity(this.#fd);
+    return manifestIdentity(this.#fd, lineNames(this.#directory));
   }
 
   close(): void {
@@ -136,7 +150,7 @@ export class ManifestWriter {
 }
 
 /** The same for as long as nobody has written to the manifest, or put another in its place. */
-export function manifestIdentity(fd: number): string {
+export function manifestIdentity(fd: number, names: readonly ByteName[]): string {
   const { dev, ino, size, mtimeNs, ctimeNs } = fstatSync(fd, { bigint: true });
-  return [dev, ino, size, mtimeNs, ctimeNs].join(':');
+  return [dev, ino, size, mtimeNs, ctimeNs, ...(names.length > 0 ? [names.length] : [])].join(':');
 }

@@ -9,6 +9,7 @@ import { destroyPart, removeEmptyTree, type TrashBounds } from './destroy.ts';
 import { amountOf, isInTrash, type KnownFolder } from './known-folders.ts';
 import { MANIFEST_NAME, type ManifestEntry, type ManifestEvent, ManifestWriter } from './manifest.ts';
 import { isThere } from './move.ts';
+import { lineNames } from './name-lines.ts';
 import { identifyManifest } from './read-manifest.ts';
 
 /** Nothing of the session is left in the trash. */
@@ -196,8 +197,11 @@ export class FolderPurge {
   #removeFolder(): 'removed' | { readonly message: string } | undefined {
     const { trash, run, directory } = this.#place;
     try {
-      if (!removeEmptyTree(directory, [MANIFEST_NAME])) return undefined;
+      const names = lineNames(directory);
+      if (!removeEmptyTree(directory, [MANIFEST_NAME, ...names])) return undefined;
+      // Without it, what is left of the names says nothing any more.
       directory.unlink(MANIFEST_NAME);
+      for (const name of names) directory.unlink(name);
       trash.removeDirectory(run);
       return 'removed';
     } catch (error) {

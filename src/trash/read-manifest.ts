@@ -11,6 +11,7 @@ import type { AnchoredDir } from '../files/anchored-dir.ts';
 import { type ByteName, parseByteName } from '../files/byte-name.ts';
 import { shownValue } from '../format/shown-text.ts';
 import { FORMAT_VERSION, MANIFEST_NAME, type ManifestEntry, type ManifestEvent, manifestIdentity } from './manifest.ts';
+import { bytesInNames, lineNames } from './name-lines.ts';
 
 const CHUNK_BYTES = 1 << 18;
 /** A session has a dozen parts, and with ten thousand to-do lists a line of one megabyte: no line of ours is longer. */
@@ -25,7 +26,7 @@ const LATEST_SENSIBLE_TIME_MS = Date.UTC(9999, 11, 31);
  * of it is known. A line that a kill has cut off is left out: an intent that was not written in full was never acted on.
  */
 export function readManifest(folderDirectory: AnchoredDir): Map<SessionId, ManifestEntry> {
-  return inManifest(folderDirectory, (fd) => foldLines(linesOf(fd)));
+  return inManifest(folderDirectory, (manifest) => foldLines(linesOf(manifest)));
 }
 
 /**
@@ -33,14 +34,16 @@ export function readManifest(folderDirectory: AnchoredDir): Map<SessionId, Manif
  * @throws as `readManifest`, as far as the lines that name the session are concerned
  */
 export function readManifestEntry(folderDirectory: AnchoredDir, sessionId: SessionId): ManifestEntry | undefined {
-  return inManifest(folderDirectory, (fd) => {
-    const lines = names(fd, sessionId) ? linesOf(fd) : firstLineOf(fd);
+  return inManifest(folderDirectory, (manifest) => {
+    const lines = names(manifest, sessionId) ? linesOf(manifest) : firstLineOf(manifest);
     return foldLines(lines, (line, number) => number === 1 || line.includes(sessionId)).get(sessionId);
   });
 }
 
 /** Whether the text stands anywhere in the file. */
-function names(fd: number, text: string): boolean {
+function names({ fd, more }: OpenManifest, text: string): boolean {
+  // It may begin in the file and end in the names: who looks through all of it misses nothing.
+  if (more.length > 0) return true;
   const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
   let overlap = 0;
   for (let position = 0; ; ) {
@@ -55,8 +58,8 @@ function names(fd: number, text: string): boolean {
   }
 }
 
-function* firstLineOf(fd: number): Generator<string> {
-  for (const line of linesOf(fd)) {
+function* firstLineOf(manifest: OpenManifest): Generator<string> {
+  for (const line of linesOf(manifest)) {
     yield line;
     return;
   }
@@ -64,35 +67,45 @@ function* firstLineOf(fd: number): Generator<string> {
 
 /** @throws the system's error */
 export function identifyManifest(folderDirectory: AnchoredDir): string {
-  return inManifest(folderDirectory, manifestIdentity);
+  return inManifest(folderDirectory, ({ fd, names }) => manifestIdentity(fd, names));
 }
 
 /** Whether a manifest got beyond its first line: before that, nothing was moved. @throws the system's error */
 export function hasWholeLine(folderDirectory: AnchoredDir): boolean {
-  return inManifest(folderDirectory, (fd) => {
+  return inManifest(folderDirectory, ({ fd, more }) => {
     const start = Buffer.alloc(FIRST_LINE_BYTES_MAX);
     const length = readSync(fd, start, 0, start.length, 0);
-    return length === start.length || start.subarray(0, length).includes('\n');
+    return length === start.length || start.subarray(0, length).includes('\n') || more.includes('\n');
   });
 }
 
-function inManifest<T>(folderDirectory: AnchoredDir, use: (fd: number) => T): T {
+interface OpenManifest {
+  readonly fd: number;
+  /** Those in which it goes on; mostly none. */
+  readonly names: readonly ByteName[];
+  /** What stands in them. */
+  readonly more: Buffer;
+}
+
+function inManifest<T>(folderDirectory: AnchoredDir, use: (manifest: OpenManifest) => T): T {
   const fd = folderDirectory.openFile(MANIFEST_NAME, constants.O_RDONLY);
   try {
-    return use(fd);
+    const names = lineNames(folderDirectory);
+    return use({ fd, names, more: bytesInNames(names) });
   } finally {
     closeSync(fd);
   }
 }
 
-function* linesOf(fd: number): Generator<string> {
+function* linesOf({ fd, more }: OpenManifest): Generator<string> {
   const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
   const decoder = new StringDecoder('utf8');
   let rest = '';
   for (let position = 0; ; ) {
     const length = readSync(fd, chunk, 0, CHUNK_BYTES, position);
     position += length;
-    const lines = (rest + decoder.write(chunk.subarray(0, length))).split('\n');
+    const piece = length === 0 ? more : chunk.subarray(0, length);
+    const lines = (rest + decoder.write(piece)).split('\n');
     rest = lines.pop() ?? '';
     if (rest.length > LINE_LENGTH_MAX) throw notUnderstood('it has a line without an end');
     yield* lines;

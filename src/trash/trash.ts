@@ -16,6 +16,7 @@ import { JOINING_NAME, joinEntry } from './join.ts';
 import { type Amount, amountOf, isInTrash, type KnownFolder, type KnownFolders } from './known-folders.ts';
 import { MANIFEST_NAME, type ManifestEntry, type ManifestEvent, ManifestWriter } from './manifest.ts';
 import { isThere } from './move.ts';
+import { lineNames } from './name-lines.ts';
 import { FINISHED_STATES, FolderPurge } from './purge.ts';
 import { hasWholeLine, identifyManifest, readManifest, readManifestEntry } from './read-manifest.ts';
 import { foreseeEntry, type OpenFolder, restoreEntry, settleEntry, throwIfElsewhere } from './restore.ts';
@@ -155,7 +156,7 @@ export class Trash {
     let undone = 0;
     const returning: ManifestEntry[] = [];
     const unreadableFolders = this.#inEachFolder((directory, run) => {
-      if (!hasBegun(directory) && isEmptyTree(directory, [MANIFEST_NAME])) return;
+      if (!hasBegun(directory) && isEmptyTree(directory, [MANIFEST_NAME, ...lineNames(directory)])) return;
       if (known.has(run) && known.get(run)?.manifest === identifyManifest(directory)) return;
       const unfinished = [...readManifest(directory).values()].filter(isUnsettled);
       this.#between(directory, (claudeDir, trash) => {
@@ -355,8 +356,11 @@ export class Trash {
 
   /** A run that died before its manifest said anything has moved nothing. @returns whether it was one, and is gone */
   #removeFolderWithoutManifest(directory: AnchoredDir, run: ByteName): boolean {
-    if (hasBegun(directory) || !removeEmptyTree(directory, [MANIFEST_NAME])) return false;
+    if (hasBegun(directory)) return false;
+    const names = lineNames(directory);
+    if (!removeEmptyTree(directory, [MANIFEST_NAME, ...names])) return false;
     if (directory.has(MANIFEST_NAME)) directory.unlink(MANIFEST_NAME);
+    for (const name of names) directory.unlink(name);
     this.#directory.removeDirectory(run);
     return true;
   }

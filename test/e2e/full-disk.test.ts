@@ -17,10 +17,18 @@ const DISK = `
   done
   echo '{}' >"$1/claude/projects/-a/${LIVE}.jsonl"
   sweeper() { "$NODE" "$PROGRAM" --claude-dir "$DISK/claude" --state-dir "$STATE" --run-now --json "$@" 2>/dev/null || true; }
-  sweeper --job sweep-sessions >/dev/null`;
+  [ -n "$3" ] || sweeper --job sweep-sessions >/dev/null`;
 
 const FILL_BYTES = `dd if=/dev/zero of="$DISK/filler" bs=4k status=none 2>/dev/null || true`;
 const FILL_INODES = `mkdir "$DISK/fill"; i=0; while : 2>/dev/null >"$DISK/fill/$i"; do i=$((i+1)); done`;
+
+function inNamespace(script: string, ...args: readonly string[]): string {
+  return execFileSync('unshare', ['-m', 'bash', '-ec', script, 'bash', tempDir(), ...args], {
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH ?? '', HOME: '/nonexistent', NODE: process.execPath, PROGRAM },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+}
 
 interface Outcome {
   readonly removed: readonly number[];
@@ -31,16 +39,12 @@ interface Outcome {
 }
 
 /** @param state where the state directory is; undefined for the same disk */
-function onFullDisk(fill: string, state?: string): Outcome {
+function onFullDisk(fill: string, state?: string, isFirstRun = false): Outcome {
   const script = `${DISK}
     ${fill}
     sweeper --trash-keep 1ms; sweeper --trash-keep 1ms
     ls "$DISK/claude/projects/-a"; ls "$DISK/claude/session-sweeper/reserve" | wc -l`;
-  const output = execFileSync('unshare', ['-m', 'bash', '-ec', script, 'bash', tempDir(), state ?? ''], {
-    encoding: 'utf8',
-    env: { PATH: process.env.PATH ?? '', HOME: '/nonexistent', NODE: process.execPath, PROGRAM },
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
+  const output = inNamespace(script, state ?? '', isFirstRun ? 'first' : '');
   const lines = output.trimEnd().split('\n');
   const jobs = lines.slice(0, 2).flatMap((line) => JSON.parse(line).jobs);
   const of = (name: string) => jobs.filter(({ job }) => job === name);
@@ -64,6 +68,24 @@ describe.skipIf(!canMount)('On a disk that is full', () => {
     expect(purged).toEqual([4, 0]);
     expect(left).toEqual([`${LIVE}.jsonl`]);
     if (!isInside) expect(reserveGivenUp).toBe(262_144);
+  });
+
+  it('of bytes, the very first run makes room all the same, where names take none', () => {
+    const { removed, purged, left, reserveFiles } = onFullDisk(FILL_BYTES, tempDir(), true);
+    expect({ removed, purged, left }).toEqual({ removed: [4, 0], purged: [4, 0], left: [`${LIVE}.jsonl`] });
+    expect(reserveFiles).toBe(16);
+  });
+
+  it('what went is listed and comes back, though its record stands in names', () => {
+    const script = `${DISK}
+      ${FILL_BYTES}
+      sweeper --job prune-transcripts >/dev/null
+      "$NODE" "$PROGRAM" --claude-dir "$DISK/claude" --state-dir "$STATE" trash list --json
+      "$NODE" "$PROGRAM" --claude-dir "$DISK/claude" --state-dir "$STATE" trash restore ${OLD.join(' ')} >/dev/null
+      ls "$DISK/claude/projects/-a"`;
+    const output = inNamespace(script, tempDir(), 'first').trimEnd().split('\n');
+    expect(JSON.parse(output[0] ?? '').sessions).toHaveLength(4);
+    expect(output.slice(1)).toEqual([...OLD, LIVE].map((id) => `${id}.jsonl`));
   });
 
   it('the reserve that was given up is made again when there is room', () => {

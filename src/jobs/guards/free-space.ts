@@ -11,6 +11,14 @@ const BYTES_PER_PROJECT = 4_096;
 const BYTES_MIN = 2 ** 16;
 const INODES_MIN = 12;
 
+/** Where the record stands in names, a session takes as many of them. */
+const NAMES_PER_SESSION = 8;
+
+/** The same where no byte can be written and names take no blocks. */
+export function neededInNames(sessions: number, projects: number): { readonly bytes: number; readonly inodes: number } {
+  return { bytes: 0, inodes: INODES_MIN + projects + sessions * NAMES_PER_SESSION };
+}
+
 /** What a run needs to take so many sessions from so many projects. */
 export function neededRoom(sessions: number, projects: number): { readonly bytes: number; readonly inodes: number } {
   return {
@@ -24,7 +32,8 @@ export function neededRoom(sessions: number, projects: number): { readonly bytes
  * @param room with what a reserve would give
  */
 export function freeSpace(place: string, projects: readonly (number | undefined)[], room: Room): Held | undefined {
-  const portion = affordable(projects, room);
+  const inBytes = affordable(projects, room, neededRoom);
+  const portion = room.isInMemory === true ? Math.max(inBytes, affordable(projects, room, neededInNames)) : inBytes;
   if (portion === projects.length) return undefined;
   const needed = neededRoom(projects.length, new Set(projects).size);
   const free = [
@@ -43,12 +52,16 @@ export function freeSpace(place: string, projects: readonly (number | undefined)
 }
 
 /** How many of the sessions there is room for, from the first on. */
-function affordable(projects: readonly (number | undefined)[], { bytes, inodes }: Room): number {
+function affordable(
+  projects: readonly (number | undefined)[],
+  { bytes, inodes }: Room,
+  needed: typeof neededRoom,
+): number {
   const seen = new Set<number | undefined>();
   for (const [index, project] of projects.entries()) {
     seen.add(project);
-    const needed = neededRoom(index + 1, seen.size);
-    if ((bytes ?? needed.bytes) < needed.bytes || (inodes ?? needed.inodes) < needed.inodes) return index;
+    const most = needed(index + 1, seen.size);
+    if ((bytes ?? most.bytes) < most.bytes || (inodes ?? most.inodes) < most.inodes) return index;
   }
   return projects.length;
 }

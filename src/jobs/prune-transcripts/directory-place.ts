@@ -9,6 +9,7 @@ import { giveUpReserveOf, reservedRoomOf } from '../../claude-dir/own-reserve.ts
 import { readSessionFace, type SessionFace } from '../../claude-dir/session-face.ts';
 import type { Unit, Units } from '../../claude-dir/unit.ts';
 import type { Clock } from '../../clock.ts';
+import { isNoSpace } from '../../errors.ts';
 import { type ByteName, displayName } from '../../files/byte-name.ts';
 import { hasRoom, type Room } from '../../files/room.ts';
 import type { LiveSessions } from '../../live-sources/live-source.ts';
@@ -200,9 +201,10 @@ class ObservedDirectory implements ObservedPlace {
   }
 
   room(): Room {
-    const { bytes, inodes } = this.#claudeDir.root.room();
+    const { bytes, inodes, ...rest } = this.#claudeDir.root.room();
     const reserved = reservedRoomOf(this.#claudeDir);
     return {
+      ...rest,
       bytes: bytes === undefined ? undefined : bytes + reserved.bytes,
       inodes: inodes === undefined ? undefined : inodes + reserved.inodes,
     };
@@ -268,7 +270,12 @@ class ObservedDirectory implements ObservedPlace {
     const shielded = await this.#shield(plan, context);
     if (mapIdentity !== undefined) {
       // The pins stand beside the map, and would be gone with it.
-      recordKnownMap(this.#claudeDir, mapIdentity, (live['resume-map'] ?? 0) + (live['keep-list'] ?? 0));
+      try {
+        recordKnownMap(this.#claudeDir, mapIdentity, (live['resume-map'] ?? 0) + (live['keep-list'] ?? 0));
+      } catch (error) {
+        // What was known before is known still, and the next run has the room that this one makes.
+        if (!isNoSpace(error)) throw error;
+      }
     }
     neededByRun(() => trashCache?.recordKnownFolders(this.#path, this.#seen.known));
     return { shielded, emptyProjects, copies, vanished: this.#noteVanished(plan) };

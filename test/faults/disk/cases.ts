@@ -33,12 +33,19 @@ const oldOnes = (megabytes: number, seed: number): DiskPlaceOptions => ({
   ageDays: [35, 90],
 });
 
-const full = (kind: FileSystem, megabytes: number, what: 'blocks' | 'inodes', isShort: boolean): DiskCase => ({
-  name: `${kind} of ${megabytes} MB, full to the last of its ${what}`,
+const full = (
+  kind: FileSystem,
+  megabytes: number,
+  what: 'blocks' | 'inodes',
+  isShort: boolean,
+  isFirstRun = false,
+): DiskCase => ({
+  name: `${kind} of ${megabytes} MB, full to the last of its ${what}${isFirstRun ? ' before the first run' : ''}`,
   isShort,
   run: async (directory, seed) => {
     const place = placeOn(kind, megabytes, directory, oldOnes(megabytes, seed));
-    await place.warmUp();
+    if (isFirstRun) await place.pinLive();
+    else await place.warmUp();
     if (what === 'blocks') fill(place.claudeDir);
     else fillInodes(place.claudeDir);
     const before = place.freeBytes();
@@ -139,6 +146,7 @@ const synced = (kind: FileSystem, megabytes: number, rounds: number, isShort: bo
 
 export const DISK_CASES: readonly DiskCase[] = [
   full('tmpfs', 16, 'blocks', true),
+  full('tmpfs', 16, 'blocks', true, true),
   full('tmpfs', 16, 'inodes', true),
   full('ext4', 16, 'blocks', true),
   full('ext4', 16, 'inodes', false),

@@ -100,9 +100,13 @@ export class DiskPlace extends Place {
     return this.run(['--max-age', '30d', '--shield', 'off', ...args]);
   }
 
+  async pinLive(): Promise<void> {
+    if (this.live.length > 0) await this.expectCode(['pin', ...this.live.map(({ id }) => id)], 0);
+  }
+
   /** Names the live ones, and has everything made that a first run makes. */
   async warmUp(): Promise<void> {
-    if (this.live.length > 0) await this.expectCode(['pin', ...this.live.map(({ id }) => id)], 0);
+    await this.pinLive();
     await this.expectCode(['--run-now', '--max-age', 'never'], 0);
   }
 

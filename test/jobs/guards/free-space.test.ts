@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { freeSpace, neededRoom } from '../../../src/jobs/guards/free-space.ts';
+import { freeSpace, neededInNames, neededRoom } from '../../../src/jobs/guards/free-space.ts';
 
 const PROJECTS = [0, 0, 1, 2, 2];
 
@@ -14,6 +14,12 @@ describe('The guard of free space', () => {
     const { bytes, inodes } = neededRoom(3, 2);
     expect(freeSpace('/c', PROJECTS, { bytes, inodes: 1_000 })).toMatchObject({ portion: 3 });
     expect(freeSpace('/c', PROJECTS, { bytes: 2 ** 30, inodes })).toMatchObject({ portion: 3 });
+  });
+
+  it('lets as many go as names have room for, where these take no blocks', () => {
+    const { inodes } = neededInNames(2, 1);
+    expect(freeSpace('/c', PROJECTS, { bytes: 0, inodes, isInMemory: true })).toMatchObject({ portion: 2 });
+    expect(freeSpace('/c', PROJECTS, { bytes: 0, inodes: 1_000, isInMemory: true })).toBeUndefined();
   });
 
   it('lets none go where not even the first can be written down, and names what is missing', () => {
