@@ -15,6 +15,7 @@ import { http } from './http.ts';
 import { inputs } from './inputs.ts';
 import { kill } from './kill.ts';
 import { names } from './names.ts';
+import { orders } from './orders.ts';
 import { race } from './race.ts';
 import { resources } from './resources.ts';
 import { swap } from './swap.ts';
@@ -32,6 +33,7 @@ const HARNESSES: readonly Harness[] = [
   doubleStart,
   resources,
   disk,
+  orders,
   http,
 ];
 
