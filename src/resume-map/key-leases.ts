@@ -47,23 +47,34 @@ export class KeyLeases {
       return database.transaction(() => (this.#isHeld(key) ? 'held' : this.#write(key, holder))).immediate();
     });
     if (taken === 'held') return undefined;
-    return taken === 'none-needed' ? NO_LEASE : this.#lease(key, holder);
+    return taken === 'none-needed' ? this.#kept(key, NO_LEASE) : this.#lease(key, holder);
   }
 
   #lease(key: string, holder: string): KeyLease {
     const bound = () => ({ key, holder, expiresAtMs: this.#clock.now() + LEASE_MS });
-    return {
+    return this.#kept(key, {
       renew: () => {
-        return this.#connection.write('renew a lease of', () => {
-          return this.#connection.statement(RENEW).run(bound()).changes > 0;
-        });
+        const renew = () => this.#connection.statement(RENEW).run(bound()).changes > 0;
+        return this.#connection.write('renew a lease of', renew, key);
       },
       release: async () => {
-        await this.#connection.write('release a lease of', () => {
-          this.#connection.statement(RELEASE).run({ key, holder });
-        });
+        const release = () => this.#connection.statement(RELEASE).run({ key, holder });
+        await this.#connection.write('release a lease of', release, key);
       },
+    });
+  }
+
+  /** A run may go on for longer than its map is open: what it has to write down then, and the lease, are not lost. */
+  #kept(key: string, { renew, release }: KeyLease): KeyLease {
+    const giveFree = this.#connection.keepOpen(key);
+    const releaseAndGiveFree = async () => {
+      try {
+        await release();
+      } finally {
+        await giveFree();
+      }
     };
+    return { renew, release: releaseAndGiveFree };
   }
 
   #write(key: string, holder: string): 'taken' {

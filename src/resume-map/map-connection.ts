@@ -13,6 +13,9 @@ export class MapConnection {
   readonly #identity: string | undefined;
   /** Writers are held back by this very object: what it wrote itself now would be rolled back in silence. */
   #isHeld = false;
+  #isClosed = false;
+  /** The keys of those who keep the file open, whether it is closed to everybody else or not. */
+  readonly #keepers: { readonly key: string }[] = [];
 
   /** @param busyTimeoutMs how long to wait for another writer */
   constructor(database: SqliteDatabase, busyTimeoutMs: number = BUSY_TIMEOUT_MS) {
@@ -29,6 +32,11 @@ export class MapConnection {
 
   /** @throws BusyError after the wait, and whatever `databaseError` makes of the rest; `call` may be run several times */
   read<T>(action: string, call: () => T): Promise<T> {
+    if (this.#isClosed) return Promise.reject(this.#closedError(action));
+    return this.#run(action, call);
+  }
+
+  #run<T>(action: string, call: () => T): Promise<T> {
     return this.#calls.run(() => {
       try {
         return call();
@@ -38,10 +46,15 @@ export class MapConnection {
     });
   }
 
-  /** As `read`, and refused while the writers are held back. */
-  write<T>(action: string, call: () => T): Promise<T> {
+  /**
+   * As `read`, and refused while the writers are held back.
+   * @param key whose keeper, if there is one, may write even where the map is closed
+   */
+  write<T>(action: string, call: () => T, key?: string): Promise<T> {
     this.#throwIfHeld(action);
-    return this.read(action, () => {
+    const isKept = key !== undefined && this.#keepers.some((keeper) => keeper.key === key);
+    if (this.#isClosed && !isKept) return Promise.reject(this.#closedError(action));
+    return this.#run(action, () => {
       // They may have been held back while this call waited for its turn.
       this.#throwIfHeld(action);
       return call();
@@ -76,8 +89,39 @@ export class MapConnection {
     throw new OperatingError('unavailable', `read resume map ${this.database.name}: the file was replaced meanwhile`);
   }
 
+  /** What was asked for until now is still done; all that comes later is refused. */
   async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#closeIfIdle();
+  }
+
+  /** @throws OperatingError `usage` */
+  throwIfClosed(action: string): void {
+    if (this.#isClosed) throw this.#closedError(action);
+  }
+
+  /**
+   * For a run that is at work on a key: it goes on even where the map is closed meanwhile, and until then the file stays open.
+   * @returns gives the file free
+   */
+  keepOpen(key: string): () => Promise<void> {
+    const keeper = { key };
+    this.#keepers.push(keeper);
+    return async () => {
+      const index = this.#keepers.indexOf(keeper);
+      if (index < 0) return;
+      this.#keepers.splice(index, 1);
+      await this.#closeIfIdle();
+    };
+  }
+
+  async #closeIfIdle(): Promise<void> {
+    if (!this.#isClosed || this.#keepers.length > 0) return;
     await this.#calls.run(() => this.database.close());
+  }
+
+  #closedError(action: string): OperatingError {
+    return new OperatingError('usage', `${action} resume map ${this.database.name}: it was closed`);
   }
 
   #throwIfHeld(action: string): void {

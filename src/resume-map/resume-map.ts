@@ -126,7 +126,10 @@ export interface ResumeMap {
   leaseKey(key: string): Promise<KeyLease | undefined>;
   /** For a run of a key. Dead turns are counted beside the rows; a map in a host's own database counts them in memory. */
   watchTurns(key: string, sessionId: SessionId | undefined): Promise<TurnRecord>;
-  /** Every call after it is refused with an OperatingError (`usage`), but for another `close`. */
+  /**
+   * Every call after it is refused with an OperatingError (`usage`), but for another `close`. Runs that are at work go on to their end:
+   * until then they write down their sessions, and keep their leases and the file open.
+   */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }

@@ -13,7 +13,6 @@ import {
   openExistingDatabase,
   openOwnDatabase,
   type SqliteDatabase,
-  throwIfClosed,
 } from '../sqlite/open.ts';
 import { ShortHolds, systemPacer, withoutRests } from '../sqlite/short-holds.ts';
 import { DeadTurns } from './dead-turns.ts';
@@ -218,17 +217,15 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   async setSession(key: string, sessionId: string): Promise<void> {
     checkedKey(key);
     const id = checkedSessionId(sessionId);
-    await this.#connection.write('set session', () => {
-      this.#connection.statement(SET).run({ key, id, nowMs: this.#clock.now() });
-    });
+    const set = () => this.#connection.statement(SET).run({ key, id, nowMs: this.#clock.now() });
+    await this.#connection.write('set session', set, key);
   }
 
   async touchSession(key: string, sessionId: string): Promise<boolean> {
     checkedKey(key);
     const id = checkedSessionId(sessionId);
-    return this.#connection.write('mark session as used', () => {
-      return this.#connection.statement(TOUCH).run({ key, id, nowMs: this.#clock.now() }).changes > 0;
-    });
+    const touch = () => this.#connection.statement(TOUCH).run({ key, id, nowMs: this.#clock.now() }).changes > 0;
+    return this.#connection.write('mark session as used', touch, key);
   }
 
   async dropSession(key: string): Promise<boolean> {
@@ -287,7 +284,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   }
 
   async sweepStaleSessions(): Promise<number> {
-    throwIfClosed(this.#connection.database);
+    this.#connection.throwIfClosed('sweep');
     if (this.#maxSessionAge === 'never') return 0;
     const cutoffMs = this.#clock.now() - this.#maxSessionAge;
     // Whoever calls this waits for it: one timeout is enough.
@@ -346,7 +343,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   }
 
   setMaxSessionAgeMs(maxAge: SessionMaxAge): void {
-    throwIfClosed(this.#connection.database);
+    this.#connection.throwIfClosed('set the maximum age of');
     this.#maxSessionAge = checkedMaxAge(maxAge);
   }
 

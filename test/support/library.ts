@@ -9,4 +9,6 @@ const BUILT = pathToFileURL(join(REPOSITORY, 'dist/library/index.js'));
 
 export type { ResumeMap } from '../../src/library/index.ts';
 
-export const { openResumeMap, sessionKey, SqliteSessionStore } = (await import(BUILT.href)) as typeof Library;
+export const { OperatingError, openResumeMap, runWithSessionResume, sessionKey, SqliteSessionStore } = (await import(
+  BUILT.href
+)) as typeof Library;
