@@ -17,6 +17,9 @@ export const RESERVE_INODES = FILES;
 /** A reserve is made where it takes no more than this share of what is free. */
 const SHARE_MAX = 0.25;
 
+/** Where less is free, no reserve is made. */
+export const ROOM_FOR_RESERVE_BYTES = RESERVE_BYTES / SHARE_MAX;
+
 /** What giving the reserve up would free. @throws the system's error */
 export function reservedRoom(parent: AnchoredDir): { readonly bytes: number; readonly inodes: number } {
   return inReserve(parent, { bytes: 0, inodes: 0 }, (reserve) => {
@@ -48,7 +51,7 @@ export function giveUpReserve(parent: AnchoredDir): number {
 export function keepReserve(parent: AnchoredDir): void {
   try {
     const room = parent.room();
-    if (!hasRoom(room, RESERVE_BYTES / SHARE_MAX, RESERVE_INODES / SHARE_MAX)) return;
+    if (!hasRoom(room, ROOM_FOR_RESERVE_BYTES, RESERVE_INODES / SHARE_MAX)) return;
     const reserve = parent.openOrMakeChild(RESERVE);
     try {
       for (let number = 0; number < FILES; number += 1) makeFile(reserve, fixedName(String(number)));

@@ -171,7 +171,7 @@ const FIGURES: { readonly [Name in FigureName]: FigureDeclaration<Figures[Name]>
   },
   purgedEarly: {
     lines: (early) => {
-      const text = `${formatAmount(early)} of them, since maxTotalBytes or minFree needs the room`;
+      const text = `${formatAmount(early)} of them before their time, since the disk is full, or maxTotalBytes or minFree needs the room`;
       return [{ label: 'early', text, isWarning: true }];
     },
   },

@@ -39,10 +39,10 @@ interface Outcome {
 }
 
 /** @param state where the state directory is; undefined for the same disk */
-function onFullDisk(fill: string, state?: string, isFirstRun = false): Outcome {
+function onFullDisk(fill: string, state?: string, isFirstRun = false, flags = '--trash-keep 1ms'): Outcome {
   const script = `${DISK}
     ${fill}
-    sweeper --trash-keep 1ms; sweeper --trash-keep 1ms
+    sweeper ${flags}; sweeper ${flags}
     ls "$DISK/claude/projects/-a"; ls "$DISK/claude/session-sweeper/reserve" | wc -l`;
   const output = inNamespace(script, state ?? '', isFirstRun ? 'first' : '');
   const lines = output.trimEnd().split('\n');
@@ -86,6 +86,11 @@ describe.skipIf(!canMount)('On a disk that is full', () => {
     const output = inNamespace(script, tempDir(), 'first').trimEnd().split('\n');
     expect(JSON.parse(output[0] ?? '').sessions).toHaveLength(4);
     expect(output.slice(1)).toEqual([...OLD, LIVE].map((id) => `${id}.jsonl`));
+  });
+
+  it('what has lain longest in the trash goes at once, as far as it takes to have room again, and no further', () => {
+    const { removed, purged, left } = onFullDisk(FILL_BYTES, tempDir(), true, '');
+    expect({ removed, purged, left }).toEqual({ removed: [4, 0], purged: [1, 0], left: [`${LIVE}.jsonl`] });
   });
 
   it('the reserve that was given up is made again when there is room', () => {

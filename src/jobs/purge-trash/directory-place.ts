@@ -3,6 +3,7 @@
 import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
 import { type KnownMaps, readKnownMaps } from '../../claude-dir/known-maps.ts';
 import { displayName } from '../../files/byte-name.ts';
+import type { Room } from '../../files/room.ts';
 import { scanClaudeDir } from '../../scan/scan.ts';
 import { sweeperDiskBytes } from '../../trash/disk-use.ts';
 import type { Amount, KnownFolder } from '../../trash/known-folders.ts';
@@ -65,6 +66,10 @@ class DirectoryTrash implements OpenTrash {
     return 0;
   }
 
+  room(): Room {
+    return this.#claudeDir.root.room();
+  }
+
   async diskUse(shouldStop: () => Promise<boolean>): Promise<DiskUse> {
     const { units } = await scanClaudeDir(this.#claudeDir, { shouldStop });
     let takenBytes = sweeperDiskBytes(this.#claudeDir);
@@ -73,7 +78,7 @@ class DirectoryTrash implements OpenTrash {
       const { sessionId, trashedAtMs, bytes, diskBytes = bytes } = session;
       return { sessionId, trashedAtMs, diskBytes, isAlone: () => !this.#trash.isRecreated(session) };
     });
-    return { takenBytes, freeBytes: this.#claudeDir.root.room().bytes, trashed };
+    return { takenBytes, freeBytes: this.room().bytes, trashed };
   }
 
   close(): void {

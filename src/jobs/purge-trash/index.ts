@@ -238,14 +238,14 @@ class Purge {
   }
 
   #decide(sessions: readonly TrashedEntry[], live: LiveNames): readonly PurgeDecision<TrashedEntry>[] {
-    const { keepMs, limits, clock, unwitnessedMs } = this.#dependencies;
+    const { keepMs, clock, unwitnessedMs } = this.#dependencies;
     const isEarly = ({ sessionId }: TrashedEntry) => this.#earlyPlan.sessionIds.has(sessionId);
     const early = sessions.filter(isEarly);
     const others = early.length === 0 ? sessions : sessions.filter((session) => !isEarly(session));
     const nowMs = clock.now();
     return [
       ...planPurge(others, live, keepMs, nowMs, unwitnessedMs),
-      ...planPurge(early, live, Math.min(limits.keepAtLeastMs, keepMs), nowMs, unwitnessedMs),
+      ...planPurge(early, live, Math.min(this.#earlyPlan.keepAtLeastMs, keepMs), nowMs, unwitnessedMs),
     ];
   }
 

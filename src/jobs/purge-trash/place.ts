@@ -4,6 +4,7 @@
  */
 
 import type { KnownMaps } from '../../claude-dir/known-maps.ts';
+import type { Room } from '../../files/room.ts';
 import type { Amount } from '../../trash/known-folders.ts';
 import type { Destroyed, Found, TrashedEntry } from '../../trash/purge.ts';
 import type { EarlyCandidate } from './plan.ts';
@@ -24,7 +25,9 @@ export interface OpenTrash {
   amount(): Amount;
   /** Gives what has come free back to the disk. Not to be called in a dry run. @returns how many bytes */
   giveBack(shouldStop: () => Promise<boolean>): Promise<number>;
-  /** What the disk says, for a place whose disk has a limit. */
+  /** What is free on its disk. */
+  room(): Room;
+  /** What the disk says, for a place whose disk has a limit or is full. */
   diskUse(shouldStop: () => Promise<boolean>): Promise<DiskUse>;
   close(): void;
 }

@@ -69,6 +69,8 @@ export interface EarlyLimits {
 
 export interface EarlyPlan {
   readonly sessionIds: ReadonlySet<SessionId>;
+  /** Those go however short a time beyond this they have lain. */
+  readonly keepAtLeastMs: number;
   /** What does not come free by any of it. */
   readonly missingBytes: number;
 }
@@ -95,7 +97,7 @@ export function planEarly(
     // What has had its time goes anyway.
     if (!hasLain(keepMs)) sessionIds.add(session.sessionId);
   }
-  return { sessionIds, missingBytes: Math.max(0, missingBytes) };
+  return { sessionIds, keepAtLeastMs, missingBytes: Math.max(0, missingBytes) };
 }
 
 function wholeSessions(candidates: readonly EarlyCandidate[]): EarlyCandidate[] {

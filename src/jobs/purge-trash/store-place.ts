@@ -5,7 +5,7 @@
 
 import type { KnownMaps } from '../../claude-dir/known-maps.ts';
 import { displayName } from '../../files/byte-name.ts';
-import { roomAround } from '../../files/room.ts';
+import { type Room, roomAround } from '../../files/room.ts';
 import type { MarkedStoredSession, StoredSessions, TrashedStoredSession } from '../../session-store/stored-sessions.ts';
 import type { ShortHolds } from '../../sqlite/short-holds.ts';
 import { type Amount, amountOfAll } from '../../trash/known-folders.ts';
@@ -57,13 +57,17 @@ class StoreTrash implements OpenTrash {
     return this.#store.giveBack(this.#holds, shouldStop);
   }
 
+  room(): Room {
+    return roomAround(this.#store.path);
+  }
+
   async diskUse(): Promise<DiskUse> {
     const hidden = this.#store.trashed();
     const bytes = amountOfAll([...this.#store.sessions(), ...hidden, ...this.#store.marked()]).bytes;
     const trashed = hidden.map(({ sessionId, trashedAtMs, bytes: diskBytes }) => {
       return { sessionId, trashedAtMs, diskBytes, isAlone: () => true };
     });
-    return { takenBytes: bytes, freeBytes: roomAround(this.#store.path).bytes, trashed };
+    return { takenBytes: bytes, freeBytes: this.room().bytes, trashed };
   }
 
   close(): void {
