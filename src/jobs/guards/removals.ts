@@ -88,10 +88,11 @@ export function massRemoval(
 ): Held | undefined {
   const known = history.knownSessions(place) ?? 0;
   if (known < KNOWN_SESSIONS_MIN || removals <= sessions * MASS_SHARE) return undefined;
-  const portion = portionOf(sessions, massPortion, history.massNoticedAtMs(place), nowMs);
+  const noticedAtMs = history.massNoticedAtMs(place);
+  const portion = portionOf(sessions, massPortion, noticedAtMs, nowMs);
   const when =
     portion === 0
-      ? 'none is removed for a day, and then a portion in each run'
+      ? `none is removed for a day, until ${firstPortionAt(noticedAtMs, nowMs)}, and then a portion in each run`
       : `only the ${portion} oldest go in this run`;
   return {
     guard: 'mass-removal',
@@ -103,6 +104,10 @@ export function massRemoval(
 function portionOf(count: number, massPortion: number, noticedAtMs: number | undefined, nowMs: number): number {
   const noticedForMs = nowMs - (noticedAtMs ?? nowMs);
   return noticedForMs < MASS_NOTICE_MS ? 0 : Math.max(1, Math.floor(count * massPortion));
+}
+
+function firstPortionAt(noticedAtMs: number | undefined, nowMs: number): string {
+  return new Date((noticedAtMs ?? nowMs) + MASS_NOTICE_MS).toISOString();
 }
 
 /** Under which name the ledger knows a resume map; its file may hold a session store, too, which is a place of its own. */
@@ -126,10 +131,9 @@ export function massRows(
   if (known < KNOWN_SESSIONS_MIN || expired <= rows * MASS_SHARE) return undefined;
   const noticedAtMs = history.massNoticedAtMs(place);
   const portion = portionOf(rows, massPortion, noticedAtMs, nowMs);
-  const nextAt = new Date((noticedAtMs ?? nowMs) + MASS_NOTICE_MS).toISOString();
   const when =
     portion === 0
-      ? `none is swept before ${nextAt}, and then a portion each day`
+      ? `none is swept before ${firstPortionAt(noticedAtMs, nowMs)}, and then a portion each day`
       : `only the ${portion} oldest go now, and the next portion in a day`;
   return {
     guard: 'mass-removal',

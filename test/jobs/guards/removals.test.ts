@@ -61,6 +61,18 @@ describe('a mass removal', () => {
   );
 });
 
+describe('a mass removal that is held', () => {
+  it('says when the first portion goes', () => {
+    const share = { sessions: 100, removals: 100 };
+    const at = (ms: number) => new Date(ms).toISOString();
+    expect(guardsWith({ sessions: 100 }).massRemoval('/c', share)?.message).toContain(
+      `until ${at(NOW + 23 * HOUR_MS)}`,
+    );
+    const noticed = guardsWith({ sessions: 100, dueForMs: 3 * HOUR_MS });
+    expect(noticed.massRemoval('/c', share)?.message).toContain(`until ${at(NOW + 20 * HOUR_MS)}`);
+  });
+});
+
 describe('a live source that names nobody', () => {
   it.each([
     { source: 'resume-map', known: 10, now: 0, isRefused: true },
