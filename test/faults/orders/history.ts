@@ -167,7 +167,8 @@ class History {
       for (const conversation of this.#host.conversations.values()) {
         // What was not brought back after an earlier loss is given up by now, or will be at the same time as then.
         if (conversation.isRowLost) continue;
-        Object.assign(conversation, { isRowLost: true, wantedUntilMs: this.#host.nowMs + MENDED_WITHIN_MS });
+        const wantedUntilMs = this.#judge.wants(conversation) ? this.#host.nowMs + MENDED_WITHIN_MS : undefined;
+        Object.assign(conversation, { isRowLost: true, wantedUntilMs });
       }
     }
     if (isStateLost) {

@@ -17,6 +17,8 @@ export class OrdersJudge {
   #seenByPrune = new Set<string>();
   /** Whether the worker can know that the map was another one: what is missing then is to stay. */
   #isLossNoticeable = false;
+  /** Where each was the last time. */
+  readonly #found = new Map<string, Found>();
   /** Ids whose rows were in the record of a state directory that is lost. */
   readonly #excused = new Set<string>();
 
@@ -50,14 +52,17 @@ export class OrdersJudge {
     const recorded = this.#recorded();
     if (rows.size > 1) this.#isLossNoticeable = false;
     for (const conversation of this.#host.conversations.values()) {
-      if (!this.#isWanted(conversation)) continue;
+      if (!this.wants(conversation)) {
+        this.#found.set(conversation.id, this.#find(conversation));
+        continue;
+      }
       const fault = this.#transcriptFault(conversation, rows) ?? this.#rowFault(conversation, rows, recorded);
       if (fault !== undefined) this.losses.push(`${conversation.key}: ${fault}, after ${after}`);
     }
   }
 
   /** Whether the host would be angry. Rows that nobody uses for as long as was set may go, and their sessions after them. */
-  #isWanted({ usedMs, wantedUntilMs, isRowLost }: Conversation): boolean {
+  wants({ usedMs, wantedUntilMs, isRowLost }: Conversation): boolean {
     const { nowMs, config } = this.#host;
     if (isRowLost) return wantedUntilMs !== undefined && nowMs <= wantedUntilMs;
     const maxAge = config['sessions.maxAge'];
@@ -66,8 +71,12 @@ export class OrdersJudge {
 
   #transcriptFault(conversation: Conversation, rows: ReadonlyMap<string, string>): string | undefined {
     const found = this.#find(conversation);
+    const before = this.#found.get(conversation.id) ?? 'in place';
+    this.#found.set(conversation.id, found);
     if (found === 'in place') return undefined;
-    if (found === 'nowhere') return 'its session is destroyed';
+    if (found === 'nowhere') return before === 'nowhere' ? undefined : 'its session is destroyed';
+    // A row may come back to a session that went when nobody wanted it: it is live from then on, and can be restored.
+    if (before === 'in trash') return undefined;
     if (rows.get(conversation.key) === conversation.id) return 'its session is in the trash, though a row names it';
     return conversation.isRowLost && this.#isLossNoticeable
       ? 'its session is in the trash, since the map was lost'
