@@ -15,6 +15,7 @@ import { http } from './http.ts';
 import { inputs } from './inputs.ts';
 import { kill } from './kill.ts';
 import { names } from './names.ts';
+import { odd } from './odd.ts';
 import { orders } from './orders.ts';
 import { race } from './race.ts';
 import { resources } from './resources.ts';
@@ -34,6 +35,7 @@ const HARNESSES: readonly Harness[] = [
   resources,
   disk,
   orders,
+  odd,
   http,
 ];
 

@@ -13,7 +13,7 @@ const ENTRIES = 100_000;
 const BOUNDED = { environment: { NODE_OPTIONS: '--max-old-space-size=160' } };
 
 /** Far beyond what a path can name. @returns how deep the tree is, read again */
-function makeDeep(path: string): void {
+export function makeDeep(path: string): void {
   walkDown(path, LEVELS, (at) => mkdirSync(`${at}/d`));
 }
 

@@ -10,7 +10,7 @@ import { CannotSetUp, setUp } from './mounts.ts';
 
 const OLD_MS = Date.now() - 400 * DAY_MS;
 
-const MAKERS: Readonly<Record<string, (path: string) => void>> = {
+export const ODD_MAKERS: Readonly<Record<string, (path: string) => void>> = {
   'a FIFO': (path) => setUp('mkfifo', path),
   'a socket': (path) => makeSocket(path),
   'a character device': (path) => setUp('mknod', path, 'c', '1', '3'),
@@ -29,24 +29,24 @@ function makeSocket(path: string): void {
   if (!existsSync(path)) throw new CannotSetUp('no socket could be made');
 }
 
-const asTranscript = eachOf(Object.keys(MAKERS), ['a FIFO'], (kind) => ({
+const asTranscript = eachOf(Object.keys(ODD_MAKERS), ['a FIFO'], (kind) => ({
   name: `${kind} named like a transcript`,
   run: async (stage: Stage) => {
     const place = stage.place();
     const path = join(place.projectOf(place.plain), `${sessionIdOf(500)}.jsonl`);
-    MAKERS[kind]?.(path);
+    ODD_MAKERS[kind]?.(path);
     setUp('touch', '-h', '-d', '@1700000000', path);
     await place.through({ codes: [0], kept: { unrecognised: 1 }, done: 'all' });
     place.expect(readdirSync(place.projectOf(place.plain)).length === 1, `${kind} is gone`);
   },
 }));
 
-const inSession = eachOf(Object.keys(MAKERS), [], (kind) => ({
+const inSession = eachOf(Object.keys(ODD_MAKERS), [], (kind) => ({
   name: `${kind} in the directory of a session`,
   run: async (stage: Stage) => {
     const place = stage.place();
     const path = join(place.companionsOf(place.rich), 'odd');
-    MAKERS[kind]?.(path);
+    ODD_MAKERS[kind]?.(path);
     const isOdd = kind !== 'a directory';
     const except = isOdd ? [place.rich.id] : [];
     const kept = isOdd ? { unrecognised: 1 } : {};

@@ -9,9 +9,9 @@ import { PRUNE, type Trouble } from './jobs.ts';
 import { setUp } from './mounts.ts';
 import type { TroubledPlace } from './place.ts';
 
-const USER = '61234';
-const STRANGER = 61_235;
-const AS_USER = ['setpriv', `--reuid=${USER}`, `--regid=${USER}`, '--clear-groups'];
+export const USER = '61234';
+export const STRANGER = 61_235;
+export const AS_USER = ['setpriv', `--reuid=${USER}`, `--regid=${USER}`, '--clear-groups'];
 
 /** A place that is a plain user's, and a worker that runs as him. */
 function ofUser(stage: Stage): TroubledPlace {
@@ -21,7 +21,7 @@ function ofUser(stage: Stage): TroubledPlace {
   return place;
 }
 
-function giveToUser(place: TroubledPlace): void {
+export function giveToUser(place: TroubledPlace): void {
   setUp('chown', '-R', `${USER}:${USER}`, place.claudeDir, place.stateDir);
 }
 

@@ -84,6 +84,14 @@ export class TroubledPlace extends Place {
     return made;
   }
 
+  /** What becomes of a file from now on is its case's own business. */
+  forget(path: string): void {
+    const index = this.sessions.findIndex(({ files }) => files.includes(path));
+    const session = this.sessions[index];
+    if (session === undefined) throw new Error(`nothing is known of ${path}`);
+    this.sessions[index] = { ...session, files: session.files.filter((file) => file !== path) };
+  }
+
   get expiring(): MadeSession[] {
     return this.sessions.filter((one) => one !== this.live && Date.now() - one.mtimeMs > EXPIRY_MS);
   }
