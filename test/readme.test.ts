@@ -46,7 +46,7 @@ describe('the README', () => {
       version: '0',
       log: silentLogger,
       figures: () => [{ name: 'run_last_timestamp_seconds', label: 'purge-trash', value: 1 }],
-      resumeTotals: async () => ({ attempts: 0, failures: 0 }),
+      resumeTotals: async () => ({ attempts: 0, failures: 0, forgotten: { expired: 0, gone: 0 } }),
       nextRunMs: () => 0,
       runningJob: () => undefined,
     });

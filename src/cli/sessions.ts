@@ -16,7 +16,7 @@ import { formatAge } from './terminal.ts';
 
 export async function listSessions(context: CommandContext): Promise<number> {
   const rows = (await readRows(context)).sort((left, right) => right.lastUsedAtMs - left.lastUsedAtMs);
-  showRows(context, rows, { sessions: rows.map((row) => toDocument(context, row)) });
+  showRows(context, rows, { sessions: rows });
   return EXIT_CODES.ok;
 }
 
@@ -24,7 +24,7 @@ export async function listSessions(context: CommandContext): Promise<number> {
 export async function getSession(context: CommandContext, key: string): Promise<number> {
   const row = (await readRows(context)).find((candidate) => candidate.key === key);
   if (row === undefined) throw notThere(key);
-  showRows(context, [row], toDocument(context, row));
+  showRows(context, [row], row);
   return EXIT_CODES.ok;
 }
 
@@ -59,10 +59,16 @@ export async function dropIssue(
   });
 }
 
-async function readRows({ resolved }: CommandContext): Promise<ResumeRow[]> {
+interface ShownRow extends ResumeRow {
+  readonly stale: boolean;
+}
+
+async function readRows({ resolved }: CommandContext): Promise<ShownRow[]> {
   const map = await openResumeMapForReading(resolved.config, systemClock);
   try {
-    return await map.listSessions();
+    const maxAge = await map.maxSessionAge();
+    const nowMs = systemClock.now();
+    return (await map.listSessions()).map((row) => ({ ...row, stale: isStale(row, nowMs, maxAge) }));
   } finally {
     await map.close();
   }
@@ -82,7 +88,7 @@ async function changeMap(
   }
 }
 
-function showRows(context: CommandContext, rows: readonly ResumeRow[], document: object): void {
+function showRows(context: CommandContext, rows: readonly ShownRow[], document: object): void {
   const { io, json, colors } = context;
   if (json) {
     io.stdout.write(`${JSON.stringify(document)}\n`);
@@ -97,17 +103,9 @@ function showRows(context: CommandContext, rows: readonly ResumeRow[], document:
     row.key,
     row.sessionId,
     formatAge(row.lastUsedAtMs, nowMs),
-    isStaleRow(context, row) ? 'stale' : '',
+    row.stale ? 'stale' : '',
   ]);
   io.stdout.write(`${renderTable(['KEY', 'SESSION', 'LAST USED', ''], cells, colors)}\n`);
-}
-
-function toDocument(context: CommandContext, row: ResumeRow): object {
-  return { ...row, stale: isStaleRow(context, row) };
-}
-
-function isStaleRow({ resolved }: CommandContext, row: ResumeRow): boolean {
-  return isStale(row, systemClock.now(), resolved.config['sessions.maxAge']);
 }
 
 function notThere(key: string): OperatingError {

@@ -9,8 +9,8 @@ import { type ProjectOverride, projectOverrides } from './project-overrides.ts';
 import { defaultStateDir } from './state-dir.ts';
 import * as values from './values.ts';
 
-/** How long a row of the resume map may stay unused (24 h): a dispatcher's conversation that slept for a day starts fresh. */
-export const DEFAULT_SESSION_MAX_AGE_MS = 86_400_000;
+/** How long a row of the resume map may stay unused (30 d): as long as its transcript, so that no conversation is forgotten over a weekend. */
+export const DEFAULT_SESSION_MAX_AGE_MS = 30 * 86_400_000;
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -108,8 +108,9 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
     },
     'sessions.maxAge': {
       argument: 'AGE',
-      description: 'rows of the resume map unused for longer are swept',
-      defaultText: '`24h`',
+      description:
+        'rows of the resume map unused for longer are swept; where a host has written an age into its map, the longer counts',
+      defaultText: 'what the host has written, else `30d`',
       parse: values.age,
       defaultValue: () => DEFAULT_SESSION_MAX_AGE_MS,
       show: values.showAge,

@@ -118,11 +118,12 @@ class Daemon {
       figures: () => this.#ledger.get().metrics(),
       resumeTotals: async () => {
         const map = this.#map.get();
-        const [attempts, failures] = await Promise.all([
+        const [attempts, failures, forgotten] = await Promise.all([
           map.getSessionResumeAttemptsTotal(),
           map.getSessionResumeFailuresTotal(),
+          map.getForgottenTotals(),
         ]);
-        return { attempts, failures };
+        return { attempts, failures, forgotten };
       },
       nextRunMs: (job) => this.#schedule.nextRunMs(job),
       runningJob: () => this.#queue.running,

@@ -5,12 +5,14 @@ import { errorKind } from '../errors.ts';
 import { FIGURE_METRICS, type MetricDeclaration, type MetricValue } from '../jobs/figures.ts';
 import { JOB_NAMES, type JobName } from '../jobs/job-names.ts';
 import type { Logger } from '../log.ts';
+import { FORGET_REASONS, type ForgetReason } from '../resume-map/resume-map.ts';
 import { RUN_METRICS, SCRAPE } from '../runs/run-metrics.ts';
 import type { RunResult } from '../runs/run-result.ts';
 
 export interface ResumeTotals {
   readonly attempts: number;
   readonly failures: number;
+  readonly forgotten: Readonly<Record<ForgetReason, number>>;
 }
 
 export interface MetricsSources {
@@ -53,7 +55,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
   const durations = registerDurations(registry);
   const scrapeErrors = new ScrapeErrors(sources.log);
   let figures: readonly MetricValue[] = [];
-  let totals: ResumeTotals = { attempts: 0, failures: 0 };
+  let totals: ResumeTotals = { attempts: 0, failures: 0, forgotten: { expired: 0, gone: 0 } };
   return {
     contentType: registry.contentType,
     render: async () => {
@@ -138,7 +140,15 @@ function registerResumeTotals(registry: Registry): (totals: ResumeTotals) => voi
     help: 'Resumes that failed since the conversation was gone, or could never answer again.',
     registers,
   });
+  const forgotten = new Counter({
+    name: 'claude_session_forgotten_total',
+    help: 'Conversations that the resume map let go when a host asked for them, by reason.',
+    labelNames: ['reason'],
+    registers,
+  });
   return (totals) => {
+    forgotten.reset();
+    for (const reason of FORGET_REASONS) forgotten.inc({ reason }, totals.forgotten[reason]);
     attempts.reset();
     attempts.inc(totals.attempts);
     failures.reset();

@@ -4,13 +4,20 @@
 import { homedir } from 'node:os';
 import { isAbsolute } from 'node:path';
 import { systemClock } from '../clock.ts';
-import { absolutePath, ageMs, checkOptions, directories, type OptionChecks } from '../config/host-options.ts';
+import {
+  absolutePath,
+  ageMs,
+  checkOptions,
+  directories,
+  type OptionChecks,
+  someFunction,
+} from '../config/host-options.ts';
 import { DEFAULT_SESSION_MAX_AGE_MS } from '../config/settings.ts';
 import { defaultStateDir } from '../config/state-dir.ts';
 import { forgeName } from '../config/values.ts';
 import { ConfigError } from '../errors.ts';
 import { openResumeMap as openMap } from '../live-sources/open-sources.ts';
-import type { ResumeMap } from '../resume-map/resume-map.ts';
+import type { Forgotten, ResumeMap } from '../resume-map/resume-map.ts';
 import type { SessionMaxAge } from '../resume-map/row-age.ts';
 import { HostTranscripts } from './host-transcripts.ts';
 
@@ -22,13 +29,18 @@ export interface ResumeMapOptions {
   readonly databasePath?: string;
   /** State directory, absolute; default `$CLAUDE_HOOKS_STATE_DIR`, else `$XDG_STATE_HOME/claude-hooks`, else `~/.local/state/claude-hooks`. */
   readonly stateDir?: string;
-  /** Milliseconds, or `never`; default `DEFAULT_SESSION_MAX_AGE_MS`. */
+  /**
+   * Milliseconds, or `never`: how long a conversation may rest. It is written into the map, and the worker goes by it. Default: what is
+   * written there, else `DEFAULT_SESSION_MAX_AGE_MS`.
+   */
   readonly maxSessionAgeMs?: SessionMaxAge;
   /**
    * Absolute paths of the Claude directories that hold the transcripts of all its sessions, which must be there: then `getSession` never
    * returns one whose transcript is gone.
    */
   readonly claudeDirs?: readonly string[];
+  /** Is told when `getSession` has let a conversation go, and why; default: one line by `console.warn`. */
+  readonly onForgotten?: (forgotten: Forgotten) => void;
   /** Forge of old keys without one, when `sessions.json` is imported; default `forgejo`. */
   readonly defaultForge?: string;
 }
@@ -38,6 +50,7 @@ const OPTIONS: OptionChecks<ResumeMapOptions> = {
   stateDir: absolutePath,
   maxSessionAgeMs: ageMs,
   claudeDirs: directories,
+  onForgotten: someFunction,
   defaultForge: (value) => {
     const parsed = forgeName(value);
     return 'value' in parsed ? [] : parsed.faults.map(({ fault }) => fault);
@@ -54,7 +67,7 @@ export async function openResumeMap(options: ResumeMapOptions = {}): Promise<Res
   const stateDir = options.stateDir ?? defaultStateDir(homedir(), process.env);
   if (!isAbsolute(stateDir)) throw new ConfigError([`openResumeMap: state directory ${stateDir}: it must be absolute`]);
   const databasePath = options.databasePath ?? `${stateDir}/sessions.db`;
-  return openMap(
+  const map = openMap(
     {
       stateDir,
       'sessions.db': databasePath,
@@ -63,8 +76,25 @@ export async function openResumeMap(options: ResumeMapOptions = {}): Promise<Res
       'sessions.defaultForge': options.defaultForge ?? 'forgejo',
     },
     systemClock,
-    options.claudeDirs === undefined ? {} : { transcripts: new HostTranscripts(options.claudeDirs, systemClock) },
+    {
+      ...(options.claudeDirs === undefined
+        ? {}
+        : { transcripts: new HostTranscripts(options.claudeDirs, systemClock) }),
+      onForgotten: options.onForgotten ?? warnOfForgotten,
+    },
   );
+  if (options.maxSessionAgeMs === undefined) return map;
+  try {
+    await map.writeMaxSessionAge();
+    return map;
+  } catch (error) {
+    await map.close();
+    throw error;
+  }
+}
+
+function warnOfForgotten({ reason, ...fields }: Forgotten): void {
+  console.warn(`claude-session-sweeper: conversation forgotten, ${reason} ${JSON.stringify(fields)}`);
 }
 
 export { parseSessionId, type SessionId } from '../claude-dir/session-id.ts';
@@ -72,7 +102,7 @@ export { DEFAULT_SESSION_MAX_AGE_MS } from '../config/settings.ts';
 export { BusyError, ConfigError, OperatingError } from '../errors.ts';
 export type { ErrorKind } from '../exit-codes.ts';
 export { parseSessionKey, type SessionKeyParts, sessionKey } from '../resume-map/keys.ts';
-export type { KeyLease, ResumeMap, ResumeRow, TurnRecord } from '../resume-map/resume-map.ts';
+export type { ForgetReason, Forgotten, KeyLease, ResumeMap, ResumeRow, TurnRecord } from '../resume-map/resume-map.ts';
 export type { SessionMaxAge } from '../resume-map/row-age.ts';
 export type {
   FoldSummary,

@@ -26,7 +26,7 @@ export type MapSettings = Pick<
 export function openResumeMap(
   settings: MapSettings,
   clock: Clock,
-  extra: Pick<SqliteResumeMapOptions, 'busyTimeoutMs' | 'transcripts'> = {},
+  extra: Pick<SqliteResumeMapOptions, 'busyTimeoutMs' | 'transcripts' | 'onForgotten'> = {},
 ): SqliteResumeMap {
   const options: SqliteResumeMapOptions = { maxSessionAge: settings['sessions.maxAge'], clock, ...extra };
   const path = settings['sessions.db'];

@@ -68,6 +68,18 @@ export interface LiveIds {
   readonly droppedOnPurpose: number;
 }
 
+/** Why a map has let a conversation go that a host asked for. */
+export const FORGET_REASONS = ['expired', 'gone'] as const;
+export type ForgetReason = (typeof FORGET_REASONS)[number];
+
+/** A conversation that the map has let go. */
+export interface Forgotten {
+  readonly key: string;
+  readonly sessionId: SessionId;
+  /** `expired`: not used within the maximum age; `gone`: its transcript is nowhere. */
+  readonly reason: ForgetReason;
+}
+
 /** The right to run a conversation, which no other process has meanwhile. It ends by itself when it is not renewed in time. */
 export interface KeyLease {
   /** @returns whether it still is one's own */
@@ -113,11 +125,16 @@ export interface ResumeMap {
   listLiveSessionIds(): Promise<Set<SessionId>>;
   /** Deletes the rows over their maximum age, in short transactions. @returns how many */
   sweepStaleSessions(): Promise<number>;
+  /** For this object alone; what a host opens its map with is written into the map, and counts for everybody. */
   setMaxSessionAgeMs(maxAge: SessionMaxAge): void;
+  /** The age in force: what a host has written, or one's own where that is longer. */
+  maxSessionAge(): Promise<SessionMaxAge>;
   incrementSessionResumeAttempts(): Promise<void>;
   incrementSessionResumeFailures(): Promise<void>;
   getSessionResumeAttemptsTotal(): Promise<number>;
   getSessionResumeFailuresTotal(): Promise<number>;
+  /** How many conversations `getSession` has let go, by reason. In a host's own database they count from its first counter on. */
+  getForgottenTotals(): Promise<Readonly<Record<ForgetReason, number>>>;
   /**
    * Takes the lease of a key for a minute. It is no use of the session and changes no row. A map in a host's own database has none, and
    * gives one to everybody.

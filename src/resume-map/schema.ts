@@ -9,9 +9,12 @@ export const IMPORTS_TABLE = 'claude_sdk_session_imports';
 export const IDENTITY_TABLE = 'claude_sdk_sessions_identity';
 export const LEASES_TABLE = 'claude_sdk_session_leases';
 export const DEAD_TURNS_TABLE = 'claude_sdk_session_dead_turns';
+export const SETTINGS_TABLE = 'claude_sdk_session_settings';
 export const VERSION_TABLE = 'claude_sdk_sessions_versions';
 
 const CREATE_COUNTERS = `CREATE TABLE IF NOT EXISTS ${COUNTERS_TABLE} (name TEXT PRIMARY KEY, value INTEGER NOT NULL)`;
+
+const CREATE_SETTINGS = `CREATE TABLE IF NOT EXISTS ${SETTINGS_TABLE} (name TEXT PRIMARY KEY, value TEXT NOT NULL)`;
 
 /** Each entry brings the default database one version further. Append; never edit. */
 export const RESUME_MAP_MIGRATIONS: readonly string[] = [
@@ -33,13 +36,15 @@ export const RESUME_MAP_MIGRATIONS: readonly string[] = [
      expires_at INTEGER NOT NULL
    );`,
   `CREATE TABLE ${DEAD_TURNS_TABLE} (key TEXT PRIMARY KEY, session_id TEXT NOT NULL, turns INTEGER NOT NULL);`,
+  `${CREATE_SETTINGS};`,
 ];
 
 /** For copies in memory: holds whatever a host's table holds, as it is. */
 export const PREVIEW_SCHEMA = `
   CREATE TABLE ${SESSIONS_TABLE} (key, session_id, last_used_at, created_at);
   CREATE UNIQUE INDEX ${SESSIONS_TABLE}_by_key ON ${SESSIONS_TABLE} (key);
-  CREATE TABLE ${IMPORTS_TABLE} (file_identity TEXT PRIMARY KEY, imported_at INTEGER NOT NULL);`;
+  CREATE TABLE ${IMPORTS_TABLE} (file_identity TEXT PRIMARY KEY, imported_at INTEGER NOT NULL);
+  ${CREATE_SETTINGS};`;
 
 const REQUIRED_COLUMNS = ['key', 'session_id', 'last_used_at', 'created_at'];
 
@@ -77,6 +82,11 @@ export function hasTable(database: SqliteDatabase, table: string): boolean {
 /** A host's own database gets the table for counters at the first count, by the host's own hand. */
 export function createCountersTable(database: SqliteDatabase): void {
   database.exec(CREATE_COUNTERS);
+}
+
+/** A host's own database gets the table for settings when the host opens it with an age, by the host's own hand. */
+export function createSettingsTable(database: SqliteDatabase): void {
+  database.exec(CREATE_SETTINGS);
 }
 
 /** The first trigger of a host's table that acts on deletions: what else it changes is nothing that a sweep may change. */

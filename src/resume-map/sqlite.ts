@@ -20,9 +20,12 @@ import { insertOnce, type SessionsJson } from './import/sessions-json.ts';
 import { KeyLeases } from './key-leases.ts';
 import { checkedKey, checkIssue, parseSessionKey } from './keys.ts';
 import { liveAmong, readLiveIds } from './live-ids.ts';
+import { maxAgeInForce, writeMaxAge, writtenMaxAge } from './map-age.ts';
 import { MapConnection } from './map-connection.ts';
 import { copyTables } from './preview.ts';
 import type {
+  ForgetReason,
+  Forgotten,
   KeyLease,
   LiveIds,
   MaintainableResumeMap,
@@ -58,6 +61,8 @@ export interface SqliteResumeMapOptions {
   /** How long to wait for another writer; default five seconds. */
   readonly busyTimeoutMs?: number;
   /** Where the transcripts of all its sessions are; without it nobody looks. */
+  /** Is told after `getSession` has let a conversation go. */
+  readonly onForgotten?: (forgotten: Forgotten) => void;
   readonly transcripts?: { whereIs(sessionId: SessionId): Whereabouts };
 }
 
@@ -68,8 +73,10 @@ const ATTEMPTS = 'resume_attempts';
 const FAILURES = 'resume_failures';
 /** Rows that a host took out on purpose: what is missing beside them was lost. */
 const DROPPED = 'rows_dropped';
+const FORGOTTEN: Readonly<Record<ForgetReason, string>> = { expired: 'forgotten_expired', gone: 'forgotten_gone' };
 
 const GET = `SELECT session_id AS sessionId, last_used_at AS lastUsedAtMs, created_at AS createdAtMs FROM ${SESSIONS_TABLE} WHERE key = ?`;
+const ID_OF_KEY = `SELECT session_id FROM ${SESSIONS_TABLE} WHERE key = ?`;
 const SET = `INSERT INTO ${SESSIONS_TABLE} (key, session_id, last_used_at, created_at) VALUES (@key, @id, @nowMs, @nowMs)
   ON CONFLICT (key) DO UPDATE SET session_id = excluded.session_id, last_used_at = excluded.last_used_at`;
 const TOUCH = `UPDATE ${SESSIONS_TABLE} SET last_used_at = @nowMs WHERE key = @key AND session_id = @id`;
@@ -99,6 +106,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   readonly #deadTurns: DeadTurns;
   readonly #clock: Clock;
   readonly #transcripts: SqliteResumeMapOptions['transcripts'];
+  readonly #onForgotten: SqliteResumeMapOptions['onForgotten'];
   #maxSessionAge: SessionMaxAge;
 
   private constructor(database: SqliteDatabase, options: SqliteResumeMapOptions) {
@@ -111,6 +119,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
     this.#leases = new KeyLeases(this.#connection, this.#clock);
     this.#deadTurns = new DeadTurns(this.#connection, this.#clock);
     this.#transcripts = options.transcripts;
+    this.#onForgotten = options.onForgotten;
     this.#maxSessionAge = checkedMaxAge(options.maxSessionAge ?? DEFAULT_SESSION_MAX_AGE_MS);
   }
 
@@ -186,9 +195,10 @@ export class SqliteResumeMap implements MaintainableResumeMap {
     await sleep(SECOND_LOOK_AFTER_MS);
     return this.#connection.withWritersHeld(
       () => {
+        const was = this.#connection.statement(ID_OF_KEY).pluck().get(key);
         const again = this.#lookUp(key, transcripts);
         if (again !== 'gone') return again;
-        this.#dropped(this.#connection.statement(DROP).run(key).changes);
+        if (this.#dropped(this.#connection.statement(DROP).run(key).changes) > 0) this.#forgotten(key, was, 'gone');
         return null;
       },
       { keepsChanges: true },
@@ -202,9 +212,9 @@ export class SqliteResumeMap implements MaintainableResumeMap {
       | undefined;
     if (row === undefined) return null;
     const nowMs = this.#clock.now();
-    if (isStale(row, nowMs, this.#maxSessionAge)) {
+    if (isStale(row, nowMs, this.#maxSessionAge) && isStale(row, nowMs, this.#ageInForce())) {
       const stale = { key, sessionId: row.sessionId, lastUsedAtMs: row.lastUsedAtMs };
-      this.#dropped(deleteRowOfKey(this.#connection, stale));
+      if (this.#dropped(deleteRowOfKey(this.#connection, stale)) > 0) this.#forgotten(key, row.sessionId, 'expired');
       return null;
     }
     const id = parseSessionId(row.sessionId);
@@ -285,8 +295,9 @@ export class SqliteResumeMap implements MaintainableResumeMap {
 
   async sweepStaleSessions(): Promise<number> {
     this.#connection.throwIfClosed('sweep');
-    if (this.#maxSessionAge === 'never') return 0;
-    const cutoffMs = this.#clock.now() - this.#maxSessionAge;
+    const maxAge = await this.maxSessionAge();
+    if (maxAge === 'never') return 0;
+    const cutoffMs = this.#clock.now() - maxAge;
     // Whoever calls this waits for it: one timeout is enough.
     const holds = new ShortHolds(this.#connection.database.memory ? withoutRests : systemPacer, { busyMax: 1 });
     return sweepStale(this.#connection, this.#order, this.#deletions, holds, cutoffMs);
@@ -347,6 +358,21 @@ export class SqliteResumeMap implements MaintainableResumeMap {
     this.#maxSessionAge = checkedMaxAge(maxAge);
   }
 
+  async maxSessionAge(): Promise<SessionMaxAge> {
+    return this.#connection.read('read settings of', () => this.#ageInForce());
+  }
+
+  /** Writes the age by which this host goes, for everybody. */
+  async writeMaxSessionAge(): Promise<void> {
+    await this.#connection.write('write settings of', () => {
+      if (writtenMaxAge(this.#connection) !== this.#maxSessionAge) writeMaxAge(this.#connection, this.#maxSessionAge);
+    });
+  }
+
+  #ageInForce(): SessionMaxAge {
+    return maxAgeInForce(this.#maxSessionAge, writtenMaxAge(this.#connection));
+  }
+
   async incrementSessionResumeAttempts(): Promise<void> {
     await this.#increment(ATTEMPTS);
   }
@@ -361,6 +387,12 @@ export class SqliteResumeMap implements MaintainableResumeMap {
 
   async getSessionResumeFailuresTotal(): Promise<number> {
     return this.#counter(FAILURES);
+  }
+
+  async getForgottenTotals(): Promise<Readonly<Record<ForgetReason, number>>> {
+    return this.#connection.read('read counters of', () => {
+      return { expired: this.#counted(FORGOTTEN.expired), gone: this.#counted(FORGOTTEN.gone) };
+    });
   }
 
   async leaseKey(key: string): Promise<KeyLease | undefined> {
@@ -387,6 +419,17 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   #dropped(rows: number): number {
     if (rows > 0 && hasTable(this.#connection.database, COUNTERS_TABLE)) this.#count(DROPPED, rows);
     return rows;
+  }
+
+  #forgotten(key: string, id: unknown, reason: ForgetReason): void {
+    if (hasTable(this.#connection.database, COUNTERS_TABLE)) this.#count(FORGOTTEN[reason], 1);
+    const sessionId = parseSessionId(id);
+    if (sessionId === undefined) return;
+    try {
+      this.#onForgotten?.({ key, sessionId, reason });
+    } catch {
+      // What a host does with it is no reason for a look-up to fail: the row is gone by now.
+    }
   }
 
   #count(name: string, by: number): void {

@@ -24,6 +24,7 @@ import { liveSources, openResumeMap, openResumeMapForReading } from '../live-sou
 import { Acquired } from '../process/acquired.ts';
 import { SHUTDOWN_BUDGET } from '../process/shutdown-budget.ts';
 import type { MaintainableResumeMap } from '../resume-map/resume-map.ts';
+import type { SessionMaxAge } from '../resume-map/row-age.ts';
 import { SqliteResumeMap } from '../resume-map/sqlite.ts';
 import { isTaken } from '../sqlite/file-identity.ts';
 import { giveBack } from '../sqlite/give-back.ts';
@@ -67,7 +68,18 @@ export async function runConfiguredJob(
     const opened = openStores(config['sessions.store'], acquired, { dryRun: context.dryRun, ...JOB_WAIT });
     const { stores, refusedStores } = opened;
     const sweptRows = context.dryRun || ledger === undefined ? unwrittenRows(ledger?.sweptRows) : ledger.sweptRows;
-    const surroundings: Surroundings = { config, openDirs, ...opened, guards, history, sweptRows, holds, clock };
+    const maxAge = await map.maxSessionAge();
+    const surroundings: Surroundings = {
+      config,
+      openDirs,
+      ...opened,
+      guards,
+      history,
+      sweptRows,
+      holds,
+      clock,
+      maxAge,
+    };
     // The sweep that comes before has changed nothing in a dry run: the job is to see the rows as they would be after it.
     if (context.dryRun && allJobs.includes('sweep-sessions') && name !== 'sweep-sessions') {
       const swept = await previewSwept(map, surroundings);
@@ -142,6 +154,8 @@ function keepReserves(stateDir: string, claudeDirs: readonly ClaudeDir[]): void 
 }
 
 interface Surroundings extends OpenedStores {
+  /** Of the rows of the resume map. */
+  readonly maxAge: SessionMaxAge;
   readonly config: Config;
   readonly openDirs: readonly ClaudeDir[];
   readonly guards: Guards;
@@ -153,7 +167,7 @@ interface Surroundings extends OpenedStores {
 
 function configuredSweep(
   map: MaintainableResumeMap,
-  { config, openDirs, ...surroundings }: Surroundings,
+  { config, openDirs, maxAge, ...surroundings }: Surroundings,
 ): Job<'sweep-sessions'> {
   const isEveryDirOpen = openDirs.length === config.claudeDir.length;
   return sweepSessionsJob({
@@ -161,7 +175,7 @@ function configuredSweep(
     mapPath: config['sessions.db'],
     ...surroundings,
     claudeDirs: openDirs,
-    maxAge: config['sessions.maxAge'],
+    maxAge,
     minAgeMs: config.minAge,
     sweepsDangling: config['sweep.dangling'] && config['sessions.onlyThisHost'] && isEveryDirOpen,
     // Whose conversation may lie in a store that nobody can look into is not gone for certain.

@@ -190,7 +190,7 @@ describe('doctor', () => {
     rmSync(host.at('settings.json'));
     const { stdout } = await cli([...host.flags, 'doctor', '--max-age', '60d']);
     expect(stdout).toMatch(
-      /notice {3}clean-up period: Claude deletes after 30 days by default, and transcripts are to live for 60d/,
+      /notice {3}clean-up period: Claude deletes after 30 days by default, and rows of the resume map live for 30d, and transcripts are to live for 60d/,
     );
     expect(stdout).toMatch(
       /problem {2}exposed sessions: Claude's own clean-up deletes 1 that are kept here \(1 within-retention\)/,

@@ -98,7 +98,7 @@ const SAMPLES: { readonly [P in SettingPath]: Sample<Settings[P]> } = {
     ['/var/c.db', '/var/c.db'],
     '/home/ada/.local/state/claude-hooks/sessions.db',
   ),
-  'sessions.maxAge': { ...durationSample(DAY_MS), environment: ['never', 'never'] },
+  'sessions.maxAge': { ...durationSample(30 * DAY_MS), environment: ['never', 'never'] },
   'sessions.onlyThisHost': booleanSample(false),
   'sessions.defaultForge': textSample(['github', 'github'], ['gitea', 'gitea'], ['gitlab', 'gitlab'], 'forgejo'),
   maxAge: { ...durationSample(30 * DAY_MS), flag: ['never', 'never'] },

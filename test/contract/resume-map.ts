@@ -71,7 +71,7 @@ export function describeResumeMapContract(name: string, openMap: OpenMap): void 
 
     beforeEach(async () => {
       clock = new SetClock(NOW_MS);
-      opened = await openMap({ clock });
+      opened = await openMap({ clock, maxSessionAge: DAY_MS });
       map = opened.map;
     });
 
@@ -169,11 +169,12 @@ export function describeResumeMapContract(name: string, openMap: OpenMap): void 
     });
 
     describe('the maximum age', () => {
-      it('is a day where none is given', async () => {
-        expect(DEFAULT_SESSION_MAX_AGE_MS).toBe(DAY_MS);
-        await opened.store([rowOf('at the edge', NOW_MS - DAY_MS), rowOf('over it', NOW_MS - DAY_MS - 1)]);
-        expect(await map.getSession('at the edge')).toBe(ID);
-        expect(await map.getSession('over it')).toBeNull();
+      it('is thirty days where none is given', async () => {
+        expect(DEFAULT_SESSION_MAX_AGE_MS).toBe(30 * DAY_MS);
+        const byDefault = await openMap({ clock });
+        await byDefault.store([rowOf('at the edge', NOW_MS - 30 * DAY_MS), rowOf('over it', NOW_MS - 30 * DAY_MS - 1)]);
+        expect(await byDefault.map.getSession('at the edge')).toBe(ID);
+        expect(await byDefault.map.getSession('over it')).toBeNull();
       });
 
       it('is counted from the last use, not from the making', async () => {

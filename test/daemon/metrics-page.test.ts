@@ -12,7 +12,7 @@ function metricsOf(overrides: Partial<MetricsSources>) {
     version: '1.2.3',
     log: silentLogger,
     figures: () => [],
-    resumeTotals: async () => ({ attempts: 0, failures: 0 }),
+    resumeTotals: async () => ({ attempts: 0, failures: 0, forgotten: { expired: 0, gone: 0 } }),
     nextRunMs: () => undefined,
     runningJob: () => undefined,
     ...overrides,
@@ -37,6 +37,7 @@ describe('a page of metrics', () => {
     for (const series of [
       TRASH,
       ATTEMPTS,
+      'claude_session_forgotten_total{reason="expired"}',
       'claude_session_resume_failures_total',
       'session_sweeper_runs_total{job="prune-transcripts",outcome="failed"}',
       'session_sweeper_transcripts{state="doubtful"}',
@@ -59,7 +60,7 @@ describe('a page of metrics', () => {
       },
       resumeTotals: async () => {
         reads += 1;
-        return { attempts: 1, failures: 0 };
+        return { attempts: 1, failures: 0, forgotten: { expired: 0, gone: 0 } };
       },
     });
     await metrics.render();
@@ -106,7 +107,11 @@ describe('a page of metrics', () => {
   });
 
   it('shows the last totals where the resume map cannot be read, and the ledger’s figures as they are', async () => {
-    let totals: () => Promise<ResumeTotals> = async () => ({ attempts: 5, failures: 2 });
+    let totals: () => Promise<ResumeTotals> = async () => ({
+      attempts: 5,
+      failures: 2,
+      forgotten: { expired: 0, gone: 0 },
+    });
     let trash = 1;
     const metrics = metricsOf({ figures: () => trashOf(trash), resumeTotals: () => totals() });
     expect(valueIn(await metrics.render(), ATTEMPTS)).toBe(5);

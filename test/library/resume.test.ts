@@ -437,7 +437,9 @@ describe('with the Claude directories of the host', () => {
     trashSessions(claudeDir, [sessionIdOf(2)], Date.now());
     writeFileSync(join(claudeDir, `projects/-srv-app/${sessionIdOf(3)}.jsonl`), '');
     const stateDir = tempDir();
-    const map = await openResumeMap({ stateDir, claudeDirs: [claudeDir] });
+    const forgotten: string[] = [];
+    const onForgotten = ({ key, reason }: { key: string; reason: string }) => void forgotten.push(`${key} ${reason}`);
+    const map = await openResumeMap({ stateDir, claudeDirs: [claudeDir], onForgotten });
     onTestFinished(() => map.close());
     for (const number of [1, 2, 3, 4]) await map.setSession(`k:${number}`, sessionIdOf(number));
     const database = new Database(join(stateDir, 'sessions.db'));
@@ -448,6 +450,8 @@ describe('with the Claude directories of the host', () => {
     const got = [];
     for (const number of [1, 2, 3, 4]) got.push(await map.getSession(`k:${number}`));
     expect(got).toEqual([sessionIdOf(1), null, null, null]);
+    expect(forgotten).toEqual(['k:3 gone', 'k:4 gone']);
+    expect(await map.getForgottenTotals()).toEqual({ expired: 0, gone: 2 });
     expect((await map.listSessions()).map(({ key }) => key)).toEqual(['k:1', 'k:2']);
     expect(await map.getSession('k:2', { evenIfGone: true })).toBe(sessionIdOf(2));
   });

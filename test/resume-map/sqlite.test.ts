@@ -529,7 +529,7 @@ describe('a preview', () => {
     insertRows(path, 600);
     const before = snapshot(root);
     const onDisk = SqliteResumeMap.openForReading(path);
-    const clock = new SetClock(NOW_MS + 2 * DAY_MS);
+    const clock = new SetClock(NOW_MS + 31 * DAY_MS);
     const preview = closedWithTest(await SqliteResumeMap.preview(onDisk, undefined, { clock }));
     await onDisk.close();
     await preview.check();

@@ -1,0 +1,32 @@
+/** How long rows of a map live: written in the map itself, so that a host and the worker that looks after it cannot disagree. */
+
+import { DEFAULT_SESSION_MAX_AGE_MS } from '../config/settings.ts';
+import type { MapConnection } from './map-connection.ts';
+import type { SessionMaxAge } from './row-age.ts';
+import { createSettingsTable, hasTable, SETTINGS_TABLE } from './schema.ts';
+
+const MAX_AGE = 'max_session_age_ms';
+const GET = `SELECT value FROM ${SETTINGS_TABLE} WHERE name = ?`;
+const SET = `INSERT INTO ${SETTINGS_TABLE} (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value`;
+
+/** @returns what a host has written; undefined where none has, or it makes no sense */
+export function writtenMaxAge(connection: MapConnection): SessionMaxAge | undefined {
+  if (!hasTable(connection.database, SETTINGS_TABLE)) return undefined;
+  const value = connection.statement(GET).pluck().get(MAX_AGE);
+  if (value === 'never') return 'never';
+  const ageMs = typeof value === 'string' ? Number(value) : Number.NaN;
+  return Number.isFinite(ageMs) && ageMs > 0 ? ageMs : undefined;
+}
+
+export function writeMaxAge(connection: MapConnection, maxAge: SessionMaxAge): void {
+  const { database } = connection;
+  if (!hasTable(database, SETTINGS_TABLE)) createSettingsTable(database);
+  connection.statement(SET).run(MAX_AGE, String(maxAge));
+}
+
+/** What is written counts, and one's own setting only where it keeps rows for longer; the default is nobody's setting. */
+export function maxAgeInForce(own: SessionMaxAge, written: SessionMaxAge | undefined): SessionMaxAge {
+  if (written === undefined) return own;
+  if (own === DEFAULT_SESSION_MAX_AGE_MS) return written;
+  return own === 'never' || written === 'never' ? 'never' : Math.max(own, written);
+}
