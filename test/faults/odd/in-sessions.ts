@@ -221,7 +221,7 @@ const mounts: readonly Shape[] = (
 ]);
 
 /** What has no transcript may have one where nobody can look. */
-function orphansOf(place: TroubledPlace): NonNullable<Odd['held']> {
+export function orphansOf(place: TroubledPlace): NonNullable<Odd['held']> {
   return place.sessions
     .filter(({ files }) => !files.some((file) => file.endsWith('.jsonl') && !file.includes('/subagents/')))
     .map(({ id }) => id);

@@ -6,7 +6,7 @@ import { DAY_MS } from '../../support/tree.ts';
 import { makeDeep } from '../resources/big.ts';
 import { changeFlags, mountTmpfs, setUp } from '../resources/mounts.ts';
 import type { TroubledPlace } from '../resources/place.ts';
-import { oddId } from './in-sessions.ts';
+import { oddId, orphansOf } from './in-sessions.ts';
 import type { Shape } from './shape.ts';
 
 const ODD_RUN = 'session-sweeper/trash/20200101T000000Z';
@@ -56,7 +56,8 @@ const manifests: readonly Shape[] = Object.entries(MANIFESTS).map(([what, write]
   make: (place) => {
     const lost = makeRun(place);
     write(place.at(`${ODD_RUN}/manifest.jsonl`));
-    return { codes: [0, 74], otherCodes: [0, 74], stays: [lost], named: /20200101T000000Z/ };
+    const heldLater = what === 'is cut off' ? [] : orphansOf(place);
+    return { codes: [0, 74], otherCodes: [0, 74], stays: [lost], heldLater, named: /20200101T000000Z/ };
   },
 }));
 

@@ -52,8 +52,9 @@ class Rounds {
     await this.#job(odd, PRUNE, odd.codes);
     this.#expectNamed(odd);
     await this.#job(odd, RESTORE, odd.otherCodes);
-    await this.#job(odd, PRUNE, odd.codes);
-    await this.#job(odd, PURGE, odd.otherCodes);
+    const later = { ...odd, held: odd.heldLater ?? [] };
+    await this.#job(later, PRUNE, odd.codes);
+    await this.#job(later, PURGE, odd.otherCodes);
     this.#expectUntouched(odd);
   }
 

@@ -6,6 +6,8 @@ import type { TroubledPlace } from '../resources/place.ts';
 export interface Odd {
   /** Sessions that stay where they are for its sake. */
   readonly held?: readonly MadeSession['id'][];
+  /** Sessions that stay once they are back: what has no transcript may have one in what cannot be read. */
+  readonly heldLater?: readonly MadeSession['id'][];
   /** It and whatever belongs to it: must be there at the end as it was, below the place's own directory. */
   readonly stays?: readonly (string | Buffer)[];
   /** What a run or `doctor` must say of it; undefined for what is nobody's trouble. */
