@@ -97,7 +97,8 @@ export function exitCodeOf(results: readonly RunResult[], wasStopped: boolean): 
   });
   if (partial.length === 0) return EXIT_CODES.ok;
   const faults = partial.flatMap(({ report }) => report?.faults ?? []);
-  // To try again helps a failing disk, and never data that is damaged or of a later release.
-  const isData = faults.length > 0 && faults.every(({ kind }) => kind === 'bad-data');
+  // A whole place was passed over: to try again helps a failing disk, and never data that is damaged or of a later release.
+  const isPlace = partial.some(({ report }) => report?.incomplete === true);
+  const isData = isPlace && faults.every(({ kind }) => kind === 'bad-data');
   return isData ? EXIT_CODES['bad-data'] : EXIT_CODES.io;
 }
