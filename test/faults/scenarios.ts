@@ -112,7 +112,7 @@ export const sweep: Scenario = {
     const insert = database.prepare('INSERT INTO claude_sdk_sessions VALUES (?, ?, ?, ?)');
     database.transaction(() => {
       for (let row = 0; row < STALE_ROWS + FRESH_ROWS; row += 1) {
-        const usedAtMs = Date.now() - (row < STALE_ROWS ? 3 * DAY_MS : 60_000);
+        const usedAtMs = Date.now() - (row < STALE_ROWS ? 40 * DAY_MS : 60_000);
         insert.run(`forgejo:a:acme/sweep:${row}`, sessionIdOf(90_000_000 + row), usedAtMs, usedAtMs);
       }
     })();

@@ -48,7 +48,7 @@ export async function besideSweep(options: BenchOptions): Promise<Kind> {
   const directory = freshDirectory(options.directory, 'sweep');
   const claudeDir = makeClaudeDir(join(directory, 'claude'));
   const random = seededRandom(options.seed);
-  const lastUsedAtMs = Date.now() - 2 * DAY_MS;
+  const lastUsedAtMs = Date.now() - 40 * DAY_MS;
   const rows = Array.from({ length: staleRows }, () => ({ id: randomId(random), lastUsedAtMs }));
   const template = await makeMap(freshDirectory(directory, 'map'), rows);
   return {

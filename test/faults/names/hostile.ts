@@ -130,7 +130,7 @@ export function fillMap({ stateDir }: Place, naming: Naming, names: number): voi
   const text = (number: number) => Buffer.from(naming(number), 'latin1').toString('utf8');
   database.transaction(() => {
     for (let number = 0; number < names; number += 1) {
-      const usedAtMs = Date.now() - (number % 2 === 0 ? 3 * DAY_MS : 60_000);
+      const usedAtMs = Date.now() - (number % 2 === 0 ? 40 * DAY_MS : 60_000);
       const key = `${text(number)}${naming === hostileName && number % 5 === 0 ? '\0' : '-'}${number}`;
       const id = number % 3 === 0 ? text(names + number) : sessionIdOf(50_000_000 + number);
       insert.run(key, id, usedAtMs, usedAtMs);

@@ -26,7 +26,7 @@ export async function makeStateTemplate(directory: string, liveId: string): Prom
   const insert = database.prepare('INSERT INTO claude_sdk_sessions VALUES (?, ?, ?, ?)');
   for (let row = 0; row < STALE_ROWS + FRESH_ROWS; row += 1) {
     const isStale = row < STALE_ROWS;
-    const usedAtMs = Date.now() - (isStale ? 3 * DAY_MS : 60_000);
+    const usedAtMs = Date.now() - (isStale ? 40 * DAY_MS : 60_000);
     insert.run(
       `forgejo:a:acme/${isStale ? 'stale' : 'fresh'}:${row}`,
       sessionIdOf(0xffe_000_000 + row),
