@@ -165,7 +165,7 @@ export class Watch {
     for (const [inode, { paths, mtimeNs, content }] of this.#files) {
       const [path = ''] = paths;
       // The worker's own.
-      if (/\/session-sweeper\/.*(manifest\.jsonl|\.lock)$/.test(path)) continue;
+      if (/\/session-sweeper\/(.*(manifest\.jsonl|\.lock)|last-scan\.json)$/.test(path)) continue;
       const id = SESSION_ID.exec(path)?.[0] ?? '';
       const found = now.get(inode);
       // Its own files the worker may make younger, to keep them from Claude's own clean-up.

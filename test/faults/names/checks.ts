@@ -14,7 +14,7 @@ const LABEL_VALUES: Readonly<Record<string, RegExp>> = {
   guard: /^(clock|unknown-map|emptied-source|mass-removal|mass-dangling|free-space)$/,
   source: /^(resume-map|keep-list|running-processes|claude-pins)$/,
   state: /^(live|retained|doubtful)$/,
-  reason: /^(expired|over-size|orphan|dangling)$/,
+  reason: /^(expired|over-size|orphan|dangling|asked|gone)$/,
   kind: /^(usage|bad-data|unavailable|internal|unsafe-root|io|locked|config)$/,
   version: /^\d+\.\d+\.\d+$/,
   le: /^([\d.]+|\+Inf)$/,
