@@ -74,7 +74,7 @@ function parse(text: string): Settings {
     'jsonc-parser',
   ) as typeof import('jsonc-parser');
   const errors: ParseError[] = [];
-  const root = parseTree(text, errors, { allowTrailingComma: true });
+  const root = nestedAtMost(() => parseTree(text, errors, { allowTrailingComma: true }));
   const [error] = errors;
   if (error !== undefined) throw new Error(`${printParseErrorCode(error.error)} at character ${error.offset}`);
   if (root?.type !== 'object') throw new Error('it holds no object');
@@ -97,6 +97,16 @@ function parse(text: string): Settings {
         ? text.slice(root.offset + 1, root.offset + root.length - 1)
         : (/\s*$/.exec(text.slice(0, last.offset))?.[0] ?? ''),
   };
+}
+
+/** @throws Error where the text is nested deeper than the parser can go */
+function nestedAtMost<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new Error('it is nested too deep to be read');
+  }
 }
 
 function endOf(node: Node | undefined): number | undefined {

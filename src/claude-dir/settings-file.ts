@@ -43,7 +43,14 @@ export function parseSettings(text: string): SettingsFile {
 function leniently(text: string): { readonly why: string; readonly lenient: SettingsObject } {
   const { parse } = createRequire(import.meta.url)('jsonc-parser') as typeof import('jsonc-parser');
   const errors: import('jsonc-parser').ParseError[] = [];
-  const lenient = objectOf(parse(text, errors, { allowTrailingComma: true })) ?? {};
+  let lenient: SettingsObject;
+  try {
+    lenient = objectOf(parse(text, errors, { allowTrailingComma: true })) ?? {};
+  } catch (error) {
+    // Both parsers call themselves for each level.
+    if (!(error instanceof RangeError)) throw error;
+    return { why: 'is nested too deep to be read', lenient: {} };
+  }
   return { why: errors.length === 0 ? 'holds comments or a comma too many, and so no JSON' : 'holds no JSON', lenient };
 }
 

@@ -4,7 +4,7 @@ import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import { isTranscript, projectParts } from '../claude-dir/layout.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
 import { type Part, partPath } from '../claude-dir/unit.ts';
-import { errorMessage, OperatingError } from '../errors.ts';
+import { errorCode, errorMessage, OperatingError } from '../errors.ts';
 import { displayName } from '../files/byte-name.ts';
 import { OpenDirs } from '../files/open-dirs.ts';
 import type { ManifestEntry, ManifestEvent, ManifestWriter } from './manifest.ts';
@@ -118,7 +118,7 @@ export function throwIfElsewhere({ sessionId, parts }: ManifestEntry, { root, pr
   try {
     for (const { name, kind } of projects.entries()) {
       const transcript = kind === 'directory' ? projectParts(sessionId, name).find(isTranscript) : undefined;
-      if (transcript === undefined || partPath(transcript) === partPath(own) || !isThere(transcript, claudeDir))
+      if (transcript === undefined || partPath(transcript) === partPath(own) || !isSeen(transcript, claudeDir))
         continue;
       throw new OperatingError(
         'bad-data',
@@ -127,6 +127,16 @@ export function throwIfElsewhere({ sessionId, parts }: ManifestEntry, { root, pr
     }
   } finally {
     claudeDir.close();
+  }
+}
+
+/** A project that is closed to us holds up no other's session: where it has one of the same id, both are kept, and named as such. */
+function isSeen(transcript: Part, claudeDir: OpenDirs): boolean {
+  try {
+    return isThere(transcript, claudeDir);
+  } catch (error) {
+    if (errorCode(error) === 'EACCES') return false;
+    throw error;
   }
 }
 

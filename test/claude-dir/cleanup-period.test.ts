@@ -134,6 +134,7 @@ describe("the period of Claude's clean-up", () => {
     ['half a file', '{"cleanupPeriodDays": 90', 90, /no JSON/],
     ['a list', '[]', 30, /no JSON object/],
     ['an empty file', '', 30, /is empty/],
+    ['nesting without end', '{"a":'.repeat(100_000), 30, /nested too deep/],
   ])('is paused by %s, and told with what counts once the file is mended', (_, content, mended, why) => {
     const [period, ...others] = periodsOf(host({ 'user/settings.json': content }));
     expect(others).toEqual([]);

@@ -22,6 +22,7 @@ import { tempDir } from '../support/temp-dir.ts';
 import { trashSessions } from '../support/trashed.ts';
 import { DAY_MS, makeClaudeDir, makeSession, writeAged } from '../support/tree.ts';
 import { NOW } from '../support/units.ts';
+import { asUnprivileged } from '../support/unprivileged.ts';
 import { COMPANIONS, ID, LATER, OLD_MS, ofSession, PROJECT, TRANSCRIPT, TrashPlace } from './trash-place.ts';
 
 describe('Restoring a session from the trash', () => {
@@ -194,5 +195,15 @@ describe('Restoring a session from the trash', () => {
       `projects/-srv-other/${ID}.jsonl has the same id`,
     );
     expect(snapshot(path)).toEqual(before);
+  });
+
+  it('is not held up by a project that is closed to us', () => {
+    const path = makeClaudeDir(tempDir());
+    makeSession(path, { id: ID, ageMs: 40 * DAY_MS }, NOW);
+    trashSessions(path, [ID], NOW);
+    mkdirSync(join(path, 'projects/-srv-closed'), { mode: 0 });
+    execFileSync('chown', ['-R', '65534', path]);
+    asUnprivileged(() => openTrash(openClaudeDir(path)).restore(ID, NOW));
+    expect(existsSync(join(path, 'projects/-srv-app', `${ID}.jsonl`))).toBe(true);
   });
 });
