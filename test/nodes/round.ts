@@ -61,6 +61,7 @@ export function everyCommand({ sessions }: Template): Round {
     { args: ['--run-now'] },
     { args: ['history'] },
     { args: ['sessions', 'swept'] },
+    { args: ['sessions', 'restore', '--last-run'] },
     { args: ['trash', 'list'] },
     { args: ['trash', 'restore', gone] },
     { args: ['trash', 'purge'] },
