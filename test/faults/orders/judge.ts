@@ -114,6 +114,8 @@ export class OrdersJudge {
   }
 
   #rows(): Map<string, string> {
+    // It goes with its state directory, and the next job makes another.
+    if (!existsSync(this.#host.mapPath)) return new Map();
     return read(this.#host.mapPath, (database) => {
       return new Map(
         database.prepare('SELECT key, session_id FROM claude_sdk_sessions').raw().all() as [string, string][],
