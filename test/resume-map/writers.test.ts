@@ -102,7 +102,7 @@ async function stopHost<T = HostReport>(host: Forked): Promise<T> {
 
 function insertStaleRows(database: Database.Database, count: number): number {
   const insert = database.prepare('INSERT INTO claude_sdk_sessions VALUES (?, ?, ?, ?)');
-  const staleMs = Date.now() - 2 * DAY_MS;
+  const staleMs = Date.now() - 40 * DAY_MS;
   database.transaction(() => {
     for (let number = 0; number < count; number += 1) {
       insert.run(`stale:${number}`, sessionIdOf(number), staleMs, staleMs);

@@ -46,10 +46,11 @@ describe('What is free in a database', () => {
     let asked = 0;
     const given = await giveBackNow(path, async () => {
       asked += 1;
-      return asked > 2;
+      return asked > 1;
     });
     expect(given).toBeGreaterThan(0);
-    expect(databaseSpace(path)?.freeBytes).toBeGreaterThan(1_000_000);
+    // How much of it, the speed of the machine says; the next one goes on from there.
+    expect(given + (await giveBackNow(path))).toBeGreaterThan(7_500_000);
   });
 
   it('goes back while a host has the database open, whose rows stay', async () => {
