@@ -1,6 +1,7 @@
 /**
- * Destroys, of one trash folder, the sessions of which an older folder holds the same, byte for byte: the older one stays, whole, and the
- * time that it has lain there goes on. A kill at any point leaves the older one, and what is left of the copy is for a purge to end.
+ * Destroys, of older trash folders, the sessions of which a newer one holds the same, byte for byte: the newer one stays, whole, and has all
+ * of its time there, counted from when it went last. A kill at any point leaves the newer one, and what is left of the copy is for a purge
+ * to end.
  */
 
 import type { SessionId } from '../claude-dir/session-id.ts';
@@ -17,35 +18,44 @@ export interface EarlierRemoval {
   readonly run: string;
 }
 
-/** The caller holds the lock of the Claude directory. @returns what was destroyed */
+/** An older copy that was destroyed. */
+export interface DroppedCopy {
+  /** The trash folder that it lay in. */
+  readonly run: ByteName;
+  readonly entry: ManifestEntry;
+}
+
+/** The caller holds the lock of the Claude directory. @param run the newer folder */
 export async function dropCopies(
   trash: Trash,
   run: ByteName,
   earlier: readonly EarlierRemoval[],
   nowMs: number,
   shouldStop: () => Promise<boolean>,
-): Promise<readonly ManifestEntry[]> {
+): Promise<readonly DroppedCopy[]> {
   const there = new Set<string>(trash.runs());
   const candidates = earlier.filter((one) => one.run < run && there.has(one.run));
   if (candidates.length === 0 || !there.has(run)) return [];
-  const copies = new Map<SessionId, ManifestEntry>();
-  for (const olderRun of new Set(candidates.map((one) => one.run))) {
-    const ids = candidates.filter((one) => one.run === olderRun).map(({ sessionId }) => sessionId);
-    for (const copy of await sameIn(trash, run, olderRun as ByteName, ids, shouldStop))
-      copies.set(copy.sessionId, copy);
+  const dropped: DroppedCopy[] = [];
+  for (const name of new Set(candidates.map((one) => one.run))) {
+    const olderRun = name as ByteName;
+    const ids = candidates.filter((one) => one.run === name).map(({ sessionId }) => sessionId);
+    const copies = await copiesIn(trash, run, olderRun, ids, shouldStop);
+    const destroyed = copies.size === 0 ? [] : await destroy(trash, olderRun, copies, nowMs, shouldStop);
+    dropped.push(...destroyed.map((entry) => ({ run: olderRun, entry })));
   }
-  return copies.size === 0 ? [] : destroy(trash, run, copies, nowMs, shouldStop);
+  return dropped;
 }
 
 /** Looks both folders through once. What cannot be read is no copy of anything. */
-async function sameIn(
+async function copiesIn(
   trash: Trash,
   run: ByteName,
   olderRun: ByteName,
   ids: readonly SessionId[],
   shouldStop: () => Promise<boolean>,
-): Promise<ManifestEntry[]> {
-  const same: ManifestEntry[] = [];
+): Promise<ReadonlyMap<SessionId, ManifestEntry>> {
+  const copies = new Map<SessionId, ManifestEntry>();
   let folders: readonly ReadFolder[] = [];
   try {
     const newer = trash.readFolder(run);
@@ -54,15 +64,15 @@ async function sameIn(
     folders = [newer, older];
     for (const id of ids) {
       if (await shouldStop()) break;
-      const copy = newer.entries.get(id);
-      if (copy !== undefined && isSameIn(newer, older, id)) same.push(copy);
+      const copy = older.entries.get(id);
+      if (copy !== undefined && isSameIn(newer, older, id)) copies.set(id, copy);
     }
   } catch (error) {
     if (errorCode(error) === undefined) throw error;
   } finally {
     for (const { directory } of folders) directory.close();
   }
-  return same;
+  return copies;
 }
 
 function isSameIn(newer: ReadFolder, older: ReadFolder, id: SessionId): boolean {

@@ -300,8 +300,10 @@ class ObservedDirectory implements ObservedPlace {
     for (const run of new Set([...read, ...this.#taken])) {
       const earlier = neededByRun(() => trashCache?.earlierRemovals(this.#path, run)) ?? [];
       const dropped = await dropCopies(trash, run, earlier, clock.now(), shouldStop);
-      if (dropped.length > 0) known.delete(run);
-      copies.push(...dropped);
+      for (const { run: olderRun, entry } of dropped) {
+        known.delete(olderRun);
+        copies.push(entry);
+      }
     }
     const returned = copies.map(({ sessionId, project }) => ({ sessionId, project: project && displayName(project) }));
     if (returned.length > 0) neededByRun(() => trashCache?.recordReturned(this.#path, returned, clock.now()));

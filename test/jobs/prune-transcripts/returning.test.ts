@@ -30,7 +30,7 @@ function trashTimes(path: string): number[] {
 }
 
 describe('What a sync tool brings back after each prune', () => {
-  it('never makes the trash grow, and what lies there first keeps its time', async () => {
+  it('never makes the trash grow, and has all of its time there from when it went last', async () => {
     const { path, ledger, bringBack } = synced();
     for (let days = 0; days < 4; days += 1) {
       const report = await prune(path, optionsOf(ledger, days));
@@ -38,7 +38,8 @@ describe('What a sync tool brings back after each prune', () => {
       expect(report.cameBack?.sessions).toBe(days === 0 ? undefined : 3);
       expect(left(path)).toEqual([]);
       expect(trashedIds(path)).toEqual([A, B, C]);
-      expect(trashTimes(path)).toEqual([NOW, NOW, NOW]);
+      const wentMs = NOW + days * DAY_MS;
+      expect(trashTimes(path)).toEqual([wentMs, wentMs, wentMs]);
       bringBack();
     }
     expect(readdirSync(join(path, 'session-sweeper/trash'))).toHaveLength(1);
@@ -88,16 +89,18 @@ describe('What a sync tool brings back after each prune', () => {
     expect(trashTimes(path)).toHaveLength(6);
     expect(await prune(path, optionsOf(ledger, 2))).toMatchObject({ cameBack: { sessions: 3 } });
     expect(trashedIds(path)).toEqual([A, B, C]);
-    expect(trashTimes(path)).toEqual([NOW, NOW, NOW]);
+    expect(trashTimes(path)).toEqual([NOW + DAY_MS, NOW + DAY_MS, NOW + DAY_MS]);
   });
 
-  it('leaves the older one whole, and to be found, where a kill came between mark and end', async () => {
+  it('leaves the newer one whole, and to be found, where a kill came between mark and end', async () => {
     const { path, ledger, bringBack } = synced();
     await prune(path, optionsOf(ledger));
     bringBack();
-    const run = trashSessions(path, [A, B, C], NOW + DAY_MS);
+    trashSessions(path, [A, B, C], NOW + DAY_MS);
     const trash = openTrash(openClaudeDir(path));
-    const folder = trash.openForPurge(run, NOW + DAY_MS, { dryRun: false });
+    const [older] = [...trash.runs()].sort();
+    if (older === undefined) throw new Error('nothing went');
+    const folder = trash.openForPurge(older, NOW + DAY_MS, { dryRun: false });
     folder?.mark(folder.find(folder.sessions()), [], NOW + DAY_MS);
     folder?.close();
     await prune(path, optionsOf(ledger, 2));
