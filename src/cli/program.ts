@@ -82,7 +82,8 @@ function buildProgram(io: CliIo, setExitCode: (code: number) => void): Command {
       args.pop();
       const options = command.optsWithGlobals();
       if (command !== program) throwIfRunFlags(command, options);
-      const context = await contextFor(io, options, command !== program);
+      // A daemon tells what it does, on a terminal too.
+      const context = await contextFor(io, options, command !== program && command.name() !== 'daemon');
       (await import('../sqlite/binding.ts')).assertBindingLoads();
       if (!LOOKS_ONLY.has(command.name())) {
         (await import('../files/state-dir-safety.ts')).throwIfUnsafeStateDir(context.resolved.config.stateDir);
@@ -90,6 +91,7 @@ function buildProgram(io: CliIo, setExitCode: (code: number) => void): Command {
       setExitCode(await action(context, args, options));
     };
   program.action(bind(async (context, _args, options) => runDefault(program, context, options)));
+  addRunCommands(program, bind);
   addLookingCommands(program, bind);
   addSessionCommands(program, bind);
   addTrashCommands(program, bind);
@@ -142,6 +144,23 @@ function addSettingOptions(program: Command, io: CliIo): void {
       option.argParser((value: string, previous?: string[]) => [...(previous ?? []), value]);
     program.addOption(option);
   }
+}
+
+function addRunCommands(program: Command, bind: (action: Action) => (...args: unknown[]) => Promise<void>): void {
+  program
+    .command('run')
+    .description('the same as --run-now: sweep, prune and purge once; takes --dry-run, --job and --allow-mass-removal')
+    .addHelpText('after', examples('run --dry-run', 'run', 'run --job prune-transcripts'))
+    .action(bind((context, _args, options) => runOnce(context, options)));
+  program
+    .command('daemon')
+    .description('the same as no command: runs each job by its schedule')
+    .action(bind((context) => runAsDaemon(context)));
+  program
+    .command('remove <session...>')
+    .description('move sessions to the trash, whatever their age; live and pinned ones are refused')
+    .addHelpText('after', examples('remove 3f2a91c0', 'remove "try the new parser"'))
+    .action(bind(async (context, [texts]) => (await import('./remove.ts')).removeByHand(context, texts as string[])));
 }
 
 function addLookingCommands(program: Command, bind: (action: Action) => (...args: unknown[]) => Promise<void>): void {
@@ -276,6 +295,7 @@ function addPinCommands(program: Command, bind: (action: Action) => (...args: un
 
 /** Flags of `--run-now` that a command would silently ignore. */
 function throwIfRunFlags(command: Command, options: RawOptions): void {
+  if (command.name() === 'run') return;
   const takesDryRun = ['purge', 'adopt', 'empty'].includes(command.name());
   const flags = { 'run-now': options.runNow, job: options.job, 'allow-mass-removal': options.allowMassRemoval };
   for (const [flag, value] of Object.entries({ ...flags, ...(takesDryRun ? {} : { 'dry-run': options.dryRun }) })) {
@@ -289,16 +309,22 @@ async function runDefault(program: Command, context: CommandContext, options: Ra
     const names = program.commands.map((command) => command.name());
     program.error(`error: unknown command '${unknown}'\n(Did you mean ${nearestWord(unknown, names)}?)`);
   }
-  if (options.runNow === true) {
-    const { runNow } = await import('./run.ts');
-    return runNow(context, (options.job as JobName[] | undefined) ?? [...JOB_NAMES]);
-  }
+  if (options.runNow === true) return runOnce(context, options);
   for (const flag of ['job', 'dry-run', 'json', 'allow-mass-removal']) {
     const given = program.options.some(
       (option) => option.long === `--${flag}` && options[option.attributeName()] !== undefined,
     );
     if (given) program.error(`error: --${flag} goes with --run-now or a command`);
   }
+  return runAsDaemon(context);
+}
+
+async function runOnce(context: CommandContext, options: RawOptions): Promise<number> {
+  const { runNow } = await import('./run.ts');
+  return runNow(context, (options.job as JobName[] | undefined) ?? [...JOB_NAMES]);
+}
+
+async function runAsDaemon(context: CommandContext): Promise<number> {
   const { runDaemon } = await import('../daemon/daemon.ts');
   const { allowCommand } = await import('./allow-command.ts');
   const { io, resolved, log } = context;

@@ -217,3 +217,48 @@ describe('The trash, emptied by hand', () => {
     expect(stdout).not.toContain(idOf('dddddddd'));
   });
 });
+
+describe('A session removed by hand', () => {
+  it('goes whatever its age, and comes back', async () => {
+    const place = host();
+    const removed = await cli([...place.flags, 'remove', 'Export the', '--max-age', 'never']);
+    expect(removed).toMatchObject({ code: 0, stderr: '' });
+    expect(removed.stdout).toMatch(
+      new RegExp(`^${idOf('bbbbbbbb')} removed, .* Export the invoices\\n.* for 7d; .*restore ID`),
+    );
+    expect(await ids(place, 'list')).toEqual(['aaaaaaaa', 'cccccccc', 'dddddddd']);
+    expect((await cli([...place.flags, 'trash', 'restore', 'bbbb'])).stdout).toContain('restored');
+  });
+
+  it('is refused where it is pinned or as young as nothing is removed, and then no other goes', async () => {
+    const place = host();
+    await cli([...place.flags, 'pin', 'bbbb']);
+    const pinned = await cli([...place.flags, 'remove', 'cccc', 'bbbb']);
+    expect({ code: pinned.code, stderr: pinned.stderr }).toEqual({
+      code: 64,
+      stderr: expect.stringContaining('as pinned'),
+    });
+    expect(await ids(place, 'list')).toHaveLength(4);
+  });
+});
+
+describe('The verbs of runs', () => {
+  it('are those of the flags', async () => {
+    const place = host();
+    const { stdout, code } = await cli([
+      ...place.flags,
+      'run',
+      '--dry-run',
+      '--json',
+      '--job',
+      'prune-transcripts',
+      '--log-level',
+      'silent',
+    ]);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      jobs: [{ job: 'prune-transcripts', dryRun: true, removed: { sessions: 2 } }],
+    });
+    expect((await cli([...place.flags, 'list', '--dry-run'])).code).toBe(64);
+  });
+});
