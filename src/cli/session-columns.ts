@@ -32,9 +32,9 @@ export function renderSessions(sessions: readonly ListedSession[], shown: Shown)
   return renderFaces(['ID', 'LAST USED', 'SIZE', 'NEXT', 'PROJECT', 'TITLE'], rows, shown);
 }
 
-/** @param rows with sizes in the third column, and project and title in the last two, which a narrow terminal cuts */
+/** @param rows with project and title in the last two columns, which a narrow terminal cuts, and sizes under their heading */
 export function renderFaces(heading: readonly string[], rows: readonly string[][], { colors, stream }: Shown): string {
-  return renderTable(heading, fitted(heading, rows, stream), colors, [2]);
+  return renderTable(heading, fitted(heading, rows, stream), colors, [heading.indexOf('SIZE')]);
 }
 
 /** What is piped is never cut. */

@@ -10,6 +10,7 @@ import { formatAmount } from '../format/counts.ts';
 import { shownText } from '../format/shown-text.ts';
 import { KeepList } from '../live-sources/keep-list.ts';
 import {
+  facesInTrash,
   idsInTrash,
   type RestoredSession,
   readTrash,
@@ -23,21 +24,21 @@ import type { CommandContext } from './command.ts';
 import { idsAmong } from './find-sessions.ts';
 import { exitCodeOf, runJobs } from './run.ts';
 import { renderResults, toDocument } from './run-output.ts';
+import { renderFaces, shownProject, shownTitle } from './session-columns.ts';
 import { shieldNamed } from './shield-at-once.ts';
-import { renderTable } from './table.ts';
 import { formatAge, formatTime } from './terminal.ts';
 
 /** Trash runs that cannot be read are named up to here, and counted beyond it. */
 const UNREADABLE_SHOWN = 20;
 
 export async function listTrash(context: CommandContext): Promise<number> {
-  const { io, json, colors, resolved } = context;
+  const { io, json, resolved } = context;
   const { listed, unreadable } = readTrash(resolved.config);
   listed.sort((left, right) => right.session.trashedAtMs - left.session.trashedAtMs);
   const keepMs = resolved.config['trash.keep'];
   if (json) io.stdout.write(`${JSON.stringify({ sessions: listed.map((one) => toListing(one, keepMs)) })}\n`);
   else if (listed.length === 0) io.stdout.write('The trash is empty.\n');
-  else io.stdout.write(`${renderListing(listed, keepMs, colors)}\n`);
+  else io.stdout.write(`${renderListing(listed, context)}\n`);
   const more = unreadable.length - UNREADABLE_SHOWN;
   const told = more > 0 ? [...unreadable.slice(0, UNREADABLE_SHOWN), `and ${more} more trash folders`] : unreadable;
   for (const fault of told) io.stderr.write(`claude-session-sweeper: ${shownText(fault)}\n`);
@@ -155,20 +156,33 @@ function toListing({ place, session }: SessionInTrash, keepMs: number): object {
   };
 }
 
-function renderListing(listed: readonly SessionInTrash[], keepMs: number, colors: CommandContext['colors']): string {
+/** More than a person reads; of what lies there beyond, the id alone is shown. */
+const FACES_MAX = 100;
+
+function renderListing(
+  listed: readonly SessionInTrash[],
+  { io, colors, resolved: { config } }: CommandContext,
+): string {
   const nowMs = systemClock.now();
-  const rows = listed.map(({ session }) => {
+  const keepMs = config['trash.keep'];
+  const faceOf = facesInTrash(config, listed.slice(0, FACES_MAX));
+  const rows = listed.map((one) => {
+    const { session } = one;
     const purgeableMs = session.trashedAtMs + keepMs;
+    const project = session.project === undefined ? undefined : displayName(session.project);
+    const face = { title: undefined, project, hasTranscript: true, ...faceOf(one) };
     return [
       session.sessionId,
       session.state === 'joined' ? 'joined' : session.reason,
       formatAge(session.trashedAtMs, nowMs),
       purgeableMs > nowMs ? `after ${formatTime(purgeableMs)}` : 'due',
       formatBytes(session.bytes),
-      session.project === undefined ? '-' : displayName(session.project),
+      shownProject(face, io.home),
+      face.title === undefined ? '' : shownTitle(face),
     ];
   });
-  const table = renderTable(['SESSION', 'WHY', 'TRASHED', 'PURGED', 'SIZE', 'PROJECT'], rows, colors, [4]);
+  const heading = ['SESSION', 'WHY', 'TRASHED', 'PURGED', 'SIZE', 'PROJECT', 'TITLE'];
+  const table = renderFaces(heading, rows, { nowMs, home: io.home, colors, stream: io.stdout });
   const bytes = listed.reduce((total, { session }) => total + session.bytes, 0);
   return `${table}\n${formatAmount({ sessions: listed.length, bytes })}`;
 }

@@ -3,6 +3,7 @@
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import type { DirLock } from '../claude-dir/dir-lock.ts';
 import { openClaudeDirs } from '../claude-dir/open-and-lock.ts';
+import type { SessionFace } from '../claude-dir/session-face.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
@@ -11,6 +12,7 @@ import { displayName } from '../files/byte-name.ts';
 import { readRunning } from '../live-sources/running-processes.ts';
 import { StoredSessions } from '../session-store/stored-sessions.ts';
 import { notInTrash, Trash, type TrashedSession } from '../trash/trash.ts';
+import { trashedFaces } from '../trash/trashed-faces.ts';
 
 /** Where there may be a trash. */
 export type TrashPlaces = Pick<Config, 'claudeDir' | 'sessions.store'>;
@@ -44,6 +46,19 @@ export function readTrash(config: TrashPlaces): { readonly listed: SessionInTras
   };
   eachStore(config, 'read', listStore, (fault) => unreadable.push(fault));
   return { listed, unreadable };
+}
+
+/** How a person recognises sessions in the trash, by the Claude directory that they were in and their ids. */
+export function facesInTrash(
+  config: TrashPlaces,
+  sessions: readonly SessionInTrash[],
+): (one: SessionInTrash) => SessionFace | undefined {
+  const faces = new Map<string, ReadonlyMap<SessionId, SessionFace>>();
+  eachTrash(config, (trash, { path }) => {
+    const ids = sessions.filter(({ place }) => place === path).map(({ session }) => session.sessionId);
+    if (ids.length > 0) faces.set(path, trashedFaces(trash, new Set(ids)));
+  });
+  return ({ place, session }) => faces.get(place)?.get(session.sessionId);
 }
 
 /** Which sessions are in the trash at all; cheaper than reading of each what it is. @param onRefused is told of a store that cannot be opened */

@@ -208,6 +208,14 @@ describe('The trash, emptied by hand', () => {
     expect((await cli([...place.flags, 'trash', 'list'])).stdout).toBe('The trash is empty.\n');
   });
 
+  it('is listed by title until then', async () => {
+    const place = await filled();
+    const { stdout, stderr } = await cli([...place.flags, 'trash', 'list']);
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(new RegExp(`^${idOf('cccccccc')} .* expired .* after .* /srv/app +Port the parser$`, 'm'));
+    expect(stdout).toMatch(/ \/srv\/shop +Invoices in Euro$/m);
+  });
+
   it('gives up nothing that has become live again', async () => {
     const place = await filled();
     await cli([...place.flags, 'pin', idOf('cccccccc')]);
