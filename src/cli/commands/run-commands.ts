@@ -1,0 +1,49 @@
+/** Commands that do the work: all of it once, by a schedule, or on the sessions that are named. */
+
+import type { Command } from 'commander';
+import { systemClock } from '../../clock.ts';
+import { EXIT_CODES } from '../../exit-codes.ts';
+import { JOB_NAMES, type JobName } from '../../jobs/job-names.ts';
+import { packageVersion } from '../../process/version.ts';
+import type { CommandContext } from '../command.ts';
+import { examples } from '../help.ts';
+import type { RawOptions } from '../load-config.ts';
+import type { Bind } from './bind.ts';
+
+export function addRunCommands(program: Command, bind: Bind): void {
+  program
+    .command('run')
+    .description('the same as --run-now: sweep, prune and purge once; takes --dry-run, --job and --allow-mass-removal')
+    .addHelpText('after', examples('run --dry-run', 'run', 'run --job prune-transcripts'))
+    .action(bind((context, _args, options) => runOnce(context, options)));
+  program
+    .command('daemon')
+    .description('the same as no command: runs each job by its schedule')
+    .action(bind((context) => runAsDaemon(context)));
+  program
+    .command('remove <session...>')
+    .description('move sessions to the trash, whatever their age; live and pinned ones are refused')
+    .addHelpText('after', examples('remove 3f2a91c0', 'remove "try the new parser"'))
+    .action(bind(async (context, [texts]) => (await import('../remove.ts')).removeByHand(context, texts as string[])));
+}
+
+export async function runOnce(context: CommandContext, options: RawOptions): Promise<number> {
+  const { runNow } = await import('../run.ts');
+  return runNow(context, (options.job as JobName[] | undefined) ?? [...JOB_NAMES]);
+}
+
+export async function runAsDaemon(context: CommandContext): Promise<number> {
+  const { runDaemon } = await import('../../daemon/daemon.ts');
+  const { allowCommand } = await import('../allow-command.ts');
+  const { io, resolved, log } = context;
+  await runDaemon({
+    config: resolved.config,
+    version: packageVersion(),
+    log,
+    clock: systemClock,
+    environment: io.environment,
+    allowCommand: (job) => allowCommand(job, resolved, io.home),
+    shutdown: io.shutdown,
+  });
+  return EXIT_CODES.ok;
+}

@@ -1,0 +1,53 @@
+/** Commands that show conversations, and those that keep one. */
+
+import type { Command } from 'commander';
+import { examples } from '../help.ts';
+import type { ListFlags } from '../list.ts';
+import type { Bind } from './bind.ts';
+
+export function addLookingCommands(program: Command, bind: Bind): void {
+  const load = () => import('../list.ts');
+  const filtered = (command: Command) =>
+    command
+      .option('--title <TEXT>', 'only with this in the title, in whatever case')
+      .option('--project <PATH|GLOB>', "only of this project: its path, or a glob over Claude's names of projects")
+      .option('--older-than <AGE>', 'only those unused for longer')
+      .option('--larger-than <SIZE>', 'only larger ones')
+      .option('--limit <N>', 'so many at the most, or all (default 40)');
+  filtered(program.command('list'))
+    .description('conversations by their titles: what the next prune makes of each, and why')
+    .option('--going', 'only those that the next prune takes')
+    .option('--kept', 'only those that stay')
+    .option('--sort <ORDER>', 'used (last used first), age (longest unused first) or size (default used)')
+    .addHelpText(
+      'after',
+      examples('list', 'list --going', 'list --project ~/work/app --sort size', 'list --title invoice'),
+    )
+    .action(bind(async (context, _args, options) => (await load()).listSessions(context, options as ListFlags)));
+  filtered(program.command('upcoming'))
+    .description('what goes soon if nobody uses it any more, the first to go first')
+    .option('--within <AGE>', 'how soon (default 7d)')
+    .addHelpText('after', examples('upcoming', 'upcoming --within 30d'))
+    .action(bind(async (context, _args, options) => (await load()).listUpcoming(context, options as ListFlags)));
+  program
+    .command('why <session...>')
+    .description('why a session stays or goes: every rule that was asked, and what would change it')
+    .addHelpText('after', examples('why 3f2a91c0', 'why "fix the login redirect"'))
+    .action(bind(async (context, [texts]) => (await import('../why.ts')).explainSessions(context, texts as string[])));
+}
+
+export function addPinCommands(program: Command, bind: Bind): void {
+  const load = () => import('../pins.ts');
+  program
+    .command('pin <session...>')
+    .description('keep sessions, whatever their age, by their ids, beginnings of them or titles')
+    .action(bind(async (context, [ids]) => (await load()).pinSessions(context, ids as string[])));
+  program
+    .command('unpin <session...>')
+    .description('let their age decide again')
+    .action(bind(async (context, [ids]) => (await load()).unpinSessions(context, ids as string[])));
+  program
+    .command('pins')
+    .description('every pinned session')
+    .action(bind(async (context) => (await load()).listPins(context)));
+}

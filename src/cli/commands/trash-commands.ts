@@ -1,0 +1,35 @@
+/** Commands over what was removed. */
+
+import type { Command } from 'commander';
+import type { Bind } from './bind.ts';
+
+export function addTrashCommands(program: Command, bind: Bind): void {
+  const trash = program.command('trash').description('what was removed, and how it comes back');
+  const load = () => import('../trash.ts');
+  trash
+    .command('list')
+    .description('sessions in the trash, newest first')
+    .action(bind(async (context) => (await load()).listTrash(context)));
+  trash
+    .command('restore <session...>')
+    .description('bring sessions back to where they were, times included, by their ids or beginnings of them')
+    .option('--pin', 'pin them too, so that the next prune does not take them again')
+    .option('--join', 'where a session was written anew meanwhile: put its older part back in front of the newer one')
+    .action(
+      bind(async (context, [ids], options) =>
+        (await load()).restoreFromTrash(context, ids as string[], {
+          pins: options.pin === true,
+          joins: options.join === true,
+        }),
+      ),
+    );
+  trash
+    .command('purge')
+    .description('destroy what has lain in the trash for longer than trash.keep')
+    .action(bind(async (context) => (await load()).purgeTrash(context)));
+  trash
+    .command('empty')
+    .description('destroy all that lies in the trash, to free the room now; asks first')
+    .option('--yes', 'do not ask')
+    .action(bind(async (context, _args, { yes }) => (await load()).emptyTrash(context, { yes: yes === true })));
+}
