@@ -35,11 +35,18 @@ export function isFolderName(name: ByteName): boolean {
   return FOLDER_NAME.test(name);
 }
 
-/** `20261121T041700Z`, with a suffix where it is taken: sorts by time, and can be read. */
+/**
+ * `20261121T041700Z`, with a suffix where that second has folders already: sorts by time, and can be read. It comes after all of them, also
+ * where a destroyed one has left its name free.
+ */
 function makeUniqueDirectory(trash: AnchoredDir, startedAtMs: number): ByteName {
   const stamp = new Date(startedAtMs).toISOString().replace(/[-:]|\.\d+/g, '');
-  for (let attempt = 0; ; attempt += 1) {
-    const name = fixedName(attempt === 0 ? stamp : `${stamp}-${attempt}`);
+  const suffixes = trash
+    .entries()
+    .filter(({ name }) => isFolderName(name) && name.startsWith(stamp))
+    .map(({ name }) => Number(name.slice(stamp.length + 1)));
+  for (let suffix = Math.max(-1, ...suffixes) + 1; ; suffix += 1) {
+    const name = fixedName(suffix === 0 ? stamp : `${stamp}-${suffix}`);
     try {
       trash.makeDirectory(name);
       return name;

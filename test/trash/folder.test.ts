@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Trash } from '../../src/trash/trash.ts';
@@ -17,6 +17,15 @@ describe('A folder of the trash', () => {
       return run.name;
     });
     expect(names).toEqual(['20261121T041700Z', '20261121T041700Z-1', '20261121T041700Z-2']);
+  });
+
+  it('comes after what lies in the trash, also where an earlier one of the same second has gone', () => {
+    const place = new TrashPlace();
+    for (const startedAtMs of [NOW, NOW]) place.trash.beginFolder(startedAtMs).close();
+    rmSync(place.inRun('20261121T041700Z'), { recursive: true });
+    const run = place.trash.beginFolder(NOW);
+    run.close();
+    expect(run.name).toBe('20261121T041700Z-2');
   });
 
   it.each<{ what: string; make: (path: string) => void }>([
