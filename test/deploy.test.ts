@@ -242,9 +242,9 @@ describe('the image', () => {
 });
 
 describe('the memory that a prune is said to take', () => {
-  it.each([DAEMON_UNIT, COMPOSE_FILE])('is what the README says that it was measured to take: %s', (file) => {
+  it.each([DAEMON_UNIT, COMPOSE_FILE])('is what the benchmarks say that it was measured to take: %s', (file) => {
     const [, files, measured] =
-      /^\| peak memory of a prune of ([\d,]+) files[^|]*\| (\d+ MB) \|/m.exec(read('README.md')) ?? [];
+      /^\| peak memory of a prune of ([\d,]+) files[^|]*\| (\d+ MB) \|/m.exec(read('docs/benchmarks.md')) ?? [];
     expect(read(file)).toContain(`A prune of ${files} files takes ${measured}`);
   });
 });

@@ -1,6 +1,6 @@
 /**
  * Every setting there is, once: its place in the file, and by that its flag and its environment variable, its meaning and
- * its default. Help, `check-config` and the README's table come from here.
+ * its default. Help, `check-config` and the table of docs/configuration.md come from here.
  */
 
 import type { LogLevel } from '../log.ts';

@@ -26,7 +26,7 @@ export interface FaultyRun extends Tree {
   readonly hits: number;
 }
 
-/** What the README says a run may end with; 64 and 70 are no answer to a failed call. */
+/** What the docs say a run may end with; 64 and 70 are no answer to a failed call. */
 const EXIT_CODES: readonly (number | null)[] = [0, 65, 69, 73, 74, 75, 77, 78];
 const IO_EXIT_CODE = 74;
 const BAD_DATA_EXIT_CODE = 65;

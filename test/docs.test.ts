@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { flagOf, SETTING_PATHS, settingTable, variableOf } from '../src/config/settings.ts';
 import { createMetrics } from '../src/daemon/metrics-page.ts';
@@ -8,37 +8,46 @@ import { KEEP_REASONS } from '../src/jobs/prune-transcripts/plan.ts';
 import { silentLogger } from '../src/log.ts';
 import { resolveConfig } from './support/resolved-config.ts';
 
-const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
-const changelog = readFileSync(new URL('../CHANGELOG.md', import.meta.url), 'utf8');
+const top = new URL('../', import.meta.url);
+const pages = [
+  ...readdirSync(top).filter((name) => name.endsWith('.md')),
+  ...readdirSync(new URL('docs', top)).map((name) => `docs/${name}`),
+].filter((name) => name.endsWith('.md'));
+
+function read(page: string): string {
+  return readFileSync(new URL(page, top), 'utf8');
+}
+
+const readme = read('README.md');
 const packageJson = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
   scripts: Record<string, string>;
 };
 
-/** The rows of the table under a heading, without its head. */
-function tableUnder(heading: string): string[] {
-  const section = readme.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
+/** The rows of the first table under a heading, without its head. */
+function tableUnder(page: string, heading: string): string[] {
+  const section = read(page).split(`# ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
   return section
     .split('\n')
     .filter((line) => line.startsWith('| '))
     .slice(1);
 }
 
-describe('the README', () => {
+describe('The documentation', () => {
   it('lists every setting as the code has it', () => {
     const table = settingTable({ home: '/' });
     const rows = SETTING_PATHS.map((path) => {
       const { defaultText, description } = table[path];
       return `| \`${path}\` | \`${flagOf(path)}\` | \`${variableOf(path)}\` | ${defaultText} | ${description} |`;
     });
-    expect(tableUnder('Configuration')).toEqual(rows);
+    expect(tableUnder('docs/configuration.md', 'Configuration')).toEqual(rows);
   });
 
   it('lists every exit code with its meaning', () => {
     const rows = Object.entries(EXIT_CODES).map(
       ([kind, code]) => `| ${code} | ${EXIT_CODE_MEANINGS[kind as ExitKind]} |`,
     );
-    expect(tableUnder('Exit codes')).toEqual(rows);
+    expect(tableUnder('docs/operating.md', 'Exit codes')).toEqual(rows);
   });
 
   it('lists every metric with its type, its labels and its help', async () => {
@@ -53,7 +62,7 @@ describe('the README', () => {
     const shown = await metrics.render();
     const ours = [...shown.matchAll(/^# HELP ((?:session_sweeper|claude_session)_\w+) (.*)\n# TYPE \w+ (\w+)$/gm)];
     expect(ours.length).toBeGreaterThan(15);
-    const described = new Map(tableUnder('Metrics').map((row) => [row.split('`')[1], row]));
+    const described = new Map(tableUnder('docs/operating.md', 'Metrics').map((row) => [row.split('`')[1], row]));
     expect([...described.keys()].sort()).toEqual(ours.map(([, name]) => name).sort());
     for (const [, name, help, type] of ours) {
       const [, , typeCell, labelCell, meaning] = (described.get(name) ?? '').split('|').map((cell) => cell.trim());
@@ -66,7 +75,8 @@ describe('the README', () => {
   });
 
   it('names every reason to keep a session', () => {
-    for (const reason of [...KEEP_REASONS, ...LATE_KEEP_REASONS]) expect(readme).toContain(`\`${reason}\``);
+    const text = read('docs/how-it-works.md');
+    for (const reason of [...KEEP_REASONS, ...LATE_KEEP_REASONS]) expect(text).toContain(`\`${reason}\``);
   });
 
   it('gives two commands that exist: one that looks, one that tests', () => {
@@ -77,13 +87,41 @@ describe('the README', () => {
   });
 
   it('shows a configuration file that is one', () => {
-    const text = readme.split('```yaml\n')[1]?.split('```')[0] ?? '';
+    const text = read('docs/configuration.md').split('```yaml\n')[1]?.split('```')[0] ?? '';
     const { config } = resolveConfig({ flags: {}, environment: {}, home: '/home/x', file: { path: '/c.yaml', text } });
     expect(config).toMatchObject({ maxTotalBytes: 50 * 2 ** 30, 'trash.keep': 14 * 86_400_000 });
     expect(config.projects).toHaveLength(2);
   });
 
+  it.each(pages)('leads nowhere that is not there: %s', (page) => {
+    const links = [...read(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link).filter(isOurs);
+    const dead = links.filter((link) => {
+      const [path = '', anchor] = link.split('#');
+      const target = new URL(path === '' ? page : path, new URL(path === '' ? '' : page, top));
+      return !existsSync(target) || (anchor !== undefined && !anchorsOf(readFileSync(target, 'utf8')).includes(anchor));
+    });
+    expect(dead).toEqual([]);
+  });
+
+  it('is read in two screens, where it begins', () => {
+    expect(readme.split('\n').length).toBeLessThan(120);
+  });
+
   it('has an entry of this version in the changelog', () => {
-    expect(changelog).toContain(`\n## ${packageJson.version}\n`);
+    expect(read('CHANGELOG.md')).toContain(`\n## ${packageJson.version}\n`);
   });
 });
+
+function isOurs(link: string): boolean {
+  return !/^[a-z]+:/.test(link);
+}
+
+/** As GitHub makes them of headings. */
+function anchorsOf(text: string): string[] {
+  return [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
