@@ -3,7 +3,6 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { errorKind, errorMessage } from '../errors.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
-import { nearestWord } from '../format/nearest-word.ts';
 import { redacted, shownText } from '../format/shown-text.ts';
 import { JOB_NAMES, type JobName } from '../jobs/job-names.ts';
 import { createLogger } from '../log.ts';
@@ -15,9 +14,11 @@ import { addRunCommands, runAsDaemon, runOnce } from './commands/run-commands.ts
 import { addLookingCommands, addPinCommands } from './commands/session-commands.ts';
 import { addTrashCommands } from './commands/trash-commands.ts';
 import { addWorkerCommands } from './commands/worker-commands.ts';
-import { HELP_END } from './help.ts';
+import { helpFormat, helpWidth, takesFlag } from './help.ts';
+import { addHelpCommands } from './help-command.ts';
 import { loadConfig, type RawOptions } from './load-config.ts';
 import { addSettingOptions } from './setting-options.ts';
+import { nearestFlag, suggestion } from './suggestion.ts';
 import { colorsFor } from './terminal.ts';
 
 /** Runs one command line. @returns the exit code; never rejects for what an operator can do wrong */
@@ -44,27 +45,42 @@ function describeFailure(error: unknown): string {
 }
 
 /** Only the line break before its suggestion is commander's own; what was typed may hold others. */
-function usageError(text: string): string {
-  const [error = '', suggestion] = text.trimEnd().split(/\n(?=\(Did you mean [^\n]*\)$)/);
-  return `${[error, ...(suggestion === undefined ? [] : [suggestion])].map(shownText).join('\n')}\n`;
+function usageError(text: string, program: Command): string {
+  const [error = '', suggested = advice(text, program)] = text.trimEnd().split(/\n(?=\(Did you mean [^\n]*\)$)/);
+  return `${[error, ...(suggested === undefined ? [] : [suggested])].map(shownText).join('\n')}\n`;
+}
+
+/** Commander names flags that differ by few letters; this names one that was broken off, or given a value that it does not take. */
+function advice(text: string, program: Command): string | undefined {
+  if (text.startsWith('error: unknown command ')) return '(claude-session-sweeper help lists the commands)';
+  const flag = /^error: unknown option '(--[a-z-]+)/.exec(text)?.[1];
+  if (flag === undefined) return undefined;
+  const known = program.options.flatMap(({ long }) => long ?? []);
+  if (known.includes(flag)) return `(${flag} takes no value; a setting that is on or off is --no-… for off)`;
+  return `(Did you mean ${nearestFlag(flag, known)}?)`;
 }
 
 function buildProgram(io: CliIo, setExitCode: (code: number) => void): Command {
   const program = new Command('claude-session-sweeper')
     .description(
-      'Keeps Claude Code transcripts and the resume map healthy.\nWithout a command: the daemon, or, with --run-now, one run of all jobs.',
+      "Keeps Claude Code's conversations in check: old ones go to a trash, from which one command brings them back. What is live, pinned or in doubt stays.",
     )
-    .version(packageVersion())
+    .version(packageVersion(), '-V, --version', 'the version')
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
-      writeErr: (text) => void io.stderr.write(text.startsWith('error: ') ? usageError(text) : text),
+      writeErr: (text) => void io.stderr.write(text.startsWith('error: ') ? usageError(text, program) : text),
+      getOutHelpWidth: () => helpWidth(io.stdout.columns),
+      // Colours are chosen by the streams that were handed in, not by those of the process.
+      getOutHasColors: () => true,
+      getErrHasColors: () => false,
+      getErrHelpWidth: () => helpWidth(io.stderr.columns),
     })
-    .addHelpText('after', HELP_END)
-    .option('--run-now', 'run sweep, prune and purge once and leave')
-    .option('--job <NAME>', 'with --run-now: only this job; may be given more than once', collectJob)
-    .option('--dry-run', 'with --run-now: show what would be done, and change nothing')
-    .option('--allow-mass-removal', 'with --run-now: most of a known tree may go at once')
+    .configureHelp(helpFormat(colorsFor(io.stdout, io.environment)))
+    .option('--run-now', 'the same as the command run')
+    .option('--job <NAME>', `only this job; may be given more than once: ${JOB_NAMES.join(', ')}`, collectJob)
+    .option('--dry-run', 'show what would be done, and change nothing')
+    .option('--allow-mass-removal', 'most of a known tree may go at once')
     .option('--json', 'one JSON document on stdout')
     .option('--config <FILE>', 'settings from a YAML or JSON file');
   addSettingOptions(program, io);
@@ -90,6 +106,7 @@ function buildProgram(io: CliIo, setExitCode: (code: number) => void): Command {
   addTrashCommands(program, bind);
   addPinCommands(program, bind);
   addWorkerCommands(program, bind);
+  addHelpCommands(program);
   // A misspelt command would else be “too many arguments” of the daemon. Commands take the setting over when they are made.
   return program.allowExcessArguments();
 }
@@ -100,10 +117,11 @@ const LOOKS_ONLY: ReadonlySet<string> = new Set(['doctor', 'check-config', 'adop
 /** Flags of `--run-now` that a command would silently ignore. */
 function throwIfRunFlags(command: Command, options: RawOptions): void {
   if (command.name() === 'run') return;
-  const takesDryRun = ['purge', 'adopt', 'empty'].includes(command.name());
-  const flags = { 'run-now': options.runNow, job: options.job, 'allow-mass-removal': options.allowMassRemoval };
-  for (const [flag, value] of Object.entries({ ...flags, ...(takesDryRun ? {} : { 'dry-run': options.dryRun }) })) {
-    if (value !== undefined) command.error(`error: --${flag} does not go with ${command.name()}`);
+  const { runNow, job, allowMassRemoval, dryRun } = options;
+  const given = { '--run-now': runNow, '--job': job, '--allow-mass-removal': allowMassRemoval, '--dry-run': dryRun };
+  for (const [flag, value] of Object.entries(given)) {
+    if (value !== undefined && !takesFlag(command, flag))
+      command.error(`error: ${flag} does not go with ${command.name()}`);
   }
 }
 
@@ -111,7 +129,7 @@ async function runDefault(program: Command, context: CommandContext, options: Ra
   const [unknown] = program.args;
   if (unknown !== undefined) {
     const names = program.commands.map((command) => command.name());
-    program.error(`error: unknown command '${unknown}'\n(Did you mean ${nearestWord(unknown, names)}?)`);
+    program.error(`error: unknown command '${unknown}'\n${suggestion(unknown, names)}`);
   }
   if (options.runNow === true) return runOnce(context, options);
   for (const flag of ['job', 'dry-run', 'json', 'allow-mass-removal']) {

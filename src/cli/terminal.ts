@@ -13,9 +13,11 @@ export interface OutputStream {
 const COLORS = ['bold', 'green', 'yellow', 'red'] as const;
 export type Colors = Readonly<Record<(typeof COLORS)[number], (text: string) => string>>;
 
-/** https://no-color.org: any value that is not empty turns colours off. */
+/** https://no-color.org: any value that is not empty turns colours off; https://force-color.org: one that is not 0 turns them on in a pipe. */
 export function colorsFor(stream: OutputStream, environment: Readonly<Record<string, string | undefined>>): Colors {
-  const isWanted = stream.isTTY === true && !environment.NO_COLOR && environment.TERM !== 'dumb';
+  const isForced = Boolean(environment.FORCE_COLOR) && environment.FORCE_COLOR !== '0';
+  const isTerminal = stream.isTTY === true && environment.TERM !== 'dumb' && environment.FORCE_COLOR !== '0';
+  const isWanted = !environment.NO_COLOR && (isForced || isTerminal);
   const painter = (color: (typeof COLORS)[number]) => (text: string) =>
     // Whether there is to be colour is said above; Node would ask its own stdout.
     isWanted ? styleText(color, text, { validateStream: false }) : text;

@@ -53,7 +53,8 @@ export interface Settings {
 export type SettingPath = keyof Settings;
 
 export interface Setting<T> {
-  readonly argument: string;
+  /** Absent where the setting is on or off: its flag is bare. */
+  readonly argument?: string;
   readonly description: string;
   /** What the default is, in words; also shown in help. */
   readonly defaultText: string;
@@ -116,7 +117,6 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
       show: values.showAge,
     },
     'sessions.onlyThisHost': {
-      argument: 'BOOL',
       description: 'declares that every session of the resume map has its transcript in the given Claude directories',
       defaultText: '`false`',
       parse: values.boolean,
@@ -183,7 +183,6 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
       show: String,
     },
     keepNamed: {
-      argument: 'BOOL',
       description: 'sessions that a person has given a title are kept too',
       defaultText: '`false`',
       parse: values.boolean,
@@ -241,7 +240,6 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
       show: values.showAge,
     },
     'sweep.dangling': {
-      argument: 'BOOL',
       description: 'also sweep rows whose transcript is gone; takes effect with `sessions.onlyThisHost`',
       defaultText: '`true`',
       parse: values.boolean,

@@ -184,7 +184,7 @@ describe('after a prune of sessions that are all more than 30 days old', () => {
 
   it('would have kept one that was titled with renameSession, and all its messages, had it been told to', async () => {
     const named = before.copy('named');
-    const { removed, kept } = await prune(world, named, '--keep-named', 'true');
+    const { removed, kept } = await prune(world, named, '--keep-named');
     expect(kept).toMatchObject({ named: 1, tagged: 2 });
     expect(removed).not.toContain(sessions.titled.sessionId);
     expect(removed).toContain(sessions.untagged.sessionId);

@@ -103,7 +103,7 @@ describe('a session store that cannot be worked in', () => {
       created_at = created_at - 7200000, last_used_at = last_used_at - 7200000`,
     );
     const sweep = async (...stores: string[]) => {
-      const sweeps = ['--sessions-only-this-host', 'true', '--min-age', '1h', '--run-now', '--job', 'sweep-sessions'];
+      const sweeps = ['--sessions-only-this-host', '--min-age', '1h', '--run-now', '--job', 'sweep-sessions'];
       await cli([...host.flags(...stores), ...sweeps]);
       return (await cli([...host.flags(), 'sessions', 'list'])).stdout.includes(C);
     };

@@ -67,6 +67,19 @@ describe('Colours', () => {
     expect(colorsFor(stream(isTTY), environment).red('x')).toBe('x');
   });
 
+  it.each([
+    { what: 'on in a pipe', isTTY: false, environment: { FORCE_COLOR: '1' }, isColored: true },
+    { what: 'off on a terminal by 0', isTTY: true, environment: { FORCE_COLOR: '0' }, isColored: false },
+    {
+      what: 'off where NO_COLOR is there, too',
+      isTTY: true,
+      environment: { FORCE_COLOR: '1', NO_COLOR: '1' },
+      isColored: false,
+    },
+  ])('are turned $what by FORCE_COLOR', ({ isTTY, environment, isColored }) => {
+    expect(colorsFor(stream(isTTY), environment).red('x') !== 'x').toBe(isColored);
+  });
+
   it('are not turned off by a NO_COLOR of nothing', () => {
     expect(colorsFor(stream(true), { NO_COLOR: '' }).red('x')).not.toBe('x');
   });

@@ -80,7 +80,7 @@ describe('the command line', () => {
 
   it('gives --help and --version with 0', async () => {
     const help = await runProgram(['--help']);
-    expect(help).toMatchObject({ code: 0, stderr: '', stdout: expect.stringContaining('75  another run or worker') });
+    expect(help).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^Usage: /) });
     const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
     expect(await runProgram(['--version'])).toMatchObject({ code: 0, stdout: `${version}\n` });
   });

@@ -65,7 +65,7 @@ describe('A run with two Claude directories', () => {
   it('takes no row for dangling while one of them is gone', async () => {
     const { ill, flags } = twoDirectories();
     const [key, sweep] = ['forgejo:a:acme/app:1', ['--run-now', '--job', 'sweep-sessions']];
-    const only = ['--sessions-only-this-host', 'true', '--sessions-max-age', 'never', '--min-age', '1h'];
+    const only = ['--sessions-only-this-host', '--sessions-max-age', 'never', '--min-age', '1h'];
     await runProgram([...flags, 'sessions', 'set', key, sessionIdOf(9)]);
     const database = new Database(join(flags[flags.indexOf('--state-dir') + 1] ?? '', 'sessions.db'));
     database.prepare('UPDATE claude_sdk_sessions SET last_used_at = 1, created_at = 1').run();

@@ -6,23 +6,32 @@ import { EXIT_CODES } from '../../exit-codes.ts';
 import { JOB_NAMES, type JobName } from '../../jobs/job-names.ts';
 import { packageVersion } from '../../process/version.ts';
 import type { CommandContext } from '../command.ts';
-import { examples } from '../help.ts';
+import { examples, GROUPS } from '../help.ts';
 import type { RawOptions } from '../load-config.ts';
 import type { Bind } from './bind.ts';
 
 export function addRunCommands(program: Command, bind: Bind): void {
   program
     .command('run')
-    .description('the same as --run-now: sweep, prune and purge once; takes --dry-run, --job and --allow-mass-removal')
-    .addHelpText('after', examples('run --dry-run', 'run', 'run --job prune-transcripts'))
+    .summary('one run, now; run --dry-run shows what it would do')
+    .description(
+      'sweep stale rows, prune expired sessions into the trash and purge the trash, once and now (--run-now is the same)',
+    )
+    .helpGroup(GROUPS.act)
+    .addHelpText('after', examples('run --dry-run', 'run', 'run --max-age 60d', 'run --job prune-transcripts'))
     .action(bind((context, _args, options) => runOnce(context, options)));
   program
     .command('daemon')
-    .description('the same as no command: runs each job by its schedule')
+    .summary('a run a day and a sweep an hour, with metrics')
+    .description('run each job by its schedule, serve metrics, and stay (the same as no command where no terminal is)')
+    .helpGroup(GROUPS.setUp)
+    .addHelpText('after', examples('daemon', 'daemon --schedule-prune "0 3 * * *" --listen 127.0.0.1:9842'))
     .action(bind((context) => runAsDaemon(context)));
   program
     .command('remove <session...>')
+    .summary('move sessions to the trash, whatever their age')
     .description('move sessions to the trash, whatever their age; live and pinned ones are refused')
+    .helpGroup(GROUPS.act)
     .addHelpText('after', examples('remove 3f2a91c0', 'remove "try the new parser"'))
     .action(bind(async (context, [texts]) => (await import('../remove.ts')).removeByHand(context, texts as string[])));
 }

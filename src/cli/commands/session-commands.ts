@@ -1,7 +1,7 @@
 /** Commands that show conversations, and those that keep one. */
 
 import type { Command } from 'commander';
-import { examples } from '../help.ts';
+import { examples, GROUPS } from '../help.ts';
 import type { ListFlags } from '../list.ts';
 import type { Bind } from './bind.ts';
 
@@ -15,7 +15,9 @@ export function addLookingCommands(program: Command, bind: Bind): void {
       .option('--larger-than <SIZE>', 'only larger ones')
       .option('--limit <N>', 'so many at the most, or all (default 40)');
   filtered(program.command('list'))
+    .summary('conversations by title: what becomes of each, and why')
     .description('conversations by their titles: what the next prune makes of each, and why')
+    .helpGroup(GROUPS.look)
     .option('--going', 'only those that the next prune takes')
     .option('--kept', 'only those that stay')
     .option('--sort <ORDER>', 'used (last used first), age (longest unused first) or size (default used)')
@@ -25,13 +27,17 @@ export function addLookingCommands(program: Command, bind: Bind): void {
     )
     .action(bind(async (context, _args, options) => (await load()).listSessions(context, options as ListFlags)));
   filtered(program.command('upcoming'))
+    .summary('what goes soon if nobody uses it any more')
     .description('what goes soon if nobody uses it any more, the first to go first')
+    .helpGroup(GROUPS.look)
     .option('--within <AGE>', 'how soon (default 7d)')
     .addHelpText('after', examples('upcoming', 'upcoming --within 30d'))
     .action(bind(async (context, _args, options) => (await load()).listUpcoming(context, options as ListFlags)));
   program
     .command('why <session...>')
+    .summary('every rule that was asked of a session')
     .description('why a session stays or goes: every rule that was asked, and what would change it')
+    .helpGroup(GROUPS.look)
     .addHelpText('after', examples('why 3f2a91c0', 'why "fix the login redirect"'))
     .action(bind(async (context, [texts]) => (await import('../why.ts')).explainSessions(context, texts as string[])));
 }
@@ -40,14 +46,21 @@ export function addPinCommands(program: Command, bind: Bind): void {
   const load = () => import('../pins.ts');
   program
     .command('pin <session...>')
+    .summary('keep sessions, whatever their age; unpin, pins')
     .description('keep sessions, whatever their age, by their ids, beginnings of them or titles')
+    .helpGroup(GROUPS.act)
+    .addHelpText('after', examples('pin 3f2a91c0', 'pin "fix the login redirect"'))
     .action(bind(async (context, [ids]) => (await load()).pinSessions(context, ids as string[])));
   program
     .command('unpin <session...>')
-    .description('let their age decide again')
+    .description('let the age of sessions decide again')
+    .helpGroup(GROUPS.namedByAnother)
+    .addHelpText('after', examples('unpin 3f2a91c0'))
     .action(bind(async (context, [ids]) => (await load()).unpinSessions(context, ids as string[])));
   program
     .command('pins')
-    .description('every pinned session')
+    .description('list every pinned session')
+    .helpGroup(GROUPS.namedByAnother)
+    .addHelpText('after', examples('pins', 'pins --json'))
     .action(bind(async (context) => (await load()).listPins(context)));
 }

@@ -1,12 +1,16 @@
 /** Commands about the worker itself and what is around it. */
 
 import type { Command } from 'commander';
+import { examples, GROUPS } from '../help.ts';
 import type { Bind } from './bind.ts';
 
 export function addWorkerCommands(program: Command, bind: Bind): void {
   program
     .command('adopt')
+    .summary("take Claude's own clean-up over; adopt --undo")
     .description("take Claude's own clean-up over by its own setting; shows the change and asks")
+    .helpGroup(GROUPS.setUp)
+    .addHelpText('after', examples('adopt --dry-run', 'adopt', 'adopt --undo'))
     .option('--undo', 'give it back: the setting becomes what it was')
     .option('--yes', 'do not ask')
     .action(
@@ -16,11 +20,17 @@ export function addWorkerCommands(program: Command, bind: Bind): void {
     );
   program
     .command('status')
+    .summary('last and next runs, disk use, what the next prune takes')
     .description('last and next runs, disk use by project, and what the next prune would take')
+    .helpGroup(GROUPS.look)
+    .addHelpText('after', examples('status', 'status --json'))
     .action(bind(async (context) => (await import('../status.ts')).showStatus(context)));
   program
     .command('history')
+    .summary('the latest runs, and what went without this program')
     .description('the latest runs; or sessions that have gone without this program')
+    .helpGroup(GROUPS.look)
+    .addHelpText('after', examples('history', 'history --vanished'))
     .option('--vanished', 'sessions that no run or command of this program removed')
     .action(
       bind(async (context, _args, { vanished }) =>
@@ -29,10 +39,16 @@ export function addWorkerCommands(program: Command, bind: Bind): void {
     );
   program
     .command('doctor')
+    .summary('what endangers sessions here, and what to do about it')
     .description('what endangers sessions or keeps the worker from its work, and what to do about it')
+    .helpGroup(GROUPS.look)
+    .addHelpText('after', examples('doctor'))
     .action(bind(async (context) => (await import('../doctor.ts')).runDoctor(context)));
   program
     .command('check-config')
+    .summary('the settings in force, and where each comes from')
     .description('show the effective configuration and where each value comes from')
+    .helpGroup(GROUPS.setUp)
+    .addHelpText('after', examples('check-config', 'check-config --config sweeper.yaml'))
     .action(bind(async (context) => (await import('../check-config.ts')).checkConfig(context)));
 }

@@ -49,7 +49,7 @@ function rowTime(name: string, column: string, times: string): InputCase {
   let before = '';
   return {
     name: `good: row time ${name} (${column})`,
-    args: [...RUN, '--json', '--sessions-only-this-host', 'true'],
+    args: [...RUN, '--json', '--sessions-only-this-host'],
     environment: { SWEEPER_SESSIONS_DB: '{place}/host.db' },
     prepare: (place) => {
       made(

@@ -10,7 +10,7 @@ import { type Job, PRUNE, PURGE, SWEEP } from './jobs.ts';
 import { bindMount, mountTmpfs, unmount } from './mounts.ts';
 import type { TroubledPlace } from './place.ts';
 
-const ONLY_THIS_HOST = ['--sessions-only-this-host', 'true', '--sessions-max-age', 'never', '--min-age', '1h'];
+const ONLY_THIS_HOST = ['--sessions-only-this-host', '--sessions-max-age', 'never', '--min-age', '1h'];
 const SWEEP_DANGLING: Job = { ...SWEEP, args: (place) => [...SWEEP.args(place), ...ONLY_THIS_HOST] };
 
 /** Takes a directory away, as an unmount does. @returns what brings it back */

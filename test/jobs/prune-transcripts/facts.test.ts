@@ -104,7 +104,7 @@ describe('a prune', () => {
   it('keeps what is tagged, and with keepNamed what has a title; in a dry run too', async () => {
     const { args } = host();
     expect(await kept([...args, '--dry-run'])).toEqual({ tagged: 1 });
-    expect(await kept([...args, '--dry-run', '--keep-named', 'true'])).toEqual({ tagged: 1, named: 1 });
+    expect(await kept([...args, '--dry-run', '--keep-named'])).toEqual({ tagged: 1, named: 1 });
     expect(await kept(args)).toEqual({ tagged: 1 });
   });
 
