@@ -9,6 +9,7 @@ import { canBeAllowed } from '../jobs/guards/guards.ts';
 import { OLDEST_LISTED } from '../jobs/job.ts';
 import type { PruneReport, RemovedSession } from '../jobs/report.ts';
 import { type RunResult, shownFaults, summaryOfRun } from '../runs/run-result.ts';
+import type { Amount } from '../trash/known-folders.ts';
 import type { CommandContext } from './command.ts';
 import { renderFaces, shownProject, shownTitle, usedText } from './session-columns.ts';
 
@@ -37,7 +38,7 @@ export function renderResults(results: readonly RunResult[], context: CommandCon
   const blocks = results.map((result, index) => renderResult(result, results[index - 1], context));
   if (dryRun) blocks.unshift(colors.bold('Dry run: this is what would be done; nothing is changed.'));
   const prune = results.map(pruneOf).find((report) => (report?.removed?.sessions ?? 0) > 0);
-  if (prune !== undefined) blocks.push(renderNextStep(prune, context));
+  if (prune !== undefined) blocks.push(renderNextStep(prune, amountInTrash(results), context));
   return blocks.join('\n\n');
 }
 
@@ -96,8 +97,18 @@ function renderGone(
   return more > 0 ? `${table}\n… and ${formatCount(more, 'more session')} (--json lists them all)` : table;
 }
 
+/** As the last of the jobs left it: a purge comes after the prune. */
+function amountInTrash(results: readonly RunResult[]): Amount {
+  const amounts = results.flatMap(({ report }) => (report !== undefined && 'trash' in report ? [report.trash] : []));
+  return amounts.findLast((amount) => amount !== undefined) ?? { sessions: 0, bytes: 0 };
+}
+
 /** What it means for the disk, and how to go on or back. */
-function renderNextStep({ removed, trash }: PruneReport, { dryRun, resolved: { config } }: CommandContext): string {
+function renderNextStep(
+  { removed }: PruneReport,
+  inTrash: Amount,
+  { dryRun, resolved: { config } }: CommandContext,
+): string {
   const keep = formatDurationRounded(config['trash.keep']);
   if (dryRun) {
     const amount = formatAmount({ sessions: removed?.sessions ?? 0, bytes: removed?.bytes ?? 0 });
@@ -106,8 +117,9 @@ function renderNextStep({ removed, trash }: PruneReport, { dryRun, resolved: { c
       'To keep one of them: claude-session-sweeper pin ID. To see why: claude-session-sweeper why ID.',
     ].join('\n');
   }
+  if (inTrash.sessions === 0) return 'The trash is empty.';
   return [
-    `${formatBytes(trash?.bytes ?? 0)} lie in the trash and take room there, each session for ${keep}.`,
+    `The trash holds ${formatAmount(inTrash)}, each session for ${keep}; until it is purged, it takes its room there.`,
     'To bring one back: claude-session-sweeper trash restore ID. To free the room now: claude-session-sweeper trash empty.',
   ].join('\n');
 }

@@ -185,7 +185,15 @@ describe('A run by hand', () => {
       /^2 sessions, .* would go to the trash.*--dry-run out\.$/,
     );
     const run = await cli([...place.flags, '--run-now', '--log-level', 'silent']);
-    expect(run.stdout).toMatch(/lie in the trash .* for 7d\.\nTo bring one back: .* trash empty\.\n$/);
+    expect(run.stdout).toMatch(/The trash holds 2 sessions, .* for 7d; .*\nTo bring one back: .* trash empty\.\n$/);
+  });
+
+  it('tells what lies in the trash once its own purge is through', async () => {
+    const place = host();
+    trashSessions(place.claudeDir, [idOf('dddddddd')], Date.now() - 9 * DAY_MS);
+    const run = await cli([...place.flags, '--run-now', '--log-level', 'silent']);
+    expect(run.stdout).toMatch(/purged +1 session/);
+    expect(run.stdout).toMatch(/\nThe trash holds 1 session, /);
   });
 });
 
