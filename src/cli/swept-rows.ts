@@ -1,4 +1,4 @@
-/** `sessions swept|restore`: rows that a sweep has taken out of the resume map, and their way back. */
+/** `map swept|restore`: rows that a sweep has taken out of the resume map, and their way back. */
 
 import { systemClock } from '../clock.ts';
 import { errorMessage, OperatingError } from '../errors.ts';
@@ -54,7 +54,7 @@ export async function restoreSweptRows(
   { lastRun, touches }: RestoreRowsOptions,
 ): Promise<number> {
   if (lastRun === keys.length > 0) {
-    throw new OperatingError('usage', 'sessions restore: name the keys, or say --last-run');
+    throw new OperatingError('usage', 'map restore: name the keys, or say --last-run');
   }
   const { config } = context.resolved;
   const map = openResumeMap(config, systemClock);

@@ -141,7 +141,7 @@ const FIGURES: { readonly [Name in FigureName]: FigureDeclaration<Figures[Name]>
   },
   swept: {
     lines: ({ expired, dangling }, isDone) => {
-      const undo = isDone && expired + dangling > 0 ? '; sessions restore --last-run brings them back' : '';
+      const undo = isDone && expired + dangling > 0 ? '; map restore --last-run brings them back' : '';
       const text = `${formatCount(expired, 'expired row')}, ${dangling} dangling${undo}`;
       return line(isDone ? 'swept' : 'would go', text);
     },

@@ -50,7 +50,7 @@ beforeAll(async () => {
   before = withClaudesDefaults(claude.copy('before'));
   shielded = withClaudesDefaults(claude.copy('shielded'));
   for (const name of ['live', 'older'] as const) {
-    await sweeper(world, shielded, 'sessions', 'set', `forgejo:architect:acme/app:${name}`, sessions[name].sessionId);
+    await sweeper(world, shielded, 'map', 'set', `forgejo:architect:acme/app:${name}`, sessions[name].sessionId);
   }
   shieldedSessions = await prune(world, shielded);
 });

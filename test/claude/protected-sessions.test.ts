@@ -131,7 +131,7 @@ async function mark({ tagged, untagged, titled }: Record<Name, Told>): Promise<v
 /** Each in its own way: on the command line, by the library, by a pin. */
 async function protect(world: World): Promise<void> {
   const { claude, stateDir } = world;
-  await sweeper(world, claude, 'sessions', 'set', 'forgejo:architect:acme/app:1', sessions.mapped.sessionId);
+  await sweeper(world, claude, 'map', 'set', 'forgejo:architect:acme/app:1', sessions.mapped.sessionId);
   const map = await openResumeMap({ stateDir });
   await map.setSession('forgejo:architect:acme/app:2', sessions.fork.sessionId);
   await map.close();

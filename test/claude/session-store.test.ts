@@ -202,7 +202,7 @@ describe('retention in a session store', () => {
     }
     await tagSession(forks.tagged, 'keep', place);
     const key = 'forgejo:architect:acme/app:1';
-    await sweeper(world, claude, 'sessions', 'set', key, forks.mapped);
+    await sweeper(world, claude, 'map', 'set', key, forks.mapped);
     age(Object.values(forks), 40 * DAY_MS);
     const ofStore = ['--sessions-store', path];
     const { removed, kept } = await prune(world, claude, ...ofStore);

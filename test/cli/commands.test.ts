@@ -34,29 +34,29 @@ describe('Pins by hand', () => {
 describe('The resume map by hand', () => {
   it('resumes what a key was set to, and forgets it when it is dropped', async () => {
     const place = tempPlace();
-    expect(await told(place, 'sessions', 'list')).toBe('The resume map is empty.\n');
-    expect(await told(place, 'sessions', 'set', KEY, A)).toBe(`${KEY} resumes ${A}\n`);
-    expect(await told(place, 'sessions', 'list')).toMatch(new RegExp(`\\n${KEY} +${A} +\\d+m?s ago`));
-    const row = JSON.parse(await told(place, 'sessions', 'get', KEY, '--json')) as object;
+    expect(await told(place, 'map', 'list')).toBe('The resume map is empty.\n');
+    expect(await told(place, 'map', 'set', KEY, A)).toBe(`${KEY} resumes ${A}\n`);
+    expect(await told(place, 'map', 'list')).toMatch(new RegExp(`\\n${KEY} +${A} +\\d+m?s ago`));
+    const row = JSON.parse(await told(place, 'map', 'get', KEY, '--json')) as object;
     expect(row).toMatchObject({ key: KEY, sessionId: A, stale: false });
-    expect(await told(place, 'sessions', 'drop', KEY)).toBe(`${KEY} is dropped\n`);
-    expect((await cli([...place.flags, 'sessions', 'drop', KEY])).code).toBe(65);
+    expect(await told(place, 'map', 'drop', KEY)).toBe(`${KEY} is dropped\n`);
+    expect((await cli([...place.flags, 'map', 'drop', KEY])).code).toBe(65);
   });
 
   it('drops the sessions of all agents on one issue, and of one forge where that is asked', async () => {
     const place = tempPlace();
     for (const key of [KEY, 'forgejo:b:acme/app:1', 'github:a:acme/app:1', 'forgejo:a:acme/app:2']) {
-      await told(place, 'sessions', 'set', key, A);
+      await told(place, 'map', 'set', key, A);
     }
-    expect(await told(place, 'sessions', 'drop-issue', 'acme/app', '1', '--forge', 'github')).toContain('1 session of');
-    expect(await told(place, 'sessions', 'drop-issue', 'acme/app', '1')).toContain('2 sessions of');
-    expect(await told(place, 'sessions', 'list')).toContain('forgejo:a:acme/app:2');
+    expect(await told(place, 'map', 'drop-issue', 'acme/app', '1', '--forge', 'github')).toContain('1 session of');
+    expect(await told(place, 'map', 'drop-issue', 'acme/app', '1')).toContain('2 sessions of');
+    expect(await told(place, 'map', 'list')).toContain('forgejo:a:acme/app:2');
   });
 
   it('shows names that would break the line in a form that does not', async () => {
     const place = tempPlace();
-    await told(place, 'sessions', 'set', 'a\u2028b', A);
-    expect(await told(place, 'sessions', 'list')).toContain('a\\u2028b');
+    await told(place, 'map', 'set', 'a\u2028b', A);
+    expect(await told(place, 'map', 'list')).toContain('a\\u2028b');
   });
 });
 

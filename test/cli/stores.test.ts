@@ -94,9 +94,9 @@ describe('a session store that cannot be worked in', () => {
   it('leaves rows alone that may lead into it', async () => {
     const host = await newHost();
     const key = 'forgejo:architect:acme/app:1';
-    await cli([...host.flags(), 'sessions', 'set', key, C]);
+    await cli([...host.flags(), 'map', 'set', key, C]);
     // A map most of whose rows lead nowhere is not believed.
-    for (const issue of [2, 3, 4]) await cli([...host.flags(), 'sessions', 'set', `forgejo:a:b:${issue}`, A]);
+    for (const issue of [2, 3, 4]) await cli([...host.flags(), 'map', 'set', `forgejo:a:b:${issue}`, A]);
     change(
       join(host.stateDir, 'sessions.db'),
       `UPDATE claude_sdk_sessions SET
@@ -105,7 +105,7 @@ describe('a session store that cannot be worked in', () => {
     const sweep = async (...stores: string[]) => {
       const sweeps = ['--sessions-only-this-host', '--min-age', '1h', '--run-now', '--job', 'sweep-sessions'];
       await cli([...host.flags(...stores), ...sweeps]);
-      return (await cli([...host.flags(), 'sessions', 'list'])).stdout.includes(C);
+      return (await cli([...host.flags(), 'map', 'list'])).stdout.includes(C);
     };
     expect(await sweep(join(tempDir(), 'nowhere.db'))).toBe(true);
     expect(await sweep()).toBe(false);

@@ -51,22 +51,20 @@ describe('Rows that a sweep has taken', () => {
     const host = hostTable(place, 3);
     const run = sweeper(place, host);
     const before = host.rows();
-    expect((await run('sessions', 'swept')).stdout).toBe('No swept row is kept.\n');
-    expect((await run('--run-now', '--job', 'sweep-sessions')).stdout).toContain('sessions restore --last-run');
+    expect((await run('map', 'swept')).stdout).toBe('No swept row is kept.\n');
+    expect((await run('--run-now', '--job', 'sweep-sessions')).stdout).toContain('map restore --last-run');
     expect(host.rows()).toEqual([]);
-    expect((await run('sessions', 'swept')).stdout).toMatch(
-      new RegExp(`^KEY .*\\nk2 +${sessionIdOf(2)} .*expired.*after`),
-    );
-    const { rows } = JSON.parse((await run('sessions', 'swept', '--json')).stdout) as { rows: object[] };
+    expect((await run('map', 'swept')).stdout).toMatch(new RegExp(`^KEY .*\\nk2 +${sessionIdOf(2)} .*expired.*after`));
+    const { rows } = JSON.parse((await run('map', 'swept', '--json')).stdout) as { rows: object[] };
     expect(rows).toHaveLength(3);
     expect(rows[0]).toMatchObject({ key: 'k2', sessionId: sessionIdOf(2), reason: 'expired' });
-    const restored = await run('sessions', 'restore', 'k0', 'k1', 'k2');
+    const restored = await run('map', 'restore', 'k0', 'k1', 'k2');
     expect(restored).toMatchObject({ code: 0, stderr: '' });
     expect(restored.stdout).toContain(`k0 resumes ${sessionIdOf(0)} again\n`);
     expect(host.rows()).toEqual(before);
     await run('--run-now', '--job', 'sweep-sessions');
     expect(host.rows()).toEqual(before);
-    expect((await run('sessions', 'swept')).stdout).toBe('No swept row is kept.\n');
+    expect((await run('map', 'swept')).stdout).toBe('No swept row is kept.\n');
   });
 
   it('come back all together, used now where that is asked', async () => {
@@ -74,7 +72,7 @@ describe('Rows that a sweep has taken', () => {
     const host = hostTable(place, 2);
     const run = sweeper(place, host);
     await run('--run-now', '--job', 'sweep-sessions');
-    expect((await run('sessions', 'restore', '--last-run', '--touch')).code).toBe(0);
+    expect((await run('map', 'restore', '--last-run', '--touch')).code).toBe(0);
     const rows = host.rows() as { last_used_at: number; created_at: number }[];
     expect(rows).toHaveLength(2);
     for (const { last_used_at, created_at } of rows) {
@@ -89,7 +87,7 @@ describe('Rows that a sweep has taken', () => {
     const run = sweeper(place, host);
     await run('--run-now', '--job', 'sweep-sessions');
     host.run(`INSERT INTO claude_sdk_sessions VALUES ('k0', '${sessionIdOf(9)}', ${Date.now()}, ${Date.now()}, NULL)`);
-    const { code, stderr } = await run('sessions', 'restore', 'k0', 'k1', 'k7');
+    const { code, stderr } = await run('map', 'restore', 'k0', 'k1', 'k7');
     expect(code).toBe(65);
     expect(stderr).toMatch(/"k0": there is a row of this key again\n.*"k7": no row of this key was swept/);
     expect(host.rows()).toMatchObject([{ session_id: sessionIdOf(9) }, { session_id: sessionIdOf(1) }]);
@@ -98,8 +96,8 @@ describe('Rows that a sweep has taken', () => {
   it('have to be named', async () => {
     const place = tempPlace();
     const run = sweeper(place, hostTable(place, 0));
-    expect((await run('sessions', 'restore')).code).toBe(64);
-    expect((await run('sessions', 'restore', 'k0', '--last-run')).code).toBe(64);
+    expect((await run('map', 'restore')).code).toBe(64);
+    expect((await run('map', 'restore', 'k0', '--last-run')).code).toBe(64);
   });
 });
 

@@ -19,7 +19,7 @@ function placeWithSession(): Place {
 describe('the command line', () => {
   it.each([
     { mistake: 'a misspelt flag', args: ['--run-nwo'], code: 64 },
-    { mistake: 'a key that is not there', args: ['sessions', 'get', 'nope'], code: 65 },
+    { mistake: 'a key that is not there', args: ['map', 'get', 'nope'], code: 65 },
     { mistake: 'a retention that means nothing', args: ['--run-now', '--max-age=30 dogs'], code: 78 },
   ])('ends with $code over $mistake, says why on stderr, and changes nothing', async ({ args, code }) => {
     const place = placeWithSession();
@@ -164,14 +164,14 @@ describe('the command line', () => {
   it('keeps a session that the resume map names until it is dropped', async () => {
     const place = placeWithSession();
     const run = async (...args: string[]) => (await place.run(args)).stdout;
-    await run('sessions', 'set', 'forgejo:a:acme/app:1', sessionIdOf(1));
-    expect(await run('sessions', 'list')).toContain('forgejo:a:acme/app:1');
-    expect(JSON.parse(await run('sessions', 'get', 'forgejo:a:acme/app:1', '--json'))).toMatchObject({
+    await run('map', 'set', 'forgejo:a:acme/app:1', sessionIdOf(1));
+    expect(await run('map', 'list')).toContain('forgejo:a:acme/app:1');
+    expect(JSON.parse(await run('map', 'get', 'forgejo:a:acme/app:1', '--json'))).toMatchObject({
       sessionId: sessionIdOf(1),
       stale: false,
     });
     expect(await run('--run-now')).toContain('1 live');
-    expect(await run('sessions', 'drop-issue', 'acme/app', '1')).toContain('1 session');
+    expect(await run('map', 'drop-issue', 'acme/app', '1')).toContain('1 session');
     expect(await run('--run-now')).toContain('to trash   1 session');
   });
 

@@ -76,7 +76,7 @@ describe('the daemon', () => {
   it('prunes, sweeps and purges by itself, and says so in its metrics', async () => {
     const { claudeDir, flags: args } = tempPlace();
     makeTree(claudeDir, { sessions: 200, seed: 11 });
-    await runProgram([...args, 'sessions', 'set', 'forgejo:a:acme/app:1', sessionIdOf(1)]);
+    await runProgram([...args, 'map', 'set', 'forgejo:a:acme/app:1', sessionIdOf(1)]);
     const daemon = startProgram([...args, ...FAST, ...EVERY_SECOND, '--trash-keep', '1s', '--sessions-max-age', '1ms']);
     const address = await addressOf(daemon);
     for (const series of [
@@ -178,7 +178,7 @@ describe('the daemon', () => {
     }
     makeSession(claudeDir, { id: sessionIdOf(2), project: '-evil"}\n{job="x', ageMs: 40 * DAY_MS });
     const secret = 'forgejo:a:secret-token/app:1';
-    await runProgram([...args, 'sessions', 'set', secret, sessionIdOf(3)]);
+    await runProgram([...args, 'map', 'set', secret, sessionIdOf(3)]);
     expect((await runProgram([...args, '--run-now'])).code).toBe(0);
     const metrics = await untilMetric(address, 'session_sweeper_trash_sessions', (sessions) => sessions === 1);
     const added = seriesOf(metrics).filter((series) => !seriesOf(fresh).includes(series));

@@ -66,13 +66,13 @@ describe('A run with two Claude directories', () => {
     const { ill, flags } = twoDirectories();
     const [key, sweep] = ['forgejo:a:acme/app:1', ['--run-now', '--job', 'sweep-sessions']];
     const only = ['--sessions-only-this-host', '--sessions-max-age', 'never', '--min-age', '1h'];
-    await runProgram([...flags, 'sessions', 'set', key, sessionIdOf(9)]);
+    await runProgram([...flags, 'map', 'set', key, sessionIdOf(9)]);
     const database = new Database(join(flags[flags.indexOf('--state-dir') + 1] ?? '', 'sessions.db'));
     database.prepare('UPDATE claude_sdk_sessions SET last_used_at = 1, created_at = 1').run();
     database.close();
     makeSession(ill, { id: sessionIdOf(9), ageMs: 50 * DAY_MS });
     rmSync(ill, { recursive: true });
     expect((await runProgram([...flags, ...only, ...sweep])).code).toBe(74);
-    expect((await runProgram([...flags, 'sessions', 'list'])).stdout).toContain(key);
+    expect((await runProgram([...flags, 'map', 'list'])).stdout).toContain(key);
   });
 });

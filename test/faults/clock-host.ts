@@ -81,7 +81,7 @@ export class Host {
       }),
     );
     // Makes the database; any row will do.
-    await this.#command(PROGRAM, ['sessions', 'set', 'forgejo:a:acme/other:1', sessionIdOf(1)]);
+    await this.#command(PROGRAM, ['map', 'set', 'forgejo:a:acme/other:1', sessionIdOf(1)]);
     const database = new Database(join(stateDir, 'sessions.db'));
     const insert = database.prepare('INSERT INTO claude_sdk_sessions VALUES (@key, @sessionId, @usedAtMs, @usedAtMs)');
     for (const row of rows) insert.run(row);

@@ -72,7 +72,7 @@ async function prepareTemplate(directory: string, seed: number): Promise<string>
   makeTree(claudeDir, { sessions: 4, seed: seed % 1_000 });
   makeSession(claudeDir, { id: sessionIdOf(0xabcd), ageMs: 40 * DAY_MS });
   mkdirSync(stateDir);
-  const made = await place.run(['sessions', 'set', 'first', sessionIdOf(1)]);
+  const made = await place.run(['map', 'set', 'first', sessionIdOf(1)]);
   if (made.code !== 0) throw new Error(`the template cannot be made: ${made.stderr}`);
   const database = new Database(join(stateDir, 'sessions.db'));
   const insert = database.prepare('INSERT INTO claude_sdk_sessions VALUES (?, ?, ?, ?)');
@@ -145,7 +145,7 @@ async function runControl(
   for (const [what, pattern] of Object.entries({
     files: /^file: (a key twice|an alias|a setting of nothing)$/,
     keys: /^good: drop "[aA]/,
-    documents: /^sessions\.json: (a key twice|a null row|a field).*sessions set/,
+    documents: /^sessions\.json: (a key twice|a null row|a field).*map set/,
     databases: /^database of the host's (of 0 bytes|that is not there): list$/,
   })) {
     const some = cases.filter(({ name }) => pattern.test(name)).slice(0, CONTROL_CASES);

@@ -82,7 +82,7 @@ async function runNames({ isShort, directory }: HarnessOptions): Promise<Harness
 
 async function prepare(directory: string, naming: Naming, counts: Counts): Promise<Place> {
   const place = makeNamedPlace(directory, naming, counts);
-  const made = await runProgram([...place.flags, 'sessions', 'set', 'first', '00000000-0000-4000-8000-000000000001']);
+  const made = await runProgram([...place.flags, 'map', 'set', 'first', '00000000-0000-4000-8000-000000000001']);
   if (made.code !== 0) throw new Error(`the resume map cannot be made: ${made.stderr}`);
   fillMap(place, naming, counts.names);
   return place;
@@ -100,9 +100,9 @@ const BEFORE: readonly Command[] = [
   { args: ['--run-now', '--dry-run', '--json'], codes: [74] },
   { args: ['status'], codes: [74] },
   { args: ['status', '--json'], codes: [74] },
-  { args: ['sessions', 'list'], codes: [0], isList: true },
-  { args: ['sessions', 'list', '--json'], codes: [0], isList: true },
-  { args: ['sessions', 'drop-issue', '\u009b31m\u2028', '1'], codes: [0] },
+  { args: ['map', 'list'], codes: [0], isList: true },
+  { args: ['map', 'list', '--json'], codes: [0], isList: true },
+  { args: ['map', 'drop-issue', '\u009b31m\u2028', '1'], codes: [0] },
 ];
 
 const AFTER: readonly Command[] = [

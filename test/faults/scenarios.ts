@@ -38,7 +38,7 @@ export async function prepareTree(directory: string, seed: number): Promise<Temp
   const sessions = makeTree(join(directory, 'claude'), { sessions: 14, seed });
   const live = liveOf(sessions);
   if (live !== undefined) {
-    await new Place(directory).run(['sessions', 'set', 'forgejo:a:acme/app:1', live.id]);
+    await new Place(directory).run(['map', 'set', 'forgejo:a:acme/app:1', live.id]);
   }
   const wanted = new Set(live === undefined ? [] : [live.id]);
   return { directory, sessions, prints: printsOf(join(directory, 'claude'), sessions), wanted };
@@ -72,7 +72,7 @@ export const purge: Scenario = {
     // One of the trashed is live again: its row must save it.
     const revived = template.sessions.filter(isOld)[1];
     if (revived !== undefined) {
-      await new Place(directory).run(['sessions', 'set', 'forgejo:a:acme/app:2', revived.id]);
+      await new Place(directory).run(['map', 'set', 'forgejo:a:acme/app:2', revived.id]);
     }
     return template;
   },

@@ -64,7 +64,7 @@ describe.skipIf(!isRoot)('Root, with a state directory that others may write', (
     ['a dry run', ['--run-now', '--dry-run']],
     ['the daemon', ['--listen', 'off']],
     ['a pin', ['pin', sessionIdOf(1)]],
-    ['a row', ['sessions', 'set', 'forgejo:a:acme/app:1', sessionIdOf(1)]],
+    ['a row', ['map', 'set', 'forgejo:a:acme/app:1', sessionIdOf(1)]],
     ['a restore', ['trash', 'restore', sessionIdOf(1)]],
   ])('refuses %s, and says what helps', async (_, args) => {
     const { claudeDir, stateDir: state, flags } = tempPlace();

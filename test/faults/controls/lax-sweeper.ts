@@ -10,7 +10,7 @@ import Database from 'better-sqlite3';
 const args = process.argv.slice(2).filter((argument) => argument !== '--' && argument !== '--json');
 const state = process.env.SWEEPER_STATE_DIR ?? '';
 
-if (args[0] === 'sessions') {
+if (args[0] === 'map') {
   const database = new Database(process.env.SWEEPER_SESSIONS_DB ?? join(state, 'sessions.db'));
   database.exec(
     'CREATE TABLE IF NOT EXISTS claude_sdk_sessions (key TEXT PRIMARY KEY, session_id, last_used_at, created_at)',

@@ -134,8 +134,8 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   run: RUN,
   'dry run': [...RUN, '--dry-run'],
   daemon: ['--listen', 'off'],
-  list: ['sessions', 'list'],
-  set: ['sessions', 'set', 'k', ID],
+  list: ['map', 'list'],
+  set: ['map', 'set', 'k', ID],
 };
 
 export function databaseCases(): InputCase[] {

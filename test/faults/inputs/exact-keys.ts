@@ -61,7 +61,7 @@ export function exactKeyCases(): InputCase[] {
   const dropIssue = (args: readonly string[], ...gone: readonly string[]): InputCase => {
     return {
       name: `good: drop-issue ${JSON.stringify(args)}`,
-      args: ['sessions', 'drop-issue', ...args],
+      args: ['map', 'drop-issue', ...args],
       codes: [0],
       mayChange: MAP,
       judge: (place) => leftWithout(place, ...gone),
@@ -71,14 +71,14 @@ export function exactKeyCases(): InputCase[] {
     ...EXACT_KEYS.flatMap((key, index): InputCase[] => [
       {
         name: `good: drop ${JSON.stringify(key)}`,
-        args: ['sessions', 'drop', '--', key],
+        args: ['map', 'drop', '--', key],
         codes: [0],
         mayChange: MAP,
         judge: (place) => leftWithout(place, key),
       },
       {
         name: `good: get ${JSON.stringify(key)}`,
-        args: ['--json', 'sessions', 'get', '--', key],
+        args: ['--json', 'map', 'get', '--', key],
         codes: [0],
         shows: (stdout) => {
           const row = JSON.parse(stdout) as { key: string; sessionId: string };
@@ -89,7 +89,7 @@ export function exactKeyCases(): InputCase[] {
     ...['a%1', 'a?1', 'A%', 'a__', 'Ab1', 'b1', '*', 'E\u0301', 'a_1\\'].map((key): InputCase => {
       return {
         name: `key that is not there: ${JSON.stringify(key)}`,
-        args: ['sessions', 'drop', '--', key],
+        args: ['map', 'drop', '--', key],
         codes: [65],
         names: ['no such key'],
         mayChange: MAP,
@@ -98,7 +98,7 @@ export function exactKeyCases(): InputCase[] {
     }),
     {
       name: 'good: set replaces one key alone',
-      args: ['sessions', 'set', 'a_1', OTHER_ID],
+      args: ['map', 'set', 'a_1', OTHER_ID],
       codes: [0],
       mayChange: MAP,
       shows: () => true,
@@ -106,7 +106,7 @@ export function exactKeyCases(): InputCase[] {
     },
     {
       name: 'good: set of 1,024 characters',
-      args: ['sessions', 'set', 'x'.repeat(1_024), OTHER_ID],
+      args: ['map', 'set', 'x'.repeat(1_024), OTHER_ID],
       codes: [0],
       mayChange: MAP,
     },

@@ -75,21 +75,21 @@ export function secretCases(): InputCase[] {
     refused('as a job', { args: ['--run-now', '--job', URL_WITH_SECRET], codes: [64], names: ['--job'] }),
     refused('as an id', { args: ['pin', URL_WITH_SECRET], codes: [64], names: ['not a session id'] }),
     refused('as a token for an id', { args: ['trash', 'restore', TOKEN], codes: [64], names: ['not a session id'] }),
-    refused('as a key', { args: ['sessions', 'get', URL_WITH_SECRET], codes: [65], names: ['no such key'] }),
+    refused('as a key', { args: ['map', 'get', URL_WITH_SECRET], codes: [65], names: ['no such key'] }),
     refused('as a key with controls', {
-      args: ['sessions', 'set', `${URL_WITH_SECRET}\u0007`, 'x'],
+      args: ['map', 'set', `${URL_WITH_SECRET}\u0007`, 'x'],
       codes: [64],
       names: ['control characters'],
     }),
     refused('in sessions.json', {
-      args: ['sessions', 'list'],
+      args: ['map', 'list'],
       prepare: ({ stateDir }) =>
         writeFileSync(join(stateDir, 'sessions.json'), `{"${URL_WITH_SECRET}":1,"${URL_WITH_SECRET}":2}`),
       codes: [65],
       names: ['{state}/sessions.json'],
     }),
     refused('as a place of the database', {
-      args: ['sessions', 'list'],
+      args: ['map', 'list'],
       environment: { SWEEPER_SESSIONS_DB: `/srv/none/bot:${SECRET}@db` },
       codes: [69],
       names: ['open database'],

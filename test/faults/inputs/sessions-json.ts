@@ -62,8 +62,8 @@ const BROKEN: Readonly<Record<string, string | Buffer>> = {
 };
 
 const COMMANDS: readonly (readonly string[])[] = [
-  ['sessions', 'list'],
-  ['sessions', 'set', 'k', ID],
+  ['map', 'list'],
+  ['map', 'set', 'k', ID],
   ['--run-now'],
   ['--run-now', '--dry-run'],
   ['--listen', 'off'],
@@ -144,7 +144,7 @@ function fileKinds(): InputCase[] {
 function whole(): InputCase[] {
   const imported = (name: string, text: string, expected: Readonly<Record<string, string>>): InputCase => ({
     name: `good: sessions.json: ${name}`,
-    args: ['sessions', 'set', 'k', ID],
+    args: ['map', 'set', 'k', ID],
     codes: [0],
     prepare: (place) => {
       dropDatabase(place);

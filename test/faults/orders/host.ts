@@ -187,7 +187,7 @@ export class OrdersHost {
     }
   }
 
-  /** Brings back one of the rows that sweeps have taken, as `sessions restore` does. */
+  /** Brings back one of the rows that sweeps have taken, as `map restore` does. */
   async restoreRow(choose: <T>(items: readonly T[]) => T | undefined): Promise<void> {
     if (!existsSync(join(this.stateDir, 'ledger.db'))) return;
     const ledger = Ledger.open(this.stateDir);

@@ -131,7 +131,7 @@ const states: readonly ResourceCase[] = [
     run: async (stage) => {
       const place = stateOnTmpfs(stage);
       const key = 'forgejo:a:acme/app:1';
-      const set = ['sessions', 'set', key, sessionIdOf(77)];
+      const set = ['map', 'set', key, sessionIdOf(77)];
       const pass = fill(place.stateDir);
       const exit = await place.sweeper(set);
       place.expectCode(exit, [69, ...IO], 'setting a session');
@@ -177,7 +177,7 @@ const states: readonly ResourceCase[] = [
 ];
 
 async function expectRow(place: TroubledPlace, key: string, id: string): Promise<void> {
-  const { stdout } = await place.sweeper(['sessions', 'get', key]);
+  const { stdout } = await place.sweeper(['map', 'get', key]);
   place.expect(stdout.includes(id), `the row of ${key} is ${stdout.trim()}, not ${id}`);
 }
 

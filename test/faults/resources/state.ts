@@ -20,7 +20,7 @@ export async function makeStateTemplate(directory: string, liveId: string): Prom
   mkdirSync(join(claudeDir, 'projects'), { recursive: true });
   const common = [PROGRAM, '--claude-dir', claudeDir, '--state-dir', stateDir];
   await run(process.execPath, [...common, ...runNow('purge-trash')]);
-  await run(process.execPath, [...common, 'sessions', 'set', 'forgejo:a:acme/app:1', liveId]);
+  await run(process.execPath, [...common, 'map', 'set', 'forgejo:a:acme/app:1', liveId]);
   if (!existsSync(join(stateDir, 'sessions.db'))) throw new Error('no state directory could be made');
   const database = new Database(join(stateDir, 'sessions.db'));
   const insert = database.prepare('INSERT INTO claude_sdk_sessions VALUES (?, ?, ?, ?)');

@@ -158,13 +158,13 @@ describe('the guards at work', () => {
   ])('let a prune after the resume map $what end with $code', async ({ by, code }) => {
     const host = makeHost();
     for (let number = 0; number < 10; number += 1) {
-      await runProgram([...host.flags, 'sessions', 'set', `forgejo:a:acme/app:${number}`, sessionIdOf(number)]);
+      await runProgram([...host.flags, 'map', 'set', `forgejo:a:acme/app:${number}`, sessionIdOf(number)]);
     }
     expect((await runProgram([...host.flags, '--run-now'])).code).toBe(0);
     const sweep = [...host.flags, '--run-now', '--job', 'sweep-sessions', '--sessions-max-age', '1ms'];
     if (by === 'drop') {
       for (let number = 0; number < 10; number += 1) {
-        await runProgram([...host.flags, 'sessions', 'drop', `forgejo:a:acme/app:${number}`]);
+        await runProgram([...host.flags, 'map', 'drop', `forgejo:a:acme/app:${number}`]);
       }
     }
     if (by === 'loss') {
@@ -284,7 +284,7 @@ describe('a state directory that is not there any more', () => {
   it('makes a new and empty resume map, which is not believed until an operator says so', async () => {
     const { root, args, transcripts } = host();
     // How old one is that was made younger stands in the state directory, too.
-    await runProgram([...args(), 'sessions', 'set', 'forgejo:a:acme/app:1', sessionIdOf(1)]);
+    await runProgram([...args(), 'map', 'set', 'forgejo:a:acme/app:1', sessionIdOf(1)]);
     expect((await runProgram([...args(), '--run-now', '--shield', 'off'])).code).toBe(0);
     expect(transcripts()).toBe(1);
     const unmounted = args(join(root, 'fresh'));

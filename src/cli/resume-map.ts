@@ -1,4 +1,4 @@
-/** `sessions …`: the resume map by hand. */
+/** `map …`: the resume map by hand. */
 
 import { systemClock } from '../clock.ts';
 import { OperatingError } from '../errors.ts';
@@ -14,21 +14,21 @@ import { parseSessionIds } from './session-ids.ts';
 import { renderTable } from './table.ts';
 import { formatAge } from './terminal.ts';
 
-export async function listSessions(context: CommandContext): Promise<number> {
+export async function listRows(context: CommandContext): Promise<number> {
   const rows = (await readRows(context)).sort((left, right) => right.lastUsedAtMs - left.lastUsedAtMs);
   showRows(context, rows, { sessions: rows });
   return EXIT_CODES.ok;
 }
 
 /** Only looks: unlike a host's `getSession`, it leaves a stale row where it is. */
-export async function getSession(context: CommandContext, key: string): Promise<number> {
+export async function showRow(context: CommandContext, key: string): Promise<number> {
   const row = (await readRows(context)).find((candidate) => candidate.key === key);
   if (row === undefined) throw notThere(key);
   showRows(context, [row], row);
   return EXIT_CODES.ok;
 }
 
-export async function setSession(context: CommandContext, key: string, sessionId: string): Promise<number> {
+export async function setRow(context: CommandContext, key: string, sessionId: string): Promise<number> {
   checkedKey(key);
   parseSessionIds([sessionId]);
   return changeMap(context, async (map) => {
@@ -37,7 +37,7 @@ export async function setSession(context: CommandContext, key: string, sessionId
   });
 }
 
-export async function dropSession(context: CommandContext, key: string): Promise<number> {
+export async function dropRow(context: CommandContext, key: string): Promise<number> {
   return changeMap(context, async (map) => {
     if (!(await map.dropSession(key))) throw notThere(key);
     return { text: `${key} is dropped`, document: { key, dropped: 1 } };
