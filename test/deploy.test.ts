@@ -187,6 +187,15 @@ describe('the systemd units', () => {
     },
   );
 
+  it.each(SERVICE_UNITS)(
+    'bind the state directory by its name and by its former one, under which a map protects as well: %s',
+    (unit) => {
+      const homes = { home: '/home/claude', environment: {} };
+      const { stateDir, formerStateDir } = resolveConfig({ ...homes, flags: {} }).config;
+      expect(words(unit, 'BindPaths')).toEqual(expect.arrayContaining([`-${stateDir}`, `-${formerStateDir}`]));
+    },
+  );
+
   it.each(SERVICE_UNITS)('never let a missing state directory be made in memory: %s', (unit) => {
     const found = directives(unit);
     expect(found.get('ProtectSystem')).toEqual(['strict']);

@@ -16,6 +16,7 @@ import { formatCount } from '../format/counts.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { createLogger } from '../log.ts';
 import type { CommandContext } from './command.ts';
+import { renderFinding } from './finding-lines.ts';
 import { runJobs } from './run.ts';
 
 interface Examined {
@@ -115,12 +116,8 @@ function toDocument(examined: readonly Examined[]): object {
 }
 
 function render(examined: readonly Examined[], problems: number, { colors }: CommandContext): string {
-  const marks = { ok: colors.green('ok'), notice: colors.yellow('notice'), problem: colors.red('problem') };
   const blocks = examined.map(({ claudeDir, findings }) => {
-    const lines = findings.flatMap(({ check, level, message, advice }) => [
-      `  ${marks[level]}${' '.repeat('problem'.length - level.length)}  ${check}: ${message}`,
-      ...(advice === undefined ? [] : [`           → ${advice}`]),
-    ]);
+    const lines = findings.map((finding) => renderFinding(finding, colors));
     return [colors.bold(claudeDir ?? 'This host'), ...lines].join('\n');
   });
   const verdict = problems === 0 ? 'Nothing needs doing.' : `${formatCount(problems, 'problem')}: see the arrows.`;

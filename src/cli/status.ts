@@ -5,6 +5,7 @@ import { claudeTempDirs, type OtherUse, otherUses } from '../claude-dir/other-us
 import { systemClock } from '../clock.ts';
 import { Schedule, scheduleSettings } from '../daemon/schedule.ts';
 import { databaseUses } from '../doctor/database-findings.ts';
+import { formerStateFinding } from '../doctor/former-state-finding.ts';
 import { OperatingError } from '../errors.ts';
 import { displayName } from '../files/byte-name.ts';
 import { formatBytes } from '../format/byte-size.ts';
@@ -15,6 +16,7 @@ import { type FinishedRun, Ledger } from '../ledger/ledger.ts';
 import { createLogger } from '../log.ts';
 import { type RunResult, shownFaults } from '../runs/run-result.ts';
 import type { CommandContext } from './command.ts';
+import { renderFinding } from './finding-lines.ts';
 import { exitCodeOf, runJobs } from './run.ts';
 import { pruneOf, renderHeld, toDocument } from './run-output.ts';
 import { renderTable } from './table.ts';
@@ -100,6 +102,7 @@ function statusDocument(
     oldest,
     databases: databaseUses(config),
     others,
+    formerState: formerStateFinding(config) ?? null,
   };
 }
 
@@ -117,7 +120,11 @@ function renderStatus(
     last === undefined ? 'never' : `${last.outcome}, ${formatAge(last.startedAtMs, nowMs)}`,
     formatTime(nextMs),
   ]);
-  const blocks = [renderTable(['JOB', 'LAST RUN', 'NEXT RUN (while a daemon runs)'], runs, colors)];
+  const formerState = formerStateFinding(context.resolved.config);
+  const blocks = [
+    renderTable(['JOB', 'LAST RUN', 'NEXT RUN (while a daemon runs)'], runs, colors),
+    ...(formerState === undefined ? [] : [renderFinding(formerState, colors)]),
+  ];
   if (prune.failure !== undefined) {
     return [...blocks, `${colors.red(prune.failure.kind)}: ${prune.failure.message}`].join('\n\n');
   }

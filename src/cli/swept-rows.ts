@@ -1,6 +1,8 @@
 /** `map swept|restore`: rows that a sweep has taken out of the resume map, and their way back. */
 
+import { join } from 'node:path';
 import { systemClock } from '../clock.ts';
+import type { Config } from '../config/config.ts';
 import { errorMessage, OperatingError } from '../errors.ts';
 import { type ErrorKind, EXIT_CODES } from '../exit-codes.ts';
 import { formatCount } from '../format/counts.ts';
@@ -63,7 +65,7 @@ export async function restoreSweptRows(
     const ledger = openWritten(config.stateDir);
     try {
       const results: RestoredRow[] = [];
-      for (const one of wantedRows(ledger, config['sessions.db'], keys, lastRun)) {
+      for (const one of wantedRows(ledger, mapPaths(config), keys, lastRun)) {
         results.push(await restoreOne(one, { map, ledger, touches }, (kind) => kinds.add(kind)));
       }
       tellRestored(context, results, touches);
@@ -79,9 +81,15 @@ export async function restoreSweptRows(
 
 type Wanted = KeptRow | { readonly key: string; readonly content?: undefined };
 
-function wantedRows(ledger: Ledger | undefined, map: string, keys: readonly string[], lastRun: boolean): Wanted[] {
-  if (lastRun) return [...(ledger?.sweptRows.keptByLastRun(map) ?? [])];
-  const kept = ledger?.sweptRows.kept(map) ?? [];
+function wantedRows(
+  ledger: Ledger | undefined,
+  maps: readonly string[],
+  keys: readonly string[],
+  lastRun: boolean,
+): Wanted[] {
+  if (lastRun)
+    return [...(maps.map((map) => ledger?.sweptRows.keptByLastRun(map) ?? []).find((rows) => rows.length > 0) ?? [])];
+  const kept = keptOf(ledger, maps);
   // What a terminal was shown is as good as what stands in the map.
   return [...new Set(keys)].map((key) => kept.find((row) => row.key === key || shownText(row.key) === key) ?? { key });
 }
@@ -129,7 +137,7 @@ function tellRestored({ io, json, resolved }: CommandContext, rows: readonly Res
 /** Those that are not in the map as they were: a sweep that was killed has left them there. */
 async function readKept({ resolved: { config } }: CommandContext): Promise<readonly KeptRow[]> {
   const ledger = Ledger.openForReading(config.stateDir);
-  const kept = ledger?.sweptRows.kept(config['sessions.db']) ?? [];
+  const kept = keptOf(ledger, mapPaths(config));
   ledger?.close();
   if (kept.length === 0) return [];
   const map = await openResumeMapForReading(config, systemClock);
@@ -140,6 +148,16 @@ async function readKept({ resolved: { config } }: CommandContext): Promise<reado
   } finally {
     await map.close();
   }
+}
+
+function keptOf(ledger: Ledger | undefined, maps: readonly string[]): readonly KeptRow[] {
+  return maps.flatMap((map) => ledger?.sweptRows.kept(map) ?? []);
+}
+
+/** By today's name first: what was swept while the state directory had its former name was swept from the same map. */
+function mapPaths({ 'sessions.db': path, ownsSessionsDb, formerStateDir }: Config): readonly string[] {
+  const former = formerStateDir === undefined || !ownsSessionsDb ? path : join(formerStateDir, 'sessions.db');
+  return former === path ? [path] : [path, former];
 }
 
 /** To be changed, where there is one. */

@@ -17,6 +17,7 @@ import {
   settingTable,
   variableOf,
 } from './settings.ts';
+import { formerDefaultStateDir } from './state-dir.ts';
 import { showAge } from './values.ts';
 import { parseYaml } from './yaml-text.ts';
 
@@ -24,6 +25,8 @@ import { parseYaml } from './yaml-text.ts';
 export type Config = Readonly<Settings> & {
   /** Whether `sessions.db` is the default one, which is ours to make and to migrate. */
   readonly ownsSessionsDb: boolean;
+  /** The state directory by its former name; only where the state directory is the default one. */
+  readonly formerStateDir: string | undefined;
 };
 
 export type Origin = 'flag' | 'environment' | 'file' | 'default';
@@ -51,12 +54,20 @@ export interface CollectedConfig {
   readonly origins: Readonly<Record<SettingPath, Origin>>;
   readonly faults: readonly string[];
   readonly configFile: string | undefined;
+  readonly formerStateDir: string | undefined;
 }
 
 /** @throws ConfigError where there are faults */
-export function concludeConfig({ settings, origins, faults, configFile }: CollectedConfig): ResolvedConfig {
+export function concludeConfig({
+  settings,
+  origins,
+  faults,
+  configFile,
+  formerStateDir,
+}: CollectedConfig): ResolvedConfig {
   if (faults.length > 0) throw new ConfigError(faults);
-  const config = frozen({ ...(settings as Settings), ownsSessionsDb: origins['sessions.db'] === 'default' });
+  const ownsSessionsDb = origins['sessions.db'] === 'default';
+  const config = frozen({ ...(settings as Settings), ownsSessionsDb, formerStateDir });
   return { config, origins, configFile };
 }
 
@@ -79,7 +90,14 @@ export function collectConfig(sources: ConfigSources): CollectedConfig {
   }
   if (origins['sessions.db'] === 'default') settings['sessions.db'] = sessionsDbIn(settings.stateDir);
   crossCheck(settings, sources, faults);
-  return { settings, origins: origins as Record<SettingPath, Origin>, faults, configFile: sources.file?.path };
+  return {
+    settings,
+    origins: origins as Record<SettingPath, Origin>,
+    faults,
+    configFile: sources.file?.path,
+    formerStateDir:
+      origins.stateDir === 'default' ? formerDefaultStateDir(sources.home, sources.environment) : undefined,
+  };
 }
 
 function sessionsDbIn(stateDir: unknown): string | undefined {

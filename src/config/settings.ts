@@ -85,7 +85,8 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
     stateDir: {
       argument: 'DIR',
       description: 'where the resume map, the ledger and the keep list are',
-      defaultText: '`$CLAUDE_HOOKS_STATE_DIR`, else `$XDG_STATE_HOME/claude-hooks`, else `~/.local/state/claude-hooks`',
+      defaultText:
+        '`$CLAUDE_HOOKS_STATE_DIR`, else `$XDG_STATE_HOME/claude-session-sweeper`, else `~/.local/state/claude-session-sweeper`',
       parse: path,
       defaultValue: ({ environment }) => defaultStateDir(home, environment),
       show: String,

@@ -12,11 +12,13 @@ import { KeepList } from '../live-sources/keep-list.ts';
 import { openResumeMapForReading } from '../live-sources/open-sources.ts';
 import { examineDatabases } from './database-findings.ts';
 import type { Finding } from './finding.ts';
+import { formerStateFinding } from './former-state-finding.ts';
 import { examineReturning } from './returning-findings.ts';
 
 const FOREIGN_BITS = 0o077;
 
 export async function examineHost(config: Config, clock: Clock): Promise<readonly Finding[]> {
+  const formerState = formerStateFinding(config);
   return [
     await guardedFinding('resume map', () => examineMap(config, clock)),
     await guardedFinding('keep list', () => examinePins(config)),
@@ -25,6 +27,7 @@ export async function examineHost(config: Config, clock: Clock): Promise<readonl
     await guardedFinding('coming back', () => examineReturning(config, clock)),
     await guardedFinding('clock', () => examineClock(config, clock)),
     await guardedFinding('state directory', () => examineStateDir(config)),
+    ...(formerState === undefined ? [] : [formerState]),
   ];
 }
 

@@ -27,7 +27,7 @@ export interface ResumeMapOptions {
    * alone. Without it, `sessions.db` in the state directory is used, and made or migrated as needed.
    */
   readonly databasePath?: string;
-  /** State directory, absolute; default `$CLAUDE_HOOKS_STATE_DIR`, else `$XDG_STATE_HOME/claude-hooks`, else `~/.local/state/claude-hooks`. */
+  /** State directory, absolute; default `$CLAUDE_HOOKS_STATE_DIR`, else `$XDG_STATE_HOME/claude-session-sweeper`, else `~/.local/state/claude-session-sweeper`. */
   readonly stateDir?: string;
   /**
    * Milliseconds, or `never`: how long a conversation may rest. It is written into the map, and the worker goes by it. Default: what is

@@ -13,7 +13,6 @@ import {
   required,
 } from '../config/host-options.ts';
 import { SETTING_PATHS } from '../config/settings.ts';
-import { defaultStateDir } from '../config/state-dir.ts';
 import { ConfigError, OperatingError } from '../errors.ts';
 import { displayName } from '../files/byte-name.ts';
 import { nearestWord } from '../format/nearest-word.ts';
@@ -236,12 +235,17 @@ const OPTIONS: OptionChecks<SweeperOptions> = {
 function configOf({ claudeDirs, stateDir, databasePath, sessionStores, settings = {} }: SweeperOptions): Config {
   const given = {
     claudeDir: claudeDirs,
-    stateDir: stateDir ?? defaultStateDir(homedir(), process.env),
+    ...(stateDir === undefined ? {} : { stateDir }),
     ...(databasePath === undefined ? {} : { 'sessions.db': databasePath }),
     ...(sessionStores === undefined ? {} : { 'sessions.store': sessionStores }),
   };
+  const { CLAUDE_HOOKS_STATE_DIR, XDG_STATE_HOME } = process.env;
   try {
-    const collected = collectConfig({ flags: { ...settings, ...given }, environment: {}, home: homedir() });
+    const collected = collectConfig({
+      flags: { ...settings, ...given },
+      environment: { CLAUDE_HOOKS_STATE_DIR, XDG_STATE_HOME },
+      home: homedir(),
+    });
     return concludeConfig(collected).config;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;

@@ -4,7 +4,13 @@ import { type IdPrefix, IdPrefixes } from '../claude-dir/id-prefixes.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
 
 /** The live sources by name, as logs and metrics show them. */
-export const LIVE_SOURCE_NAMES = ['resume-map', 'keep-list', 'running-processes', 'claude-pins'] as const;
+export const LIVE_SOURCE_NAMES = [
+  'resume-map',
+  'keep-list',
+  'former-state',
+  'running-processes',
+  'claude-pins',
+] as const;
 export type LiveSourceName = (typeof LIVE_SOURCE_NAMES)[number];
 
 /** How a source protects; also the reason that a plan gives for a kept unit, the first of several. */

@@ -9,6 +9,7 @@ import type { MaintainableResumeMap } from '../resume-map/resume-map.ts';
 import { SqliteResumeMap, type SqliteResumeMapOptions } from '../resume-map/sqlite.ts';
 import { isTaken } from '../sqlite/file-identity.ts';
 import { claudePinsSource } from './claude-pins.ts';
+import { type FormerStateSettings, formerStateSources } from './former-state.ts';
 import { KeepList } from './keep-list.ts';
 import type { LiveSource } from './live-source.ts';
 import { resumeMapSource } from './resume-map-source.ts';
@@ -59,18 +60,34 @@ export async function openResumeMapForReading(settings: MapSettings, clock: Cloc
 /** Everything that protects. */
 export function liveSources(
   map: MaintainableResumeMap,
-  settings: Pick<Config, 'stateDir'>,
+  settings: FormerStateSettings,
   claudeDirs: readonly ClaudeDir[],
   clock: Clock,
 ): LiveSource[] {
   return [
     resumeMapSource(map),
     new KeepList(settings.stateDir).asLiveSource(),
+    ...formerStateSources(settings, clock, (stateDir) => openOwnForReadingIn(stateDir, settings, clock)),
     ...claudeDirs.flatMap(({ root, path }) => [
       runningProcessesSource(root, path, { clock }),
       claudePinsSource(root, path, clock),
     ]),
   ];
+}
+
+function openOwnForReadingIn(
+  stateDir: string,
+  { 'sessions.defaultForge': defaultForge }: FormerStateSettings,
+  clock: Clock,
+): Promise<SqliteResumeMap> {
+  const settings: MapSettings = {
+    stateDir,
+    'sessions.db': join(stateDir, 'sessions.db'),
+    ownsSessionsDb: true,
+    'sessions.maxAge': 'never',
+    'sessions.defaultForge': defaultForge,
+  };
+  return openResumeMapForReading(settings, clock);
 }
 
 function sessionsJsonPath(settings: MapSettings): string {

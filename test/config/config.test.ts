@@ -90,13 +90,13 @@ const SAMPLES: { readonly [P in SettingPath]: Sample<Settings[P]> } = {
     ['/var/a', '/var/a'],
     ['~/state', '/home/ada/state'],
     ['/var//b/', '/var/b'],
-    '/home/ada/.local/state/claude-hooks',
+    '/home/ada/.local/state/claude-session-sweeper',
   ),
   'sessions.db': textSample(
     ['/var/a.db', '/var/a.db'],
     ['/var/b.db', '/var/b.db'],
     ['/var/c.db', '/var/c.db'],
-    '/home/ada/.local/state/claude-hooks/sessions.db',
+    '/home/ada/.local/state/claude-session-sweeper/sessions.db',
   ),
   'sessions.maxAge': { ...durationSample(30 * DAY_MS), environment: ['never', 'never'] },
   'sessions.onlyThisHost': booleanSample(false),
@@ -198,7 +198,7 @@ describe('where a value comes from', () => {
     const expected = Object.fromEntries(SETTING_PATHS.map((path) => [path, SAMPLES[path].file[1]]));
     for (const text of [stringify(content), JSON.stringify(content), JSON.stringify(content, null, 2)]) {
       const { config, origins } = resolve({ file: text });
-      expect(config).toEqual({ ...expected, ownsSessionsDb: false });
+      expect(config).toEqual({ ...expected, ownsSessionsDb: false, formerStateDir: undefined });
       expect(new Set(Object.values(origins))).toEqual(new Set(['file']));
     }
   });
@@ -230,8 +230,8 @@ describe('the default directories', () => {
   it('are those that Claude Code and the XDG specification use', () => {
     const { config } = resolve({ environment: { CLAUDE_CONFIG_DIR: '/srv/claude', XDG_STATE_HOME: '/srv/state' } });
     expect(config.claudeDir).toEqual(['/srv/claude']);
-    expect(config.stateDir).toBe('/srv/state/claude-hooks');
-    expect(config['sessions.db']).toBe('/srv/state/claude-hooks/sessions.db');
+    expect(config.stateDir).toBe('/srv/state/claude-session-sweeper');
+    expect(config['sessions.db']).toBe('/srv/state/claude-session-sweeper/sessions.db');
   });
 
   it('put CLAUDE_HOOKS_STATE_DIR before XDG_STATE_HOME', () => {
@@ -257,7 +257,7 @@ describe('the default directories', () => {
 
   it('make the resume map ours only where nobody named one, not even by the default name', () => {
     expect(resolve({}).config.ownsSessionsDb).toBe(true);
-    const path = `${HOME}/.local/state/claude-hooks/sessions.db`;
+    const path = `${HOME}/.local/state/claude-session-sweeper/sessions.db`;
     expect(resolve({ flags: { 'sessions.db': path } }).config.ownsSessionsDb).toBe(false);
     expect(resolve({ file: nested('sessions.db', path) }).config.ownsSessionsDb).toBe(false);
     expect(resolve({ environment: { SWEEPER_SESSIONS_DB: path } }).config.ownsSessionsDb).toBe(false);

@@ -181,7 +181,12 @@ function fromSurroundings(): InputCase[] {
     ]),
     refused('a CLAUDE_HOOKS_STATE_DIR with ..', { CLAUDE_HOOKS_STATE_DIR: '/srv/..' }, ['CLAUDE_HOOKS_STATE_DIR']),
     refused('an XDG_STATE_HOME with ..', { XDG_STATE_HOME: '/srv/../etc' }, ['XDG_STATE_HOME', '/srv/../etc']),
-    refused('a relative HOME', { HOME: 'home' }, ['HOME', '"home/.claude"', '"home/.local/state/claude-hooks"'], 2),
+    refused(
+      'a relative HOME',
+      { HOME: 'home' },
+      ['HOME', '"home/.claude"', '"home/.local/state/claude-session-sweeper"'],
+      2,
+    ),
     refused(
       'both at once',
       { CLAUDE_CONFIG_DIR: 'claude', CLAUDE_HOOKS_STATE_DIR: 'state' },
@@ -201,9 +206,9 @@ function fromSurroundings(): InputCase[] {
     accepted(
       'a relative XDG_STATE_HOME, which counts for nothing',
       { XDG_STATE_HOME: 'state' },
-      '/nonexistent/.local/state/claude-hooks',
+      '/nonexistent/.local/state/claude-session-sweeper',
     ),
-    accepted('an XDG_STATE_HOME', { XDG_STATE_HOME: '/srv/state' }, '/srv/state/claude-hooks'),
+    accepted('an XDG_STATE_HOME', { XDG_STATE_HOME: '/srv/state' }, '/srv/state/claude-session-sweeper'),
     accepted('a Claude directory of ~', { SWEEPER_CLAUDE_DIR: '~/x' }, '/nonexistent/x'),
   ];
 }
