@@ -17,6 +17,11 @@ export interface Logger {
   error(fields: object, message: string): void;
 }
 
+/** Whose level may change while it is in use. */
+export interface AdjustableLogger extends Logger {
+  setLevel(level: LogLevel): void;
+}
+
 /** Numbers, as pino and bunyan write them, so that their readers read these lines too. */
 const LEVEL_NUMBERS: Readonly<Record<LogLevel, number>> = {
   ...{ trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60 },
@@ -28,18 +33,21 @@ export function createLogger(
   level: LogLevel,
   write: (line: string) => void = writeToStderr,
   clock: Clock = systemClock,
-): Logger {
-  if (level === 'silent') return silentLogger;
+): AdjustableLogger {
+  let least = LEVEL_NUMBERS[level];
   const origin = { pid: process.pid, hostname: hostname(), name: 'claude-session-sweeper' };
   const at = (name: LogLevel) => {
     const number = LEVEL_NUMBERS[name];
-    if (number < LEVEL_NUMBERS[level]) return () => undefined;
     return (fields: object, message: string) => {
+      if (number < least) return;
       const line = JSON.stringify({ level: number, time: clock.now(), ...origin, ...fields, msg: message }, shownError);
       write(`${redacted(line)}\n`);
     };
   };
-  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+  const setLevel = (next: LogLevel) => {
+    least = LEVEL_NUMBERS[next];
+  };
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), setLevel };
 }
 
 /** What an error is about stands in fields that JSON does not show. */

@@ -208,7 +208,7 @@ describe('the systemd units', () => {
     const ofRestarts = ['Restart', 'RestartSec', 'RestartPreventExitStatus', 'StartLimitIntervalSec'];
     const ofTheNetwork = ['RestrictAddressFamilies', 'IPAddressAllow', 'PrivateNetwork'];
     // Only the daemon has a process beside the one that takes the memory.
-    for (const key of [...ofRestarts, ...ofTheNetwork, 'OOMPolicy']) differing.add(key);
+    for (const key of [...ofRestarts, ...ofTheNetwork, 'OOMPolicy', 'ExecReload']) differing.add(key);
     const shared = (unit: string) => Object.fromEntries([...directives(unit)].filter(([key]) => !differing.has(key)));
     expect(shared(ONCE_UNIT)).toEqual(shared(DAEMON_UNIT));
     expect(directives(ONCE_UNIT).get('PrivateNetwork')).toEqual(['yes']);

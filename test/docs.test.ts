@@ -58,6 +58,7 @@ describe('The documentation', () => {
       resumeTotals: async () => ({ attempts: 0, failures: 0, forgotten: { expired: 0, gone: 0 } }),
       nextRunMs: () => 0,
       runningJob: () => undefined,
+      reload: () => ({ isSuccessful: true, lastSuccessAtMs: 0 }),
     });
     const shown = await metrics.render();
     const ours = [...shown.matchAll(/^# HELP ((?:session_sweeper|claude_session)_\w+) (.*)\n# TYPE \w+ (\w+)$/gm)];

@@ -1,7 +1,7 @@
 /** The shapes that every command is called with; the outside world is passed in, so that a test can call a command in its own process. */
 
 import type { ResolvedConfig } from '../config/config.ts';
-import type { Logger } from '../log.ts';
+import type { AdjustableLogger } from '../log.ts';
 import type { Colors } from './terminal.ts';
 
 export interface CliIo {
@@ -13,15 +13,19 @@ export interface CliIo {
   readonly stderr: NodeJS.WriteStream;
   /** Only a command that asks something opens it. */
   openStdin(): NodeJS.ReadStream;
-  /** Aborted by the first SIGTERM or SIGINT. */
+  /** Aborted by the first SIGTERM or SIGINT, with the signal's name as its reason. */
   readonly shutdown: AbortSignal;
+  /** From now on, SIGHUP calls the listener, where it would have ended the process. Where its terminal has gone, it is `shutdown` all the same. */
+  readonly onHangup: (listener: () => void) => void;
 }
 
 /** Everything that a command works with, once the command line is parsed and the configuration is loaded. */
 export interface CommandContext {
   readonly io: CliIo;
   readonly resolved: ResolvedConfig;
-  readonly log: Logger;
+  /** What the same command line, environment and file say now. @throws ConfigError */
+  readonly reload: () => Promise<ResolvedConfig>;
+  readonly log: AdjustableLogger;
   readonly json: boolean;
   readonly dryRun: boolean;
   readonly allowMassRemoval: boolean;

@@ -1,19 +1,27 @@
 /** Process matters alone: arguments, environment, signals, exit code. The only place that reads or ends the process. */
 
 import { homedir } from 'node:os';
+import { isatty } from 'node:tty';
 import { errorCode } from '../errors.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import { exitAtOnce } from '../process/exit-at-once.ts';
 import { SHUTDOWN_BUDGET } from '../process/shutdown-budget.ts';
 
 const shutdown = new AbortController();
-for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  process.on(signal, () => {
-    // Asked twice: out at once. Whatever was in hand is settled by the next run.
-    if (shutdown.signal.aborted) leave(EXIT_CODES.ok);
-    shutdown.abort();
-    setTimeout(() => leave(EXIT_CODES.io), SHUTDOWN_BUDGET.leaveAfterMs).unref();
-  });
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop(signal));
+
+function stop(signal: NodeJS.Signals): void {
+  // Asked twice: out at once. Whatever was in hand is settled by the next run.
+  if (shutdown.signal.aborted) leave(EXIT_CODES.ok);
+  shutdown.abort(signal);
+  setTimeout(() => leave(EXIT_CODES.io), SHUTDOWN_BUDGET.leaveAfterMs).unref();
+}
+
+const terminals = [0, 1, 2].filter((fd) => isatty(fd));
+
+/** A terminal that is closed is none any more, and whoever started the program there has gone. */
+function onHangup(listener: () => void): void {
+  process.on('SIGHUP', () => (terminals.every((fd) => isatty(fd)) ? listener() : stop('SIGHUP')));
 }
 
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
@@ -43,6 +51,7 @@ async function main(): Promise<void> {
     stderr: process.stderr,
     openStdin: () => process.stdin,
     shutdown: shutdown.signal,
+    onHangup,
   });
   // Waits until a pipe has taken everything, which process.exit would cut off. What failed may be told here before it is as an event.
   process.stdout.write('', (error) => {

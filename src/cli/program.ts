@@ -148,6 +148,7 @@ async function contextFor(io: CliIo, options: RawOptions, isCommand: boolean): P
   return {
     io,
     resolved,
+    reload: () => loadConfig(options, io),
     log: createLogger(isQuiet ? 'silent' : resolved.config.logLevel),
     json: options.json === true,
     dryRun: options.dryRun === true,

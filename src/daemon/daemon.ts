@@ -1,50 +1,47 @@
 /** The daemon: acquires what it needs in order, runs jobs by their schedule, releases in reverse. */
 
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
-import { acquireDirLocks } from '../claude-dir/dir-lock.ts';
-import { openClaudeDirs } from '../claude-dir/open-and-lock.ts';
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../clock.ts';
-import type { Config } from '../config/config.ts';
+import type { ResolvedConfig } from '../config/config.ts';
 import { errorMessage } from '../errors.ts';
-import { absenceLimits, ClockGuard } from '../jobs/guards/clock.ts';
-import { JOB_NAMES, type JobName, type Outcome } from '../jobs/job-names.ts';
-import type { Ledger, RunRecord } from '../ledger/ledger.ts';
-import { liveSources, openResumeMap } from '../live-sources/open-sources.ts';
-import type { Logger } from '../log.ts';
+import { JOB_NAMES, type JobName } from '../jobs/job-names.ts';
+import type { AdjustableLogger } from '../log.ts';
 import { Acquired } from '../process/acquired.ts';
 import { SHUTDOWN_BUDGET } from '../process/shutdown-budget.ts';
-import type { SqliteResumeMap } from '../resume-map/sqlite.ts';
 import { jobInChild } from '../runs/job-in-child.ts';
-import { openLedger } from '../runs/open-ledger.ts';
 import { type RunJobDependencies, runJob, skippedRun } from '../runs/run-job.ts';
 import type { RunOptions } from '../runs/runnable-job.ts';
-import { Reopened } from '../sqlite/reopened.ts';
-import { type HttpServer, startHttpServer } from './http.ts';
+import { startHttpServer } from './http.ts';
+import { HttpAddress } from './http-address.ts';
 import { daemonRoutes, type ReadinessCheck } from './http-routes.ts';
+import { InForce } from './in-force.ts';
 import { JobQueue } from './job-queue.ts';
 import { createMetrics, type Metrics } from './metrics-page.ts';
+import { Reload } from './reload.ts';
 import { Schedule, scheduleSettings } from './schedule.ts';
+import { WorkerLocks } from './worker-locks.ts';
 
 export interface DaemonOptions {
-  readonly config: Config;
+  readonly resolved: ResolvedConfig;
   readonly version: string;
-  readonly log: Logger;
+  readonly log: AdjustableLogger;
   readonly clock: Clock;
+  /** Reads the configuration again. @throws ConfigError */
+  load(): Promise<ResolvedConfig>;
   /** The command by which an operator lets a run of a job go on that a guard holds back. */
-  allowCommand(job: JobName): string;
+  allowCommand(job: JobName, resolved: ResolvedConfig): string;
+  /** Calls the listener from now on whenever somebody asks for a reload. */
+  onReloadAsked(listener: () => void): void;
   /** The process's own. */
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Aborted when the daemon is to leave. */
+  /** Aborted when the daemon is to leave, with the signal's name as its reason. */
   readonly shutdown: AbortSignal;
 }
 
 /** A run by the schedule is watched by nobody. */
 const RUN_OPTIONS: Omit<RunOptions, 'jobs'> = { dryRun: false, allowMassRemoval: false, listsRemoved: 'none' };
-/** Outcomes that count as a run of the job: a skipped one did not look. */
-const RAN: readonly Outcome[] = ['ok', 'partial', 'held', 'failed'];
 
 /**
  * Runs until `shutdown` is aborted.
@@ -52,19 +49,14 @@ const RAN: readonly Outcome[] = ['ok', 'partial', 'held', 'failed'];
  */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
   const acquired = new Acquired();
+  const { log, shutdown } = options;
   try {
-    const { config, log } = options;
-    const claudeDirs = openClaudeDirs(config, (claudeDir) => acquired.add(claudeDir, (opened) => opened.close()));
-    acquired.add(acquireDirLocks(claudeDirs, 'worker'), (lock) => lock.release());
-    const daemon = new Daemon(options, claudeDirs);
-    acquired.add(daemon, () => daemon.closeDatabases());
-    daemon.openDatabases();
-    const server = config.listen === 'off' ? undefined : await daemon.serve(config.listen);
-    if (server !== undefined) acquired.add(server, () => server.close());
-    daemon.start();
-    acquired.add(daemon, () => daemon.stop());
-    log.info(daemon.startFields(server), 'daemon started');
-    if (!options.shutdown.aborted) await once(options.shutdown, 'abort');
+    const daemon = new Daemon(options);
+    acquired.add(daemon, () => daemon.close());
+    await daemon.start();
+    options.onReloadAsked(() => daemon.reload());
+    log.info(daemon.startFields(), 'daemon started');
+    if (!shutdown.aborted) await once(shutdown, 'abort');
     log.info({}, 'daemon stopping');
   } finally {
     await acquired.release();
@@ -73,88 +65,122 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
 
 class Daemon {
   readonly #options: DaemonOptions;
-  readonly #claudeDirs: readonly ClaudeDir[];
-  readonly #ledger: Reopened<Ledger>;
-  readonly #map: Reopened<SqliteResumeMap>;
+  readonly #locks = new WorkerLocks();
   readonly #metrics: Metrics;
-  readonly #schedule: Schedule;
   readonly #queue: JobQueue;
+  readonly #address: HttpAddress;
+  readonly #reload: Reload;
   /** When each job was last put into the queue. */
   readonly #addedAtMs = new Map<JobName, number>();
   readonly #startedAtMs: number;
-  readonly #clockGuard: ClockGuard;
+  #inForce: InForce;
+  #schedule: Schedule;
 
-  constructor(options: DaemonOptions, claudeDirs: readonly ClaudeDir[]) {
-    const { config, clock, log, version } = options;
+  /** @throws OperatingError */
+  constructor(options: DaemonOptions) {
+    const { resolved, clock, log, version } = options;
     this.#options = options;
-    this.#claudeDirs = claudeDirs;
     this.#startedAtMs = clock.now();
-    this.#ledger = new Reopened(join(config.stateDir, 'ledger.db'), () => openLedger(config.stateDir, log));
-    this.#clockGuard = new ClockGuard(
-      clock,
-      {
-        clockHistory: () => this.#ledger.get().clockHistory(),
-        recordClockHistory: (history) => this.#ledger.get().recordClockHistory(history),
-      },
-      absenceLimits({ rows: config['sessions.maxAge'], transcripts: config.maxAge }),
-    );
-    this.#map = new Reopened(config['sessions.db'], () => openResumeMap(config, clock));
-    this.#schedule = new Schedule({
-      ...scheduleSettings(config),
-      clock,
-      onDue: (job) => this.#runDue(job),
-    });
+    this.#inForce = this.#open(resolved);
+    this.#schedule = this.#scheduleBy(this.#inForce);
     this.#queue = new JobQueue({
       run: (job) => this.#run(job),
       onOverlap: (job) => {
-        skippedRun(job, { kind: 'locked', message: 'its run before is not through' }, this.#runDependencies());
+        const failure = { kind: 'locked', message: 'its run before is not through' } as const;
+        skippedRun(job, failure, this.#runDependencies(this.#inForce));
       },
       // What went wrong lies outside of the job (the ledger cannot be found, say); the daemon tries again at the next time.
       onError: (job, error) => log.error({ err: error, job }, 'run could not be begun or written down'),
     });
+    this.#reload = new Reload({
+      ...{ clock, log },
+      load: () => options.load(),
+      inForce: () => this.#inForce.config,
+      apply: (reloaded) => this.#apply(reloaded),
+    });
     this.#metrics = createMetrics({
       version,
       log,
-      figures: () => this.#ledger.get().metrics(),
-      resumeTotals: async () => {
-        const map = this.#map.get();
-        const [attempts, failures, forgotten] = await Promise.all([
-          map.getSessionResumeAttemptsTotal(),
-          map.getSessionResumeFailuresTotal(),
-          map.getForgottenTotals(),
-        ]);
-        return { attempts, failures, forgotten };
-      },
+      figures: () => this.#inForce.ledger.get().metrics(),
+      resumeTotals: () => this.#inForce.resumeTotals(),
       nextRunMs: (job) => this.#schedule.nextRunMs(job),
       runningJob: () => this.#queue.running,
+      reload: () => this.#reload.state,
     });
-  }
-
-  /** What cannot be opened now would fail every run: better to say so at the start. */
-  openDatabases(): void {
-    this.#ledger.get();
-    this.#map.get();
-  }
-
-  closeDatabases(): void {
-    this.#map.close();
-    this.#ledger.close();
-  }
-
-  serve(listen: Exclude<Config['listen'], 'off'>): Promise<HttpServer> {
     const routes = daemonRoutes({
       contentType: this.#metrics.contentType,
       metrics: () => this.#metrics.render(),
       readiness: () => this.#readiness(),
       monotonicNow: () => performance.now(),
     });
-    return startHttpServer(listen, routes, this.#options.log);
+    this.#address = new HttpAddress((listen) => startHttpServer(listen, routes, log));
   }
 
-  start(): void {
+  #open(resolved: ResolvedConfig): InForce {
+    const { clock, log } = this.#options;
+    return InForce.open(resolved, { clock, log, locks: this.#locks });
+  }
+
+  /** @throws OperatingError where nothing can listen where it should */
+  async start(): Promise<void> {
+    await this.#address.moveTo(this.#inForce.config.listen);
+    this.#startSchedule(this.#schedule, this.#inForce);
+  }
+
+  /** Asks for the configuration to be read again. */
+  reload(): void {
+    this.#reload.ask();
+  }
+
+  async close(): Promise<void> {
+    this.#schedule.stop();
+    await this.#reload.close();
+    await Promise.race([this.#queue.idle(), sleep(SHUTDOWN_BUDGET.daemonWaitMs, undefined, { ref: false })]);
+    await this.#address.close();
+    this.#inForce.close();
+    this.#locks.keepOnly([]);
+  }
+
+  /** All that can fail comes before anything is given up. */
+  async #apply(resolved: ResolvedConfig): Promise<void> {
+    const before = this.#inForce;
+    if (isDeepStrictEqual(resolved, before.resolved)) return;
+    const next = this.#open(resolved);
+    try {
+      await this.#address.moveTo(next.config.listen);
+    } catch (error) {
+      next.close();
+      this.#locks.keepOnly(before.claudeDirs);
+      throw error;
+    }
+    this.#inForce = next;
+    this.#options.log.setLevel(next.config.logLevel);
+    if (!isDeepStrictEqual(scheduleSettings(before.config), scheduleSettings(next.config))) this.#reschedule(next);
+    // A run that is at work is written down where it was begun.
+    if (this.#queue.running === undefined) this.#leave(before);
+  }
+
+  #leave(before: InForce): void {
+    before.close();
+    this.#locks.keepOnly(this.#inForce.claudeDirs);
+  }
+
+  #scheduleBy({ config }: InForce): Schedule {
+    const { clock } = this.#options;
+    return new Schedule({ ...scheduleSettings(config), clock, onDue: (job) => this.#runDue(job) });
+  }
+
+  #reschedule(next: InForce): void {
+    this.#schedule.stop();
+    this.#schedule = this.#scheduleBy(next);
+    this.#startSchedule(this.#schedule, next);
+  }
+
+  #startSchedule(schedule: Schedule, inForce: InForce): void {
     // What has never run is held against the first start of all: on a laptop, each start may come after the time of the day's run.
-    const { sinceMs } = this.#clockGuard.look();
-    this.#schedule.start((job) => this.#lastRunMs(job) ?? sinceMs);
+    const { sinceMs } = inForce.clockGuard.look();
+    // What has been added since may not be written down yet.
+    schedule.start((job) => Math.max(inForce.lastRunMs(job) ?? sinceMs, this.#addedAtMs.get(job) ?? 0));
   }
 
   /** Also whatever has missed its time: a run that a guard held, or that a shutdown cut short, is not through for the day. */
@@ -168,7 +194,7 @@ class Daemon {
   /** Where the ledger cannot be asked, nothing is: the job's own time comes all the same. */
   #isOverdue(job: JobName): boolean {
     try {
-      return this.#schedule.isOverdue(job, this.#lastRunMs(job));
+      return this.#schedule.isOverdue(job, this.#inForce.lastRunMs(job));
     } catch (error) {
       this.#options.log.error({ err: error, job }, 'whether a run was missed cannot be told');
       return false;
@@ -182,53 +208,48 @@ class Daemon {
     this.#queue.add(job);
   }
 
-  async stop(): Promise<void> {
-    this.#schedule.stop();
-    await Promise.race([this.#queue.idle(), sleep(SHUTDOWN_BUDGET.daemonWaitMs, undefined, { ref: false })]);
-  }
-
-  startFields(server: HttpServer | undefined): object {
-    const { config, version } = this.#options;
+  startFields(): object {
+    const { version } = this.#options;
+    const { config } = this.#inForce;
     const nextRuns = JOB_NAMES.map((job) => [job, new Date(this.#schedule.nextRunMs(job) ?? Number.NaN)] as const);
     return {
       version,
       claudeDirs: config.claudeDir,
       stateDir: config.stateDir,
-      ...(server === undefined ? {} : { listen: `${server.address.address}:${server.address.port}` }),
+      ...(this.#address.shown === undefined ? {} : { listen: this.#address.shown }),
       nextRuns: Object.fromEntries(nextRuns),
     };
   }
 
   async #run(job: JobName): Promise<void> {
-    const { config, environment, shutdown: signal } = this.#options;
+    const { environment, shutdown: signal } = this.#options;
     if (signal.aborted) return;
-    const request = { options: { ...RUN_OPTIONS, jobs: [job] }, signal, onProgress: () => undefined };
-    const result = await runJob(jobInChild(job, config, { environment }), request, this.#runDependencies());
-    this.#metrics.observeRun(result);
-    // What the run has met with in the ledger, this process may not have: opened anew, it is looked at from end to end.
-    if (result.outcome === 'failed') this.#ledger.close();
+    const inForce = this.#inForce;
+    try {
+      const request = { options: { ...RUN_OPTIONS, jobs: [job] }, signal, onProgress: () => undefined };
+      const result = await runJob(
+        jobInChild(job, inForce.config, { environment }),
+        request,
+        this.#runDependencies(inForce),
+      );
+      this.#metrics.observeRun(result);
+      // What the run has met with in the ledger, this process may not have: opened anew, it is looked at from end to end.
+      if (result.outcome === 'failed') inForce.ledger.close();
+    } finally {
+      if (inForce !== this.#inForce) this.#leave(inForce);
+    }
   }
 
-  #runDependencies(): RunJobDependencies {
-    const { clock, log, config } = this.#options;
+  #runDependencies(inForce: InForce): RunJobDependencies {
+    const { clock, log, allowCommand } = this.#options;
     return {
       clock,
       log,
-      ledger: { recordRun: (run) => this.#recordRun(run) },
-      clockGuard: this.#clockGuard,
-      deadlineMs: config.runDeadline,
-      allowCommand: this.#options.allowCommand,
+      ledger: { recordRun: (run) => inForce.recordRun(run) },
+      clockGuard: inForce.clockGuard,
+      deadlineMs: inForce.config.runDeadline,
+      allowCommand: (job) => allowCommand(job, inForce.resolved),
     };
-  }
-
-  #recordRun(run: RunRecord): void {
-    try {
-      this.#ledger.get().recordRun(run);
-    } catch (error) {
-      // The next use opens it anew, and begins another where it is damaged.
-      this.#ledger.close();
-      throw error;
-    }
   }
 
   async #readiness(): Promise<readonly ReadinessCheck[]> {
@@ -241,28 +262,19 @@ class Daemon {
         checks.push({ name, fault: errorMessage(error) });
       }
     };
-    await check('ledger', () => this.#ledger.get().lastRun('prune-transcripts'));
-    await check('live-sources', () => this.#checkSources());
+    await check('ledger', () => this.#inForce.ledger.get().lastRun('prune-transcripts'));
+    await check('live-sources', () => this.#inForce.checkSources());
     for (const job of JOB_NAMES) await check(job, () => this.#throwIfOverdue(job));
     return checks;
   }
 
-  async #checkSources(): Promise<void> {
-    const { config, clock } = this.#options;
-    for (const source of liveSources(this.#map.get(), config, this.#claudeDirs, clock)) await source.check();
-  }
-
   /** Overdue: the time after the last run has passed by more than a run may take. */
   #throwIfOverdue(job: JobName): void {
-    const { clock, config } = this.#options;
-    const sinceMs = Math.max(this.#lastRunMs(job) ?? 0, this.#startedAtMs);
+    const { clock } = this.#options;
+    const { config } = this.#inForce;
+    const sinceMs = Math.max(this.#inForce.lastRunMs(job) ?? 0, this.#startedAtMs);
     const dueMs = this.#schedule.dueAfterMs(job, sinceMs);
     if (dueMs === undefined || clock.now() <= dueMs + config['schedule.jitter'] + config.runDeadline) return;
     throw new Error(`overdue since ${new Date(dueMs).toISOString()}`);
-  }
-
-  /** What lies in the future is no run that has been: the clock was wrong. */
-  #lastRunMs(job: JobName): number | undefined {
-    return this.#ledger.get().lastWholeRunMs(job, RAN, this.#options.clock.now());
   }
 }

@@ -8,6 +8,7 @@ import type { Logger } from '../log.ts';
 import { FORGET_REASONS, type ForgetReason } from '../resume-map/resume-map.ts';
 import { RUN_METRICS, SCRAPE } from '../runs/run-metrics.ts';
 import type { RunResult } from '../runs/run-result.ts';
+import type { ReloadState } from './reload.ts';
 
 export interface ResumeTotals {
   readonly attempts: number;
@@ -24,6 +25,7 @@ export interface MetricsSources {
   resumeTotals(): Promise<ResumeTotals>;
   nextRunMs(job: JobName): number | undefined;
   runningJob(): JobName | undefined;
+  reload(): ReloadState;
 }
 
 export interface Metrics {
@@ -52,6 +54,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
   const showFigures = registerFigures(registry);
   const showResumeTotals = registerResumeTotals(registry);
   const showSchedule = registerSchedule(registry, sources);
+  const showReload = registerReload(registry, sources);
   const durations = registerDurations(registry);
   const scrapeErrors = new ScrapeErrors(sources.log);
   let figures: readonly MetricValue[] = [];
@@ -64,6 +67,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
       showFigures([...figures, ...scrapeErrors.figures()]);
       showResumeTotals(totals);
       showSchedule();
+      showReload();
       return registry.metrics();
     },
     observeRun: ({ job, durationMs, outcome }) => {
@@ -182,6 +186,26 @@ function registerSchedule(registry: Registry, sources: MetricsSources): () => vo
       if (nextMs !== undefined) nextRun.set({ job }, nextMs / 1000);
       inProgress.set({ job }, sources.runningJob() === job ? 1 : 0);
     }
+  };
+}
+
+/** Named as Prometheus names its own, so that one rule watches both. */
+function registerReload(registry: Registry, sources: MetricsSources): () => void {
+  const registers = [registry];
+  const isSuccessful = new Gauge({
+    name: `${PREFIX}config_last_reload_successful`,
+    help: '1 where the last reading of the configuration, at the start or after SIGHUP, was taken over.',
+    registers,
+  });
+  const lastSuccess = new Gauge({
+    name: `${PREFIX}config_last_reload_success_timestamp_seconds`,
+    help: 'When a configuration was last taken over, Unix time.',
+    registers,
+  });
+  return () => {
+    const state = sources.reload();
+    isSuccessful.set(state.isSuccessful ? 1 : 0);
+    lastSuccess.set(state.lastSuccessAtMs / 1000);
   };
 }
 

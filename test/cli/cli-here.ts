@@ -31,6 +31,7 @@ export async function cli(
     stderr: stderr as unknown as NodeJS.WriteStream,
     openStdin: () => Object.assign(new PassThrough().end(`${answer}\n`), { isTTY }) as unknown as NodeJS.ReadStream,
     shutdown: new AbortController().signal,
+    onHangup: () => undefined,
   });
   return { code, stdout: stdout.text, stderr: stderr.text };
 }

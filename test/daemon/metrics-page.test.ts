@@ -15,6 +15,7 @@ function metricsOf(overrides: Partial<MetricsSources>) {
     resumeTotals: async () => ({ attempts: 0, failures: 0, forgotten: { expired: 0, gone: 0 } }),
     nextRunMs: () => undefined,
     runningJob: () => undefined,
+    reload: () => ({ isSuccessful: true, lastSuccessAtMs: 0 }),
     ...overrides,
   });
 }

@@ -44,14 +44,16 @@ export async function runOnce(context: CommandContext, options: RawOptions): Pro
 export async function runAsDaemon(context: CommandContext): Promise<number> {
   const { runDaemon } = await import('../../daemon/daemon.ts');
   const { allowCommand } = await import('../allow-command.ts');
-  const { io, resolved, log } = context;
+  const { io, resolved, log, reload } = context;
   await runDaemon({
-    config: resolved.config,
+    resolved,
     version: packageVersion(),
     log,
     clock: systemClock,
+    load: reload,
     environment: io.environment,
-    allowCommand: (job) => allowCommand(job, resolved, io.home),
+    allowCommand: (job, inForce) => allowCommand(job, inForce, io.home),
+    onReloadAsked: io.onHangup,
     shutdown: io.shutdown,
   });
   return EXIT_CODES.ok;

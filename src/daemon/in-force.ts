@@ -1,0 +1,123 @@
+/** What one configuration has open in a daemon: Claude directories, their locks, its databases. A reload opens another before this one goes. */
+
+import { join } from 'node:path';
+import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
+import { openClaudeDirs } from '../claude-dir/open-and-lock.ts';
+import type { Clock } from '../clock.ts';
+import type { Config, ResolvedConfig } from '../config/config.ts';
+import { throwIfUnsafeStateDir } from '../files/state-dir-safety.ts';
+import { absenceLimits, ClockGuard } from '../jobs/guards/clock.ts';
+import type { JobName, Outcome } from '../jobs/job-names.ts';
+import type { Ledger, RunRecord } from '../ledger/ledger.ts';
+import { liveSources, openResumeMap } from '../live-sources/open-sources.ts';
+import type { Logger } from '../log.ts';
+import type { SqliteResumeMap } from '../resume-map/sqlite.ts';
+import { openLedger } from '../runs/open-ledger.ts';
+import { Reopened } from '../sqlite/reopened.ts';
+import type { ResumeTotals } from './metrics-page.ts';
+import type { WorkerLocks } from './worker-locks.ts';
+
+/** Outcomes that count as a run of the job: a skipped one did not look. */
+const RAN: readonly Outcome[] = ['ok', 'partial', 'held', 'failed'];
+
+export interface InForceOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Those of the daemon, over all its configurations. */
+  readonly locks: WorkerLocks;
+}
+
+export class InForce {
+  readonly resolved: ResolvedConfig;
+  readonly claudeDirs: readonly ClaudeDir[];
+  readonly ledger: Reopened<Ledger>;
+  readonly map: Reopened<SqliteResumeMap>;
+  readonly clockGuard: ClockGuard;
+  readonly #clock: Clock;
+
+  private constructor(resolved: ResolvedConfig, claudeDirs: readonly ClaudeDir[], { clock, log }: InForceOptions) {
+    const { config } = resolved;
+    this.resolved = resolved;
+    this.claudeDirs = claudeDirs;
+    this.#clock = clock;
+    this.ledger = new Reopened(join(config.stateDir, 'ledger.db'), () => openLedger(config.stateDir, log));
+    this.map = new Reopened(config['sessions.db'], () => openResumeMap(config, clock));
+    this.clockGuard = new ClockGuard(
+      clock,
+      {
+        clockHistory: () => this.ledger.get().clockHistory(),
+        recordClockHistory: (history) => this.ledger.get().recordClockHistory(history),
+      },
+      absenceLimits({ rows: config['sessions.maxAge'], transcripts: config.maxAge }),
+    );
+  }
+
+  /**
+   * What cannot be opened now would fail every run: better to say so at once. Nothing stays open then.
+   * @throws OperatingError
+   */
+  static open(resolved: ResolvedConfig, options: InForceOptions): InForce {
+    const claudeDirs: ClaudeDir[] = [];
+    let taken: readonly string[] = [];
+    let opened: InForce | undefined;
+    try {
+      throwIfUnsafeStateDir(resolved.config.stateDir);
+      openClaudeDirs(resolved.config, (claudeDir) => claudeDirs.push(claudeDir));
+      taken = options.locks.take(claudeDirs);
+      opened = new InForce(resolved, claudeDirs, options);
+      opened.ledger.get();
+      opened.map.get();
+      return opened;
+    } catch (error) {
+      options.locks.release(taken);
+      opened?.closeDatabases();
+      for (const claudeDir of claudeDirs) claudeDir.close();
+      throw error;
+    }
+  }
+
+  get config(): Config {
+    return this.resolved.config;
+  }
+
+  closeDatabases(): void {
+    this.map.close();
+    this.ledger.close();
+  }
+
+  close(): void {
+    this.closeDatabases();
+    for (const claudeDir of this.claudeDirs) claudeDir.close();
+  }
+
+  recordRun(run: RunRecord): void {
+    try {
+      this.ledger.get().recordRun(run);
+    } catch (error) {
+      // The next use opens it anew, and begins another where it is damaged.
+      this.ledger.close();
+      throw error;
+    }
+  }
+
+  /** What lies in the future is no run that has been: the clock was wrong. */
+  lastRunMs(job: JobName): number | undefined {
+    return this.ledger.get().lastWholeRunMs(job, RAN, this.#clock.now());
+  }
+
+  /** Since ever, as hosts have counted them. */
+  async resumeTotals(): Promise<ResumeTotals> {
+    const map = this.map.get();
+    const [attempts, failures, forgotten] = await Promise.all([
+      map.getSessionResumeAttemptsTotal(),
+      map.getSessionResumeFailuresTotal(),
+      map.getForgottenTotals(),
+    ]);
+    return { attempts, failures, forgotten };
+  }
+
+  /** @throws whatever keeps one of them from being read in full */
+  async checkSources(): Promise<void> {
+    for (const source of liveSources(this.map.get(), this.config, this.claudeDirs, this.#clock)) await source.check();
+  }
+}
