@@ -48,3 +48,5 @@ HEALTHCHECK --interval=60s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + process.env.SWEEPER_LISTEN.split(':').pop() + '/healthz').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 # Without a shell between, so that SIGTERM reaches the worker; options of `docker run` are options of the program.
 ENTRYPOINT ["node", "/app/dist/program/main.js"]
+# With a terminal (docker run -it), no command would show how things are.
+CMD ["daemon"]

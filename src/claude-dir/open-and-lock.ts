@@ -1,6 +1,6 @@
 /** The Claude directories of a configuration: opened together, locked together. */
 
-import { OperatingError } from '../errors.ts';
+import { errorCode, OperatingError } from '../errors.ts';
 import { requireAnchoring } from '../files/anchored-dir.ts';
 import { displayName } from '../files/byte-name.ts';
 import { ClaudeDir, UnreachableDirError } from './claude-dir.ts';
@@ -9,6 +9,8 @@ import { acquireDirLock, acquireDirLocks, type DirLock, type LockedDirs } from '
 /** The part of the configuration that names them. */
 export interface ClaudeDirSettings {
   readonly claudeDir: readonly string[];
+  /** One that is not there yet is left out, and no fault. */
+  readonly mayClaudeDirBeMissing?: boolean;
 }
 
 /**
@@ -22,12 +24,24 @@ export function openClaudeDirs(
 ): ClaudeDir[] {
   requireAnchoring();
   // In one order everywhere, so that two workers never wait for each other's locks.
-  return config.claudeDir.toSorted().map((path) => {
-    const claudeDir = ClaudeDir.open(path);
+  return config.claudeDir.toSorted().flatMap((path) => {
+    const claudeDir = openUnlessMissing(path, config);
+    if (claudeDir === undefined) return [];
     onOpened(claudeDir);
     if (locked !== undefined) throwIfUnlocked(claudeDir, locked);
     return claudeDir;
   });
+}
+
+/** @returns undefined for one that may be missing, and is */
+function openUnlessMissing(path: string, { mayClaudeDirBeMissing = false }: ClaudeDirSettings): ClaudeDir | undefined {
+  try {
+    return ClaudeDir.open(path);
+  } catch (error) {
+    const isMissing = error instanceof UnreachableDirError && errorCode(error.cause) === 'ENOENT';
+    if (mayClaudeDirBeMissing && isMissing) return undefined;
+    throw error;
+  }
 }
 
 /** Between the lock and this, another directory may have been put under the name: in that one somebody else may be at work. */
@@ -61,7 +75,7 @@ export function openUsableDirs(
   const faults: OperatingError[] = [];
   const openDirs = config.claudeDir.toSorted().flatMap((path) => {
     const claudeDir = passedOver(
-      () => ClaudeDir.open(path),
+      () => openUnlessMissing(path, config),
       faults,
       (error) => error instanceof UnreachableDirError,
     );

@@ -4,6 +4,11 @@ import { createInterface } from 'node:readline/promises';
 import { OperatingError } from '../errors.ts';
 import type { CommandContext } from './command.ts';
 
+/** Whether there is a person to ask. */
+export function canAsk({ io, json }: CommandContext): boolean {
+  return !json && io.stdout.isTTY === true && io.openStdin().isTTY === true;
+}
+
 /**
  * @param without how the command is called where there is nobody to ask
  * @returns whether the answer is yes; to be asked to stop is none

@@ -17,6 +17,7 @@ import { Ledger } from '../ledger/ledger.ts';
 import { createLogger } from '../log.ts';
 import type { CommandContext } from './command.ts';
 import { renderFinding } from './finding-lines.ts';
+import { nothingYet } from './nothing-yet.ts';
 import { runJobs } from './run.ts';
 
 interface Examined {
@@ -32,7 +33,7 @@ export async function runDoctor(context: CommandContext): Promise<number> {
   const examined: Examined[] = [
     ...config.claudeDir.map((path) => ({
       claudeDir: displayName(path),
-      findings: [...examine(path, cleanup(path), context.io.environment), ...vanishedFindings(path, config.stateDir)],
+      findings: [...findingsOf(path, cleanup(path), context), ...vanishedFindings(path, config.stateDir)],
     })),
     { claudeDir: undefined, findings: await examineHost(config, systemClock) },
   ];
@@ -87,6 +88,22 @@ function vanishedFindings(path: string, stateDir: string): readonly Finding[] {
   } catch (error) {
     if (!(error instanceof OperatingError)) throw error;
     return [];
+  }
+}
+
+function findingsOf(path: string, cleanup: DirectoryView, { io, resolved }: CommandContext): readonly Finding[] {
+  const nothing = isKnown(path, resolved.config.stateDir) ? undefined : nothingYet(resolved.config);
+  if (nothing !== undefined) return [{ check: 'directory', level: 'notice', message: nothing }];
+  return examine(path, cleanup, io.environment);
+}
+
+/** Whether sessions have been there: then it is gone, and not only not there yet. */
+function isKnown(path: string, stateDir: string): boolean {
+  const ledger = Ledger.openForReading(stateDir);
+  try {
+    return (ledger?.knownSessions(path) ?? 0) > 0;
+  } finally {
+    ledger?.close();
   }
 }
 

@@ -12,6 +12,7 @@ import type { ListingRequest } from '../jobs/listing-request.ts';
 import type { ListedSession, SessionList } from '../jobs/report.ts';
 import { shownFaults } from '../runs/run-result.ts';
 import type { CliIo, CommandContext } from './command.ts';
+import { nothingYet } from './nothing-yet.ts';
 import { exitCodeOf, lookAtSessions } from './run.ts';
 import { pruneOf, renderHeld } from './run-output.ts';
 import { renderSessions } from './session-columns.ts';
@@ -65,7 +66,8 @@ async function show(context: CommandContext, request: ListingRequest, { none, ne
     io.stdout.write(`${JSON.stringify(listDocument(list))}\n`);
   } else if (list !== undefined) {
     const shown = { nowMs: systemClock.now(), home: io.home, colors, stream: io.stdout };
-    const table = list.sessions.length === 0 ? none : renderSessions(list.sessions, shown);
+    const table =
+      list.sessions.length === 0 ? (nothingYet(context.resolved.config) ?? none) : renderSessions(list.sessions, shown);
     const lines = [
       table,
       ...(list.sessions.length === 0 ? [] : ['', amountOf(list, next)]),

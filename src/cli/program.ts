@@ -81,6 +81,7 @@ function buildProgram(io: CliIo, setExitCode: (code: number) => void): Command {
     .option('--job <NAME>', `only this job; may be given more than once: ${JOB_NAMES.join(', ')}`, collectJob)
     .option('--dry-run', 'show what would be done, and change nothing')
     .option('--allow-mass-removal', 'most of a known tree may go at once')
+    .option('--yes', 'do not ask')
     .option('--json', 'one JSON document on stdout')
     .option('--config <FILE>', 'settings from a YAML or JSON file');
   addSettingOptions(program, io);
@@ -117,8 +118,14 @@ const LOOKS_ONLY: ReadonlySet<string> = new Set(['doctor', 'check-config', 'adop
 /** Flags of `--run-now` that a command would silently ignore. */
 function throwIfRunFlags(command: Command, options: RawOptions): void {
   if (command.name() === 'run') return;
-  const { runNow, job, allowMassRemoval, dryRun } = options;
-  const given = { '--run-now': runNow, '--job': job, '--allow-mass-removal': allowMassRemoval, '--dry-run': dryRun };
+  const { runNow, job, allowMassRemoval, dryRun, yes } = options;
+  const given = {
+    '--run-now': runNow,
+    '--job': job,
+    '--allow-mass-removal': allowMassRemoval,
+    '--dry-run': dryRun,
+    '--yes': yes,
+  };
   for (const [flag, value] of Object.entries(given)) {
     if (value !== undefined && !takesFlag(command, flag))
       command.error(`error: ${flag} does not go with ${command.name()}`);
@@ -132,12 +139,13 @@ async function runDefault(program: Command, context: CommandContext, options: Ra
     program.error(`error: unknown command '${unknown}'\n${suggestion(unknown, names)}`);
   }
   if (options.runNow === true) return runOnce(context, options);
-  for (const flag of ['job', 'dry-run', 'json', 'allow-mass-removal']) {
+  for (const flag of ['job', 'dry-run', 'json', 'yes', 'allow-mass-removal']) {
     const given = program.options.some(
       (option) => option.long === `--${flag}` && options[option.attributeName()] !== undefined,
     );
     if (given) program.error(`error: --${flag} goes with --run-now or a command`);
   }
+  if (context.io.stdout.isTTY) return (await import('./overview.ts')).showOverview(context);
   return runAsDaemon(context);
 }
 

@@ -11,7 +11,8 @@ import type { PruneReport, RemovedSession } from '../jobs/report.ts';
 import { type RunResult, shownFaults, summaryOfRun } from '../runs/run-result.ts';
 import type { Amount } from '../trash/known-folders.ts';
 import type { CommandContext } from './command.ts';
-import { renderFaces, shownProject, shownTitle, usedText } from './session-columns.ts';
+import { nothingYet } from './nothing-yet.ts';
+import { localDate, renderFaces, shownProject, shownTitle, usedText } from './session-columns.ts';
 
 /** One job of the document that `--json` prints. */
 export function toDocument(result: RunResult): object {
@@ -37,8 +38,11 @@ export function renderResults(results: readonly RunResult[], context: CommandCon
   const { colors, dryRun } = context;
   const blocks = results.map((result, index) => renderResult(result, results[index - 1], context));
   if (dryRun) blocks.unshift(colors.bold('Dry run: this is what would be done; nothing is changed.'));
+  const nothing = nothingYet(context.resolved.config);
+  if (nothing !== undefined) blocks.push(nothing);
   const prune = results.map(pruneOf).find((report) => (report?.removed?.sessions ?? 0) > 0);
   if (prune !== undefined) blocks.push(renderNextStep(prune, amountInTrash(results), context));
+  else if (dryRun && nothing === undefined && results.some(isDoneWithNothing)) blocks.push(NOTHING_DUE);
   return blocks.join('\n\n');
 }
 
@@ -103,6 +107,12 @@ function amountInTrash(results: readonly RunResult[]): Amount {
   return amounts.findLast((amount) => amount !== undefined) ?? { sessions: 0, bytes: 0 };
 }
 
+const NOTHING_DUE = 'No session is due. To see what goes next: claude-session-sweeper upcoming.';
+
+function isDoneWithNothing(result: RunResult): boolean {
+  return result.outcome === 'ok' && pruneOf(result)?.removed?.sessions === 0;
+}
+
 /** What it means for the disk, and how to go on or back. */
 function renderNextStep(
   { removed }: PruneReport,
@@ -118,8 +128,9 @@ function renderNextStep(
     ].join('\n');
   }
   if (inTrash.sessions === 0) return 'The trash is empty.';
+  const untilDate = localDate(systemClock.now() + config['trash.keep']);
   return [
-    `The trash holds ${formatAmount(inTrash)}, each session for ${keep}; until it is purged, it takes its room there.`,
+    `The trash holds ${formatAmount(inTrash)}, what went now until ${untilDate}, for ${keep}; until it is purged, it takes its room there.`,
     'To bring one back: claude-session-sweeper trash restore ID. To free the room now: claude-session-sweeper trash empty.',
   ].join('\n');
 }

@@ -3,10 +3,12 @@
 import { systemClock } from '../clock.ts';
 import { OperatingError } from '../errors.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
+import { formatAmount } from '../format/counts.ts';
 import { absenceLimits, ClockGuard } from '../jobs/guards/clock.ts';
 import { OLDEST_LISTED } from '../jobs/job.ts';
 import { JOB_NAMES, type JobName, type Outcome } from '../jobs/job-names.ts';
 import type { ListingRequest } from '../jobs/listing-request.ts';
+import { Ledger } from '../ledger/ledger.ts';
 import { createLogger } from '../log.ts';
 import { jobHere } from '../runs/job-in-this-process.ts';
 import { openLedger } from '../runs/open-ledger.ts';
@@ -14,11 +16,17 @@ import { runJob } from '../runs/run-job.ts';
 import type { RunResult } from '../runs/run-result.ts';
 import type { RunOptions } from '../runs/runnable-job.ts';
 import { allowCommand } from './allow-command.ts';
+import { askOnTerminal, canAsk } from './ask.ts';
 import type { CommandContext } from './command.ts';
 import { progressOn } from './progress.ts';
-import { renderResults, toDocument } from './run-output.ts';
+import { pruneOf, renderResults, toDocument } from './run-output.ts';
 
-export async function runNow(context: CommandContext, jobs: readonly JobName[]): Promise<number> {
+export async function runNow(
+  context: CommandContext,
+  jobs: readonly JobName[],
+  { yes = false }: { readonly yes?: boolean } = {},
+): Promise<number> {
+  if (!yes && jobs.includes('prune-transcripts') && !(await isAgreed(context))) return EXIT_CODES.ok;
   const results = await runJobs(context, jobs, context.json ? { listsRemoved: 'all' } : FOR_PEOPLE);
   const { stdout } = context.io;
   if (context.json) stdout.write(`${JSON.stringify({ jobs: results.map(toDocument) })}\n`);
@@ -26,10 +34,43 @@ export async function runNow(context: CommandContext, jobs: readonly JobName[]):
   return exitCodeOf(results, context.io.shutdown.aborted);
 }
 
+/** From here on a run is a large one. */
+const LARGE = { sessions: 100, bytes: 2 ** 30 };
+
+/** A person at a terminal is asked once before a first or a large run, and shown what goes; nobody else is ever asked. */
+async function isAgreed(context: CommandContext): Promise<boolean> {
+  const { io, dryRun } = context;
+  if (dryRun || !canAsk(context)) return true;
+  const look = await lookAtSessions(context, FOR_PEOPLE.lists, 'oldest');
+  const { sessions = 0, bytes = 0 } = pruneOf(look)?.removed ?? {};
+  const isFirst = !hasPruned(context);
+  const isLarge = sessions >= LARGE.sessions || bytes >= LARGE.bytes;
+  if (look.outcome === 'failed' || look.outcome === 'held' || sessions === 0 || !(isFirst || isLarge)) return true;
+  io.stdout.write(`${renderResults([look], { ...context, dryRun: true })}\n\n`);
+  const amount = formatAmount({ sessions, bytes });
+  const why = isFirst ? 'This is the first run here.' : 'That is much at once.';
+  if (await askOnTerminal(context, `${why} Move ${amount} to the trash now?`, 'say --yes')) return true;
+  io.stdout.write('Nothing was done.\n');
+  return false;
+}
+
+function hasPruned({ resolved: { config } }: CommandContext): boolean {
+  const ledger = Ledger.openForReading(config.stateDir);
+  try {
+    return ledger?.lastRun('prune-transcripts') !== undefined;
+  } finally {
+    ledger?.close();
+  }
+}
+
 /** The sessions that a command is to show, by a plan that is not carried out. A look writes no log. */
-export async function lookAtSessions(context: CommandContext, lists: ListingRequest): Promise<RunResult> {
+export async function lookAtSessions(
+  context: CommandContext,
+  lists: ListingRequest,
+  listsRemoved: RunOptions['listsRemoved'] = 'none',
+): Promise<RunResult> {
   const look = { ...context, dryRun: true, log: createLogger('silent') };
-  const [result] = await runJobs(look, ['prune-transcripts'], { listsRemoved: 'none', lists });
+  const [result] = await runJobs(look, ['prune-transcripts'], { listsRemoved, lists });
   if (result === undefined) throw new OperatingError('io', 'look at sessions: stopped before the end');
   return result;
 }
@@ -37,10 +78,10 @@ export async function lookAtSessions(context: CommandContext, lists: ListingRequ
 type Told = Pick<RunOptions, 'listsRemoved' | 'lists'>;
 
 /** As many as a person reads, with their titles. */
-const FOR_PEOPLE: Told = {
+const FOR_PEOPLE = {
   listsRemoved: 'oldest',
   lists: { which: 'going', order: 'oldest', limit: OLDEST_LISTED },
-};
+} as const satisfies Told;
 
 /** Runs jobs in their fixed order: sweep, prune, purge. @param told which sessions the reports are to list */
 export async function runJobs(

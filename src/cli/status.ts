@@ -17,6 +17,7 @@ import { createLogger } from '../log.ts';
 import { type RunResult, shownFaults } from '../runs/run-result.ts';
 import type { CommandContext } from './command.ts';
 import { renderFinding } from './finding-lines.ts';
+import { nothingYet } from './nothing-yet.ts';
 import { exitCodeOf, runJobs } from './run.ts';
 import { pruneOf, renderHeld, toDocument } from './run-output.ts';
 import { renderTable } from './table.ts';
@@ -125,6 +126,8 @@ function renderStatus(
     renderTable(['JOB', 'LAST RUN', 'NEXT RUN (while a daemon runs)'], runs, colors),
     ...(formerState === undefined ? [] : [renderFinding(formerState, colors)]),
   ];
+  const nothing = nothingYet(context.resolved.config);
+  if (nothing !== undefined && prune.failure === undefined) return [...blocks, nothing].join('\n\n');
   if (prune.failure !== undefined) {
     return [...blocks, `${colors.red(prune.failure.kind)}: ${prune.failure.message}`].join('\n\n');
   }

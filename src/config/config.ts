@@ -27,6 +27,8 @@ export type Config = Readonly<Settings> & {
   readonly ownsSessionsDb: boolean;
   /** The state directory by its former name; only where the state directory is the default one. */
   readonly formerStateDir: string | undefined;
+  /** Nobody named the Claude directory: where there is none yet, Claude has not run, and there is nothing to do. */
+  readonly mayClaudeDirBeMissing: boolean;
 };
 
 export type Origin = 'flag' | 'environment' | 'file' | 'default';
@@ -67,7 +69,8 @@ export function concludeConfig({
 }: CollectedConfig): ResolvedConfig {
   if (faults.length > 0) throw new ConfigError(faults);
   const ownsSessionsDb = origins['sessions.db'] === 'default';
-  const config = frozen({ ...(settings as Settings), ownsSessionsDb, formerStateDir });
+  const mayClaudeDirBeMissing = origins.claudeDir === 'default';
+  const config = frozen({ ...(settings as Settings), ownsSessionsDb, formerStateDir, mayClaudeDirBeMissing });
   return { config, origins, configFile };
 }
 

@@ -226,6 +226,7 @@ class Daemon {
     if (signal.aborted) return;
     const inForce = this.#inForce;
     try {
+      inForce.lookForClaudeDir();
       const request = { options: { ...RUN_OPTIONS, jobs: [job] }, signal, onProgress: () => undefined };
       const result = await runJob(
         jobInChild(job, inForce.config, { environment }),

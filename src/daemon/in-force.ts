@@ -29,16 +29,19 @@ export interface InForceOptions {
 
 export class InForce {
   readonly resolved: ResolvedConfig;
-  readonly claudeDirs: readonly ClaudeDir[];
   readonly ledger: Reopened<Ledger>;
   readonly map: Reopened<SqliteResumeMap>;
   readonly clockGuard: ClockGuard;
   readonly #clock: Clock;
+  readonly #options: InForceOptions;
+  #claudeDirs: readonly ClaudeDir[];
 
-  private constructor(resolved: ResolvedConfig, claudeDirs: readonly ClaudeDir[], { clock, log }: InForceOptions) {
+  private constructor(resolved: ResolvedConfig, claudeDirs: readonly ClaudeDir[], options: InForceOptions) {
     const { config } = resolved;
+    const { clock, log } = options;
     this.resolved = resolved;
-    this.claudeDirs = claudeDirs;
+    this.#options = options;
+    this.#claudeDirs = claudeDirs;
     this.#clock = clock;
     this.ledger = new Reopened(join(config.stateDir, 'ledger.db'), () => openLedger(config.stateDir, log));
     this.map = new Reopened(config['sessions.db'], () => openResumeMap(config, clock));
@@ -67,6 +70,10 @@ export class InForce {
       opened = new InForce(resolved, claudeDirs, options);
       opened.ledger.get();
       opened.map.get();
+      if (claudeDirs.length === 0) {
+        const { claudeDir } = resolved.config;
+        options.log.info({ claudeDirs: claudeDir }, 'there is no Claude directory yet; waiting for Claude to make it');
+      }
       return opened;
     } catch (error) {
       options.locks.release(taken);
@@ -78,6 +85,26 @@ export class InForce {
 
   get config(): Config {
     return this.resolved.config;
+  }
+
+  get claudeDirs(): readonly ClaudeDir[] {
+    return this.#claudeDirs;
+  }
+
+  /** Where there was no Claude directory yet, looks whether Claude has made it. @throws OperatingError */
+  lookForClaudeDir(): void {
+    if (this.#claudeDirs.length > 0) return;
+    const found: ClaudeDir[] = [];
+    try {
+      openClaudeDirs(this.config, (claudeDir) => found.push(claudeDir));
+      this.#options.locks.take(found);
+      this.#claudeDirs = found;
+      if (found.length > 0)
+        this.#options.log.info({ claudeDirs: this.config.claudeDir }, 'the Claude directory is there now');
+    } catch (error) {
+      for (const claudeDir of found) claudeDir.close();
+      throw error;
+    }
   }
 
   closeDatabases(): void {
@@ -118,6 +145,7 @@ export class InForce {
 
   /** @throws whatever keeps one of them from being read in full */
   async checkSources(): Promise<void> {
+    this.lookForClaudeDir();
     for (const source of liveSources(this.map.get(), this.config, this.claudeDirs, this.#clock)) await source.check();
   }
 }

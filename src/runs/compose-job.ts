@@ -6,7 +6,10 @@ import { keepReserveOf } from '../claude-dir/own-reserve.ts';
 import { cleanupLimits } from '../claude-dir/shield-margins.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
+import { OperatingError } from '../errors.ts';
+import { displayName } from '../files/byte-name.ts';
 import { throwIfUnsafeStateDir } from '../files/state-dir-safety.ts';
+import { formatCount } from '../format/counts.ts';
 import { nextHistory, readClocks, unwitnessedMs } from '../jobs/guards/clock.ts';
 import { allowAll, type Guards } from '../jobs/guards/guards.ts';
 import { guardsBy } from '../jobs/guards/removals.ts';
@@ -60,6 +63,7 @@ export async function runConfiguredJob(
       context.dryRun ? Ledger.openForReading(config.stateDir) : Ledger.open(config.stateDir, JOB_WAIT),
       (opened) => opened?.close(),
     );
+    throwIfGone(config, openDirs, ledger);
     const history = context.dryRun || ledger === undefined ? new UnwrittenHistory(ledger) : ledger;
     const guards = allowMassRemoval
       ? allowAll
@@ -138,6 +142,20 @@ export async function runConfiguredJob(
   } finally {
     await acquired.release();
     if (isThrough && !context.dryRun) keepReserves(config.stateDir, claudeDirs);
+  }
+}
+
+/** What is not there yet is no fault; what was there, and is not any more, may be a mount that is missing. */
+function throwIfGone(config: Config, openDirs: readonly ClaudeDir[], ledger: Ledger | undefined): void {
+  if (!config.mayClaudeDirBeMissing) return;
+  for (const path of config.claudeDir) {
+    const sessions = openDirs.some((opened) => opened.path === path) ? 0 : (ledger?.knownSessions(path) ?? 0);
+    if (sessions === 0) continue;
+    const known = `${formatCount(sessions, 'session')} ${sessions === 1 ? 'was' : 'were'} there at the last prune`;
+    throw new OperatingError(
+      'unsafe-root',
+      `open Claude directory ${displayName(path)}: it is gone, and ${known}; is its file system mounted?`,
+    );
   }
 }
 

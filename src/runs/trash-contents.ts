@@ -15,7 +15,7 @@ import { notInTrash, Trash, type TrashedSession } from '../trash/trash.ts';
 import { trashedFaces } from '../trash/trashed-faces.ts';
 
 /** Where there may be a trash. */
-export type TrashPlaces = Pick<Config, 'claudeDir' | 'sessions.store'>;
+export type TrashPlaces = Pick<Config, 'claudeDir' | 'sessions.store'> & Partial<Pick<Config, 'mayClaudeDirBeMissing'>>;
 type UnreadableFolder = ReturnType<Trash['mentioned']>['unreadableFolders'][number];
 
 /** One session in the trash. */

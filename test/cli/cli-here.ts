@@ -13,19 +13,21 @@ interface Surroundings {
   readonly env?: Readonly<Record<string, string>>;
   /** Whether a person looks on. */
   readonly isTTY?: boolean;
+  /** Undefined for one that is nowhere. */
+  readonly home?: string;
   /** What this person answers to a question. */
   readonly answer?: string;
 }
 
 export async function cli(
   args: readonly string[],
-  { env = {}, isTTY = false, answer = '' }: Surroundings = {},
+  { env = {}, isTTY = false, home = '/nonexistent', answer = '' }: Surroundings = {},
 ): Promise<Answer> {
   const [stdout, stderr] = [new Paper(isTTY), new Paper(isTTY)];
   const code = await runCli({
     argv: args,
     environment: env,
-    home: '/nonexistent',
+    home,
     workingDirectory: '/',
     stdout: stdout as unknown as NodeJS.WriteStream,
     stderr: stderr as unknown as NodeJS.WriteStream,

@@ -140,7 +140,7 @@ describe('State under the former name', () => {
     database.close();
     await run('--run-now', '--job', 'sweep-sessions');
     cpSync(former, today, { recursive: true });
-    expect((await run('sessions', 'swept')).stdout).toContain(MAPPED);
-    expect((await run('sessions', 'restore', '--last-run')).stdout).toContain(`resumes ${MAPPED} again`);
+    expect((await run('map', 'swept')).stdout).toContain(MAPPED);
+    expect((await run('map', 'restore', '--last-run')).stdout).toContain(`resumes ${MAPPED} again`);
   });
 });

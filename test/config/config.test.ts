@@ -198,7 +198,12 @@ describe('where a value comes from', () => {
     const expected = Object.fromEntries(SETTING_PATHS.map((path) => [path, SAMPLES[path].file[1]]));
     for (const text of [stringify(content), JSON.stringify(content), JSON.stringify(content, null, 2)]) {
       const { config, origins } = resolve({ file: text });
-      expect(config).toEqual({ ...expected, ownsSessionsDb: false, formerStateDir: undefined });
+      expect(config).toEqual({
+        ...expected,
+        ownsSessionsDb: false,
+        mayClaudeDirBeMissing: false,
+        formerStateDir: undefined,
+      });
       expect(new Set(Object.values(origins))).toEqual(new Set(['file']));
     }
   });

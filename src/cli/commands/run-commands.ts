@@ -15,7 +15,7 @@ export function addRunCommands(program: Command, bind: Bind): void {
     .command('run')
     .summary('one run, now; run --dry-run shows what it would do')
     .description(
-      'sweep stale rows, prune expired sessions into the trash and purge the trash, once and now (--run-now is the same)',
+      'sweep stale rows, prune expired sessions into the trash and purge the trash, once and now (--run-now is the same); on a terminal, a first or a large one asks',
     )
     .helpGroup(GROUPS.act)
     .addHelpText('after', examples('run --dry-run', 'run', 'run --max-age 60d', 'run --job prune-transcripts'))
@@ -38,7 +38,8 @@ export function addRunCommands(program: Command, bind: Bind): void {
 
 export async function runOnce(context: CommandContext, options: RawOptions): Promise<number> {
   const { runNow } = await import('../run.ts');
-  return runNow(context, (options.job as JobName[] | undefined) ?? [...JOB_NAMES]);
+  const jobs = (options.job as JobName[] | undefined) ?? [...JOB_NAMES];
+  return runNow(context, jobs, { yes: options.yes === true });
 }
 
 export async function runAsDaemon(context: CommandContext): Promise<number> {

@@ -40,6 +40,5 @@ export function addTrashCommands(program: Command, bind: Bind): void {
     .command('empty')
     .description('destroy all that lies in the trash, to free the room now; asks first')
     .addHelpText('after', examples('trash empty --dry-run', 'trash empty', 'trash empty --yes'))
-    .option('--yes', 'do not ask')
     .action(bind(async (context, _args, { yes }) => (await load()).emptyTrash(context, { yes: yes === true })));
 }

@@ -12,7 +12,6 @@ export function addWorkerCommands(program: Command, bind: Bind): void {
     .helpGroup(GROUPS.setUp)
     .addHelpText('after', examples('adopt --dry-run', 'adopt', 'adopt --undo'))
     .option('--undo', 'give it back: the setting becomes what it was')
-    .option('--yes', 'do not ask')
     .action(
       bind(async (context, _args, { undo, yes }) =>
         (await import('../adopt.ts')).runAdopt(context, { undo: undo === true, yes: yes === true }),
