@@ -81,7 +81,7 @@ export function planAdoption(claudeDir: ClaudeDir): AdoptionPlan {
       asOwner(claudeDir, () => backUpSettings(settings));
       // Before the settings: a record of what did not come to pass does no harm.
       guarded(claudeDir, () => writeOwnRecord(claudeDir, RECORD, record));
-      const mode = claudeDir.root.mode & NEW_MODE_MASK;
+      const mode = claudeDir.home.mode & NEW_MODE_MASK;
       asOwner(claudeDir, () =>
         replaceSettings(settings, encodeSettings(applyEdit(settings.text, edit), settings), mode),
       );

@@ -8,6 +8,13 @@ import { displayName } from '../files/byte-name.ts';
 import { mountIdOf } from '../files/mount-id.ts';
 import { mountPointsBelow } from '../files/mount-points.ts';
 import { PROJECTS } from './layout.ts';
+import {
+  isOfClaudeDir,
+  type LinkedProjects,
+  openLinkedProjects,
+  RefusedLinkError,
+  refusal,
+} from './linked-projects.ts';
 import type { Surroundings } from './measure.ts';
 
 /** Group and others. */
@@ -15,7 +22,7 @@ const FOREIGN_WRITE_BITS = 0o022;
 
 /** The trash has to lie beside it, in one file system, or nothing could be renamed into it. */
 const PROJECTS_ELSEWHERE =
-  'to keep transcripts on another disk, move the whole Claude directory there, and name it to Claude (CLAUDE_CONFIG_DIR) and here (claudeDir)';
+  'or, to keep transcripts on another disk, move the whole Claude directory there, and name it to Claude (CLAUDE_CONFIG_DIR) and here (claudeDir)';
 
 /**
  * It is not there, closed to us, or open to strangers: of several, it is passed over. Where `projects/` is a symlink or a mount, another
@@ -30,17 +37,26 @@ export class UnreachableDirError extends OperatingError {
 export class ClaudeDir {
   /** As the user named it. */
   readonly path: string;
+  /** The directory itself, with what Claude says of its processes and settings. */
+  readonly home: AnchoredDir;
+  /** What `projects/` really lies in, with our own directory: the same, unless `projects/` is a symlink. */
   readonly root: AnchoredDir;
   readonly projects: AnchoredDir;
   readonly surroundings: Surroundings;
+  /** Undefined where `projects/` is no symlink. */
+  readonly link: Pick<LinkedProjects, 'path' | 'ownPath'> | undefined;
 
-  private constructor(path: string, root: AnchoredDir, projects: AnchoredDir) {
+  private constructor(path: string, home: AnchoredDir, opened: Opened) {
+    const { projects, link } = opened;
+    const root = link?.root ?? home;
     this.path = path;
+    this.home = home;
     this.root = root;
     this.projects = projects;
+    this.link = link;
     // Claude writes in projects/; the directory itself may be a mount point that another user has made.
     root.giveChildrenTo(projects);
-    const mountPoints = mountPointsBelow(root);
+    const mountPoints = link?.mountPoints ?? mountPointsBelow(root);
     this.surroundings = { dev: root.dev, mountId: mountIdOf(root.fd), uid: projects.uid, mountPoints };
   }
 
@@ -48,22 +64,29 @@ export class ClaudeDir {
   static open(path: string): ClaudeDir {
     // Without a slash at its end: with one, the system would follow a symlink all the same.
     const plain = plainPath(path);
-    const root = openDirectory(path, () => AnchoredDir.open(plain), path);
+    const home = openDirectory(path, () => AnchoredDir.open(plain), path);
     try {
-      const projects = openDirectory(`${path}/projects`, () => root.openChild(PROJECTS), path);
+      const opened = openDirectory(`${path}/projects`, () => openProjects(home, path), path);
       try {
-        const claudeDir = new ClaudeDir(path, root, projects);
+        const claudeDir = new ClaudeDir(path, home, opened);
         claudeDir.#throwIfForeignProjects();
         claudeDir.#throwIfForeignWriters();
         return claudeDir;
       } catch (error) {
-        projects.close();
+        opened.projects.close();
+        opened.link?.root.close();
         throw error;
       }
     } catch (error) {
-      root.close();
+      home.close();
       throw error;
     }
+  }
+
+  /** The same for all that lead to the same sessions: they share lock and trash. */
+  get identity(): string {
+    const { identity } = this.root;
+    return this.link === undefined || isOfClaudeDir(this.link) ? identity : `${identity}:${this.projects.ino}`;
   }
 
   /** Removing is a rename into the trash beside `projects/`: both must lie in one mount, or it could only copy and unlink. */
@@ -79,7 +102,7 @@ export class ClaudeDir {
   #throwIfForeignWriters(): void {
     if (process.geteuid?.() !== 0) return;
     for (const [name, directory] of [
-      ['it', this.root],
+      ['it', this.home],
       ['its projects/', this.projects],
     ] as const) {
       if ((directory.mode & FOREIGN_WRITE_BITS) === 0) continue;
@@ -92,6 +115,21 @@ export class ClaudeDir {
   close(): void {
     this.projects.close();
     this.root.close();
+    this.home.close();
+  }
+}
+
+interface Opened {
+  readonly projects: AnchoredDir;
+  readonly link: LinkedProjects | undefined;
+}
+
+function openProjects(home: AnchoredDir, path: string): Opened {
+  try {
+    const link = openLinkedProjects(home);
+    return { projects: link?.projects ?? home.openChild(PROJECTS), link };
+  } catch (error) {
+    throw error instanceof RefusedLinkError ? refusal(error, path, PROJECTS_ELSEWHERE) : error;
   }
 }
 
@@ -111,10 +149,11 @@ function plainPath(path: string): string {
 
 const REDIRECTED_CODES: ReadonlySet<string> = new Set(['ELOOP', 'ENOTDIR']);
 
-function openDirectory(path: string, open: () => AnchoredDir, root: string): AnchoredDir {
+function openDirectory<T>(path: string, open: () => T, root: string): T {
   try {
     return open();
   } catch (error) {
+    if (error instanceof OperatingError) throw error;
     const message = `open Claude directory ${displayName(root)}: ${faultOf(error, path)}`;
     if (REDIRECTED_CODES.has(errorCode(error) ?? ''))
       throw new OperatingError('unsafe-root', message, { cause: error });

@@ -20,7 +20,7 @@ const LOCK_FILES: Readonly<Record<LockName, ByteName>> = {
   worker: fixedName('worker.lock'),
 };
 
-/** Which directories are locked, as `AnchoredDir.identity` tells them, in the order of their names. */
+/** Which directories are locked, as `ClaudeDir.identity` tells them, in the order of their names. */
 export type LockedDirs = readonly string[];
 
 export interface DirLock {
@@ -37,7 +37,7 @@ export function acquireDirLock(claudeDir: ClaudeDir, name: LockName): DirLock {
   try {
     const ours = claudeDir.root.openOrMakeChild(SWEEPER_DIRECTORY);
     try {
-      return { directories: [claudeDir.root.identity], release: lockFile(ours, LOCK_FILES[name]) };
+      return { directories: [claudeDir.identity], release: lockFile(ours, LOCK_FILES[name]) };
     } finally {
       ours.close();
     }
@@ -104,6 +104,18 @@ function releaseOnce(database: SqliteDatabase): void {
   if (database.open) database.close();
 }
 
+/** Of several that lead to the same sessions one is worked in: the one whose own they are, as only that sees all that they have. */
+export function distinctPlaces(claudeDirs: readonly ClaudeDir[]): ClaudeDir[] {
+  const chosen = new Map<string, ClaudeDir>();
+  for (const claudeDir of claudeDirs) {
+    const other = chosen.get(claudeDir.identity);
+    if (other === undefined || (other.link !== undefined && claudeDir.link === undefined)) {
+      chosen.set(claudeDir.identity, claudeDir);
+    }
+  }
+  return claudeDirs.filter((claudeDir) => chosen.get(claudeDir.identity) === claudeDir);
+}
+
 /** All of them or none: what was taken is given back where one of the later ones is held by another. */
 export function acquireDirLocks(claudeDirs: readonly ClaudeDir[], name: LockName): DirLock {
   const locks: DirLock[] = [];
@@ -111,7 +123,7 @@ export function acquireDirLocks(claudeDirs: readonly ClaudeDir[], name: LockName
     for (const lock of locks.splice(0).reverse()) lock.release();
   };
   try {
-    for (const claudeDir of claudeDirs) locks.push(acquireDirLock(claudeDir, name));
+    for (const claudeDir of distinctPlaces(claudeDirs)) locks.push(acquireDirLock(claudeDir, name));
   } catch (error) {
     release();
     throw error;

@@ -1,10 +1,11 @@
 /** The Claude directories of a configuration: opened together, locked together. */
 
-import { errorCode, OperatingError } from '../errors.ts';
+import { errorCode, OperatingError, operatingError } from '../errors.ts';
 import { requireAnchoring } from '../files/anchored-dir.ts';
 import { displayName } from '../files/byte-name.ts';
 import { ClaudeDir, UnreachableDirError } from './claude-dir.ts';
-import { acquireDirLock, acquireDirLocks, type DirLock, type LockedDirs } from './dir-lock.ts';
+import { acquireDirLock, acquireDirLocks, type DirLock, distinctPlaces, type LockedDirs } from './dir-lock.ts';
+import { type LiveDir, openSharers, recordSharer } from './sharers.ts';
 
 /** The part of the configuration that names them. */
 export interface ClaudeDirSettings {
@@ -45,15 +46,17 @@ function openUnlessMissing(path: string, { mayClaudeDirBeMissing = false }: Clau
 }
 
 /** Between the lock and this, another directory may have been put under the name: in that one somebody else may be at work. */
-function throwIfUnlocked({ path, root }: ClaudeDir, locked: LockedDirs): void {
-  if (locked.includes(root.identity)) return;
+function throwIfUnlocked({ path, identity }: ClaudeDir, locked: LockedDirs): void {
+  if (locked.includes(identity)) return;
   throw new OperatingError('unsafe-root', `open Claude directory ${displayName(path)}: it was exchanged meanwhile`);
 }
 
 /** The Claude directories that a job can do something with. */
 export interface UsableDirs {
-  /** Those that can be looked into: what is written there says who is live, wherever is worked. */
+  /** Those of the configuration that can be looked into. */
   readonly openDirs: readonly ClaudeDir[];
+  /** The same, and all others that lead to the same sessions: what is written there says who is live, wherever is worked. */
+  readonly liveDirs: readonly LiveDir[];
   /** Those among them that may be worked in. */
   readonly claudeDirs: readonly ClaudeDir[];
   /** Why some are passed over. */
@@ -68,8 +71,8 @@ export interface UsableDirs {
  */
 export function openUsableDirs(
   config: ClaudeDirSettings,
-  take: { claudeDir(opened: ClaudeDir): void; lock(taken: DirLock): void },
-  isToLook: boolean,
+  take: { opened(opened: { close(): void }): void; lock(taken: DirLock): void },
+  { isToLook, nowMs }: { readonly isToLook: boolean; readonly nowMs: number },
 ): UsableDirs {
   requireAnchoring();
   const faults: OperatingError[] = [];
@@ -79,10 +82,21 @@ export function openUsableDirs(
       faults,
       (error) => error instanceof UnreachableDirError,
     );
-    if (claudeDir !== undefined) take.claudeDir(claudeDir);
+    if (claudeDir !== undefined) take.opened(claudeDir);
     return claudeDir ?? [];
   });
-  const claudeDirs = openDirs.filter((claudeDir) => {
+  const liveDirs: LiveDir[] = [...openDirs];
+  const known = new Set(config.claudeDir);
+  const knownDirs = distinctPlaces(openDirs).filter((claudeDir) => {
+    const sharers = passedOver(
+      () => openSharers(claudeDir, known, take.opened, nowMs),
+      faults,
+      (error) => error instanceof UnreachableDirError,
+    );
+    liveDirs.push(...(sharers ?? []));
+    return sharers !== undefined;
+  });
+  const claudeDirs = knownDirs.filter((claudeDir) => {
     const lock = isToLook
       ? NO_LOCK
       : passedOver(
@@ -95,7 +109,27 @@ export function openUsableDirs(
   });
   const [fault] = faults;
   if (claudeDirs.length === 0 && fault !== undefined) throw fault;
-  return { openDirs, claudeDirs, faults };
+  if (!isToLook) faults.push(...recordSharers(openDirs, claudeDirs, nowMs));
+  return { openDirs, liveDirs, claudeDirs, faults };
+}
+
+/** @returns why some could not be written down: what is full or broken holds up no run */
+function recordSharers(
+  openDirs: readonly ClaudeDir[],
+  locked: readonly ClaudeDir[],
+  nowMs: number,
+): readonly OperatingError[] {
+  const identities = new Set(locked.map(({ identity }) => identity));
+  return openDirs.flatMap((claudeDir) => {
+    if (!identities.has(claudeDir.identity)) return [];
+    try {
+      recordSharer(claudeDir, nowMs);
+      return [];
+    } catch (error) {
+      if (errorCode(error) === undefined) throw error;
+      return operatingError('io', `write down who shares ${displayName(claudeDir.path)}/projects`, error);
+    }
+  });
 }
 
 const NO_LOCK: DirLock = { directories: [], release: () => undefined };

@@ -51,7 +51,7 @@ interface Item {
 }
 
 /** All at the top but what sessions have; and, where sessions have something, what is no session's. */
-function itemsOf({ root }: ClaudeDir): Item[] {
+function itemsOf({ home: root }: ClaudeDir): Item[] {
   const ofSessions = new Set<string>([
     PROJECTS,
     SWEEPER_DIRECTORY,

@@ -11,8 +11,9 @@ import { PROJECTS } from './layout.ts';
 export function leadsToSibling(claudeDir: ClaudeDir, name: ByteName, directories: ReadonlySet<string>): boolean {
   const target = claudeDir.projects.linkTarget(name);
   if (target === undefined) return false;
-  const own = `${Buffer.from(claudeDir.path).toString('latin1')}/${PROJECTS}/`;
-  const relative = target.startsWith(own) ? target.slice(own.length) : target.replace(/^(\.\/)+/, '');
+  const own = [`${Buffer.from(claudeDir.path).toString('latin1')}/${PROJECTS}/`, `${claudeDir.link?.path}/`];
+  const prefix = own.find((path) => target.startsWith(path));
+  const relative = prefix === undefined ? target.replace(/^(\.\/)+/, '') : target.slice(prefix.length);
   return directories.has(relative.replace(/\/+$/, ''));
 }
 

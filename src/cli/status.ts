@@ -37,11 +37,12 @@ export async function showStatus(context: CommandContext): Promise<number> {
   const [prune] = await runJobs({ ...context, dryRun: true, log: createLogger('silent') }, ['prune-transcripts']);
   if (prune === undefined) return exitCodeOf([], true);
   const others = readOthers(context);
+  const links = readLinks(context);
   const { io, json } = context;
   io.stdout.write(
     json
-      ? `${JSON.stringify(statusDocument(jobs, prune, others, context.resolved))}\n`
-      : `${renderStatus(jobs, prune, others, context)}\n`,
+      ? `${JSON.stringify(statusDocument(jobs, prune, others, links, context.resolved))}\n`
+      : `${renderStatus(jobs, prune, others, links, context)}\n`,
   );
   return exitCodeOf([prune], io.shutdown.aborted);
 }
@@ -61,18 +62,40 @@ function readJobs({ resolved: { config } }: CommandContext): JobStatus[] {
   }
 }
 
+/** A `projects/` that is a symlink: where its sessions really are, and where this program's lock and trash are. */
+interface LinkOfDir {
+  readonly claudeDir: string;
+  readonly projects: string;
+  readonly own: string;
+}
+
+function readLinks(context: CommandContext): LinkOfDir[] {
+  return inEachDir(context, ({ link, path }) =>
+    link === undefined
+      ? []
+      : [{ claudeDir: displayName(path), projects: displayName(link.path), own: displayName(link.ownPath) }],
+  );
+}
+
 interface OtherUseOfDir extends OtherUse {
   readonly claudeDir: string;
 }
 
 /** What fills the Claude directories beside sessions, the biggest first. */
-function readOthers({ resolved: { config }, io }: CommandContext): readonly OtherUseOfDir[] {
-  const others = config.claudeDir.flatMap((path) => {
+function readOthers(context: CommandContext): readonly OtherUseOfDir[] {
+  const others = inEachDir(context, (claudeDir) => {
+    const uses = otherUses(claudeDir, claudeTempDirs(claudeDir, context.io.environment));
+    return uses.map((use) => ({ claudeDir: displayName(claudeDir.path), ...use }));
+  });
+  return others.sort((left, right) => right.diskBytes - left.diskBytes);
+}
+
+function inEachDir<T>({ resolved: { config } }: CommandContext, look: (claudeDir: ClaudeDir) => readonly T[]): T[] {
+  return config.claudeDir.flatMap((path) => {
     let claudeDir: ClaudeDir | undefined;
     try {
       claudeDir = ClaudeDir.open(path);
-      const uses = otherUses(claudeDir, claudeTempDirs(claudeDir, io.environment));
-      return uses.map((use) => ({ claudeDir: displayName(path), ...use }));
+      return look(claudeDir);
     } catch (error) {
       // The prune that was foreseen tells why.
       if (!(error instanceof OperatingError)) throw error;
@@ -81,13 +104,13 @@ function readOthers({ resolved: { config }, io }: CommandContext): readonly Othe
       claudeDir?.close();
     }
   });
-  return others.sort((left, right) => right.diskBytes - left.diskBytes);
 }
 
 function statusDocument(
   jobs: readonly JobStatus[],
   prune: RunResult,
   others: readonly OtherUseOfDir[],
+  links: readonly LinkOfDir[],
   { config }: CommandContext['resolved'],
 ): object {
   const { projects, largest, oldest } = pruneOf(prune) ?? {};
@@ -103,6 +126,7 @@ function statusDocument(
     oldest,
     databases: databaseUses(config),
     others,
+    links,
     formerState: formerStateFinding(config) ?? null,
   };
 }
@@ -111,6 +135,7 @@ function renderStatus(
   jobs: readonly JobStatus[],
   prune: RunResult,
   others: readonly OtherUseOfDir[],
+  links: readonly LinkOfDir[],
   context: CommandContext,
 ): string {
   const { colors } = context;
@@ -126,6 +151,11 @@ function renderStatus(
     renderTable(['JOB', 'LAST RUN', 'NEXT RUN (while a daemon runs)'], runs, colors),
     ...(formerState === undefined ? [] : [renderFinding(formerState, colors)]),
   ];
+  if (links.length > 0) {
+    blocks.push(
+      links.map((link) => `${link.claudeDir}/projects is ${link.projects}; trash: ${link.own}/trash`).join('\n'),
+    );
+  }
   const nothing = nothingYet(context.resolved.config);
   if (nothing !== undefined && prune.failure === undefined) return [...blocks, nothing].join('\n\n');
   if (prune.failure !== undefined) {

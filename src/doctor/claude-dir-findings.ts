@@ -29,6 +29,7 @@ export function examineClaudeDir(
   return [
     ...cleanupFindings({ ...cleanup, periods: cleanupPeriods(claudeDir.path) }),
     ...recordFindings(claudeDir, clock),
+    ...linkFindings(claudeDir),
     ...sessionFindings(scan),
     projectFinding(claudeDir),
     trashFinding(claudeDir),
@@ -106,6 +107,18 @@ function examples(units: Units, rows: readonly number[]): string {
   return rows.length > shown.length ? `${shown.join(', ')}, …` : shown.join(', ');
 }
 
+function linkFindings({ link }: ClaudeDir): Finding[] {
+  if (link === undefined) return [];
+  const [path, ownPath] = [displayName(link.path), displayName(link.ownPath)];
+  return [
+    {
+      check: 'linked projects',
+      level: 'notice',
+      message: `projects/ leads to ${path}, and lock and trash lie in ${ownPath}; what sessions have beside projects/ (file-history and the like) stays, for Claude's own clean-up`,
+    },
+  ];
+}
+
 function projectFinding(claudeDir: ClaudeDir): Finding {
   const check = 'projects';
   const entries = claudeDir.projects.entries();
@@ -122,6 +135,7 @@ function projectFinding(claudeDir: ClaudeDir): Finding {
 }
 
 function trashFinding(claudeDir: ClaudeDir): Finding {
+  const { link } = claudeDir;
   const check = 'trash';
   const trash = Trash.openIfThere(claudeDir);
   if (trash === undefined) return { check, level: 'ok', message: 'empty' };
@@ -136,7 +150,7 @@ function trashFinding(claudeDir: ClaudeDir): Finding {
       check,
       level: 'problem',
       message: `${unreadableFolders.length} runs cannot be read and are never purged, e.g. ${displayName(run)}: ${code}`,
-      advice: 'look at session-sweeper/trash in the Claude directory; the files there keep their old paths',
+      advice: `look at ${link === undefined ? 'session-sweeper/trash in the Claude directory' : `${displayName(link.ownPath)}/trash`}; the files there keep their old paths`,
     };
   } finally {
     trash.close();
@@ -156,9 +170,9 @@ function spaceFinding({ root }: ClaudeDir): Finding {
   };
 }
 
-function permissionFinding({ root, path }: ClaudeDir): Finding {
+function permissionFinding({ home, path }: ClaudeDir): Finding {
   const check = 'permissions';
-  if ((root.mode & FOREIGN_READ_BITS) === 0) return { check, level: 'ok', message: 'for its owner alone' };
+  if ((home.mode & FOREIGN_READ_BITS) === 0) return { check, level: 'ok', message: 'for its owner alone' };
   return {
     check,
     level: 'notice',

@@ -20,7 +20,7 @@ const EXAMPLES_MAX = 3;
 const PATHS_IN_COMMAND_MAX = 20;
 const PROTECTS_FOR = formatDurationExact(UNCHECKED_PROTECTS_MS);
 
-export function recordFindings({ root, path }: ClaudeDir, clock: Clock): Finding[] {
+export function recordFindings({ home: root, path }: ClaudeDir, clock: Clock): Finding[] {
   return [
     ...processFindings(path, new ProcessReading(root, kernelProcessTable(clock), clock, Number.POSITIVE_INFINITY)),
     pinFinding(path, new PinsReading(root, path, clock)),

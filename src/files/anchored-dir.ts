@@ -23,8 +23,8 @@ import {
   rmdirSync,
   unlinkSync,
 } from 'node:fs';
-import { errorCode, OperatingError } from '../errors.ts';
-import { type ByteName, byteNameFromSystem } from './byte-name.ts';
+import { errnoError, errorCode, OperatingError } from '../errors.ts';
+import { type ByteName, byteNameFromSystem, displayName } from './byte-name.ts';
 import { type DirEntry, type EntryKind, type FileFacts, nativeCalls } from './native-calls.ts';
 import { isInMemory, type Room, roomAround } from './room.ts';
 
@@ -49,6 +49,8 @@ export class AnchoredDir {
   readonly #prefix: string;
   readonly #prefixBytes: Buffer;
   readonly #close: (fd: number) => void;
+  /** The only entries that are seen: how each is called here, and how on disk. */
+  #seen: ReadonlyMap<ByteName, ByteName> | undefined;
   #isOpen = true;
   #isAtStart = true;
 
@@ -82,7 +84,7 @@ export class AnchoredDir {
   /** @throws the system's error; ENOTDIR or ELOOP where the child is no directory */
   openChild(name: ByteName): AnchoredDir {
     const native = nativeCalls();
-    const fd = native?.openDirectory(this.#openFd(), name);
+    const fd = native?.openDirectory(this.#openFd(), this.#onDisk(name));
     if (native === undefined || fd === undefined) {
       return AnchoredDir.#held(openSync(this.#path(name), DIRECTORY_FLAGS), closeSync);
     }
@@ -115,6 +117,11 @@ export class AnchoredDir {
     this.#gid = owner.gid;
   }
 
+  /** From now on, of all its entries only these are there, each under a name of its own: for a directory that is not all ours. */
+  seeOnly(names: ReadonlyMap<ByteName, ByteName>): void {
+    this.#seen = names;
+  }
+
   /** Makes this directory, or a file in it, `parent`'s owner's. Only root can give away; what another user makes is its own. */
   giveTo(parent: AnchoredDir, fd: number = this.fd): void {
     if (process.geteuid?.() !== 0 || fstatSync(fd).uid === parent.uid) return;
@@ -141,6 +148,15 @@ export class AnchoredDir {
 
   /** In no order. */
   entries(): DirEntry[] {
+    const entries = this.#allEntries();
+    if (this.#seen === undefined) return entries;
+    return [...this.#seen].flatMap(([name, onDisk]) => {
+      const entry = entries.find((one) => one.name === onDisk);
+      return entry === undefined ? [] : [{ ...entry, name }];
+    });
+  }
+
+  #allEntries(): DirEntry[] {
     const native = nativeCalls();
     if (native !== undefined && (this.#isAtStart || native.rewind(this.#openFd()))) {
       const entries = native.entries(this.#openFd());
@@ -167,12 +183,14 @@ export class AnchoredDir {
   }
 
   lstat(name: ByteName): FileFacts | undefined {
-    const facts = nativeCalls()?.lstat(this.#openFd(), name);
+    if (this.#isHidden(name)) return undefined;
+    const facts = nativeCalls()?.lstat(this.#openFd(), this.#onDisk(name));
     if (facts === null) return undefined;
     return facts ?? lstatSync(this.#path(name), { throwIfNoEntry: false });
   }
 
   lstatExact(name: ByteName): BigIntStats | undefined {
+    if (this.#isHidden(name)) return undefined;
     return lstatSync(this.#path(name), { throwIfNoEntry: false, bigint: true });
   }
 
@@ -220,7 +238,7 @@ export class AnchoredDir {
    */
   *readPieces(name: ByteName): Generator<Buffer, void, void> {
     const native = nativeCalls();
-    const fd = native?.openFile(this.#openFd(), name, constants.O_NOATIME);
+    const fd = native?.openFile(this.#openFd(), this.#onDisk(name), constants.O_NOATIME);
     if (native === undefined || fd === undefined) {
       yield* this.#readPiecesByNode(name);
       return;
@@ -320,8 +338,21 @@ export class AnchoredDir {
   /** A string where that is exact (it is cheaper), the bytes where it is not. */
   #path(name: ByteName): string | Buffer {
     this.#openFd();
-    if (isAscii(name)) return this.#prefix + name;
-    return Buffer.concat([this.#prefixBytes, Buffer.from(name, 'latin1')]);
+    const onDisk = this.#onDisk(name);
+    if (isAscii(onDisk)) return this.#prefix + onDisk;
+    return Buffer.concat([this.#prefixBytes, Buffer.from(onDisk, 'latin1')]);
+  }
+
+  #isHidden(name: ByteName): boolean {
+    return this.#seen !== undefined && !this.#seen.has(name);
+  }
+
+  /** @throws an error with ENOENT for what is not to be seen: nothing of that name is made either */
+  #onDisk(name: ByteName): ByteName {
+    if (this.#seen === undefined) return name;
+    const onDisk = this.#seen.get(name);
+    if (onDisk === undefined) throw errnoError('ENOENT', `${displayName(name)} is none of this program's places`);
+    return onDisk;
   }
 }
 

@@ -1,7 +1,7 @@
 /** Opens the resume map and the live sources that the configuration names. */
 
 import { join } from 'node:path';
-import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
+import type { LiveDir } from '../claude-dir/sharers.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { importSessionsJson, readSessionsJson } from '../resume-map/import/sessions-json.ts';
@@ -61,16 +61,16 @@ export async function openResumeMapForReading(settings: MapSettings, clock: Cloc
 export function liveSources(
   map: MaintainableResumeMap,
   settings: FormerStateSettings,
-  claudeDirs: readonly ClaudeDir[],
+  claudeDirs: readonly LiveDir[],
   clock: Clock,
 ): LiveSource[] {
   return [
     resumeMapSource(map),
     new KeepList(settings.stateDir).asLiveSource(),
     ...formerStateSources(settings, clock, (stateDir) => openOwnForReadingIn(stateDir, settings, clock)),
-    ...claudeDirs.flatMap(({ root, path }) => [
-      runningProcessesSource(root, path, { clock }),
-      claudePinsSource(root, path, clock),
+    ...claudeDirs.flatMap(({ home, path }) => [
+      runningProcessesSource(home, path, { clock }),
+      claudePinsSource(home, path, clock),
     ]),
   ];
 }

@@ -3,6 +3,7 @@
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import { nextCleanupMs, shortestCleanupPeriod } from '../claude-dir/cleanup-period.ts';
 import { keepReserveOf } from '../claude-dir/own-reserve.ts';
+import type { LiveDir } from '../claude-dir/sharers.ts';
 import { cleanupLimits } from '../claude-dir/shield-margins.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
@@ -42,11 +43,20 @@ export interface ConfiguredJob extends RunTask {
   readonly claudeDirs: readonly ClaudeDir[];
   /** These and those that may only be looked into. */
   readonly openDirs: readonly ClaudeDir[];
+  /** And whoever else may be at work on their sessions. */
+  readonly liveDirs: readonly LiveDir[];
 }
 
 /** Runs one job from opening its databases to closing them. @throws OperatingError */
 export async function runConfiguredJob(
-  { job: name, config, options: { jobs: allJobs, allowMassRemoval, only }, claudeDirs, openDirs }: ConfiguredJob,
+  {
+    job: name,
+    config,
+    options: { jobs: allJobs, allowMassRemoval, only },
+    claudeDirs,
+    openDirs,
+    liveDirs,
+  }: ConfiguredJob,
   context: JobContext,
   clock: Clock = systemClock,
 ): Promise<JobReport> {
@@ -89,7 +99,7 @@ export async function runConfiguredJob(
       const swept = await previewSwept(map, surroundings);
       if (swept !== undefined) map = acquired.add(swept, (opened) => opened.close());
     }
-    const sources = liveSources(map, config, openDirs, clock);
+    const sources = liveSources(map, config, liveDirs, clock);
     const { gaps } = nextHistory(ledger?.clockHistory(), readClocks(clock));
     const recorder = context.dryRun || ledger === undefined ? NO_RECORDER : ledger;
     const jobs: { readonly [Name in JobName]: () => Job<Name> } = {

@@ -1,8 +1,8 @@
 /** A job in this very process: it comes to rest between its steps, so that signals, timers and progress are not kept waiting. */
 
-import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import type { DirLock } from '../claude-dir/dir-lock.ts';
 import { openUsableDirs } from '../claude-dir/open-and-lock.ts';
+import { systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import type { JobProgress } from '../jobs/job.ts';
 import type { JobName } from '../jobs/job-names.ts';
@@ -23,12 +23,13 @@ export function jobHere(name: JobName, config: Config): RunnableJob {
 async function work(job: JobName, config: Config, request: RunRequest, acquired: Acquired): Promise<JobReport> {
   const { options, signal, onProgress } = request;
   const take = {
-    claudeDir: (opened: ClaudeDir) => void acquired.add(opened, () => opened.close()),
+    opened: (opened: { close(): void }) => void acquired.add(opened, () => opened.close()),
     lock: (lock: DirLock) => void acquired.add(lock, () => lock.release()),
   };
-  const { claudeDirs, openDirs, faults } = openUsableDirs(config, take, options.dryRun);
+  const how = { isToLook: options.dryRun, nowMs: systemClock.now() };
+  const { claudeDirs, openDirs, liveDirs, faults } = openUsableDirs(config, take, how);
   const report = await runConfiguredJob(
-    { job, config, options, claudeDirs, openDirs },
+    { job, config, options, claudeDirs, openDirs, liveDirs },
     {
       dryRun: options.dryRun,
       listsRemoved: options.listsRemoved,

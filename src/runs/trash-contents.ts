@@ -1,7 +1,7 @@
 /** The trash of all Claude directories and session stores together: what lies in it, and how a session comes back. */
 
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
-import type { DirLock } from '../claude-dir/dir-lock.ts';
+import { type DirLock, distinctPlaces } from '../claude-dir/dir-lock.ts';
 import { openClaudeDirs } from '../claude-dir/open-and-lock.ts';
 import type { SessionFace } from '../claude-dir/session-face.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
@@ -158,7 +158,7 @@ function eachStore<T>(
 
 /** Whoever writes to the transcript while it is put together could write past it. */
 function throwIfRunning(claudeDir: ClaudeDir, sessionId: SessionId): void {
-  const { ids, prefixes, faults = [] } = readRunning(claudeDir.root, claudeDir.path);
+  const { ids, prefixes, faults = [] } = readRunning(claudeDir.home, claudeDir.path);
   if (ids.has(sessionId) || prefixes?.match(sessionId)) {
     throw new OperatingError('bad-data', `join ${sessionId}: a process is at work on it; end it first`);
   }
@@ -188,7 +188,7 @@ function withClaudeDirs(config: TrashPlaces, use: (claudeDir: ClaudeDir) => void
   const opened: ClaudeDir[] = [];
   try {
     openClaudeDirs(config, (claudeDir) => opened.push(claudeDir), lock?.directories);
-    for (const claudeDir of opened) use(claudeDir);
+    for (const claudeDir of distinctPlaces(opened)) use(claudeDir);
   } finally {
     for (const claudeDir of opened) claudeDir.close();
   }

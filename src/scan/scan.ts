@@ -153,7 +153,9 @@ class Scan {
       this.#projectDirs.push({ name, entries: 0, changedAtMs: facts?.mtimeMs });
       add({ kind: 'project', name, project, share: 0, shares: 1 }, facts);
     }
-    for (const [place, { directory }] of COMPANION_PLACES.entries()) {
+    // What stands beside the end of a link is not Claude's.
+    const places = this.#claudeDir.link === undefined ? COMPANION_PLACES : [];
+    for (const [place, { directory }] of places.entries()) {
       add({ kind: 'companions', place, share: 0, shares: 1 }, factsOf(this.#claudeDir.root, directory));
     }
     return tasks.sort((left, right) => right.bytes - left.bytes).map(({ task }) => task);

@@ -45,7 +45,7 @@ describe('a Claude directory', () => {
       }),
     },
     {
-      what: 'one whose projects is a symlink',
+      what: 'one whose projects is a symlink into a directory that all can write to',
       path: made((path) => {
         mkdirSync(path);
         symlinkSync(tempDir(), join(path, 'projects'));
@@ -67,13 +67,15 @@ describe('a Claude directory', () => {
     expect(() => ClaudeDir.open(path)).toThrow(UNSAFE);
   });
 
-  it('tells how transcripts can lie on another disk, where projects/ is a symlink to it: the whole directory moves', () => {
+  it('tells how transcripts can lie on another disk, where projects/ is a symlink that is not followed', () => {
     const disk = join(tempDir(), 'claude');
     makeClaudeDir(disk);
+    chmodSync(join(disk, 'projects'), 0o777);
     const path = tempDir();
     symlinkSync(join(disk, 'projects'), join(path, 'projects'));
-    expect(() => ClaudeDir.open(path)).toThrow(/move the whole Claude directory there.*CLAUDE_CONFIG_DIR.*claudeDir/);
-    ClaudeDir.open(disk).close();
+    expect(() => ClaudeDir.open(path)).toThrow(
+      /can be written by others; chmod go-w .*move the whole Claude directory there.*CLAUDE_CONFIG_DIR.*claudeDir/,
+    );
   });
 
   it('names itself in the refusal', () => {

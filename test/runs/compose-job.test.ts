@@ -50,7 +50,7 @@ async function run<Name extends JobName>(
   try {
     const claudeDirs = openClaudeDirs(config, (claudeDir) => acquired.add(claudeDir, (opened) => opened.close()));
     const options: RunOptions = { dryRun, jobs, allowMassRemoval: false, listsRemoved: 'all' };
-    const task = { job, config, options, claudeDirs, openDirs: claudeDirs };
+    const task = { job, config, options, claudeDirs, openDirs: claudeDirs, liveDirs: claudeDirs };
     return (await runConfiguredJob(task, contextOf({ dryRun }), new SetClock(NOW))) as ReportOf<Name>;
   } finally {
     await acquired.release();

@@ -178,7 +178,7 @@ export class OrdersHost {
         onProgress: () => undefined,
       };
       return await runConfiguredJob(
-        { job, config: this.config, options, claudeDirs, openDirs: claudeDirs },
+        { job, config: this.config, options, claudeDirs, openDirs: claudeDirs, liveDirs: claudeDirs },
         context,
         this.clock,
       );

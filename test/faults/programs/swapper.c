@@ -109,8 +109,12 @@ static bool move(const char *from, const char *to) {
   return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0;
 }
 
+/* Links are a stranger's: what leads elsewhere by its owner's word may be followed. */
+enum { STRANGER = 4343 };
+
 static void make_link(const struct place *place) {
   if (place->target != NULL && symlink(place->target, place->spare) != 0 && errno != EEXIST) fail("symlink");
+  if (place->target != NULL && lchown(place->spare, STRANGER, STRANGER) != 0) fail("lchown");
 }
 
 static void read_places(const char *stage) {
