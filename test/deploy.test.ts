@@ -3,11 +3,12 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { CONFIG_FILE_VARIABLE } from '../src/config/config.ts';
+import { defaultConfigPath } from '../src/config/config-file.ts';
 import { SETTING_PATHS, settingTable, variableOf } from '../src/config/settings.ts';
 import { EXIT_CODES, type ExitKind } from '../src/exit-codes.ts';
 import { UNSUPPORTED_NODE_EXIT_CODE } from '../src/process/supported-node.ts';
@@ -195,6 +196,11 @@ describe('the systemd units', () => {
       expect(words(unit, 'BindPaths')).toEqual(expect.arrayContaining([`-${stateDir}`, `-${formerStateDir}`]));
     },
   );
+
+  it.each(SERVICE_UNITS)('let the configuration of its user be read: %s', (unit) => {
+    const directory = dirname(defaultConfigPath('/home/claude', {}));
+    expect(words(unit, 'BindReadOnlyPaths')).toEqual([`-${directory}`]);
+  });
 
   it.each(SERVICE_UNITS)('never let a missing state directory be made in memory: %s', (unit) => {
     const found = directives(unit);

@@ -1,11 +1,20 @@
-/** `check-config`: the effective configuration, and where each value comes from. */
+/** `check-config`: the effective configuration, where each value comes from, and the schema of its file. */
 
+import { defaultConfigPath } from '../config/config-file.ts';
 import { flagOf, SETTING_PATHS, type Setting, settingTable, variableOf } from '../config/settings.ts';
 import { formerStateFinding } from '../doctor/former-state-finding.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
+import { shownText } from '../format/shown-text.ts';
 import type { CommandContext } from './command.ts';
 import { renderFinding } from './finding-lines.ts';
 import { renderTable } from './table.ts';
+
+/** For an editor: `# yaml-language-server: $schema=…` at the top of the file leads it there. */
+export async function showConfigSchema({ io }: Pick<CommandContext, 'io'>): Promise<number> {
+  const { configSchema } = await import('../config/config-schema.ts');
+  io.stdout.write(`${JSON.stringify(configSchema(), null, 2)}\n`);
+  return EXIT_CODES.ok;
+}
 
 export async function checkConfig({ io, resolved, json, colors }: CommandContext): Promise<number> {
   const table = settingTable(io);
@@ -15,11 +24,20 @@ export async function checkConfig({ io, resolved, json, colors }: CommandContext
     return { setting: path, value, origin: resolved.origins[path], flag: flagOf(path), variable: variableOf(path) };
   });
   const formerState = formerStateFinding(resolved.config);
-  if (json) io.stdout.write(`${JSON.stringify({ settings, formerState: formerState ?? null })}\n`);
+  if (json)
+    io.stdout.write(
+      `${JSON.stringify({ configFile: resolved.configFile ?? null, settings, formerState: formerState ?? null })}\n`,
+    );
   else {
     const rows = settings.map(({ setting, value, origin }) => [setting, value, origin]);
     io.stdout.write(`${renderTable(['SETTING', 'VALUE', 'FROM'], rows, colors)}\n`);
+    io.stdout.write(`\n${fileLine(resolved.configFile, io)}\n`);
     if (formerState !== undefined) io.stdout.write(`\n${renderFinding(formerState, colors)}\n`);
   }
   return EXIT_CODES.ok;
+}
+
+function fileLine(path: string | undefined, { home, environment }: CommandContext['io']): string {
+  if (path !== undefined) return `Configuration file: ${shownText(path)}`;
+  return `Configuration file: none; ${shownText(defaultConfigPath(home, environment))} is not there`;
 }

@@ -10,6 +10,7 @@ import {
   concludeConfig,
   type ResolvedConfig,
 } from '../config/config.ts';
+import { defaultConfigPath, readDefaultConfigFile } from '../config/config-file.ts';
 import { flagOf, SETTING_PATHS, type SettingPath } from '../config/settings.ts';
 import { ConfigError, errorMessage } from '../errors.ts';
 import { shownValue } from '../format/shown-text.ts';
@@ -51,7 +52,7 @@ async function patternFaults({ settings, origins }: CollectedConfig): Promise<st
 }
 
 function readConfigFile(value: unknown, io: CliIo): ConfigSources['file'] {
-  if (value === undefined) return undefined;
+  if (value === undefined) return readDefaultConfigFile(defaultConfigPath(io.home, io.environment));
   if (typeof value !== 'string' || value === '')
     throw new ConfigError([`--config: ${JSON.stringify(value)}: expected a file`]);
   const path = isAbsolute(value) ? value : resolve(io.workingDirectory, value);

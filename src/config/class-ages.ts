@@ -1,7 +1,7 @@
 /** How long sessions of a class stay, where that differs from what their project says. */
 
 import { type Fields, recordOf } from './records.ts';
-import { type Age, age, type Parsed, type Parser } from './values.ts';
+import { type Age, age, type Parsed, type Parser, parser } from './values.ts';
 
 export const SESSION_CLASSES = [
   /** A person at a terminal or in an editor. */
@@ -34,9 +34,9 @@ const rules = recordOf<Partial<Record<SessionClass, { readonly maxAge: Age }>>>(
 );
 
 /** What is not named keeps its default. */
-export const classAges: Parser<ClassAges> = (raw): Parsed<ClassAges> => {
+export const classAges: Parser<ClassAges> = parser(rules.schema, (raw): Parsed<ClassAges> => {
   const parsed = rules(raw);
   if ('faults' in parsed) return parsed;
   const given = Object.entries(parsed.value).map(([name, { maxAge }]) => [name, maxAge] as const);
   return { value: { ...DEFAULT_CLASS_AGES, ...Object.fromEntries(given) } };
-};
+});

@@ -1,6 +1,6 @@
 /** Records with a few known fields, and lists of them: what a raw value means, or every fault that it has. */
 
-import { type Fault, type Parsed, type Parser, refused } from './values.ts';
+import { type Fault, type JsonSchema, type Parsed, type Parser, parser, refused } from './values.ts';
 import { parseYaml } from './yaml-text.ts';
 
 /** The fields of a record, in the order in which they are told. */
@@ -16,7 +16,13 @@ type AnyFields = Readonly<Record<string, { readonly parse: Parser<unknown>; read
 /** A list in the file; YAML, and so JSON, text in the environment or a flag. */
 export function listOf<T extends object>(fields: Fields<T>): Parser<readonly T[]> {
   const expected = `{${Object.keys(fields).join(', ')}}`;
-  return (raw) => {
+  const schema: JsonSchema = {
+    anyOf: [
+      { type: 'array', items: recordSchema(fields) },
+      { type: 'string', pattern: '[[-]' },
+    ],
+  };
+  return parser(schema, (raw) => {
     const parsed = typeof raw === 'string' ? parseYaml(raw) : { value: raw };
     if ('faults' in parsed) return parsed;
     if (!Array.isArray(parsed.value)) return refused(`expected a list of ${expected}`);
@@ -26,17 +32,27 @@ export function listOf<T extends object>(fields: Fields<T>): Parser<readonly T[]
     const faults = records.flatMap((record) => ('faults' in record ? record.faults : []));
     if (faults.length > 0) return { faults };
     return { value: records.flatMap((record) => ('value' in record ? [record.value as T] : [])) };
-  };
+  });
 }
 
 /** A record in the file; YAML, and so JSON, text in the environment or a flag. */
 export function recordOf<T extends object>(fields: Fields<T>): Parser<T> {
-  return (raw) => {
+  return parser({ anyOf: [recordSchema(fields), { type: 'string', pattern: '[:{]' }] }, (raw) => {
     const parsed = typeof raw === 'string' ? parseYaml(raw) : { value: raw };
     if ('faults' in parsed) return parsed;
     if (!isRecord(parsed.value)) return refused(`expected {${Object.keys(fields).join(', ')}}`);
     const record = parseRecord(parsed.value, fields, '');
     return 'faults' in record ? record : { value: record.value as T };
+  });
+}
+
+function recordSchema(fields: AnyFields): JsonSchema {
+  const entries = Object.entries(fields);
+  return {
+    type: 'object',
+    properties: Object.fromEntries(entries.map(([name, { parse }]) => [name, parse.schema])),
+    required: entries.filter(([, { isOptional }]) => !isOptional).map(([name]) => name),
+    additionalProperties: false,
   };
 }
 

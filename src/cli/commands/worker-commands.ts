@@ -48,6 +48,15 @@ export function addWorkerCommands(program: Command, bind: Bind): void {
     .summary('the settings in force, and where each comes from')
     .description('show the effective configuration and where each value comes from')
     .helpGroup(GROUPS.setUp)
-    .addHelpText('after', examples('check-config', 'check-config --config sweeper.yaml'))
-    .action(bind(async (context) => (await import('../check-config.ts')).checkConfig(context)));
+    .addHelpText(
+      'after',
+      examples('check-config', 'check-config --config sweeper.yaml', 'check-config --schema > schema.json'),
+    )
+    .option('--schema', 'the JSON schema of the configuration file, for editors')
+    .action(
+      bind(async (context, _args, { schema }) => {
+        const { checkConfig, showConfigSchema } = await import('../check-config.ts');
+        return schema === true ? showConfigSchema(context) : checkConfig(context);
+      }),
+    );
 }

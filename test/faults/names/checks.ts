@@ -12,7 +12,7 @@ const LABEL_VALUES: Readonly<Record<string, RegExp>> = {
   job: new RegExp(`^(${JOBS.join('|')}|scrape)$`),
   outcome: /^(ok|partial|held|failed|skipped)$/,
   guard: /^(clock|unknown-map|emptied-source|mass-removal|mass-dangling|free-space)$/,
-  source: /^(resume-map|keep-list|running-processes|claude-pins)$/,
+  source: /^(resume-map|keep-list|former-state|running-processes|claude-pins)$/,
   state: /^(live|retained|doubtful)$/,
   reason: /^(expired|over-size|orphan|dangling|asked|gone)$/,
   kind: /^(usage|bad-data|unavailable|internal|unsafe-root|io|locked|config)$/,
