@@ -30,6 +30,7 @@ const RULES: Readonly<Record<KeepReason, string>> = {
   'senseless-mtime': 'Does its time make no sense?',
   'too-young': 'Was it used within minAge?',
   'keep-last': 'Is it one of the newest of its project (keepLast)?',
+  'copy-kept': 'Does another copy of it stay, in a Claude directory?',
   'class-retention': 'Does its class stay longer than its project, and is that time not over?',
   'within-retention': 'Is the time not over that its project may stay?',
 };

@@ -72,6 +72,11 @@ export interface SessionResumeRun<Message, UserMessage, Options, Query extends A
   readonly onQuery?: (query: Query) => void;
 }
 
+/** A `SqliteSessionStore`, or any other one that can show again what was hidden. */
+interface RestoringStore {
+  readonly restore?: (sessionId: string) => Promise<boolean>;
+}
+
 const TOUCH_INTERVAL_MS = 5 * 60_000;
 /** Once may be the prompt's fault, twice an accident. */
 const DEAD_TURNS_MAX = 3;
@@ -159,6 +164,8 @@ class ResumeFlow<
       yield* this.#startAfresh(known, 'dead-turns');
       return;
     }
+    // The SDK resumes an older copy in a directory, without a word, of what its store hides.
+    await this.#restoreInStore(known);
     // Asking the model first would cost a call, and with some hosts a silent hang.
     if (!this.#isMissing(known)) {
       const isGone = yield* this.#tryResume(known);
@@ -185,6 +192,13 @@ class ResumeFlow<
     this.#warn({ sessionId: known }, FRESH_START_TEXTS[reason]);
     await this.#noted('tell the host', async () => onFreshStart?.({ reason, key, sessionId: known }));
     yield* this.#attempt(undefined);
+  }
+
+  async #restoreInStore(sessionId: SessionId): Promise<void> {
+    const { options } = this.#run;
+    const store = (options as { readonly sessionStore?: RestoringStore } | undefined)?.sessionStore;
+    if (typeof store?.restore !== 'function') return;
+    if (await store.restore(sessionId)) this.#warn({ sessionId }, 'conversation restored from the trash of its store');
   }
 
   #isMissing(sessionId: SessionId): boolean {

@@ -115,13 +115,17 @@ export function restoreSession(
     return unreadableFolders;
   };
   const unreadable = eachTrash(config, restore, lock).flat();
-  result ??= restoreInStore(config, sessionId);
+  const inStore = restoreInStore(config, sessionId, result !== undefined);
+  result ??= inStore;
   if (result === undefined) throw notInTrash([sessionId], unreadable);
   return result;
 }
 
-/** One id may be stored under several projects: all of them come back. */
-function restoreInStore(config: TrashPlaces, sessionId: SessionId): RestoredSession | undefined {
+/**
+ * One id may be stored under several projects, and beside a copy in a directory: all of them come back.
+ * @param isBack a directory has given its copy back already
+ */
+function restoreInStore(config: TrashPlaces, sessionId: SessionId, isBack: boolean): RestoredSession | undefined {
   const faults: string[] = [];
   const restore = (store: StoredSessions) => {
     const held = store.trashed().filter((session) => session.sessionId === sessionId);
@@ -129,7 +133,7 @@ function restoreInStore(config: TrashPlaces, sessionId: SessionId): RestoredSess
   };
   const projects = eachStore(config, 'write', restore, (fault) => faults.push(fault)).flat();
   const [fault] = faults;
-  if (projects.length === 0 && fault !== undefined) throw new OperatingError('bad-data', fault);
+  if (projects.length === 0 && fault !== undefined && !isBack) throw new OperatingError('bad-data', fault);
   return projects.length === 0 ? undefined : { sessionId, project: projects.join(', ') };
 }
 

@@ -123,6 +123,24 @@ export class SqliteSessionStore {
     });
   }
 
+  /**
+   * Shows a session again that a prune has hidden and no purge has destroyed, under whatever project it is stored. That is a use of it.
+   * `runWithSessionResume` asks for it where `options.sessionStore` is such a store.
+   * @returns whether anything came back
+   */
+  async restore(sessionId: string): Promise<boolean> {
+    return this.#run('restore in', () => {
+      return (
+        this.#statements
+          .get(
+            `UPDATE ${STORED_TABLE} SET trashed_at = NULL, trash_reason = NULL, last_used_at = max(last_used_at, @nowMs)
+             WHERE session_id = @sessionId AND trashed_at IS NOT NULL`,
+          )
+          .run({ sessionId, nowMs: Math.floor(this.#clock.now()) }).changes > 0
+      );
+    });
+  }
+
   /** Destroys a transcript at once; the main one with all its subagents' and its summary. */
   async delete(key: SessionStoreKey): Promise<void> {
     checkKey(key);

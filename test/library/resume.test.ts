@@ -19,7 +19,9 @@ import {
   type ResumeMap,
   runWithSessionResume,
   type SessionResumeRun,
+  SqliteSessionStore,
 } from '../../src/library/index.ts';
+import { StoredSessions } from '../../src/session-store/stored-sessions.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { trashSessions } from '../support/trashed.ts';
 import { DAY_MS, makeClaudeDir, makeSession, sessionIdOf } from '../support/tree.ts';
@@ -429,6 +431,31 @@ describe('with the Claude directories of the host', () => {
     const claudeDirs = [makeClaudeDir(tempDir())];
     await collect({ map, key: KEY, query, prompt: 'all', options: { sessionStore: {} }, claudeDirs, log });
     expect(asked.map(({ resume }) => resume)).toEqual([ID]);
+  });
+
+  it('one that its session store hides is shown again before the client could resume an older copy of it', async () => {
+    const { map, log, warnings } = await hostWith(ID);
+    const path = join(tempDir(), 'entries.db');
+    const foldSessionSummary = (_: unknown, { sessionId }: { sessionId: string }) => ({
+      sessionId,
+      mtime: 0,
+      data: {},
+    });
+    const store = new SqliteSessionStore(path, { foldSessionSummary });
+    onTestFinished(() => store.close());
+    const key = { projectKey: '-srv-app', sessionId: ID };
+    await store.append(key, [{ type: 'user' }]);
+    const stored = StoredSessions.open(path);
+    onTestFinished(() => stored.close());
+    for (const session of stored.sessions()) stored.trash(session, 'expired', Date.now());
+    expect(await store.load(key)).toBeNull();
+    let loaded: unknown;
+    const query = async function* (): AsyncGenerator<Message> {
+      loaded = await store.load(key);
+      yield answer(ID);
+    };
+    await collect({ map, key: KEY, query, prompt: 'all', options: { sessionStore: store }, log });
+    expect([loaded, warnings]).toEqual([[{ type: 'user' }], ['conversation restored from the trash of its store']]);
   });
 
   it('the map never gives out a session whose transcript is gone, and keeps the row of one in the trash', async () => {

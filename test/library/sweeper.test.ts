@@ -105,6 +105,16 @@ describe('a sweeper in a host', () => {
     expect(await store.load(key)).toHaveLength(1);
   });
 
+  it('removes both copies of a session that is in a directory and in a store, and brings both back', async () => {
+    const { path, store } = await makeStore([A], Date.now() - 10 * DAY_MS);
+    const { sweeper, isHere } = newHost({ sessionStores: [path] });
+    const key = { projectKey: '-srv-app', sessionId: A };
+    await sweeper.remove(A);
+    expect([isHere(A), await store.load(key)]).toEqual([false, null]);
+    await sweeper.restore(A);
+    expect([isHere(A), (await store.load(key))?.length]).toEqual([true, 1]);
+  });
+
   it.each([
     [{}, 'claudeDirs: must be given'],
     [{ claudeDirs: ['~/.claude'] }, 'claudeDirs: "~/.claude": expected an absolute path (~ is not expanded)'],

@@ -153,6 +153,7 @@ interface Seen extends FoundInTrash {
 }
 
 class ObservedDirectory implements ObservedPlace {
+  readonly kind = 'directory';
   readonly units: FindableUnits;
   readonly aged: Units;
   readonly faults: readonly JobFault[];

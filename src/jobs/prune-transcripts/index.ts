@@ -18,6 +18,7 @@ import type { ObservedPlace, PrunablePlace } from './place.ts';
 import type { Plan } from './plan.ts';
 import { planWithFacts } from './plan-with-facts.ts';
 import { projectMatcher } from './policy.ts';
+import { SessionCopies } from './session-copies.ts';
 import { StorePlace } from './store-place.ts';
 import { PruneTally } from './tally.ts';
 
@@ -40,6 +41,7 @@ class Prune {
   readonly #state: RunState;
   readonly #tally: PruneTally;
   readonly #listing: Listing | undefined;
+  readonly #copies = new SessionCopies();
 
   constructor(dependencies: PruneDependencies, context: JobContext, live: LiveObservation) {
     this.#dependencies = dependencies;
@@ -56,11 +58,25 @@ class Prune {
     const places = await this.#allowedPlaces();
     // A run that a guard holds as a whole has looked at nothing, and has nothing to say of it.
     if (places === undefined) return { job: 'prune-transcripts', ...this.#state.end() };
+    this.#noteStored();
     for (const place of places) {
       await this.#state.inPlace(`prune ${place.path}`, () => this.#prune(place));
     }
     const listed = this.#listing?.end();
     return { ...this.#tally.report(this.#live), ...(listed === undefined ? {} : { listed }), ...this.#state.end() };
+  }
+
+  /** A store that cannot be read says so when its own turn comes. */
+  #noteStored(): void {
+    const { claudeDirs, stores } = this.#dependencies;
+    if (claudeDirs.length === 0) return;
+    for (const store of stores) {
+      try {
+        this.#copies.addStore(store);
+      } catch {
+        // Nothing is lost by it: the copy in the directory goes by its own age, and to the trash.
+      }
+    }
   }
 
   #places(): readonly PrunablePlace[] {
@@ -108,12 +124,19 @@ class Prune {
 
   async #pruneObserved(path: string, observed: ObservedPlace): Promise<void> {
     const { policy, clock, history } = this.#dependencies;
-    const plan = await planWithFacts(observed, { live: this.#live.sessions, policy, clock, state: this.#state });
+    const plan = await planWithFacts(observed, {
+      live: this.#live.sessions,
+      policy,
+      copies: this.#copies,
+      clock,
+      state: this.#state,
+    });
     if (this.#state.isOver) return;
     this.#listing?.add(path, { units: observed.units, face: (row) => observed.face(row) }, plan);
     const rows = removalRows(observed.units, plan);
     const allowed = this.#allowedRows(path, plan, rows, observed);
     const applied = await this.#apply(path, observed, plan, rows, allowed);
+    if (observed.kind === 'directory') this.#copies.addDirectory(observed, plan, applied);
     const left = this.#tally.addPlan(path, observed.units, plan, applied);
     const isDone = allowed.length === rows.length && !applied.stopped && applied.failure === undefined;
     await this.#conclude(path, observed, plan, isDone);

@@ -29,6 +29,7 @@ export interface PrunablePlace {
 
 /** A place as it was found, held open until it is closed. */
 export interface ObservedPlace {
+  readonly kind: 'directory' | 'store';
   /** As they are on disk. */
   readonly units: Units;
   /** The same, as old as they are in truth. */

@@ -4,6 +4,7 @@
  */
 
 import type { ReadFault } from '../../claude-dir/measure.ts';
+import type { Units } from '../../claude-dir/unit.ts';
 import type { Clock } from '../../clock.ts';
 import type { LiveSessions } from '../../live-sources/live-source.ts';
 import type { RunState } from '../run-state.ts';
@@ -11,25 +12,28 @@ import type { Facts, PrunePolicy } from './age-rules.ts';
 import type { ObservedPlace } from './place.ts';
 import { isKeptByAge, type Plan, planPrune } from './plan.ts';
 import { scanFaults } from './scan-faults.ts';
+import type { SessionCopies } from './session-copies.ts';
 
 export interface PlanOptions {
   readonly live: LiveSessions;
   readonly policy: PrunePolicy;
+  readonly copies: Pick<SessionCopies, 'aged' | 'isKept'>;
   readonly clock: Clock;
   /** Where the run was asked to stop, it says so, and the plan is no ground to act on. */
   readonly state: Pick<RunState, 'isOver' | 'shouldStop' | 'addFaults'>;
 }
 
 export async function planWithFacts(
-  place: Pick<ObservedPlace, 'aged' | 'protection' | 'facts' | 'asksForFacts' | 'freeableBytes'>,
-  { live, policy, clock, state }: PlanOptions,
+  place: Pick<ObservedPlace, 'kind' | 'aged' | 'protection' | 'facts' | 'asksForFacts' | 'freeableBytes'>,
+  { live, policy, copies, clock, state }: PlanOptions,
 ): Promise<Plan> {
   const nowMs = clock.now();
   const protection = place.protection(live);
   const freeableBytes = policy.minFreeBytes === 'off' ? undefined : place.freeableBytes();
   const faults: ReadFault[] = [];
   const facts = new Map<number, Facts>();
-  const seen = new Uint8Array(place.aged.length);
+  const { aged, isCopyKept } = withCopies(place, copies);
+  const seen = new Uint8Array(aged.length);
   const look = async (plan: Plan) => {
     const before = facts.size;
     for (let row = 0; row < plan.length && !state.isOver; row += 1) {
@@ -44,9 +48,18 @@ export async function planWithFacts(
     return facts.size > before;
   };
   for (;;) {
-    const plan = planPrune(place.aged, { protection, facts: (row) => facts.get(row) }, policy, nowMs, freeableBytes);
+    const protections = { protection, facts: (row: number) => facts.get(row), isCopyKept };
+    const plan = planPrune(aged, protections, policy, nowMs, freeableBytes);
     if ((await look(plan)) && !state.isOver) continue;
     state.addFaults(scanFaults(faults));
     return plan;
   }
+}
+
+function withCopies(
+  { kind, aged }: Pick<ObservedPlace, 'kind' | 'aged'>,
+  copies: PlanOptions['copies'],
+): { readonly aged: Units; readonly isCopyKept: (row: number) => boolean } {
+  if (kind === 'directory') return { aged: copies.aged(aged), isCopyKept: () => false };
+  return { aged, isCopyKept: (row) => copies.isKept(aged.sessionId(row)) };
 }

@@ -9,6 +9,7 @@ export const KEEP_REASONS = [
   ...PROTECTIONS,
   'tagged',
   'named',
+  'copy-kept',
   ...DOUBTS,
   'future-mtime',
   'senseless-mtime',
@@ -28,6 +29,8 @@ export interface Protections {
   /** What the live sources say. */
   protection(row: number): Protection | undefined;
   readonly facts: FactsOf;
+  /** Of one in a session store: whether a directory keeps another copy of it. */
+  readonly isCopyKept?: (row: number) => boolean;
 }
 
 /** One verdict a unit. */
@@ -157,6 +160,7 @@ function keepReasonOf(
 ): KeepReason | undefined {
   const protection = protections.protection(row) ?? units.doubt(row) ?? protections.facts(row)?.mark;
   if (protection !== undefined) return protection;
+  if (protections.isCopyKept?.(row)) return 'copy-kept';
   const newestMtimeMs = units.newestMtimeMs(row);
   if (newestMtimeMs > nowMs) return 'future-mtime';
   // Written so that a time which is no number at all is senseless too.

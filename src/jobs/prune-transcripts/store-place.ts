@@ -63,6 +63,7 @@ export class StorePlace implements PrunablePlace {
 }
 
 class ObservedStore implements ObservedPlace {
+  readonly kind = 'store';
   readonly units: Units;
   readonly aged: Units;
   readonly faults = [];

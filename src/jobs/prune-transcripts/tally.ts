@@ -25,6 +25,7 @@ const STATE_BY_REASON: Readonly<Record<KeepReason | LateKeepReason, TranscriptSt
   'keep-last': 'retained',
   'within-retention': 'retained',
   'class-retention': 'retained',
+  'copy-kept': 'retained',
   busy: 'retained',
   vanished: 'retained',
   held: 'retained',

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Unit } from '../../../src/claude-dir/unit.ts';
 import { planWithFacts } from '../../../src/jobs/prune-transcripts/plan-with-facts.ts';
 import { prunePolicy } from '../../../src/jobs/prune-transcripts/policy.ts';
+import { SessionCopies } from '../../../src/jobs/prune-transcripts/session-copies.ts';
 import { RunState } from '../../../src/jobs/run-state.ts';
 import { readAllSources } from '../../../src/live-sources/live-source.ts';
 import { contextOf } from '../../support/job-context.ts';
@@ -37,6 +38,7 @@ async function planned(
     classes: {},
   });
   const place = {
+    kind: 'directory' as const,
     aged: rowsOf(units),
     protection: () => () => undefined,
     freeableBytes: () => undefined,
@@ -49,7 +51,13 @@ async function planned(
     },
   };
   const { sessions: live } = await readAllSources([]);
-  const plan = await planWithFacts(place, { live, policy, clock: new SetClock(NOW), state: new RunState(contextOf()) });
+  const plan = await planWithFacts(place, {
+    live,
+    policy,
+    copies: new SessionCopies(),
+    clock: new SetClock(NOW),
+    state: new RunState(contextOf()),
+  });
   return { asked, reasons: units.map((_, row) => `${plan.isRemoval(row) ? 'remove' : 'keep'} ${plan.reason(row)}`) };
 }
 

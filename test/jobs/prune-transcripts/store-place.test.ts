@@ -9,17 +9,20 @@ import { pacerOf } from '../../support/hold-pacers.ts';
 import { scriptedSource } from '../../support/scripted-source.ts';
 import { SetClock } from '../../support/set-clock.ts';
 import { tempDir } from '../../support/temp-dir.ts';
-import { DAY_MS, sessionIdOf } from '../../support/tree.ts';
+import { DAY_MS, makeClaudeDir, makeSession, sessionIdOf } from '../../support/tree.ts';
 import { NOW } from '../../support/units.ts';
 import { A, B, expiredSessions, left, prune } from './pruning.ts';
 
 const PROJECT = '-srv-app';
 
 /** A store with sessions 1…n, all of them expired. */
-async function makeStore(count: number): Promise<{ path: string; sessions: StoredSessions; hidden: () => string[] }> {
+async function makeStore(
+  count: number,
+  usedAtMs = NOW - 40 * DAY_MS,
+): Promise<{ path: string; sessions: StoredSessions; hidden: () => string[] }> {
   const path = join(tempDir(), 'entries.db');
   const store = new SqliteSessionStore(path, {
-    clock: new SetClock(NOW - 40 * DAY_MS),
+    clock: new SetClock(usedAtMs),
     foldSessionSummary: (_, { sessionId }) => ({ sessionId, mtime: 0, data: {} }),
   });
   for (let number = 1; number <= count; number += 1) {
@@ -42,6 +45,40 @@ function recording() {
   };
   return { recorder: { recordRemovals }, ids: () => records.map(({ sessionId }) => sessionId).toSorted() };
 }
+
+describe('A session of which a directory and a store hold a copy', () => {
+  it('stays in the directory while the store has used it', async () => {
+    const path = expiredSessions(2);
+    const { sessions, hidden } = await makeStore(1, NOW - 5 * DAY_MS);
+    const report = await prune(path, { stores: [sessions] });
+    expect([left(path), hidden()]).toEqual([[A], []]);
+    expect(report.kept).toEqual({ 'within-retention': 1, 'copy-kept': 1 });
+  });
+
+  it('stays in the store while the directory keeps it: the SDK would resume that copy, however old', async () => {
+    const path = makeClaudeDir(tempDir());
+    makeSession(path, { id: A, ageMs: 5 * DAY_MS }, NOW);
+    const { sessions, hidden } = await makeStore(2);
+    const report = await prune(path, { stores: [sessions] });
+    expect([left(path), hidden()]).toEqual([[A], [B]]);
+    expect(report.kept).toEqual({ 'within-retention': 1, 'copy-kept': 1 });
+  });
+
+  it('stays in the store where something keeps the copy in the directory at the last moment', async () => {
+    const path = expiredSessions(1);
+    const { sessions, hidden } = await makeStore(2);
+    const sources = [scriptedSource({ planned: [], atTheAct: [A] })];
+    await prune(path, { stores: [sessions], sources });
+    expect([left(path), hidden()]).toEqual([[A], [B]]);
+  });
+
+  it('goes from both in one run', async () => {
+    const path = expiredSessions(2);
+    const { sessions, hidden } = await makeStore(1);
+    await prune(path, { stores: [sessions] });
+    expect([left(path), hidden()]).toEqual([[], [A]]);
+  });
+});
 
 describe('A prune of a session store', () => {
   it('hides what is expired and not live, and writes it down', async () => {
