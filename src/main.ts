@@ -3,6 +3,9 @@
 
 import { UNSUPPORTED_NODE_EXIT_CODE, unsupportedNode } from './process/supported-node.ts';
 
+// Node would open its debugger's port on the one, and end on the other.
+for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => undefined);
+
 const fault = unsupportedNode(process.versions.node);
 if (fault === undefined) {
   void import('./cli/start.ts');

@@ -4,6 +4,16 @@ import type { ResolvedConfig } from '../config/config.ts';
 import type { AdjustableLogger } from '../log.ts';
 import type { Colors } from './terminal.ts';
 
+/** What comes of a signal, in the words of the log. */
+export const SIGNAL_EFFECTS = {
+  stop: 'signal heard: stopping',
+  leave: 'signal heard again: leaving at once',
+  late: 'not stopped in time after the signal: leaving',
+  reload: 'signal heard: reading the configuration again',
+  ignore: 'signal ignored',
+} as const;
+export type SignalEffect = keyof typeof SIGNAL_EFFECTS;
+
 export interface CliIo {
   readonly argv: readonly string[];
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -17,6 +27,8 @@ export interface CliIo {
   readonly shutdown: AbortSignal;
   /** From now on, SIGHUP calls the listener, where it would have ended the process. Where its terminal has gone, it is `shutdown` all the same. */
   readonly onHangup: (listener: () => void) => void;
+  /** Calls the listener with each signal that is heard from now on, before anything comes of it. */
+  readonly onSignal: (listener: (signal: NodeJS.Signals, effect: SignalEffect) => void) => void;
 }
 
 /** Everything that a command works with, once the command line is parsed and the configuration is loaded. */

@@ -6,22 +6,43 @@ import { errorCode } from '../errors.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import { exitAtOnce } from '../process/exit-at-once.ts';
 import { SHUTDOWN_BUDGET } from '../process/shutdown-budget.ts';
+import type { SignalEffect } from './command.ts';
 
 const shutdown = new AbortController();
+const signalListeners: ((signal: NodeJS.Signals, effect: SignalEffect) => void)[] = [];
+const terminals = [0, 1, 2].filter((fd) => isatty(fd));
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop(signal));
+for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => tell(signal, 'ignore'));
 
-function stop(signal: NodeJS.Signals): void {
-  // Asked twice: out at once. Whatever was in hand is settled by the next run.
-  if (shutdown.signal.aborted) leave(EXIT_CODES.ok);
-  shutdown.abort(signal);
-  setTimeout(() => leave(EXIT_CODES.io), SHUTDOWN_BUDGET.leaveAfterMs).unref();
+function tell(signal: NodeJS.Signals, effect: SignalEffect): void {
+  for (const listener of signalListeners) listener(signal, effect);
 }
 
-const terminals = [0, 1, 2].filter((fd) => isatty(fd));
+function stop(signal: NodeJS.Signals): void {
+  const isAskedAgain = shutdown.signal.aborted;
+  tell(signal, isAskedAgain ? 'leave' : 'stop');
+  // Asked twice: out at once. Whatever was in hand is settled by the next run.
+  if (isAskedAgain) leave(EXIT_CODES.ok);
+  shutdown.abort(signal);
+  const leaveLate = () => {
+    tell(signal, 'late');
+    leave(EXIT_CODES.io);
+  };
+  setTimeout(leaveLate, SHUTDOWN_BUDGET.leaveAfterMs).unref();
+}
 
-/** A terminal that is closed is none any more, and whoever started the program there has gone. */
 function onHangup(listener: () => void): void {
-  process.on('SIGHUP', () => (terminals.every((fd) => isatty(fd)) ? listener() : stop('SIGHUP')));
+  process.on('SIGHUP', () => {
+    // Whoever started the program there has gone.
+    if (isTerminalGone()) return stop('SIGHUP');
+    tell('SIGHUP', 'reload');
+    listener();
+  });
+}
+
+/** A terminal that is closed is none any more. */
+function isTerminalGone(): boolean {
+  return !terminals.every((fd) => isatty(fd));
 }
 
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
@@ -52,6 +73,7 @@ async function main(): Promise<void> {
     openStdin: () => process.stdin,
     shutdown: shutdown.signal,
     onHangup,
+    onSignal: (listener) => void signalListeners.push(listener),
   });
   // Waits until a pipe has taken everything, which process.exit would cut off. What failed may be told here before it is as an event.
   process.stdout.write('', (error) => {
@@ -62,10 +84,10 @@ async function main(): Promise<void> {
 
 /**
  * process.exit waits for every thread, and no helper of a scan can be ended that hangs in a system call (a file system that does not
- * answer). A kill is as safe: the next run settles what was in hand.
+ * answer). Nor can it give back a terminal that has gone, and crashes. A kill is as safe: the next run settles what was in hand.
  */
 function leave(code: number): void {
   const isThreadLeft = process.getActiveResourcesInfo().includes('MessagePort');
-  if (isThreadLeft) process.kill(process.pid, 'SIGKILL');
+  if (isThreadLeft || isTerminalGone()) process.kill(process.pid, 'SIGKILL');
   exitAtOnce(code);
 }

@@ -7,7 +7,7 @@ import { redacted, shownText } from '../format/shown-text.ts';
 import { JOB_NAMES, type JobName } from '../jobs/job-names.ts';
 import { createLogger } from '../log.ts';
 import { packageVersion } from '../process/version.ts';
-import type { CliIo, CommandContext } from './command.ts';
+import { type CliIo, type CommandContext, SIGNAL_EFFECTS } from './command.ts';
 import type { Action } from './commands/bind.ts';
 import { addResumeMapCommands } from './commands/resume-map-commands.ts';
 import { addRunCommands, runAsDaemon, runOnce } from './commands/run-commands.ts';
@@ -153,11 +153,13 @@ async function contextFor(io: CliIo, options: RawOptions, isCommand: boolean): P
   const resolved = await loadConfig(options, io);
   // A person at a terminal reads the result itself; lines of JSON between would only be in the way.
   const isQuiet = (isCommand || options.runNow === true) && io.stderr.isTTY && resolved.origins.logLevel === 'default';
+  const log = createLogger(isQuiet ? 'silent' : resolved.config.logLevel);
+  io.onSignal((signal, effect) => log[effect === 'late' ? 'warn' : 'info']({ signal }, SIGNAL_EFFECTS[effect]));
   return {
     io,
     resolved,
     reload: () => loadConfig(options, io),
-    log: createLogger(isQuiet ? 'silent' : resolved.config.logLevel),
+    log,
     json: options.json === true,
     dryRun: options.dryRun === true,
     allowMassRemoval: options.allowMassRemoval === true,

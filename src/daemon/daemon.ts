@@ -57,7 +57,12 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     options.onReloadAsked(() => daemon.reload());
     log.info(daemon.startFields(), 'daemon started');
     if (!shutdown.aborted) await once(shutdown, 'abort');
-    log.info({}, 'daemon stopping');
+    const stop = { signal: shutdown.reason as unknown };
+    const stoppingAt = performance.now();
+    log.info({ ...stop, ...daemon.unfinished }, 'daemon stopping');
+    await acquired.release();
+    const durationSeconds = Math.round(performance.now() - stoppingAt) / 1000;
+    log.info({ ...stop, durationSeconds, left: daemon.left }, 'daemon stopped');
   } finally {
     await acquired.release();
   }
@@ -72,6 +77,7 @@ class Daemon {
   readonly #reload: Reload;
   /** When each job was last put into the queue. */
   readonly #addedAtMs = new Map<JobName, number>();
+  readonly #cutShort = new Set<JobName>();
   readonly #startedAtMs: number;
   #inForce: InForce;
   #schedule: Schedule;
@@ -130,6 +136,18 @@ class Daemon {
   /** Asks for the configuration to be read again. */
   reload(): void {
     this.#reload.ask();
+  }
+
+  /** The job at work and those that wait. */
+  get unfinished(): { readonly running?: JobName; readonly waiting?: readonly JobName[] } {
+    const { running, unfinished } = this.#queue;
+    const waiting = unfinished.filter((job) => job !== running);
+    return { ...(running === undefined ? {} : { running }), ...(waiting.length === 0 ? {} : { waiting }) };
+  }
+
+  /** The jobs that were not through when the daemon was told to leave, and that the next start catches up. */
+  get left(): readonly JobName[] {
+    return [...new Set([...this.#cutShort, ...this.#queue.unfinished])];
   }
 
   async close(): Promise<void> {
@@ -210,10 +228,13 @@ class Daemon {
 
   startFields(): object {
     const { version } = this.#options;
-    const { config } = this.#inForce;
+    const { config, configFile } = this.#inForce.resolved;
     const nextRuns = JOB_NAMES.map((job) => [job, new Date(this.#schedule.nextRunMs(job) ?? Number.NaN)] as const);
     return {
       version,
+      node: process.version,
+      pid: process.pid,
+      configFile: configFile ?? null,
       claudeDirs: config.claudeDir,
       stateDir: config.stateDir,
       ...(this.#address.shown === undefined ? {} : { listen: this.#address.shown }),
@@ -223,7 +244,7 @@ class Daemon {
 
   async #run(job: JobName): Promise<void> {
     const { environment, shutdown: signal } = this.#options;
-    if (signal.aborted) return;
+    if (signal.aborted) return void this.#cutShort.add(job);
     const inForce = this.#inForce;
     try {
       inForce.lookForClaudeDir();
@@ -234,6 +255,7 @@ class Daemon {
         this.#runDependencies(inForce),
       );
       this.#metrics.observeRun(result);
+      if (signal.aborted && result.outcome !== 'ok') this.#cutShort.add(job);
       // What the run has met with in the ledger, this process may not have: opened anew, it is looked at from end to end.
       if (result.outcome === 'failed') inForce.ledger.close();
     } finally {

@@ -24,6 +24,11 @@ export class JobQueue {
     return this.#running;
   }
 
+  /** The jobs that are waiting or at work. */
+  get unfinished(): readonly JobName[] {
+    return [...this.#unfinished];
+  }
+
   /** Whether a job is waiting or at work. */
   has(job: JobName): boolean {
     return this.#unfinished.has(job);

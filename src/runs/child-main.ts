@@ -12,6 +12,8 @@ import { handedOver } from './trim-report.ts';
 /** For the batch in hand, where the daemon was killed; a run that hangs for longer is killed, and gives its lock back. */
 const ORPHAN_GRACE_MS = 30_000;
 
+// Node would open its debugger's port on the one, and end on the other two; what they ask for is the daemon's matter.
+for (const signal of ['SIGUSR1', 'SIGUSR2', 'SIGHUP'] as const) process.on(signal, () => undefined);
 keepHeapsSmall();
 watchParent(ORPHAN_GRACE_MS);
 const stop = new AbortController();

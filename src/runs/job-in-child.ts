@@ -29,6 +29,12 @@ export function jobInChild(
   return { name, start: (request) => new RunProcess(name, config, request, settings) };
 }
 
+const DISABLE_SIGUSR1 = '--disable-sigusr1';
+/** Later Nodes can be told from the start; on the others, what a run executes first says so. */
+const WITHOUT_DEBUGGER: readonly string[] = process.allowedNodeEnvironmentFlags.has(DISABLE_SIGUSR1)
+  ? [DISABLE_SIGUSR1]
+  : [];
+
 /** How a process has ended. */
 interface End {
   readonly code: number | null;
@@ -52,6 +58,7 @@ class RunProcess implements JobAtWork {
       env: runtimeEnvironment(settings.environment),
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       serialization: 'advanced',
+      execArgv: [...process.execArgv, ...WITHOUT_DEBUGGER],
     });
     this.#gone = endOf(this.#child);
     this.#child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {

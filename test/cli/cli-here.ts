@@ -34,6 +34,7 @@ export async function cli(
     openStdin: () => Object.assign(new PassThrough().end(`${answer}\n`), { isTTY }) as unknown as NodeJS.ReadStream,
     shutdown: new AbortController().signal,
     onHangup: () => undefined,
+    onSignal: () => undefined,
   });
   return { code, stdout: stdout.text, stderr: stderr.text };
 }

@@ -1,10 +1,19 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { startProgram } from '../support/forked.ts';
-import { addressOf, type Exit, hasEnded, type Running, withDescendants } from '../support/process.ts';
+import {
+  addressOf,
+  type Exit,
+  hasEnded,
+  killed,
+  PROGRAM,
+  type Running,
+  start,
+  withDescendants,
+} from '../support/process.ts';
 import { tempPlace } from '../support/temp-place.ts';
 import { DAY_MS, makeSession, sessionIdOf } from '../support/tree.ts';
 import { until } from '../support/wait.ts';
@@ -164,3 +173,130 @@ describe('A run by hand', () => {
     expect(run.log()).not.toContain('"job finished');
   });
 });
+
+/** Ports that a process listens on, in whatever protocol. */
+function listeningPorts(pid: number): number[] {
+  const inodes = new Set(
+    readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+      try {
+        return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? [];
+      } catch {
+        // Closed meanwhile.
+        return [];
+      }
+    }),
+  );
+  return ['tcp', 'tcp6'].flatMap((table) => {
+    const rows = readFileSync(`/proc/${pid}/net/${table}`, 'latin1').split('\n').slice(1);
+    // sl local_address rem_address st … inode; 0A is LISTEN.
+    const fields = rows.map((row) => row.trim().split(/\s+/));
+    return fields
+      .filter(([, , , state, , , , , , inode = '']) => state === '0A' && inodes.has(inode))
+      .map(([, local = '']) => Number.parseInt(local.split(':')[1] ?? '', 16));
+  });
+}
+
+/** Node opens its debugger from a thread of its own, which the event loop does not wait for. */
+const LONGER_THAN_A_DEBUGGER_TAKES_MS = 500;
+
+describe('SIGUSR1 and SIGUSR2', () => {
+  it('open no debugger in the daemon nor in its run, end neither, and are told', async () => {
+    const host = new HangingHost();
+    const daemon = host.start(PRUNE_EVERY_SECOND);
+    const port = Number(new URL(await addressOf(daemon)).port);
+    await host.untilItHangs();
+    const child = childOf(daemon);
+    for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) {
+      for (const pid of [daemon.pid, child]) process.kill(pid, signal);
+      await until('the signal to be told', () => daemon.log().includes(`"signal":"${signal}","msg":"signal ignored"`));
+    }
+    process.kill(child, 'SIGHUP');
+    await delay(LONGER_THAN_A_DEBUGGER_TAKES_MS);
+    expect(listeningPorts(daemon.pid)).toEqual([port]);
+    expect(listeningPorts(child)).toEqual([]);
+    host.letGo();
+    await until('the run to end', () => daemon.log().includes('"job finished"'));
+    expect(daemon.ended()).toBeUndefined();
+  });
+
+  it('open none in a plain Node that does not ignore them, or this would show nothing', async () => {
+    const { pid, log } = startNode('setInterval(() => undefined, 1_000); console.error("ready")');
+    await until('Node to be up', () => log().includes('ready'));
+    process.kill(pid, 'SIGUSR1');
+    await until('its debugger', () => listeningPorts(pid).length === 1);
+  });
+
+  it('end no run by hand', async () => {
+    const host = new HangingHost();
+    const run = host.start(RUN_NOW);
+    await host.untilItHangs();
+    run.kill('SIGUSR1');
+    run.kill('SIGUSR2');
+    host.letGo();
+    expect(await run.exit).toMatchObject({ code: 0 });
+    expect(host.sessionsLeft()).toBe(0);
+  });
+});
+
+describe('A daemon that is started and stopped', () => {
+  it('tells what it is and what it works on, and then by which signal it left, how long that took, and what was left', async () => {
+    const host = new HangingHost();
+    const daemon = host.start(PRUNE_EVERY_SECOND);
+    await host.untilItHangs();
+    daemon.kill('SIGINT');
+    await until('the stop to be told', () => daemon.log().includes('"daemon stopping"'));
+    host.letGo();
+    await daemon.exit;
+    const event = (msg: string) => {
+      const line = daemon
+        .log()
+        .split('\n')
+        .find((one) => one.endsWith(`"msg":"${msg}"}`));
+      return JSON.parse(line ?? '{}') as Record<string, unknown>;
+    };
+    expect(event('daemon started')).toMatchObject({
+      version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+      node: process.version,
+      pid: daemon.pid,
+      configFile: null,
+      claudeDirs: [expect.any(String)],
+      stateDir: expect.any(String),
+      nextRuns: { 'prune-transcripts': expect.any(String) },
+    });
+    expect(event('signal heard: stopping')).toMatchObject({ signal: 'SIGINT' });
+    expect(event('daemon stopping')).toMatchObject({ signal: 'SIGINT', running: 'prune-transcripts' });
+    expect(event('daemon stopped')).toMatchObject({
+      signal: 'SIGINT',
+      durationSeconds: expect.any(Number),
+      left: ['prune-transcripts'],
+    });
+  });
+
+  it('ends where the terminal on which it was started is closed, and reads its configuration where that is there', async () => {
+    const { flags } = tempPlace();
+    const command = [process.execPath, PROGRAM, 'daemon', ...flags, '--listen', '127.0.0.1:0'].join(' ');
+    const terminal = start('script', ['-qec', command, '/dev/null']);
+    onTestFinished(() => killed(terminal));
+    const said = collectedFrom(terminal);
+    await until('the daemon', () => said().includes('daemon started'));
+    const daemon = withDescendants(terminal.pid).at(-1) ?? Number.NaN;
+    process.kill(daemon, 'SIGHUP');
+    await until('a reload', () => said().includes('nothing has changed'));
+    terminal.kill('SIGKILL');
+    await until('the daemon to end', () => hasEnded(daemon));
+  });
+});
+
+function startNode(script: string): Running {
+  const running = start(process.execPath, ['--inspect-port=0', '-e', script]);
+  onTestFinished(() => killed(running));
+  return running;
+}
+
+function collectedFrom({ child }: Running): () => string {
+  let text = '';
+  child.stdout?.on('data', (chunk: string) => {
+    text += chunk;
+  });
+  return () => text;
+}
