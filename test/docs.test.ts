@@ -2,7 +2,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { flagOf, SETTING_PATHS, settingTable, variableOf } from '../src/config/settings.ts';
 import { createMetrics } from '../src/daemon/metrics-page.ts';
-import { EXIT_CODE_MEANINGS, EXIT_CODES, type ExitKind } from '../src/exit-codes.ts';
+import { ERROR_KINDS, EXIT_CODE_MEANINGS, EXIT_CODES, type ExitKind } from '../src/exit-codes.ts';
+import { GUARD_NAMES } from '../src/jobs/guards/guards.ts';
 import { LATE_KEEP_REASONS } from '../src/jobs/prune-transcripts/applied-plan.ts';
 import { KEEP_REASONS } from '../src/jobs/prune-transcripts/plan.ts';
 import { silentLogger } from '../src/log.ts';
@@ -48,6 +49,13 @@ describe('The documentation', () => {
       ([kind, code]) => `| ${code} | ${EXIT_CODE_MEANINGS[kind as ExitKind]} |`,
     );
     expect(tableUnder('docs/operating.md', 'Exit codes')).toEqual(rows);
+  });
+
+  it('says what to do about every kind of error, and about every guard', () => {
+    const text = read('docs/operating.md');
+    for (const kind of ERROR_KINDS) expect(text).toContain(`| ${EXIT_CODES[kind]}, \`${kind}\` |`);
+    expect(text).toContain(`| ${EXIT_CODES.held}, \`held\` |`);
+    for (const guard of GUARD_NAMES) expect(text).toContain(`| \`${guard}\` |`);
   });
 
   it('lists every metric with its type, its labels and its help', async () => {
