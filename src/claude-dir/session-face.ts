@@ -7,11 +7,15 @@ import type { AnchoredDir } from '../files/anchored-dir.ts';
 import type { ByteName } from '../files/byte-name.ts';
 import { isNamedAfter } from './project-name.ts';
 
-export interface SessionFace {
+/** What a session is found by. */
+export interface SessionName {
   /** The title that a person gave, else Claude's, else the first prompt; as it stands in the transcript, which may hold anything. */
   readonly title: string | undefined;
   /** The absolute path that the session was begun in. */
   readonly workingDirectory: string | undefined;
+}
+
+export interface SessionFace extends SessionName {
   /** Messages of the user and of Claude. */
   readonly messages: number;
   /** Not all of the transcript was read, and the messages are reckoned from what was. */
@@ -24,6 +28,7 @@ const END_BYTES = 32 * 1024;
 const TITLE_LENGTH_MAX = 300;
 /** Prompts that Claude makes itself, or that are a command's own. */
 const MADE_PROMPT = /^\s*(<(?!command-name)|\[Request interrupted|Caveat: )/;
+const TITLE_FIELD = /"(customTitle|aiTitle|summary|lastPrompt)"/;
 const COMMAND = /<command-name>\s*(\/?[^<\s]+)\s*<\/command-name>/;
 
 /**
@@ -33,6 +38,14 @@ const COMMAND = /<command-name>\s*(\/?[^<\s]+)\s*<\/command-name>/;
 export function readSessionFace(directory: AnchoredDir, name: ByteName, project: ByteName | undefined): SessionFace {
   const { head, tail, bytes } = directory.readEnds(name, END_BYTES);
   return faceOf(linesOf(head, tail), { project, readBytes: head.length + tail.length, bytes });
+}
+
+/** The same title and directory for a fraction of the work: lines that can change neither are not parsed. @throws as `readSessionFace` */
+export function readSessionName(directory: AnchoredDir, name: ByteName, project: ByteName | undefined): SessionName {
+  const { head, tail } = directory.readEnds(name, END_BYTES);
+  const told = new Told(project);
+  for (const line of linesOf(head, tail)) if (told.mayNameBy(line)) told.add(line);
+  return { title: told.title, workingDirectory: told.workingDirectory };
 }
 
 interface Extent {
@@ -93,6 +106,17 @@ class Told {
 
   get workingDirectory(): string | undefined {
     return this.#ownDirectory ?? this.#firstDirectory;
+  }
+
+  /** Whether a line may say something of the title or the directory that is not known yet. */
+  mayNameBy(line: string): boolean {
+    if (TITLE_FIELD.test(line)) return true;
+    if (this.#firstPrompt === undefined && line.includes('"user"')) return true;
+    return this.#ownDirectory === undefined && line.includes('"cwd"') && !this.#saysSameDirectory(line);
+  }
+
+  #saysSameDirectory(line: string): boolean {
+    return this.#firstDirectory !== undefined && line.includes(`"cwd":${JSON.stringify(this.#firstDirectory)}`);
   }
 
   add(line: string): void {

@@ -2,12 +2,11 @@
 
 import { parseSessionId, type SessionId } from '../claude-dir/session-id.ts';
 import { OperatingError } from '../errors.ts';
+import { mostAlike } from '../format/most-alike.ts';
 import { nearestWord } from '../format/nearest-word.ts';
 import { shownValue } from '../format/shown-text.ts';
-import type { ListedSession } from '../jobs/report.ts';
+import { type KnownSession, SessionIndex } from '../runs/session-index.ts';
 import type { CommandContext } from './command.ts';
-import { lookAtSessions } from './run.ts';
-import { pruneOf } from './run-output.ts';
 import { localDate, shownProject, shownTitle } from './session-columns.ts';
 
 /** The shortest beginning that is taken for one of an id, in digits. */
@@ -17,100 +16,180 @@ const PREFIX = /^[0-9a-f]{4,8}(-[0-9a-f-]{0,27})?$/;
 const CANDIDATES_SHOWN = 10;
 
 /** Undefined where a text cannot be the beginning of an id. */
-export function idPrefixOf(text: string): string | undefined {
+function idPrefixOf(text: string): string | undefined {
   const lower = text.trim().toLowerCase();
   return lower.length >= PREFIX_LENGTH_MIN && PREFIX.test(lower) ? lower : undefined;
 }
 
+/** What texts are held against. */
+export interface Findable {
+  readonly ids: readonly SessionId[] | ReadonlySet<SessionId>;
+  has(sessionId: SessionId): boolean;
+  session(sessionId: SessionId): KnownSession | undefined;
+  shortIdOf(sessionId: SessionId): string;
+  /** `here`, `in the trash` */
+  readonly where: string;
+  /** Where else to look; a clause. */
+  readonly hint: string;
+  /** A whole id that is not among them stands for itself. */
+  readonly takesAbsent: boolean;
+}
+
 /**
- * The ids of `known` that texts stand for; a whole id stands for itself, known or not.
- * @throws OperatingError (`usage`) naming every text that stands for none or for several
+ * The ids that texts stand for.
+ * @throws OperatingError naming every text that stands for several, whose faces are told (`usage`), or for none (`bad-data`)
  */
-export function idsAmong(texts: readonly string[], known: Iterable<SessionId>, where: string): SessionId[] {
-  const ids = [...new Set(known)];
+export function findAmong(
+  texts: readonly string[],
+  among: Findable,
+  { io }: Pick<CommandContext, 'io'>,
+): readonly SessionId[] {
+  const verdicts = verdictsOn(texts, among);
+  const ids: SessionId[] = [];
   const faults: string[] = [];
-  const found = texts.flatMap((text) => {
-    const whole = parseSessionId(text.trim().toLowerCase());
-    if (whole !== undefined) return whole;
-    const prefix = idPrefixOf(text);
-    const matching = prefix === undefined ? [] : ids.filter((id) => id.startsWith(prefix));
-    const [first] = matching;
-    if (first !== undefined && matching.length === 1) return first;
-    faults.push(matching.length > 1 ? ambiguous(text, matching) : unknown(text, ids, where));
-    return [];
+  let isAmbiguous = false;
+  for (const [index, { matching, near }] of verdicts.entries()) {
+    const text = shownValue(texts[index]);
+    const [first, second] = matching;
+    if (first !== undefined && second === undefined) {
+      ids.push(first);
+    } else if (first === undefined) {
+      faults.push(`${text} is no session ${among.where}${near === undefined ? '' : `; did you mean ${near}?`}`);
+    } else {
+      isAmbiguous = true;
+      // An error is one line; these are many.
+      for (const line of candidateLines(matching, among, io.home)) io.stderr.write(`  ${line}\n`);
+      const some = matching.length > CANDIDATES_SHOWN ? `more than ${CANDIDATES_SHOWN}` : matching.length;
+      faults.push(`${text} stands for ${some} sessions ${among.where}; give the id of one`);
+    }
+  }
+  if (faults.length === 0) return [...new Set(ids)];
+  throw new OperatingError(isAmbiguous ? 'usage' : 'bad-data', `${faults.join('; ')}${isAmbiguous ? '' : among.hint}`);
+}
+
+interface Verdict {
+  readonly matching: readonly SessionId[];
+  /** What was meant, perhaps. */
+  readonly near?: string | undefined;
+}
+
+function verdictsOn(texts: readonly string[], among: Findable): readonly Verdict[] {
+  const byId = texts.map((text) => matchingIds(text, among));
+  const asTitles = texts.filter((_, index) => byId[index]?.length === 0);
+  const titles = new Map(asTitles.map((text) => [text, new TitleSearch(text)]));
+  // One look into each transcript, however many titles there are.
+  const searches = [...titles.entries()].filter(([text]) => parseSessionId(text.trim().toLowerCase()) === undefined);
+  if (searches.length > 0) {
+    for (const id of among.ids) for (const [, search] of searches) search.add(id, among.session(id)?.title);
+  }
+  return texts.map((text, index) => {
+    const matching = byId[index] ?? [];
+    const search = titles.get(text);
+    if (search === undefined) return { matching };
+    if (search.matching.length > 0) return { matching: search.matching };
+    return { matching, near: nearTo(text, search, among) };
   });
-  if (faults.length > 0) throw new OperatingError('usage', faults.join('; '));
-  return found;
 }
 
-function ambiguous(text: string, matching: readonly string[]): string {
-  const shown = matching.slice(0, CANDIDATES_SHOWN).join(', ');
-  const more = matching.length - CANDIDATES_SHOWN;
-  return `${shownValue(text)} stands for several: ${shown}${more > 0 ? ` and ${more} more` : ''}`;
-}
-
-function unknown(text: string, ids: readonly string[], where: string): string {
+function matchingIds(text: string, among: Findable): SessionId[] {
+  const whole = parseSessionId(text.trim().toLowerCase());
+  if (whole !== undefined) return among.takesAbsent || among.has(whole) ? [whole] : [];
   const prefix = idPrefixOf(text);
-  const near =
-    prefix === undefined || ids.length === 0
-      ? undefined
-      : nearestWord(
-          prefix,
-          ids.map((id) => id.slice(0, prefix.length)),
-        );
-  if (prefix === undefined)
-    return `${shownValue(text)}: not a session id, nor the beginning of one (${PREFIX_LENGTH_MIN} or more digits)`;
-  return `${shownValue(text)} is no session ${where}${near === undefined ? '' : `; did you mean ${near}?`}`;
+  if (prefix === undefined) return [];
+  const matching: SessionId[] = [];
+  for (const id of among.ids) if (id.startsWith(prefix) && matching.length <= CANDIDATES_SHOWN) matching.push(id);
+  return matching;
 }
 
-/**
- * Sessions that are here, in the Claude directories and the session stores, by ids, their beginnings or words of their titles.
- * @throws OperatingError (`usage`) where one stands for several, naming them, or is nothing that is known; (`bad-data`) for an id of none here
- */
-export async function sessionsHere(context: CommandContext, texts: readonly string[]): Promise<ListedSession[]> {
-  const found: ListedSession[] = [];
-  for (const text of texts) found.push(await sessionHere(context, text));
-  return found;
-}
+/** Those whose title holds the text; the whole title, in quotes or not, before a part of one. */
+class TitleSearch {
+  readonly #words: string;
+  readonly #isAlike: (title: string) => number;
+  readonly #exact: SessionId[] = [];
+  readonly #holding: SessionId[] = [];
+  #alikeness = 0;
+  nearest: SessionId | undefined;
 
-async function sessionHere(context: CommandContext, text: string): Promise<ListedSession> {
-  const prefix = parseSessionId(text.trim().toLowerCase()) ?? idPrefixOf(text);
-  const byId = prefix === undefined ? [] : await listed(context, { ids: [prefix] });
-  const matching = byId.length > 0 || prefix?.length === ID_LENGTH ? byId : await listed(context, { title: text });
-  const [first] = matching;
-  if (first !== undefined && new Set(matching.map(({ sessionId }) => sessionId)).size === 1) return first;
-  if (first === undefined) {
-    const hint = '`claude-session-sweeper list` shows what is here, `trash list` what was removed';
-    if (prefix !== undefined) throw new OperatingError('bad-data', `${shownValue(text)} is no session here; ${hint}`);
-    throw new OperatingError('usage', `${shownValue(text)}: not a session id, and no title here has it; ${hint}`);
+  constructor(text: string) {
+    this.#words = text
+      .trim()
+      .replace(/^(["'])(.*)\1$/, '$2')
+      .toLowerCase();
+    this.#isAlike = mostAlike(this.#words);
   }
-  // An error is one line; these are many.
-  for (const one of matching.slice(0, CANDIDATES_SHOWN)) {
-    context.io.stderr.write(`  ${candidateLine(one, context.io.home)}\n`);
+
+  get matching(): readonly SessionId[] {
+    return this.#exact.length > 0 ? this.#exact : this.#holding;
   }
-  const some = matching.length > CANDIDATES_SHOWN ? `more than ${CANDIDATES_SHOWN}` : String(matching.length);
-  throw new OperatingError('usage', `${shownValue(text)} stands for ${some} sessions; give the id of one`);
+
+  add(id: SessionId, title: string | undefined): void {
+    if (title === undefined || this.#words === '') return;
+    const lower = title.toLowerCase();
+    if (lower === this.#words) this.#exact.push(id);
+    else if (lower.includes(this.#words)) this.#holding.push(id);
+    else {
+      const alikeness = this.#isAlike(lower);
+      if (alikeness > this.#alikeness) [this.#alikeness, this.nearest] = [alikeness, id];
+    }
+  }
 }
 
-const ID_LENGTH = 36;
-
-function candidateLine(session: ListedSession, home: string): string {
-  return `${session.shortId}  ${localDate(session.lastUsedMs)}  ${shownProject(session, home)}  ${shownTitle(session)}`;
+function nearTo(text: string, { nearest }: TitleSearch, among: Findable): string | undefined {
+  const prefix = idPrefixOf(text);
+  const ids = prefix === undefined ? [] : [...among.ids];
+  const beginnings = ids.map((id) => id.slice(0, prefix?.length));
+  const near = prefix === undefined || beginnings.length === 0 ? undefined : nearestWord(prefix, beginnings);
+  const id = near === undefined ? nearest : ids[beginnings.indexOf(near)];
+  const session = id && among.session(id);
+  return session && `${among.shortIdOf(session.sessionId)} (${shownTitle(session)})`;
 }
 
-type Named = { readonly ids: readonly string[] } | { readonly title: string };
+/** Of those that are told, the last used first. */
+function candidateLines(ids: readonly SessionId[], among: Findable, home: string): string[] {
+  const sessions = ids.slice(0, CANDIDATES_SHOWN).map((id) => among.session(id) ?? nameless(id));
+  const usedMs = ({ lastUsedMs }: KnownSession) => (Number.isFinite(lastUsedMs) ? lastUsedMs : 0);
+  return sessions
+    .sort((left, right) => usedMs(right) - usedMs(left))
+    .map((session) => {
+      const face = `${localDate(session.lastUsedMs)}  ${shownProject(session, home)}  ${shownTitle(session)}`;
+      return `${among.shortIdOf(session.sessionId)}  ${face}`;
+    });
+}
 
-async function listed(context: CommandContext, named: Named): Promise<readonly ListedSession[]> {
-  const result = await lookAtSessions(context, {
-    which: 'all',
-    order: 'newest',
-    limit: CANDIDATES_SHOWN + 1,
-    ...named,
+/** Uses what is here, in the Claude directories and the session stores, and gives it back. */
+export function withSessionIndex<T>({ resolved }: CommandContext, use: (index: SessionIndex) => T): T {
+  const index = SessionIndex.open(resolved.config);
+  try {
+    return use(index);
+  } finally {
+    index.close();
+  }
+}
+
+/** Sessions that are here by ids, their beginnings or words of their titles. @throws as `findAmong` */
+export function sessionsHere(
+  context: CommandContext,
+  texts: readonly string[],
+  { takesAbsent = false, hint = '' } = {},
+): readonly KnownSession[] {
+  return withSessionIndex(context, (index) => {
+    const unseen = index.faults.map((fault) => `; ${fault}`).join('');
+    const where = '`claude-session-sweeper list` shows what is here, `trash list` what was removed';
+    const among: Findable = {
+      ids: index.ids(),
+      has: (id) => index.has(id),
+      session: (id) => index.session(id),
+      shortIdOf: (id) => index.shortIdOf(id),
+      where: 'here',
+      hint: `${hint}; ${where}${unseen}`,
+      takesAbsent,
+    };
+    return findAmong(texts, among, context).map((sessionId) => index.session(sessionId) ?? nameless(sessionId));
   });
-  const list = pruneOf(result)?.listed;
-  if (list === undefined) {
-    const { kind = 'io', message = 'it was not looked at all of them' } = result.failure ?? {};
-    throw new OperatingError(kind, message);
-  }
-  return list.sessions;
+}
+
+/** A session of which nothing but its id is known. */
+export function nameless(sessionId: SessionId): KnownSession {
+  const unknown = { title: undefined, workingDirectory: undefined, project: undefined, lastUsedMs: Number.NaN };
+  return { sessionId, hasTranscript: true, ...unknown };
 }

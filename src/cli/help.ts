@@ -24,7 +24,7 @@ const TAKEN_BY: Readonly<Record<string, readonly string[]>> = {
   '--job': ['run'],
   '--allow-mass-removal': ['run'],
   '--dry-run': ['run', 'purge', 'empty', 'adopt'],
-  '--yes': ['run', 'empty', 'adopt'],
+  '--yes': ['run', 'remove', 'empty', 'adopt'],
 };
 
 /** Whether a command does something with a flag that stands for the whole program. */

@@ -1,5 +1,6 @@
 /** `map …`: the resume map by hand. */
 
+import { parseProtectedId } from '../claude-dir/session-id.ts';
 import { systemClock } from '../clock.ts';
 import { OperatingError } from '../errors.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
@@ -10,8 +11,9 @@ import { checkedKey } from '../resume-map/keys.ts';
 import type { ResumeMap, ResumeRow } from '../resume-map/resume-map.ts';
 import { isStale } from '../resume-map/row-age.ts';
 import type { CommandContext } from './command.ts';
+import { withSessionIndex } from './find-sessions.ts';
+import { renderFaces, shownFace } from './session-columns.ts';
 import { parseSessionIds } from './session-ids.ts';
-import { renderTable } from './table.ts';
 import { formatAge } from './terminal.ts';
 
 export async function listRows(context: CommandContext): Promise<number> {
@@ -99,13 +101,17 @@ function showRows(context: CommandContext, rows: readonly ShownRow[], document: 
     return;
   }
   const nowMs = systemClock.now();
-  const cells = rows.map((row) => [
-    row.key,
-    row.sessionId,
-    formatAge(row.lastUsedAtMs, nowMs),
-    row.stale ? 'stale' : '',
-  ]);
-  io.stdout.write(`${renderTable(['KEY', 'SESSION', 'LAST USED', ''], cells, colors)}\n`);
+  const cells = withSessionIndex(context, (index) =>
+    rows.map((row) => {
+      const sessionId = parseProtectedId(row.sessionId);
+      const session = sessionId && index.session(sessionId);
+      const state = row.stale ? 'stale' : '';
+      const face = shownFace(session, io.home);
+      return [row.key, row.sessionId, formatAge(row.lastUsedAtMs, nowMs), state, ...face];
+    }),
+  );
+  const shown = { nowMs, home: io.home, colors, stream: io.stdout };
+  io.stdout.write(`${renderFaces(['KEY', 'SESSION', 'LAST USED', '', 'PROJECT', 'TITLE'], cells, shown)}\n`);
 }
 
 function notThere(key: string): OperatingError {

@@ -6,6 +6,7 @@ import { formatDurationRounded } from '../format/duration.ts';
 import { escapeControls, redacted } from '../format/shown-text.ts';
 import { textWidth } from '../format/text-width.ts';
 import type { ListedSession } from '../jobs/report.ts';
+import type { KnownSession } from '../runs/session-index.ts';
 import { renderTable } from './table.ts';
 import type { Colors, OutputStream } from './terminal.ts';
 
@@ -69,6 +70,11 @@ export function nextText({ isGoing, reason, goesAtMs }: ListedSession, nowMs: nu
 export function shownTitle({ title, hasTranscript }: Pick<ListedSession, 'title' | 'hasTranscript'>): string {
   if (title === undefined) return hasTranscript ? '(no title)' : '(left over; its transcript is gone)';
   return redacted(escapeControls(title));
+}
+
+/** Its project and its title, for the last columns of a table. */
+export function shownFace(session: KnownSession | undefined, home: string): [project: string, title: string] {
+  return session === undefined ? ['-', '(not here)'] : [shownProject(session, home), shownTitle(session)];
 }
 
 /** By its real path, with `~` for the home directory; by the directory's own name where no entry tells the path. */

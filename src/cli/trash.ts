@@ -1,7 +1,9 @@
 /** `trash list|restore|purge`. */
 
 import { lockClaudeDirs } from '../claude-dir/open-and-lock.ts';
+import type { SessionId } from '../claude-dir/session-id.ts';
 import { systemClock } from '../clock.ts';
+import type { Config } from '../config/config.ts';
 import { errorMessage, OperatingError } from '../errors.ts';
 import { type ErrorKind, EXIT_CODES } from '../exit-codes.ts';
 import { displayName } from '../files/byte-name.ts';
@@ -12,6 +14,7 @@ import { KeepList } from '../live-sources/keep-list.ts';
 import {
   facesInTrash,
   idsInTrash,
+  knownInTrash,
   type RestoredSession,
   readTrash,
   reconcileAll,
@@ -21,7 +24,7 @@ import {
 import { notInTrash } from '../trash/trash.ts';
 import { askOnTerminal } from './ask.ts';
 import type { CommandContext } from './command.ts';
-import { idsAmong } from './find-sessions.ts';
+import { type Findable, findAmong } from './find-sessions.ts';
 import { exitCodeOf, runJobs } from './run.ts';
 import { renderResults, toDocument } from './run-output.ts';
 import { renderFaces, shownProject, shownTitle } from './session-columns.ts';
@@ -67,7 +70,7 @@ export async function restoreFromTrash(
   const { sessionIds, unreadableFolders } = idsInTrash(resolved.config, (fault) =>
     io.stderr.write(`claude-session-sweeper: ${shownText(fault)}\n`),
   );
-  const ids = idsAmong(args, sessionIds, 'in the trash');
+  const ids = findAmong(args, findableInTrash(resolved.config, sessionIds), context);
   if (!ids.some((id) => sessionIds.has(id))) throw notInTrash(ids, unreadableFolders);
   const lock = lockClaudeDirs(resolved.config);
   try {
@@ -99,6 +102,28 @@ export async function restoreFromTrash(
   if (kinds.size === 0) return EXIT_CODES.ok;
   // A failing disk weighs more than an id that is not there: after it, trying again makes sense.
   return kinds.size === 1 && kinds.has('bad-data') ? EXIT_CODES['bad-data'] : EXIT_CODES.io;
+}
+
+/** Ids need no face; one is looked for where a title is, or where candidates are to be told. */
+function findableInTrash(config: Config, ids: ReadonlySet<SessionId>): Findable {
+  const faced = lazily(() => knownInTrash(config));
+  return {
+    ids,
+    has: (id) => ids.has(id),
+    session: (id) => faced().get(id),
+    shortIdOf: (id) => id,
+    where: 'in the trash',
+    hint: '; `claude-session-sweeper trash list` shows what is',
+    takesAbsent: true,
+  };
+}
+
+function lazily<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
 /** Destroys all of the trash now, however short a time it has lain there, but for what is live again. */

@@ -11,6 +11,7 @@ import type { CommandContext } from './command.ts';
 import { sessionsHere } from './find-sessions.ts';
 import { sessionDocument } from './list.ts';
 import { localDate, shownProject, shownTitle } from './session-columns.ts';
+import { type FilterFlags, knownHere, matchingHere, throwIfNeither } from './session-filter.ts';
 
 /** What each rule asks; a session stays by the first that says yes. */
 const RULES: Readonly<Record<KeepReason, string>> = {
@@ -48,11 +49,20 @@ const REMOVALS: Readonly<Record<RemoveReason, string>> = {
   asked: 'somebody has asked for it',
 };
 
-export async function explainSessions(context: CommandContext, texts: readonly string[]): Promise<number> {
-  const sessions = await sessionsHere(context, texts);
+export async function explainSessions(
+  context: CommandContext,
+  texts: readonly string[],
+  flags: FilterFlags,
+): Promise<number> {
+  throwIfNeither('why', texts, flags);
+  const ids = texts.length === 0 ? [] : sessionsHere(context, texts).map(({ sessionId }) => sessionId);
+  const sessions = await (texts.length === 0 ? matchingHere(context, flags) : knownHere(context, ids));
+  if (sessions.length === 0 && !context.json) context.io.stdout.write('No session matches.\n');
+
   const { io, json } = context;
   if (json) io.stdout.write(`${JSON.stringify({ sessions: sessions.map(sessionDocument) })}\n`);
-  else io.stdout.write(`${sessions.map((session) => explained(session, context)).join('\n\n')}\n`);
+  else if (sessions.length > 0)
+    io.stdout.write(`${sessions.map((session) => explained(session, context)).join('\n\n')}\n`);
   return EXIT_CODES.ok;
 }
 

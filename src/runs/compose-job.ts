@@ -52,7 +52,7 @@ export async function runConfiguredJob(
   {
     job: name,
     config,
-    options: { jobs: allJobs, allowMassRemoval, only },
+    options: { jobs: allJobs, allowMassRemoval, only, isAllOrNone = false },
     claudeDirs,
     openDirs,
     liveDirs,
@@ -110,7 +110,8 @@ export async function runConfiguredJob(
           stores,
           refusedStores,
           sources,
-          policy: only === undefined ? prunePolicy(config) : { ...prunePolicy(config), only: new Set(only) },
+          policy:
+            only === undefined ? prunePolicy(config) : { ...prunePolicy(config), only: new Set(only), isAllOrNone },
           keepNamed: config.keepNamed,
           recorder,
           trashCache: ledger,

@@ -13,34 +13,67 @@ export async function lookAtPrune(config: Config, lists?: ListingRequest): Promi
   return pruneHere(config, { dryRun: true, jobs: ['sweep-sessions', 'prune-transcripts'], lists });
 }
 
+export interface RemovedByHand {
+  /** A part for each place that had one. */
+  readonly removed: readonly RemovedSession[];
+  /** What was asked for and is to stay, where that stops nothing. */
+  readonly stayed: readonly Pick<ListedSession, 'sessionId' | 'reason'>[];
+}
+
 /**
- * Moves sessions to the trash, whatever their age.
- * @returns what was removed, a part for each place that had one
- * @throws OperatingError `usage` where one of them is to stay, and why, and then none is removed; `bad-data` where one is nowhere;
+ * Moves sessions to the trash, whatever their age. The trees are looked at once.
+ * @param isAllOrNone where one of them is to stay, none is removed
+ * @throws OperatingError where it is all or none: `usage` where one of them is to stay, and why; `bad-data` where one is nowhere.
  *   `locked` where a run is at work
  */
-export async function removeSessions(config: Config, ids: readonly SessionId[]): Promise<readonly RemovedSession[]> {
-  const request: ListingRequest = { which: 'all', order: 'newest', limit: PLACES_MAX * ids.length, ids };
-  const named = { jobs: ['prune-transcripts'], only: ids, lists: request } as const;
+export async function removeSessions(
+  config: Config,
+  ids: readonly SessionId[],
+  { isAllOrNone = true } = {},
+): Promise<RemovedByHand> {
+  const lists: ListingRequest = { which: 'all', order: 'newest', limit: PLACES_MAX * ids.length, ids };
   const unshielded: Config = { ...config, shield: 'off' };
-  throwIfOneStays(ids, await pruneHere(unshielded, { ...named, dryRun: true }));
-  const report = await pruneHere(unshielded, { ...named, dryRun: false });
-  throwIfOneStays(ids, report);
+  const named = { jobs: ['prune-transcripts'], only: ids, isAllOrNone, lists, dryRun: false } as const;
+  const report = await pruneHere(unshielded, named);
   const removed = report.removedSessions ?? [];
-  const left = ids.find((id) => !removed.some(({ sessionId }) => sessionId === id));
-  if (left === undefined) return removed;
+  const isRemoved = new Set(removed.map(({ sessionId }) => sessionId));
+  if (!isAllOrNone) {
+    const { listed } = report;
+    throwIfHeld(ids, report);
+    return {
+      removed,
+      stayed: (listed?.sessions ?? []).filter(({ sessionId }) => !isRemoved.has(sessionId)).map(asStaying),
+    };
+  }
+  throwIfOneStays(ids, report);
+  const left = ids.find((id) => !isRemoved.has(id));
+  if (left === undefined) return { removed, stayed: [] };
   throw new OperatingError(
     'unavailable',
     `remove ${left}: it was used or changed in the moment of its move, and stays`,
   );
 }
 
+/** One that was to go and did not was used meanwhile. */
+function asStaying({ sessionId, reason, isGoing }: ListedSession): RemovedByHand['stayed'][number] {
+  return { sessionId, reason: isGoing ? 'changed' : reason };
+}
+
 /** One id may be in several Claude directories and stores. */
 const PLACES_MAX = 100;
 
-function throwIfOneStays(ids: readonly SessionId[], { listed, held = [], faults }: PruneReport): void {
+function throwIfHeld(ids: readonly SessionId[], { held = [] }: PruneReport): void {
   const [guard] = held;
-  if (guard !== undefined) throw new OperatingError('unavailable', `remove ${ids.join(', ')}: ${guard.message}`);
+  if (guard === undefined) return;
+  const which = ids.length > NAMED_MAX ? `${ids.length} sessions` : ids.join(', ');
+  throw new OperatingError('unavailable', `remove ${which}: ${guard.message}`);
+}
+
+const NAMED_MAX = 3;
+
+function throwIfOneStays(ids: readonly SessionId[], report: PruneReport): void {
+  throwIfHeld(ids, report);
+  const { listed, faults } = report;
   const sessions = listed?.sessions ?? [];
   const stays = sessions.find(({ isGoing }) => !isGoing);
   if (stays !== undefined) throw new OperatingError('usage', `remove ${stays.sessionId}: it stays, as ${stays.reason}`);
@@ -51,7 +84,7 @@ function throwIfOneStays(ids: readonly SessionId[], { listed, held = [], faults 
   throw new OperatingError('bad-data', `remove ${missing}: there is no such session here`);
 }
 
-type Asked = Pick<RunOptions, 'dryRun' | 'jobs' | 'only' | 'lists'>;
+type Asked = Pick<RunOptions, 'dryRun' | 'jobs' | 'only' | 'isAllOrNone' | 'lists'>;
 
 async function pruneHere(config: Config, asked: Asked): Promise<PruneReport> {
   const options: RunOptions = { ...asked, allowMassRemoval: false, listsRemoved: 'all' };

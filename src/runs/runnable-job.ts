@@ -15,6 +15,8 @@ export interface RunOptions {
   readonly listsRemoved: RemovedListing;
   /** A prune takes these sessions alone, whatever their age. */
   readonly only?: readonly string[];
+  /** None of those goes where one of them is to stay, or is nowhere. */
+  readonly isAllOrNone?: boolean;
   /** Sessions that a command wants to show. */
   readonly lists?: ListingRequest | undefined;
 }

@@ -12,7 +12,8 @@ import { displayName } from '../files/byte-name.ts';
 import { readRunning } from '../live-sources/running-processes.ts';
 import { StoredSessions } from '../session-store/stored-sessions.ts';
 import { notInTrash, Trash, type TrashedSession } from '../trash/trash.ts';
-import { trashedFaces } from '../trash/trashed-faces.ts';
+import { type FacelessSession, trashedFaces } from '../trash/trashed-faces.ts';
+import type { KnownSession } from './session-index.ts';
 
 /** Where there may be a trash. */
 export type TrashPlaces = Pick<Config, 'claudeDir' | 'sessions.store'> & Partial<Pick<Config, 'mayClaudeDirBeMissing'>>;
@@ -26,6 +27,8 @@ export interface SessionInTrash {
     TrashedSession,
     'sessionId' | 'state' | 'reason' | 'files' | 'bytes' | 'newestMtimeMs' | 'trashedAtMs'
   > & { readonly project: string | undefined };
+  /** Where its files lie in the trash; a session store has none. */
+  readonly lies?: FacelessSession;
 }
 
 /** All that lies in the trash of every Claude directory and session store, and what of it cannot be read. */
@@ -34,7 +37,7 @@ export function readTrash(config: TrashPlaces): { readonly listed: SessionInTras
   const unreadable: string[] = [];
   eachTrash(config, (trash, claudeDir) => {
     const { sessions, unreadableFolders } = trash.contents();
-    for (const session of sessions) listed.push({ place: claudeDir.path, session });
+    for (const session of sessions) listed.push({ place: claudeDir.path, session, lies: session });
     for (const { run, code } of unreadableFolders) unreadable.push(`${claudeDir.path}: trash folder ${run}: ${code}`);
   });
   const listStore = (store: StoredSessions) => {
@@ -55,10 +58,24 @@ export function facesInTrash(
 ): (one: SessionInTrash) => SessionFace | undefined {
   const faces = new Map<string, ReadonlyMap<SessionId, SessionFace>>();
   eachTrash(config, (trash, { path }) => {
-    const ids = sessions.filter(({ place }) => place === path).map(({ session }) => session.sessionId);
-    if (ids.length > 0) faces.set(path, trashedFaces(trash, new Set(ids)));
+    const here = sessions.flatMap(({ place, lies }) => (place === path && lies !== undefined ? [lies] : []));
+    if (here.length > 0) faces.set(path, trashedFaces(trash, here));
   });
   return ({ place, session }) => faces.get(place)?.get(session.sessionId);
+}
+
+/** What lies in the trash as a person recognises it, by id. */
+export function knownInTrash(config: TrashPlaces): ReadonlyMap<SessionId, KnownSession> {
+  const { listed } = readTrash(config);
+  const faceOf = facesInTrash(config, listed);
+  return new Map(
+    listed.map((one) => {
+      const { sessionId, project, newestMtimeMs: lastUsedMs } = one.session;
+      const { title, workingDirectory } = faceOf(one) ?? { title: undefined, workingDirectory: undefined };
+      const shown = project === undefined ? undefined : displayName(project);
+      return [sessionId, { sessionId, project: shown, hasTranscript: true, lastUsedMs, title, workingDirectory }];
+    }),
+  );
 }
 
 /** Which sessions are in the trash at all; cheaper than reading of each what it is. @param onRefused is told of a store that cannot be opened */

@@ -386,6 +386,11 @@ export class Trash {
     return { sessionIds, unreadableFolders };
   }
 
+  /** Opens a folder whose manifest is known already; the caller closes it. @throws the system's error */
+  openFolder(run: ByteName): AnchoredDir {
+    return this.#directory.openChild(run);
+  }
+
   /** Opens a folder for reading; the caller closes its directory. @throws the system's error where its manifest cannot be read */
   readFolder(run: ByteName): ReadFolder {
     const directory = this.#directory.openChild(run);

@@ -4,16 +4,24 @@ import { isTranscript } from '../claude-dir/layout.ts';
 import { readSessionFace, type SessionFace } from '../claude-dir/session-face.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
 import { errorCode, isExhaustion } from '../errors.ts';
-import { parseByteName } from '../files/byte-name.ts';
+import { type ByteName, parseByteName } from '../files/byte-name.ts';
 import { OpenDirs } from '../files/open-dirs.ts';
-import type { Trash } from './trash.ts';
+import type { Trash, TrashedSession } from './trash.ts';
+
+/** As a listing of the trash has told of it: the manifest is not read again. */
+export type FacelessSession = Pick<TrashedSession, 'sessionId' | 'run' | 'parts' | 'project'>;
 
 /** @returns faces by id, of those of the sessions whose transcripts can be read there */
-export function trashedFaces(trash: Trash, sessionIds: ReadonlySet<SessionId>): ReadonlyMap<SessionId, SessionFace> {
+export function trashedFaces(trash: Trash, sessions: readonly FacelessSession[]): ReadonlyMap<SessionId, SessionFace> {
   const faces = new Map<SessionId, SessionFace>();
-  for (const run of trash.runs()) {
+  for (const run of new Set(sessions.map((session) => session.run))) {
     try {
-      facesIn(trash, run, sessionIds, faces);
+      facesIn(
+        trash,
+        run,
+        sessions.filter((session) => session.run === run),
+        faces,
+      );
     } catch (error) {
       // It is listed by its id alone; what is wrong with the folder, the listing says.
       const code = errorCode(error);
@@ -25,15 +33,15 @@ export function trashedFaces(trash: Trash, sessionIds: ReadonlySet<SessionId>): 
 
 function facesIn(
   trash: Trash,
-  run: Parameters<Trash['readFolder']>[0],
-  sessionIds: ReadonlySet<SessionId>,
+  run: ByteName,
+  sessions: readonly FacelessSession[],
   faces: Map<SessionId, SessionFace>,
 ): void {
-  const { directory, entries } = trash.readFolder(run);
+  const directory = trash.openFolder(run);
   const inFolder = new OpenDirs(directory);
   try {
-    for (const { sessionId, parts, project } of entries.values()) {
-      const transcript = sessionIds.has(sessionId) ? parts.find(isTranscript) : undefined;
+    for (const { sessionId, parts, project } of sessions) {
+      const transcript = parts.find(isTranscript);
       const parent = transcript && inFolder.find(transcript.directory);
       if (transcript === undefined || parent?.lstat(transcript.name)?.isFile() !== true) continue;
       const name = project === undefined ? undefined : parseByteName(project);

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { isNamedAfter, projectNameOf } from '../../src/claude-dir/project-name.ts';
-import { readSessionFace } from '../../src/claude-dir/session-face.ts';
+import { readSessionFace, readSessionName } from '../../src/claude-dir/session-face.ts';
 import { fixedName } from '../../src/files/byte-name.ts';
 import { openDir } from '../support/opened.ts';
 import { tempDir } from '../support/temp-dir.ts';
@@ -19,7 +19,11 @@ function faceOf(entries: readonly (object | string)[], project = '-srv-app') {
   const path = tempDir();
   const lines = entries.map((entry) => (typeof entry === 'string' ? entry : JSON.stringify(entry)));
   writeFileSync(join(path, 't.jsonl'), lines.map((line) => `${line}\n`).join(''));
-  return readSessionFace(openDir(path), fixedName('t.jsonl'), fixedName(project));
+  const face = readSessionFace(openDir(path), fixedName('t.jsonl'), fixedName(project));
+  // However it is asked, a session has one name.
+  const { title, workingDirectory } = face;
+  expect(readSessionName(openDir(path), fixedName('t.jsonl'), fixedName(project))).toEqual({ title, workingDirectory });
+  return face;
 }
 
 describe('The face of a session', () => {

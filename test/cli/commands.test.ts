@@ -21,9 +21,10 @@ describe('Pins by hand', () => {
   it('tell of each session whether anything has changed, and are listed until they are taken back', async () => {
     const place = tempPlace();
     expect(await told(place, 'pins')).toBe('No session is pinned.\n');
-    expect(await told(place, 'pin', A, B)).toBe(`${A} pinned\n${B} pinned\n`);
-    expect(await told(place, 'pin', A)).toBe(`${A} was pinned already\n`);
-    expect(await told(place, 'pins')).toMatch(new RegExp(`^SESSION .*\\n${A} .* ago\\n${B} .* ago\\n$`));
+    expect((await cli([...place.flags, 'pin', A])).stderr).toContain('--force pins');
+    expect(await told(place, 'pin', A, B, '--force')).toBe(`${A} pinned\n${B} pinned\n`);
+    expect(await told(place, 'pin', A, '--force')).toBe(`${A} was pinned already\n`);
+    expect(await told(place, 'pins')).toMatch(new RegExp(`^SESSION .*\\n${A} .* ago .*not here.\\n${B} .* ago .*\\n$`));
     expect(await told(place, 'unpin', A)).toBe(`${A} unpinned\n`);
     expect(await told(place, 'unpin', A)).toBe(`${A} was not pinned\n`);
     const { pins } = JSON.parse(await told(place, 'pins', '--json')) as { pins: object[] };
@@ -41,6 +42,17 @@ describe('The resume map by hand', () => {
     expect(row).toMatchObject({ key: KEY, sessionId: A, stale: false });
     expect(await told(place, 'map', 'drop', KEY)).toBe(`${KEY} is dropped\n`);
     expect((await cli([...place.flags, 'map', 'drop', KEY])).code).toBe(65);
+  });
+
+  it('shows of each row the conversation that it resumes, or that there is none', async () => {
+    const place = tempPlace();
+    const entry = { type: 'user', cwd: '/srv/app', message: { content: 'Fix the login' } };
+    makeSession(place.claudeDir, { id: A, ageMs: DAY_MS, content: JSON.stringify(entry) });
+    await told(place, 'map', 'set', KEY, A);
+    await told(place, 'map', 'set', 'other', B);
+    const listed = await told(place, 'map', 'list');
+    expect(listed).toMatch(new RegExp(`^${KEY} +${A} .* /srv/app +Fix the login$`, 'm'));
+    expect(listed).toMatch(new RegExp(`^other +${B} .* - +.not here.$`, 'm'));
   });
 
   it('drops the sessions of all agents on one issue, and of one forge where that is asked', async () => {

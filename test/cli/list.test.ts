@@ -77,6 +77,17 @@ describe('The list of sessions', () => {
       ['cccccccc', 'dddddddd'],
     ],
     [['list', '--larger-than', '5KB'], ['bbbbbbbb']],
+    [['list', '--project', '/srv/shop', '--older-than', '30d'], ['dddddddd']],
+    [
+      ['list', '--project', '/srv/*', '--sort', 'title'],
+      ['bbbbbbbb', 'aaaaaaaa', 'dddddddd', 'cccccccc'],
+    ],
+    [['list', '--class', 'sdk'], []],
+    [
+      ['list', 'CCCC', 'fix the'],
+      ['aaaaaaaa', 'cccccccc'],
+    ],
+    [['upcoming', 'bbbb', 'aaaa'], ['bbbbbbbb']],
     [
       ['list', '--title', 'INVOICES'],
       ['bbbbbbbb', 'dddddddd'],
@@ -107,7 +118,10 @@ describe('The list of sessions', () => {
   });
 
   it.each([
-    [['list', '--sort', 'name'], /--sort: "name" is none of used, age, size/],
+    [['list', '--sort', 'name'], /--sort: "name" is none of used, age, size, title/],
+    [['list', '--class', 'human'], /--class: "human" is none of cli, sdk/],
+    [['list', 'aaaa', '--older-than', '3d'], /not both/],
+    [['remove'], /name the sessions, or filter them/],
     [['list', '--limit', '0'], /--limit/],
     [['list', '--older-than', '3 days'], /--older-than: "3 days" is no age/],
     [['list', '--larger-than', 'big'], /--larger-than/],
@@ -157,12 +171,12 @@ describe('A session by the beginning of its id or its title', () => {
       `${idOf('aaaaaaaa')} pinned\n${idOf('bbbbbbbb')} pinned\n`,
     );
     expect((await cli([...place.flags, 'unpin', 'aaaa'])).stdout).toBe(`${idOf('aaaaaaaa')} unpinned\n`);
-    expect((await cli([...place.flags, 'unpin', 'cccc'])).code).toBe(64);
+    expect((await cli([...place.flags, 'unpin', 'cccc'])).code).toBe(65);
   });
 
   it('is not pinned where one of several is not found', async () => {
     const place = host();
-    expect((await cli([...place.flags, 'pin', 'aaaa', 'no such title'])).code).toBe(64);
+    expect((await cli([...place.flags, 'pin', 'aaaa', 'no such title'])).code).toBe(65);
     expect((await cli([...place.flags, 'pins'])).stdout).toBe('No session is pinned.\n');
   });
 
@@ -171,7 +185,7 @@ describe('A session by the beginning of its id or its title', () => {
     const { id } = makeSession(place.claudeDir, { id: sessionIdOf(7), ageMs: 40 * DAY_MS });
     trashSessions(place.claudeDir, [id], Date.now());
     const { code, stderr } = await cli([...place.flags, 'trash', 'restore', '0000000f']);
-    expect({ code, stderr }).toEqual({ code: 64, stderr: expect.stringContaining('did you mean 00000000?') });
+    expect({ code, stderr }).toEqual({ code: 65, stderr: expect.stringContaining(`did you mean ${id} (`) });
     expect((await cli([...place.flags, 'trash', 'restore', '0000'])).stdout).toContain(`${id} restored`);
   });
 });
@@ -194,6 +208,64 @@ describe('A run by hand', () => {
     const run = await cli([...place.flags, '--run-now', '--log-level', 'silent']);
     expect(run.stdout).toMatch(/purged +1 session/);
     expect(run.stdout).toMatch(/\nThe trash holds 1 session, /);
+  });
+});
+
+describe('Sessions by what is true of them', () => {
+  /** Claude gives both directories one name. */
+  function alike(): Place {
+    const place = tempPlace();
+    converse(place, { head: 'aaaaaaaa', ageDays: 45, title: 'With a dash', cwd: '/srv/my-app' });
+    converse(place, { head: 'bbbbbbbb', ageDays: 46, title: 'With a slash', cwd: '/srv/my/app' });
+    converse(place, { head: 'cccccccc', ageDays: 3, title: 'At home', cwd: '/nonexistent/notes' });
+    return place;
+  }
+
+  it('are told apart by their real paths, where Claude gives one name to several', async () => {
+    const place = alike();
+    expect(await ids(place, 'list', '--project', '/srv/my-app')).toEqual(['aaaaaaaa']);
+    expect(await ids(place, 'list', '--project', '/srv/my/app/')).toEqual(['bbbbbbbb']);
+    expect(await ids(place, 'list', '--project', '-srv-my-app', '--sort', 'title')).toEqual(['aaaaaaaa', 'bbbbbbbb']);
+    expect(await ids(place, 'list', '--project', '~/notes')).toEqual(['cccccccc']);
+    expect(await ids(place, 'why', '--project', '/srv/my-app')).toHaveLength(1);
+  });
+
+  it('are pinned and unpinned together', async () => {
+    const place = alike();
+    await cli([...place.flags, 'pin', 'cccc']);
+    const pinned = await cli([...place.flags, 'pin', '--project', '/srv/**', '--older-than', '30d']);
+    expect(pinned.stdout).toBe(`${idOf('aaaaaaaa')} pinned\n${idOf('bbbbbbbb')} pinned\n`);
+    const unpinned = await cli([...place.flags, 'unpin', '--title', 'with a']);
+    expect(unpinned.stdout).toBe(`${idOf('aaaaaaaa')} unpinned\n${idOf('bbbbbbbb')} unpinned\n`);
+    expect((await cli([...place.flags, 'pins'])).stdout).toMatch(/^SESSION .*\n\S{36} .* ~\/notes +At home\n$/);
+  });
+
+  it('are removed only where somebody says yes, and what is to stay stays', async () => {
+    const place = alike();
+    await cli([...place.flags, 'pin', 'bbbb']);
+    const all = ['remove', '--older-than', '2d'];
+    expect((await cli([...place.flags, ...all])).code).toBe(64);
+    const no = await cli([...place.flags, ...all], { isTTY: true, answer: 'n' });
+    expect(no.stdout).toContain('Move 2 sessions, ');
+    expect(no.stdout).toContain('(1 other stays)?');
+    expect(await ids(place, 'list')).toHaveLength(3);
+    const { stdout, code } = await cli([...place.flags, ...all, '--yes']);
+    expect(code).toBe(0);
+    expect(stdout).toContain(`${idOf('aaaaaaaa')} removed, `);
+    expect(await ids(place, 'list')).toEqual(['bbbbbbbb']);
+    expect((await cli([...place.flags, ...all, '--yes'])).stdout).toMatch(/^Nothing can go: 1 session matches/);
+  });
+
+  it('goes by no title of a part where another title is just the same', async () => {
+    const place = alike();
+    converse(place, { head: 'dddddddd', ageDays: 5, title: 'At home again' });
+    expect(await ids(place, 'why', 'at home')).toEqual(['cccccccc']);
+    expect(await ids(place, 'why', '"At home again"')).toEqual(['dddddddd']);
+    const near = await cli([...place.flags, 'why', 'With a dish']);
+    expect({ code: near.code, stderr: near.stderr }).toEqual({
+      code: 65,
+      stderr: expect.stringContaining('did you mean aaaaaaaa (With a dash)?'),
+    });
   });
 });
 
@@ -226,7 +298,8 @@ describe('The trash, emptied by hand', () => {
 
   it('gives up nothing that has become live again', async () => {
     const place = await filled();
-    await cli([...place.flags, 'pin', idOf('cccccccc')]);
+    expect((await cli([...place.flags, 'pin', idOf('cccccccc')])).code).toBe(65);
+    await cli([...place.flags, 'pin', idOf('cccccccc'), '--force']);
     await cli([...place.flags, ...empty, '--yes']);
     const { stdout } = await cli([...place.flags, 'trash', 'list', '--json']);
     expect(stdout).toContain(idOf('cccccccc'));
@@ -255,6 +328,21 @@ describe('A session removed by hand', () => {
       stderr: expect.stringContaining('as pinned'),
     });
     expect(await ids(place, 'list')).toHaveLength(4);
+  });
+});
+
+describe('Sessions of several Claude directories, removed by hand', () => {
+  it('all go, or none of them', async () => {
+    const [place, other] = [host(), tempPlace()];
+    const twoDirs = [...place.flags, '--claude-dir', other.claudeDir];
+    const { id } = makeSession(other.claudeDir, { id: sessionIdOf(9), ageMs: 5 * DAY_MS });
+    await cli([...twoDirs, 'pin', id]);
+    expect((await cli([...twoDirs, 'remove', 'cccc', id])).code).toBe(64);
+    expect(await ids(place, 'list')).toHaveLength(4);
+    await cli([...twoDirs, 'unpin', id]);
+    expect((await cli([...twoDirs, 'remove', 'cccc', id])).code).toBe(0);
+    expect(await ids(place, 'list')).toHaveLength(3);
+    expect(await ids(other, 'list')).toEqual([]);
   });
 });
 

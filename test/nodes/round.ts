@@ -53,6 +53,8 @@ export function everyCommand({ sessions }: Template): Round {
     { args: ['map', 'list'] },
     { args: ['pin', pinned] },
     { args: ['pins'] },
+    { args: ['list', '--project', '-srv-app-1', '--older-than', '1d', '--sort', 'title'] },
+    { args: ['remove', '--title', 'no such title', '--yes'] },
     { args: ['--run-now', '--dry-run'] },
     { args: ['run', '--dry-run'] },
     { args: ['daemon', '--help'] },

@@ -8,7 +8,9 @@ import { packageVersion } from '../../process/version.ts';
 import type { CommandContext } from '../command.ts';
 import { examples, GROUPS } from '../help.ts';
 import type { RawOptions } from '../load-config.ts';
+import type { FilterFlags } from '../session-filter.ts';
 import type { Bind } from './bind.ts';
+import { filtered } from './filtered.ts';
 
 export function addRunCommands(program: Command, bind: Bind): void {
   program
@@ -27,13 +29,19 @@ export function addRunCommands(program: Command, bind: Bind): void {
     .helpGroup(GROUPS.setUp)
     .addHelpText('after', examples('daemon', 'daemon --schedule-prune "0 3 * * *" --listen 127.0.0.1:9842'))
     .action(bind((context) => runAsDaemon(context)));
-  program
-    .command('remove <session...>')
+  filtered(program.command('remove [session...]'))
     .summary('move sessions to the trash, whatever their age')
     .description('move sessions to the trash, whatever their age; live and pinned ones are refused')
     .helpGroup(GROUPS.act)
-    .addHelpText('after', examples('remove 3f2a91c0', 'remove "try the new parser"'))
-    .action(bind(async (context, [texts]) => (await import('../remove.ts')).removeByHand(context, texts as string[])));
+    .addHelpText(
+      'after',
+      examples('remove 3f2a91c0', 'remove "try the new parser"', 'remove --class background --older-than 7d'),
+    )
+    .action(
+      bind(async (context, [texts], options) =>
+        (await import('../remove.ts')).removeByHand(context, texts as string[], options as FilterFlags),
+      ),
+    );
 }
 
 export async function runOnce(context: CommandContext, options: RawOptions): Promise<number> {

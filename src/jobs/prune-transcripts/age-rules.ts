@@ -35,6 +35,8 @@ export interface ProjectPolicy {
 export interface PrunePolicy {
   /** Those sessions alone are to go, whatever their age, and no retention counts; what protects, protects them as well. */
   readonly only?: ReadonlySet<string>;
+  /** None of those goes where one of them is to stay, or is nowhere. */
+  readonly isAllOrNone?: boolean;
   /** Nothing younger is removed, whatever else says so. */
   readonly minAgeMs: number;
   /** Where the units together take more of the disk, the oldest go until `SIZE_CAP_TARGET` of it is left. */

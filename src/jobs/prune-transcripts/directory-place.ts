@@ -6,11 +6,13 @@ import { type EmptyProject, removeEmptyProjects } from '../../claude-dir/empty-p
 import { type KnownMaps, readKnownMaps, recordKnownMap } from '../../claude-dir/known-maps.ts';
 import { transcriptName } from '../../claude-dir/layout.ts';
 import { giveUpReserveOf, reservedRoomOf } from '../../claude-dir/own-reserve.ts';
-import { readSessionFace, type SessionFace } from '../../claude-dir/session-face.ts';
+import { readSessionFace, readSessionName, type SessionFace, type SessionName } from '../../claude-dir/session-face.ts';
 import type { Unit, Units } from '../../claude-dir/unit.ts';
 import type { Clock } from '../../clock.ts';
 import { isNoSpace } from '../../errors.ts';
+import type { AnchoredDir } from '../../files/anchored-dir.ts';
 import { type ByteName, displayName } from '../../files/byte-name.ts';
+import { OpenDirs } from '../../files/open-dirs.ts';
 import { hasRoom, type Room } from '../../files/room.ts';
 import type { LiveSessions } from '../../live-sources/live-source.ts';
 import { type ScanResult, scanClaudeDir } from '../../scan/scan.ts';
@@ -165,6 +167,8 @@ class ObservedDirectory implements ObservedPlace {
   readonly #seen: Seen;
   readonly #facts: FactsObserver;
   readonly #cleanup: DirectoryCleanup;
+  /** Those of a project come together, so one is not opened for each. */
+  readonly #projects: OpenDirs;
   /** The folders of this run. */
   readonly #taken: ByteName[] = [];
 
@@ -174,6 +178,7 @@ class ObservedDirectory implements ObservedPlace {
     this.#claudeDir = claudeDir;
     this.#dependencies = dependencies;
     this.#seen = seen;
+    this.#projects = new OpenDirs(claudeDir.projects);
     this.#facts = new FactsObserver(claudeDir, dependencies.keepNamed);
     this.#cleanup = new DirectoryCleanup(claudeDir, dependencies.cleanup, dependencies.clock.now());
     this.units = foreseenUnits(scan.units, returning);
@@ -234,16 +239,20 @@ class ObservedDirectory implements ObservedPlace {
   }
 
   face(row: number): SessionFace | undefined {
+    return this.#look(row, readSessionFace);
+  }
+
+  name(row: number): SessionName | undefined {
+    return this.#look(row, readSessionName);
+  }
+
+  #look<T>(row: number, read: (directory: AnchoredDir, name: ByteName, project: ByteName) => T): T | undefined {
     const { units } = this;
     const project = units.projects[units.projectIndex(row) ?? -1];
     if (project === undefined || !units.hasTranscript(row)) return undefined;
     try {
-      const directory = this.#claudeDir.projects.openChild(project);
-      try {
-        return readSessionFace(directory, transcriptName(units.sessionId(row)), project);
-      } finally {
-        directory.close();
-      }
+      const directory = this.#projects.find([project]);
+      return directory && read(directory, transcriptName(units.sessionId(row)), project);
     } catch {
       // It is shown by its id alone; what is wrong with it, the plan says.
       return undefined;
@@ -321,6 +330,7 @@ class ObservedDirectory implements ObservedPlace {
 
   close(): void {
     this.#facts.close();
+    this.#projects.close();
     this.#seen.trash?.close();
   }
 

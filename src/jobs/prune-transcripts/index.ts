@@ -17,7 +17,6 @@ import { Listing, type ListingDependencies } from './listing.ts';
 import type { ObservedPlace, PrunablePlace } from './place.ts';
 import type { Plan } from './plan.ts';
 import { planWithFacts } from './plan-with-facts.ts';
-import { projectMatcher } from './policy.ts';
 import { SessionCopies } from './session-copies.ts';
 import { StorePlace } from './store-place.ts';
 import { PruneTally } from './tally.ts';
@@ -59,9 +58,8 @@ class Prune {
     // A run that a guard holds as a whole has looked at nothing, and has nothing to say of it.
     if (places === undefined) return { job: 'prune-transcripts', ...this.#state.end() };
     this.#noteStored();
-    for (const place of places) {
-      await this.#state.inPlace(`prune ${place.path}`, () => this.#prune(place));
-    }
+    const prune = this.#dependencies.policy.isAllOrNone ? this.#pruneTogether(places) : this.#pruneInTurn(places);
+    await prune;
     const listed = this.#listing?.end();
     return { ...this.#tally.report(this.#live), ...(listed === undefined ? {} : { listed }), ...this.#state.end() };
   }
@@ -110,20 +108,60 @@ class Prune {
     return places;
   }
 
-  async #prune(place: PrunablePlace): Promise<void> {
-    const observed = await place.observe(this.#context);
-    try {
-      this.#state.addFaults(observed.faults);
-      this.#tally.addReconciled(observed.reconciled);
-      if (observed.stopped) this.#state.stop();
-      else await this.#pruneObserved(place.path, observed);
-    } finally {
-      observed.close();
+  async #pruneInTurn(places: readonly PrunablePlace[]): Promise<void> {
+    for (const place of places) {
+      await this.#state.inPlace(`prune ${place.path}`, async () => {
+        const observed = await place.observe(this.#context);
+        try {
+          const plan = await this.#plan(place.path, observed);
+          if (plan !== undefined) await this.#carryOut(place.path, observed, plan);
+        } finally {
+          observed.close();
+        }
+      });
     }
   }
 
-  async #pruneObserved(path: string, observed: ObservedPlace): Promise<void> {
-    const { policy, clock, history } = this.#dependencies;
+  /** Every place is looked at before anything goes from one. */
+  async #pruneTogether(places: readonly PrunablePlace[]): Promise<void> {
+    const seen: { readonly path: string; readonly observed: ObservedPlace; plan?: Plan | undefined }[] = [];
+    try {
+      for (const place of places) {
+        await this.#state.inPlace(`prune ${place.path}`, async () => {
+          const one: (typeof seen)[number] = { path: place.path, observed: await place.observe(this.#context) };
+          seen.push(one);
+          one.plan = await this.#plan(place.path, one.observed);
+          const { observed, plan } = one;
+          const foreseen = plan && AppliedPlan.wholly(plan.length);
+          if (foreseen && observed.kind === 'directory') this.#copies.addDirectory(observed, plan, foreseen);
+        });
+      }
+      if (this.#state.isOver || !allGo(seen, this.#dependencies.policy.only ?? new Set())) return;
+      for (const { path, observed, plan: foreseen } of seen) {
+        await this.#state.inPlace(`prune ${path}`, async () => {
+          // A copy in a directory may have stayed after all.
+          const plan = observed.kind === 'directory' ? foreseen : await this.#planned(observed);
+          if (plan !== undefined) await this.#carryOut(path, observed, plan);
+        });
+      }
+    } finally {
+      for (const { observed } of seen) observed.close();
+    }
+  }
+
+  /** Undefined where the run is over. */
+  async #plan(path: string, observed: ObservedPlace): Promise<Plan | undefined> {
+    this.#state.addFaults(observed.faults);
+    this.#tally.addReconciled(observed.reconciled);
+    if (observed.stopped) this.#state.stop();
+    if (this.#state.isOver) return undefined;
+    const plan = await this.#planned(observed);
+    if (plan !== undefined) await this.#listing?.add(path, observed, plan);
+    return plan;
+  }
+
+  async #planned(observed: ObservedPlace): Promise<Plan | undefined> {
+    const { policy, clock } = this.#dependencies;
     const plan = await planWithFacts(observed, {
       live: this.#live.sessions,
       policy,
@@ -131,8 +169,11 @@ class Prune {
       clock,
       state: this.#state,
     });
-    if (this.#state.isOver) return;
-    this.#listing?.add(path, { units: observed.units, face: (row) => observed.face(row) }, plan);
+    return this.#state.isOver ? undefined : plan;
+  }
+
+  async #carryOut(path: string, observed: ObservedPlace, plan: Plan): Promise<void> {
+    const { clock, history } = this.#dependencies;
     const rows = removalRows(observed.units, plan);
     const allowed = this.#allowedRows(path, plan, rows, observed);
     const applied = await this.#apply(path, observed, plan, rows, allowed);
@@ -204,7 +245,24 @@ class Prune {
 }
 
 function listingRules({ clock, policy }: PruneDependencies): ListingDependencies {
-  return { nowMs: clock.now(), minAgeMs: policy.minAgeMs, matcher: projectMatcher };
+  return { nowMs: clock.now(), minAgeMs: policy.minAgeMs };
+}
+
+/** Whether each of the sessions is somewhere, and goes from wherever it is. */
+function allGo(
+  places: readonly { readonly observed: ObservedPlace; readonly plan?: Plan | undefined }[],
+  ids: ReadonlySet<string>,
+): boolean {
+  const found = new Set<string>();
+  for (const { observed, plan } of places) {
+    for (let row = 0; plan !== undefined && row < plan.length; row += 1) {
+      const sessionId = observed.units.sessionId(row);
+      if (!ids.has(sessionId)) continue;
+      found.add(sessionId);
+      if (!plan.isRemoval(row)) return false;
+    }
+  }
+  return found.size === ids.size;
 }
 
 /** By project, and of each the oldest first: a run that ends early has removed what a person doubts least. */

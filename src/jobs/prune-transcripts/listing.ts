@@ -1,18 +1,17 @@
 /** Picks the sessions that a command is to show, the first of an order, with what a plan says of each; the memory for it does not grow with the tree. */
 
 import { headNumberOf } from '../../claude-dir/id-prefixes.ts';
-import type { SessionFace } from '../../claude-dir/session-face.ts';
+import { type ProjectPattern, projectPattern } from '../../claude-dir/project-pattern.ts';
 import type { Units } from '../../claude-dir/unit.ts';
 import { displayName } from '../../files/byte-name.ts';
 import type { ListingRequest } from '../listing-request.ts';
 import type { ListedSession, SessionList } from '../report.ts';
+import type { ObservedPlace } from './place.ts';
 import type { Plan } from './plan.ts';
 
 export interface ListingDependencies {
   readonly nowMs: number;
   readonly minAgeMs: number;
-  /** Makes a matcher of a glob. */
-  matcher(pattern: string): (name: string) => boolean;
 }
 
 /** The beginning of an id that people are shown, in digits. */
@@ -37,15 +36,12 @@ interface Row {
 }
 
 /** Where sessions are listed from. */
-export interface Listable {
-  readonly units: Units;
-  readonly face: (row: number) => SessionFace | undefined;
-}
+export type Listable = Pick<ObservedPlace, 'units' | 'face' | 'name' | 'facts'>;
 
 export class Listing {
   readonly #request: ListingRequest;
   readonly #dependencies: ListingDependencies;
-  readonly #isInProject: (name: string | undefined) => boolean;
+  readonly #project: ProjectPattern | undefined;
   readonly #matching = { sessions: 0, bytes: 0 };
   readonly #heads: Uint32Array[] = [];
   #first: Candidate[] = [];
@@ -55,32 +51,35 @@ export class Listing {
   constructor(request: ListingRequest, dependencies: ListingDependencies) {
     this.#request = request;
     this.#dependencies = dependencies;
-    const matches = request.project === undefined ? undefined : dependencies.matcher(request.project);
-    this.#isInProject = (name) => matches === undefined || (name !== undefined && matches(name));
+    this.#project = request.project === undefined ? undefined : projectPattern(request.project);
   }
 
   /** @param path of the Claude directory or the session store */
-  add(path: string, { units, face }: Listable, plan: Plan): void {
+  async add(path: string, place: Listable, plan: Plan): Promise<void> {
+    const { units } = place;
     const heads = new Uint32Array(plan.length);
-    const isWanted = units.projects.map((name) => this.#isInProject(displayName(name)));
-    const isOrphanWanted = this.#isInProject(undefined);
+    const isWanted = units.projects.map((name) => this.#mayBeIn(displayName(name)));
+    const isOrphanWanted = this.#mayBeIn(undefined);
     for (let row = 0; row < plan.length; row += 1) {
       heads[row] = units.idHead(row);
       const index = units.projectIndex(row);
       if (!(index === undefined ? isOrphanWanted : isWanted[index])) continue;
       const one = this.#row(units, plan, row);
-      if (!this.#matches(one, units) || !this.#hasTitle(row, face)) continue;
+      // What costs a look into the transcript is asked last.
+      if (!this.#matches(one, units) || !this.#isNamed(row, place)) continue;
+      if (this.#request.sessionClass !== undefined && !(await this.#isOfClass(row, place))) continue;
       this.#matching.sessions += 1;
       this.#matching.bytes += one.bytes;
       const rank = this.#rank(one);
       if (rank > this.#lastRank) continue;
-      this.#first.push({ rank, row, ...described(path, units, plan, one) });
+      const title = this.#request.order === 'title' ? place.name(row)?.title : undefined;
+      this.#first.push({ rank, row, ...(title === undefined ? {} : { title }), ...described(path, units, plan, one) });
       if (this.#first.length >= this.#request.limit + SPARE) this.#shorten();
     }
     this.#heads.push(heads);
     this.#shorten();
     // While the place is open; of those that a later place will push out again, there are no more than are listed.
-    this.#first = this.#first.map((one) => (one.claudeDir === path ? { ...one, ...face(one.row) } : one));
+    this.#first = this.#first.map((one) => (one.claudeDir === path ? { ...one, ...place.face(one.row) } : one));
   }
 
   end(): SessionList {
@@ -113,23 +112,51 @@ export class Listing {
     return ids.some((beginning) => sessionId.startsWith(beginning));
   }
 
-  #hasTitle(row: number, face: Listable['face']): boolean {
+  /** Whether sessions of a project have to be looked at at all. */
+  #mayBeIn(name: string | undefined): boolean {
+    return this.#project === undefined || this.#project.isPath || this.#project.matches(name, undefined);
+  }
+
+  #isNamed(row: number, place: Listable): boolean {
     const { title } = this.#request;
-    return title === undefined || (face(row)?.title?.toLowerCase().includes(title.toLowerCase()) ?? false);
+    const isByPath = this.#project?.isPath === true;
+    if (title === undefined && !isByPath) return true;
+    const said = place.name(row);
+    const hasTitle = title === undefined || (said?.title?.toLowerCase().includes(title.toLowerCase()) ?? false);
+    if (!hasTitle || !isByPath) return hasTitle;
+    const project = place.units.projects[place.units.projectIndex(row) ?? -1];
+    return this.#project.matches(project && displayName(project), said?.workingDirectory);
+  }
+
+  async #isOfClass(row: number, place: Listable): Promise<boolean> {
+    const { facts: found } = await place.facts(row, { nowMs: this.#dependencies.nowMs, shouldStop: async () => false });
+    const { sessionClass } = this.#request;
+    return sessionClass === 'archived' ? found?.isArchived === true : found?.sessionClass === sessionClass;
   }
 
   #rank({ lastUsedMs, bytes, goesAtMs }: Row): number {
-    const ranks = { newest: -lastUsedMs, oldest: lastUsedMs, largest: -bytes, soonest: goesAtMs };
+    const ranks = { newest: -lastUsedMs, oldest: lastUsedMs, largest: -bytes, soonest: goesAtMs, title: 0 };
     return ranks[this.#request.order];
+  }
+
+  #byTitle(left: Candidate, right: Candidate): number {
+    if (this.#request.order !== 'title') return 0;
+    const [first, second] = [left, right].map(({ title }) => title?.toLowerCase());
+    if (first === undefined || second === undefined) return Number(first === undefined) - Number(second === undefined);
+    return first === second ? 0 : first < second ? -1 : 1;
   }
 
   #shorten(): void {
     const { limit } = this.#request;
     this.#first = this.#first
-      .sort((left, right) => left.rank - right.rank || (left.sessionId < right.sessionId ? -1 : 1))
+      .sort((left, right) => left.rank - right.rank || this.#byTitle(left, right) || byId(left, right))
       .slice(0, limit);
     if (this.#first.length === limit) this.#lastRank = this.#first.at(-1)?.rank ?? NEVER_MS;
   }
+}
+
+function byId(left: Candidate, right: Candidate): number {
+  return left.sessionId < right.sessionId ? -1 : 1;
 }
 
 const NEVER_MS = Number.POSITIVE_INFINITY;

@@ -5,7 +5,7 @@
 
 import type { EmptyProject } from '../../claude-dir/empty-projects.ts';
 import type { KnownMaps } from '../../claude-dir/known-maps.ts';
-import type { SessionFace } from '../../claude-dir/session-face.ts';
+import type { SessionFace, SessionName } from '../../claude-dir/session-face.ts';
 import type { Unit, Units } from '../../claude-dir/unit.ts';
 import type { Room } from '../../files/room.ts';
 import type { LiveSessions } from '../../live-sources/live-source.ts';
@@ -53,6 +53,8 @@ export interface ObservedPlace {
   freeableBytes(): number | undefined;
   /** How a person recognises one; undefined where nothing can be read of it. */
   face(row: number): SessionFace | undefined;
+  /** The same as far as one is found by it, for a fraction of the work. */
+  name(row: number): SessionName | undefined;
   /** One session as an object of its own, for as long as something is done with it. */
   unit(row: number): Unit;
   /** Begins a removing. Not to be called in a dry run. @throws OperatingError */

@@ -1,6 +1,6 @@
 /** The retention that the configuration asks for, in the form that the plan takes. */
 
-import { createRequire } from 'node:module';
+import { projectPattern } from '../../claude-dir/project-pattern.ts';
 import { EARLIEST_SENSIBLE_TIME_MS } from '../../clock.ts';
 import type { Settings } from '../../config/settings.ts';
 import { displayName } from '../../files/byte-name.ts';
@@ -13,7 +13,7 @@ export type RetentionSettings = Pick<
 
 /** The first of several overrides that match a project counts. */
 export function prunePolicy(settings: RetentionSettings): PrunePolicy {
-  const overrides = settings.projects.map((override) => ({ override, matches: projectMatcher(override.match) }));
+  const overrides = settings.projects.map((override) => ({ override, pattern: projectPattern(override.match) }));
   return {
     minAgeMs: settings.minAge,
     maxTotalBytes: settings.maxTotalBytes,
@@ -22,7 +22,8 @@ export function prunePolicy(settings: RetentionSettings): PrunePolicy {
     classMaxAgeMs: settings.classes,
     forProject: (project) => {
       const name = project === undefined ? undefined : displayName(project);
-      const override = name === undefined ? undefined : overrides.find(({ matches }) => matches(name))?.override;
+      const override =
+        name === undefined ? undefined : overrides.find(({ pattern }) => pattern.matches(name, undefined))?.override;
       return {
         maxAgeMs: override?.maxAge ?? settings.maxAge,
         isOwnMaxAge: override?.maxAge !== undefined,
@@ -31,11 +32,4 @@ export function prunePolicy(settings: RetentionSettings): PrunePolicy {
       };
     },
   };
-}
-
-/** Matches displayed names of project directories. */
-export function projectMatcher(pattern: string): (name: string) => boolean {
-  const picomatch = createRequire(import.meta.url)('picomatch') as typeof import('picomatch');
-  // Project names start with a dash and have no slashes; a leading dot is nothing special in them.
-  return picomatch(pattern, { dot: true });
 }

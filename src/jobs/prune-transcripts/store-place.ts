@@ -129,6 +129,10 @@ class ObservedStore implements ObservedPlace {
     return undefined;
   }
 
+  name(): undefined {
+    return undefined;
+  }
+
   /** Claude's own clean-up comes into no store. */
   asksForFacts(): boolean {
     return false;

@@ -73,8 +73,12 @@ export function secretCases(): InputCase[] {
       names: ['--database'],
     }),
     refused('as a job', { args: ['--run-now', '--job', URL_WITH_SECRET], codes: [64], names: ['--job'] }),
-    refused('as an id', { args: ['pin', URL_WITH_SECRET], codes: [64], names: ['not a session id'] }),
-    refused('as a token for an id', { args: ['trash', 'restore', TOKEN], codes: [64], names: ['not a session id'] }),
+    refused('as an id', { args: ['pin', URL_WITH_SECRET], codes: [65], names: ['is no session here'] }),
+    refused('as a token for an id', {
+      args: ['trash', 'restore', TOKEN],
+      codes: [65],
+      names: ['is no session in the trash'],
+    }),
     refused('as a key', { args: ['map', 'get', URL_WITH_SECRET], codes: [65], names: ['no such key'] }),
     refused('as a key with controls', {
       args: ['map', 'set', `${URL_WITH_SECRET}\u0007`, 'x'],

@@ -1,0 +1,168 @@
+/**
+ * Which sessions are here, told from names alone, and how a person recognises them: what is typed for a session is held against it. It needs no
+ * live source and no plan, so that it also serves where these cannot be had.
+ */
+
+import { ClaudeDir } from '../claude-dir/claude-dir.ts';
+import { COMPANION_PLACES, transcriptName } from '../claude-dir/layout.ts';
+import { readSessionName, type SessionName } from '../claude-dir/session-face.ts';
+import { parseSessionId, SESSION_ID_LENGTH, type SessionId } from '../claude-dir/session-id.ts';
+import type { Config } from '../config/config.ts';
+import { errorCode, errorMessage, isExhaustion, OperatingError } from '../errors.ts';
+import { type ByteName, displayName, parseByteName } from '../files/byte-name.ts';
+import { OpenDirs } from '../files/open-dirs.ts';
+import { StoredSessions } from '../session-store/stored-sessions.ts';
+
+/** Where sessions may be. */
+export type SessionPlaces = Pick<Config, 'claudeDir' | 'sessions.store'>;
+
+/** A session as a person recognises it. */
+export interface KnownSession extends SessionName {
+  readonly sessionId: SessionId;
+  /** The directory of its project, as it is shown. */
+  readonly project: string | undefined;
+  readonly hasTranscript: boolean;
+  /** When its transcript was written last, Unix epoch ms; no number where it has none. */
+  readonly lastUsedMs: number;
+}
+
+interface Found {
+  readonly dirs: OpenDirs | undefined;
+  readonly project: ByteName | undefined;
+  readonly hasTranscript: boolean;
+  readonly lastUsedMs?: number;
+}
+
+const TRANSCRIPT_ENDING = '.jsonl';
+/** The beginning of an id that people are shown, in digits. */
+const SHORT_ID_LENGTH = 8;
+
+export class SessionIndex {
+  /** What could not be looked into, one sentence each. */
+  readonly faults: string[] = [];
+  readonly #found = new Map<SessionId, Found>();
+  readonly #opened: { close(): void }[] = [];
+
+  /** @throws the system's error where the process itself ran out of something */
+  static open(config: SessionPlaces): SessionIndex {
+    const index = new SessionIndex();
+    try {
+      for (const path of config.claudeDir) index.#tried(() => index.#addClaudeDir(path));
+      for (const path of config['sessions.store']) index.#tried(() => index.#addStore(path));
+      return index;
+    } catch (error) {
+      index.close();
+      throw error;
+    }
+  }
+
+  /** Made anew for each call. */
+  ids(): readonly SessionId[] {
+    return [...this.#found.keys()];
+  }
+
+  has(sessionId: SessionId): boolean {
+    return this.#found.has(sessionId);
+  }
+
+  /** Undefined for a session that is not here. */
+  session(sessionId: SessionId): KnownSession | undefined {
+    const found = this.#found.get(sessionId);
+    if (found === undefined) return undefined;
+    const { project, hasTranscript, lastUsedMs = Number.NaN } = found;
+    const known = { sessionId, project: project && displayName(project), hasTranscript, lastUsedMs };
+    return { ...known, ...(this.#nameOf(sessionId, found) ?? NAMELESS) };
+  }
+
+  /** The beginning of an id that no other session here has, of eight digits or all of them. */
+  shortIdOf(sessionId: SessionId): string {
+    const head = sessionId.slice(0, SHORT_ID_LENGTH);
+    for (const other of this.#found.keys()) if (other !== sessionId && other.startsWith(head)) return sessionId;
+    return head;
+  }
+
+  close(): void {
+    for (const opened of this.#opened.reverse()) opened.close();
+    this.#opened.length = 0;
+  }
+
+  #nameOf(
+    sessionId: SessionId,
+    { dirs, project, hasTranscript }: Found,
+  ): (SessionName & { readonly lastUsedMs: number }) | undefined {
+    if (!hasTranscript || project === undefined || dirs === undefined) return undefined;
+    try {
+      const directory = dirs.find([project]);
+      const name = transcriptName(sessionId);
+      const lastUsedMs = directory?.lstat(name)?.mtimeMs;
+      if (directory === undefined || lastUsedMs === undefined) return undefined;
+      return { lastUsedMs, ...readSessionName(directory, name, project) };
+    } catch (error) {
+      // It is known by its id alone.
+      if (isExhaustion(errorCode(error) ?? '')) throw error;
+      return undefined;
+    }
+  }
+
+  #addClaudeDir(path: string): void {
+    const claudeDir = ClaudeDir.open(path);
+    this.#opened.push(claudeDir);
+    const [dirs, companions] = [new OpenDirs(claudeDir.projects), new OpenDirs(claudeDir.root)];
+    this.#opened.push(dirs, companions);
+    for (const { name: project, kind } of claudeDir.projects.entries()) {
+      if (kind === 'directory') this.#tried(() => this.#addProject(claudeDir, dirs, project));
+    }
+    for (const { directory, regular } of COMPANION_PLACES) {
+      const place = regular && this.#tried(() => companions.find(directory));
+      for (const { name } of place?.entries() ?? []) this.#add(regular?.sessionOf(name), NOWHERE);
+    }
+  }
+
+  #addProject(claudeDir: ClaudeDir, dirs: OpenDirs, project: ByteName): void {
+    const opened = claudeDir.projects.openChild(project);
+    try {
+      for (const { name, kind } of opened.entries()) {
+        const isTranscript = kind === 'file' && name.endsWith(TRANSCRIPT_ENDING);
+        const isNamedSo = isTranscript ? name.length === SESSION_ID_LENGTH + TRANSCRIPT_ENDING.length : true;
+        const id = isNamedSo ? parseSessionId(isTranscript ? name.slice(0, SESSION_ID_LENGTH) : name) : undefined;
+        this.#add(id, { dirs, project, hasTranscript: isTranscript });
+      }
+    } finally {
+      opened.close();
+    }
+  }
+
+  #addStore(path: string): void {
+    const store = StoredSessions.openForReading(path);
+    try {
+      for (const { sessionId, projectKey, lastUsedAtMs } of store.sessions()) {
+        const project = parseByteName(projectKey);
+        this.#add(sessionId, { dirs: undefined, project, hasTranscript: true, lastUsedMs: lastUsedAtMs });
+      }
+    } finally {
+      store.close();
+    }
+  }
+
+  /** Of several places of one session, that of its transcript says most. */
+  #add(sessionId: SessionId | undefined, found: Found): void {
+    if (sessionId === undefined || this.#found.get(sessionId)?.hasTranscript) return;
+    const known = this.#found.get(sessionId);
+    if (known === undefined || found.hasTranscript || known.project === undefined) this.#found.set(sessionId, found);
+  }
+
+  /** One place that cannot be looked into hides no other. */
+  #tried<T>(look: () => T): T | undefined {
+    try {
+      return look();
+    } catch (error) {
+      const code = errorCode(error);
+      if (!(error instanceof OperatingError) && (code === undefined || isExhaustion(code))) throw error;
+      this.faults.push(errorMessage(error));
+      return undefined;
+    }
+  }
+}
+
+const NOWHERE: Found = { dirs: undefined, project: undefined, hasTranscript: false };
+const NAMELESS: SessionName = { title: undefined, workingDirectory: undefined };
