@@ -43,7 +43,8 @@ export interface Guards {
   massRemoval(place: string, plan: RemovalShare): Held | undefined;
   /** @param map the path of its database */
   massRows(map: string, rows: ExpiredShare): Held | undefined;
-  massDangling(rows: DanglingShare): Held | undefined;
+  /** @param map the path of its database */
+  massDangling(map: string, rows: DanglingShare): Held | undefined;
 }
 
 /** How many of the sessions of a place a plan would remove. */

@@ -36,7 +36,7 @@ export function guardsBy(
     emptiedSource: (counts, droppedOnPurpose) => emptiedSource(counts, droppedOnPurpose, history),
     massRemoval: (place, plan) => massRemoval(place, plan, massPortion, history, clock.now()),
     massRows: (map, rows) => massRows(map, rows, massPortion, history, clock.now()),
-    massDangling,
+    massDangling: (map, rows) => massDangling(map, rows, massPortion, history, clock.now()),
   };
 }
 
@@ -88,31 +88,35 @@ export function massRemoval(
 ): Held | undefined {
   const known = history.knownSessions(place) ?? 0;
   if (known < KNOWN_SESSIONS_MIN || removals <= sessions * MASS_SHARE) return undefined;
-  const noticedAtMs = history.massNoticedAtMs(place);
-  const portion = portionOf(sessions, massPortion, noticedAtMs, nowMs);
+  const what = `${removals} of the ${sessions} sessions in ${place}, of which earlier runs left ${known}, would go`;
+  const portion = portionOf(sessions, massPortion, history.massNoticedAtMs(place), nowMs);
+  return inPortions('mass-removal', what, portion, 'in each run');
+}
+
+/** So many of a place may go now, or none before a time. */
+type Portion = { readonly count: number } | { readonly count: 0; readonly fromMs: number };
+
+function portionOf(all: number, massPortion: number, noticedAtMs: number | undefined, nowMs: number): Portion {
+  const fromMs = (noticedAtMs ?? nowMs) + MASS_NOTICE_MS;
+  return nowMs < fromMs ? { count: 0, fromMs } : { count: Math.max(1, Math.floor(all * massPortion)) };
+}
+
+function inPortions(guard: Held['guard'], what: string, portion: Portion, howOften: string): Held {
   const when =
-    portion === 0
-      ? `none is removed for a day, until ${firstPortionAt(noticedAtMs, nowMs)}, and then a portion in each run`
-      : `only the ${portion} oldest go in this run`;
-  return {
-    guard: 'mass-removal',
-    message: `${removals} of the ${sessions} sessions in ${place}, of which earlier runs left ${known}, would go at once, so ${when}`,
-    portion,
-  };
-}
-
-function portionOf(count: number, massPortion: number, noticedAtMs: number | undefined, nowMs: number): number {
-  const noticedForMs = nowMs - (noticedAtMs ?? nowMs);
-  return noticedForMs < MASS_NOTICE_MS ? 0 : Math.max(1, Math.floor(count * massPortion));
-}
-
-function firstPortionAt(noticedAtMs: number | undefined, nowMs: number): string {
-  return new Date((noticedAtMs ?? nowMs) + MASS_NOTICE_MS).toISOString();
+    'fromMs' in portion
+      ? `none goes before ${new Date(portion.fromMs).toISOString()}, and then a portion ${howOften}`
+      : `only the ${portion.count} oldest go now, and a portion ${howOften}`;
+  return { guard, message: `${what} at once, so ${when}`, portion: portion.count };
 }
 
 /** Under which name the ledger knows a resume map; its file may hold a session store, too, which is a place of its own. */
 export function placeOfMap(map: string): string {
   return `resume map ${map}`;
+}
+
+/** Under which name it knows since when most of a resume map leads nowhere. */
+export function placeOfDangling(map: string): string {
+  return `dangling rows of ${placeOfMap(map)}`;
 }
 
 /**
@@ -129,24 +133,24 @@ export function massRows(
   const place = placeOfMap(map);
   const known = history.knownSessions(place) ?? 0;
   if (known < KNOWN_SESSIONS_MIN || expired <= rows * MASS_SHARE) return undefined;
-  const noticedAtMs = history.massNoticedAtMs(place);
-  const portion = portionOf(rows, massPortion, noticedAtMs, nowMs);
-  const when =
-    portion === 0
-      ? `none is swept before ${firstPortionAt(noticedAtMs, nowMs)}, and then a portion each day`
-      : `only the ${portion} oldest go now, and the next portion in a day`;
-  return {
-    guard: 'mass-removal',
-    message: `${expired} of the ${rows} rows of the resume map ${map}, of which earlier runs left ${known}, would be swept at once, so ${when}`,
-    portion,
-  };
+  const what = `${expired} of the ${rows} rows of the ${place}, of which earlier runs left ${known}, would be swept`;
+  const portion = portionOf(rows, massPortion, history.massNoticedAtMs(place), nowMs);
+  return inPortions('mass-removal', what, portion, 'each day');
 }
 
-/** Tells of a resume map of which most leads nowhere: then the disk, not the rows, is what is wrong. */
-export function massDangling({ fresh, dangling }: DanglingShare): Held | undefined {
+/**
+ * Tells of a resume map of which most leads nowhere: then the disk, not the rows, is likely what is wrong. Where it still is so after a
+ * day, the transcripts are gone, and the rows go in portions, a day apart; what a sweep takes can be brought back.
+ */
+export function massDangling(
+  map: string,
+  { fresh, dangling }: DanglingShare,
+  massPortion: number,
+  history: Pick<RemovalHistory, 'massNoticedAtMs'>,
+  nowMs: number,
+): Held | undefined {
   if (dangling <= fresh * MASS_SHARE) return undefined;
-  return {
-    guard: 'mass-dangling',
-    message: `${dangling} rows, most of the resume map, have no transcript on this host: none of them is swept; is a Claude directory missing?`,
-  };
+  const what = `${dangling} of the ${fresh} rows of the ${placeOfMap(map)} have no transcript on this host (is a Claude directory missing?) and would be swept`;
+  const portion = portionOf(fresh, massPortion, history.massNoticedAtMs(placeOfDangling(map)), nowMs);
+  return inPortions('mass-dangling', what, portion, 'each day');
 }

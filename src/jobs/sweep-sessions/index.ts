@@ -8,8 +8,8 @@ import { parseProtectedId, type SessionId } from '../../claude-dir/session-id.ts
 import { errorCode, isExhaustion, OperatingError } from '../../errors.ts';
 import type { UncheckedResumeRow } from '../../resume-map/resume-map.ts';
 import type { SessionMaxAge } from '../../resume-map/row-age.ts';
-import type { Guards } from '../guards/guards.ts';
-import { placeOfMap } from '../guards/removals.ts';
+import type { Guards, Held } from '../guards/guards.ts';
+import { placeOfDangling, placeOfMap } from '../guards/removals.ts';
 import type { Job, JobContext } from '../job.ts';
 import type { RemovalHistory } from '../ledger-contracts.ts';
 import type { SweepReport } from '../report.ts';
@@ -85,7 +85,7 @@ class Sweep {
 
   /** How many rows are over their age, and which of them may go by the guards. */
   async #findExpired(): Promise<ExpiredRows> {
-    const { map, mapPath, clock, guards, history } = this.#dependencies;
+    const { map, mapPath, clock, guards } = this.#dependencies;
     const expired = new ExpiredRows();
     let rows = 0;
     for await (const page of map.readPages()) {
@@ -95,12 +95,19 @@ class Sweep {
       rows += page.length;
     }
     const held = guards.massRows(mapPath, { rows, expired: expired.count });
-    const noticedAtMs = held && (history.massNoticedAtMs(placeOfMap(mapPath)) ?? this.#startedAtMs);
-    const portion = held?.portion ?? 0;
-    // After a portion, the day's notice begins anew.
-    if (!this.#context.dryRun) history.noteMass(placeOfMap(mapPath), portion > 0 ? this.#startedAtMs : noticedAtMs);
-    if (this.#state.isHeld(held)) expired.allow(portion);
+    if (this.#isHeldAsNoted(placeOfMap(mapPath), held)) expired.allow(held?.portion ?? 0);
     return expired;
+  }
+
+  /** After a portion, the day's notice begins anew. */
+  #isHeldAsNoted(place: string, held: Held | undefined): boolean {
+    const { history } = this.#dependencies;
+    if (!this.#context.dryRun) {
+      const isPortion = (held?.portion ?? 0) > 0;
+      const noticedAtMs = isPortion ? undefined : history.massNoticedAtMs(place);
+      history.noteMass(place, held && (noticedAtMs ?? this.#startedAtMs));
+    }
+    return this.#state.isHeld(held);
   }
 
   async #sweepExpired(allowed: ExpiredRows): Promise<void> {
@@ -140,32 +147,31 @@ class Sweep {
   /** Only of a map that was walked to its end can be told which share of it leads nowhere. */
   async #sweepDangling(): Promise<void> {
     const dangling = this.#gone.length;
-    if (dangling === 0) return;
     if (this.#state.isOver) {
-      this.#keep('dangling-kept', dangling);
+      if (dangling > 0) this.#keep('dangling-kept', dangling);
       return;
     }
-    const held = this.#dependencies.guards.massDangling({ fresh: this.#seen - this.#swept.expired, dangling });
-    if (held === undefined) await this.#removeGone();
-    else {
-      this.#state.isHeld(held);
-      this.#keep('mass-dangling', dangling);
-    }
+    const { guards, mapPath } = this.#dependencies;
+    const held = guards.massDangling(mapPath, { fresh: this.#seen - this.#swept.expired, dangling });
+    const isHeld = this.#isHeldAsNoted(placeOfDangling(mapPath), held);
+    const going = isHeld ? oldestRows(this.#gone, held?.portion ?? 0) : this.#gone;
+    if (going.length < dangling) this.#keep('mass-dangling', dangling - going.length);
+    if (going.length > 0) await this.#removeGone(going);
   }
 
-  async #removeGone(): Promise<void> {
-    const gone = this.#stillGone();
-    const back = this.#gone.length - gone.length;
+  async #removeGone(rows: readonly UncheckedResumeRow[]): Promise<void> {
+    const gone = this.#stillGone(rows);
+    const back = rows.length - gone.length;
     if (back > 0) this.#keep('in-use', back);
     await this.#remove(gone, 'dangling');
   }
 
   /** What cannot be looked for again is not gone for certain. */
-  #stillGone(): readonly UncheckedResumeRow[] {
-    const ids = this.#gone.flatMap(({ sessionId }) => parseProtectedId(sessionId) ?? []);
+  #stillGone(rows: readonly UncheckedResumeRow[]): readonly UncheckedResumeRow[] {
+    const ids = rows.flatMap(({ sessionId }) => parseProtectedId(sessionId) ?? []);
     try {
       const there = lookAgain(ids, this.#dependencies.claudeDirs, this.#dependencies.clock.now());
-      return this.#gone.filter(({ sessionId }) => !there.has(parseProtectedId(sessionId) as SessionId));
+      return rows.filter(({ sessionId }) => !there.has(parseProtectedId(sessionId) as SessionId));
     } catch (error) {
       const code = errorCode(error);
       if (code === undefined || isExhaustion(code)) throw error;
@@ -185,4 +191,8 @@ class Sweep {
   #keep(reason: RowKeepReason, count: number): void {
     this.#kept[reason] = (this.#kept[reason] ?? 0) + count;
   }
+}
+
+function oldestRows(rows: readonly UncheckedResumeRow[], count: number): readonly UncheckedResumeRow[] {
+  return rows.toSorted((left, right) => Number(left.lastUsedAtMs) - Number(right.lastUsedAtMs)).slice(0, count);
 }

@@ -66,10 +66,10 @@ describe('a mass removal that is held', () => {
     const share = { sessions: 100, removals: 100 };
     const at = (ms: number) => new Date(ms).toISOString();
     expect(guardsWith({ sessions: 100 }).massRemoval('/c', share)?.message).toContain(
-      `until ${at(NOW + 23 * HOUR_MS)}`,
+      `before ${at(NOW + 23 * HOUR_MS)}`,
     );
     const noticed = guardsWith({ sessions: 100, dueForMs: 3 * HOUR_MS });
-    expect(noticed.massRemoval('/c', share)?.message).toContain(`until ${at(NOW + 20 * HOUR_MS)}`);
+    expect(noticed.massRemoval('/c', share)?.message).toContain(`before ${at(NOW + 20 * HOUR_MS)}`);
   });
 });
 
@@ -106,7 +106,18 @@ describe('rows of a resume map that lead nowhere', () => {
     { dangling: 10_000, fresh: 10_000, isRefused: true },
     { dangling: 0, fresh: 0, isRefused: false },
   ])('$dangling of $fresh at once are refused: $isRefused', ({ dangling, fresh, isRefused }) => {
-    expect(guardsWith({}).massDangling({ fresh, dangling }) !== undefined).toBe(isRefused);
+    expect(guardsWith({}).massDangling('/map.db', { fresh, dangling }) !== undefined).toBe(isRefused);
+  });
+});
+
+describe('a map of which most leads nowhere', () => {
+  it.each([
+    { dueForMs: undefined, portion: 0 },
+    { dueForMs: 22 * HOUR_MS, portion: 0 },
+    { dueForMs: DAY_MS, portion: 25 },
+  ])('may go on with $portion of 100 rows once that was so for $dueForMs ms', ({ dueForMs, portion }) => {
+    const guards = guardsWith(dueForMs === undefined ? {} : { dueForMs });
+    expect(guards.massDangling('/map.db', { fresh: 100, dangling: 80 })?.portion).toBe(portion);
   });
 });
 
@@ -115,7 +126,7 @@ describe('an operator who allows all', () => {
     expect(allowAll.massRemoval('/c', { sessions: 100, removals: 100 })).toBeUndefined();
     expect(allowAll.emptiedSource({ 'resume-map': 0 }, {})).toBeUndefined();
     expect(allowAll.unknownMap('/c', { another: 100 })).toBeUndefined();
-    expect(allowAll.massDangling({ fresh: 100, dangling: 100 })).toBeUndefined();
+    expect(allowAll.massDangling('/map.db', { fresh: 100, dangling: 100 })).toBeUndefined();
   });
 });
 
@@ -192,10 +203,10 @@ describe('the guards at work', () => {
     const prune = () => runProgram([...flags, '--run-now', '--job', 'prune-transcripts']);
     expect((await runProgram([...flags, '--run-now', '--max-age', '90d'])).code).toBe(0);
     const first = await prune();
-    expect([left(), first.stdout]).toEqual([80, expect.stringContaining('none is removed for a day')]);
+    expect([left(), first.stdout]).toEqual([80, expect.stringContaining('none goes before')]);
     inLedger(`UPDATE mass_notices SET noticed_at = noticed_at - ${DAY_MS}`);
     const second = await prune();
-    expect([left(), second.stdout]).toEqual([60, expect.stringContaining('only the 20 oldest go in this run')]);
+    expect([left(), second.stdout]).toEqual([60, expect.stringContaining('only the 20 oldest go now')]);
     expect(readdirSync(join(claudeDir, 'projects/-srv-app'))).not.toContain(`${sessionIdOf(59)}.jsonl`);
     const counts = [];
     for (let run = 0; run < 8 && left() > 20; run += 1) {

@@ -53,7 +53,7 @@ class Host {
     return (await this.map.listSessions()).length;
   }
 
-  sweep(map: MaintainableResumeMap = this.map): Promise<SweepReport> {
+  sweep(map: MaintainableResumeMap = this.map, sweepsDangling = false): Promise<SweepReport> {
     return sweepSessionsJob({
       map,
       mapPath: this.path,
@@ -63,7 +63,7 @@ class Host {
       areStoresWhole: true,
       maxAge: MAX_AGE_MS,
       minAgeMs: DAY_MS,
-      sweepsDangling: false,
+      sweepsDangling,
       guards: guardsBy(this.ledger, { mapIdentity: undefined, massPortion: 0.25, clock: this.clock }),
       history: this.ledger,
       holds: new ShortHolds(withoutRests),
@@ -133,6 +133,36 @@ describe('rows of which most would go at once', () => {
     const host = new Host();
     host.insert(40, NOW - 20 * DAY_MS);
     expect(await host.sweep()).toMatchObject({ swept: { expired: 40 } });
+  });
+});
+
+describe('rows of which most lead nowhere', () => {
+  it('are held for a day, go in portions with a day between, the oldest first, and the end comes by itself', async () => {
+    const host = new Host();
+    host.insert(40, NOW - 2 * DAY_MS);
+    const left: number[] = [];
+    for (let hours = 0; hours <= 24 * 4; hours += 1) {
+      host.clock.nowMs = NOW + hours * HOUR_MS;
+      await host.sweep(host.map, true);
+      left.push(await host.count());
+      if (left.at(-1) === 30 && left.at(-2) === 40) {
+        expect((await host.map.listSessions()).map(({ key }) => key)[0]).toBe('key:010');
+      }
+    }
+    expect([...new Set(left)]).toEqual([40, 30, 23, 18, 14]);
+    expect(left.filter((count) => count === 40)).toHaveLength(23);
+    expect(left.filter((count) => count === 30)).toHaveLength(23);
+  });
+
+  it('are held for a day from when it is so again: a disk that comes and goes is not gone', async () => {
+    const host = new Host();
+    host.insert(40, NOW - 2 * DAY_MS);
+    await host.sweep(host.map, true);
+    host.clock.nowMs = NOW + 20 * HOUR_MS;
+    // The disk is there: nothing leads nowhere.
+    await host.sweep(host.map, false);
+    host.clock.nowMs = NOW + 30 * HOUR_MS;
+    expect(await host.sweep(host.map, true)).toMatchObject({ swept: { dangling: 0 }, kept: { 'mass-dangling': 40 } });
   });
 });
 

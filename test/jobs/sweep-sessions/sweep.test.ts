@@ -384,7 +384,9 @@ describe('a sweep of dangling rows', () => {
     const host = new Host(rows, sessions.slice(0, 3));
     const report = await host.sweep();
     expect(report).toMatchObject({ swept: { dangling: 0 }, kept: { 'in-use': 3, 'mass-dangling': 5 } });
-    expect(report.held).toEqual([{ guard: 'mass-dangling', message: expect.stringContaining('5 rows') }]);
+    expect(report.held).toEqual([
+      { guard: 'mass-dangling', message: expect.stringContaining('5 of the 8 rows'), portion: 0 },
+    ]);
     expect(host.keys()).toHaveLength(8);
   });
 
