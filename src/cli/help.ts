@@ -23,7 +23,7 @@ const TAKEN_BY: Readonly<Record<string, readonly string[]>> = {
   '--version': [],
   '--job': ['run'],
   '--allow-mass-removal': ['run'],
-  '--dry-run': ['run', 'purge', 'empty', 'adopt'],
+  '--dry-run': ['run', 'apply', 'purge', 'empty', 'adopt'],
   '--yes': ['run', 'remove', 'empty', 'adopt'],
 };
 

@@ -9,6 +9,7 @@ import { createLogger } from '../log.ts';
 import { packageVersion } from '../process/version.ts';
 import { type CliIo, type CommandContext, SIGNAL_EFFECTS } from './command.ts';
 import type { Action } from './commands/bind.ts';
+import { addPlanCommands } from './commands/plan-commands.ts';
 import { addResumeMapCommands } from './commands/resume-map-commands.ts';
 import { addRunCommands, runAsDaemon, runOnce } from './commands/run-commands.ts';
 import { addLookingCommands, addPinCommands } from './commands/session-commands.ts';
@@ -102,6 +103,7 @@ function buildProgram(io: CliIo, setExitCode: (code: number) => void): Command {
     };
   program.action(bind(async (context, _args, options) => runDefault(program, context, options)));
   addRunCommands(program, bind);
+  addPlanCommands(program, bind);
   addLookingCommands(program, bind);
   addResumeMapCommands(program, bind);
   addTrashCommands(program, bind);

@@ -52,7 +52,7 @@ export async function runConfiguredJob(
   {
     job: name,
     config,
-    options: { jobs: allJobs, allowMassRemoval, only, isAllOrNone = false },
+    options: { jobs: allJobs, allowMassRemoval, only, onlyAt, isAllOrNone = false },
     claudeDirs,
     openDirs,
     liveDirs,
@@ -99,6 +99,7 @@ export async function runConfiguredJob(
       const swept = await previewSwept(map, surroundings);
       if (swept !== undefined) map = acquired.add(swept, (opened) => opened.close());
     }
+    const isNamed = only !== undefined || onlyAt !== undefined;
     const sources = liveSources(map, config, liveDirs, clock);
     const { gaps } = nextHistory(ledger?.clockHistory(), readClocks(clock));
     const recorder = context.dryRun || ledger === undefined ? NO_RECORDER : ledger;
@@ -110,14 +111,15 @@ export async function runConfiguredJob(
           stores,
           refusedStores,
           sources,
+          onlyAt,
           policy:
             only === undefined ? prunePolicy(config) : { ...prunePolicy(config), only: new Set(only), isAllOrNone },
           keepNamed: config.keepNamed,
           recorder,
           trashCache: ledger,
           // Whoever names each session has looked; and what a prune of all would take is not known by that.
-          guards: only === undefined ? guards : { ...guards, massRemoval: () => undefined },
-          history: only === undefined ? history : new UnwrittenHistory(ledger),
+          guards: !isNamed ? guards : { ...guards, massRemoval: () => undefined },
+          history: !isNamed ? history : new UnwrittenHistory(ledger),
           mapIdentity,
           cleanup: cleanupRules(config),
           trueTimes: ledger,

@@ -13,6 +13,11 @@ export async function lookAtPrune(config: Config, lists?: ListingRequest): Promi
   return pruneHere(config, { dryRun: true, jobs: ['sweep-sessions', 'prune-transcripts'], lists });
 }
 
+/** What a prune would do that no sweep goes before. @throws OperatingError where it would fail */
+export async function lookAtPruneAlone(config: Config, lists: ListingRequest): Promise<PruneReport> {
+  return pruneHere(config, { dryRun: true, jobs: ['prune-transcripts'], lists });
+}
+
 export interface RemovedByHand {
   /** A part for each place that had one. */
   readonly removed: readonly RemovedSession[];
@@ -59,6 +64,19 @@ function asStaying({ sessionId, reason, isGoing }: ListedSession): RemovedByHand
   return { sessionId, reason: isGoing ? 'changed' : reason };
 }
 
+/**
+ * Moves sessions to the trash in the places that are named for them, and nowhere else; what has come to be protected stays, and so does all
+ * where a guard holds it, which the report says.
+ * @throws OperatingError where nothing could be done
+ */
+export function removeAt(
+  config: Config,
+  onlyAt: Readonly<Record<string, readonly string[]>>,
+  { dryRun }: { readonly dryRun: boolean },
+): Promise<PruneReport> {
+  return pruneHere({ ...config, shield: 'off' }, { jobs: ['prune-transcripts'], onlyAt, dryRun });
+}
+
 /** One id may be in several Claude directories and stores. */
 const PLACES_MAX = 100;
 
@@ -84,7 +102,7 @@ function throwIfOneStays(ids: readonly SessionId[], report: PruneReport): void {
   throw new OperatingError('bad-data', `remove ${missing}: there is no such session here`);
 }
 
-type Asked = Pick<RunOptions, 'dryRun' | 'jobs' | 'only' | 'isAllOrNone' | 'lists'>;
+type Asked = Pick<RunOptions, 'dryRun' | 'jobs' | 'only' | 'onlyAt' | 'isAllOrNone' | 'lists'>;
 
 async function pruneHere(config: Config, asked: Asked): Promise<PruneReport> {
   const options: RunOptions = { ...asked, allowMassRemoval: false, listsRemoved: 'all' };

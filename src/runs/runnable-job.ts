@@ -17,6 +17,8 @@ export interface RunOptions {
   readonly only?: readonly string[];
   /** None of those goes where one of them is to stay, or is nowhere. */
   readonly isAllOrNone?: boolean;
+  /** The same, by the Claude directory or session store in which each is to go. */
+  readonly onlyAt?: Readonly<Record<string, readonly string[]>>;
   /** Sessions that a command wants to show. */
   readonly lists?: ListingRequest | undefined;
 }

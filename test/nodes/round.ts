@@ -23,6 +23,8 @@ export interface Template {
 
 /** By default. */
 const RETENTION_MS = 30 * DAY_MS;
+/** In the directory of the round. */
+const PLAN_FILE = 'plan.json';
 const KEY = 'forgejo:architect:acme/app:12';
 
 interface Step {
@@ -63,7 +65,11 @@ export function everyCommand({ sessions }: Template): Round {
     { args: ['upcoming'] },
     { args: ['why', live] },
     { args: ['status'] },
+    { args: ['plan', '--out', PLAN_FILE] },
+    { args: ['apply', PLAN_FILE, '--dry-run'] },
     { args: ['--run-now'] },
+    // All that it names has gone.
+    { args: ['apply', PLAN_FILE], codes: [74] },
     { args: ['history'] },
     { args: ['map', 'swept'] },
     { args: ['map', 'restore', '--last-run'] },
@@ -104,7 +110,7 @@ export async function roundFailures(
   if (copied.code !== 0) return [copied.stderr];
   const failures: string[] = [];
   for (const { args, codes = [0] } of steps) {
-    const exit = await run(tried.executable, [tried.program, ...place.flags, ...args]);
+    const exit = await run(tried.executable, [tried.program, ...place.flags, ...args], { cwd: place.directory });
     if (exit.code === null || !codes.includes(exit.code)) failures.push(`${args.join(' ')} ${endOf(exit)}`);
   }
   return [

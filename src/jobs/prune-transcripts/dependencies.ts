@@ -19,6 +19,8 @@ export interface PruneDependencies extends Omit<DirectoryDependencies, 'dryRun'>
   /** Those of all Claude directories together: what is live in one is live in all. */
   readonly sources: readonly LiveSource[];
   readonly policy: PrunePolicy;
+  /** By the path of a place: those sessions alone are to go there, and none in a place that is not named. */
+  readonly onlyAt?: Readonly<Record<string, readonly string[]>> | undefined;
   readonly guards: Guards;
   /** Is told what the guards of the next run hold theirs against. */
   readonly history: RemovalHistory;

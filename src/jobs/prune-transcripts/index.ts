@@ -9,6 +9,7 @@ import { type LiveObservation, observeLive } from '../observe-live.ts';
 import type { PruneReport } from '../report.ts';
 import { RunState } from '../run-state.ts';
 import { neededByRun } from '../whole-run-error.ts';
+import type { PrunePolicy } from './age-rules.ts';
 import { AppliedPlan } from './applied-plan.ts';
 import { applyPrune } from './apply.ts';
 import type { PruneDependencies } from './dependencies.ts';
@@ -140,7 +141,7 @@ class Prune {
       for (const { path, observed, plan: foreseen } of seen) {
         await this.#state.inPlace(`prune ${path}`, async () => {
           // A copy in a directory may have stayed after all.
-          const plan = observed.kind === 'directory' ? foreseen : await this.#planned(observed);
+          const plan = observed.kind === 'directory' ? foreseen : await this.#planned(path, observed);
           if (plan !== undefined) await this.#carryOut(path, observed, plan);
         });
       }
@@ -155,13 +156,14 @@ class Prune {
     this.#tally.addReconciled(observed.reconciled);
     if (observed.stopped) this.#state.stop();
     if (this.#state.isOver) return undefined;
-    const plan = await this.#planned(observed);
+    const plan = await this.#planned(path, observed);
     if (plan !== undefined) await this.#listing?.add(path, observed, plan);
     return plan;
   }
 
-  async #planned(observed: ObservedPlace): Promise<Plan | undefined> {
-    const { policy, clock } = this.#dependencies;
+  async #planned(path: string, observed: ObservedPlace): Promise<Plan | undefined> {
+    const { clock } = this.#dependencies;
+    const policy = this.#policyAt(path);
     const plan = await planWithFacts(observed, {
       live: this.#live.sessions,
       policy,
@@ -185,6 +187,13 @@ class Prune {
     if (applied.stopped) this.#state.stop();
     if (applied.failure !== undefined) this.#state.failPlace(applied.failure);
     else if (isDone) neededByRun(() => history.recordKnownSessions(path, left, clock.now()));
+  }
+
+  #policyAt(path: string): PrunePolicy {
+    const { policy, onlyAt } = this.#dependencies;
+    return onlyAt === undefined
+      ? policy
+      : { ...policy, only: new Set(Object.hasOwn(onlyAt, path) ? onlyAt[path] : []) };
   }
 
   /** Asks the guards of one place. @returns those of the rows that may go in this run */
