@@ -29,6 +29,8 @@ const TITLE_LENGTH_MAX = 300;
 /** Prompts that Claude makes itself, or that are a command's own. */
 const MADE_PROMPT = /^\s*(<(?!command-name)|\[Request interrupted|Caveat: )/;
 const TITLE_FIELD = /"(customTitle|aiTitle|summary|lastPrompt)"/;
+/** As a field, not in a text: there its quotes would be escaped. */
+const DIRECTORY_FIELD = /(?<!\\)"cwd":("(?:[^"\\]|\\.)*")/g;
 const COMMAND = /<command-name>\s*(\/?[^<\s]+)\s*<\/command-name>/;
 
 /**
@@ -37,14 +39,16 @@ const COMMAND = /<command-name>\s*(\/?[^<\s]+)\s*<\/command-name>/;
  */
 export function readSessionFace(directory: AnchoredDir, name: ByteName, project: ByteName | undefined): SessionFace {
   const { head, tail, bytes } = directory.readEnds(name, END_BYTES);
-  return faceOf(linesOf(head, tail), { project, readBytes: head.length + tail.length, bytes });
+  return faceOf(piecesOf(head, tail), { project, readBytes: head.length + tail.length, bytes });
 }
 
 /** The same title and directory for a fraction of the work: lines that can change neither are not parsed. @throws as `readSessionFace` */
 export function readSessionName(directory: AnchoredDir, name: ByteName, project: ByteName | undefined): SessionName {
   const { head, tail } = directory.readEnds(name, END_BYTES);
   const told = new Told(project);
-  for (const line of linesOf(head, tail)) if (told.mayNameBy(line)) told.add(line);
+  const { lines, torn } = piecesOf(head, tail);
+  for (const line of lines) if (told.mayNameBy(line)) told.add(line);
+  for (const piece of torn) told.addTorn(piece);
   return { title: told.title, workingDirectory: told.workingDirectory };
 }
 
@@ -54,19 +58,26 @@ interface Extent {
   readonly bytes: number;
 }
 
-function faceOf(lines: readonly string[], { project, readBytes, bytes }: Extent): SessionFace {
+function faceOf({ lines, torn }: Pieces, { project, readBytes, bytes }: Extent): SessionFace {
   const told = new Told(project);
   for (const line of lines) told.add(line);
+  for (const piece of torn) told.addTorn(piece);
   const isEstimate = readBytes < bytes;
   const messages = isEstimate ? Math.round((told.messages * bytes) / readBytes) : told.messages;
   return { title: told.title, workingDirectory: told.workingDirectory, messages, isEstimate };
 }
 
-/** Whole lines; the one that is cut where the middle is left out counts for nothing. */
-function linesOf(head: Buffer, tail: Buffer): string[] {
+interface Pieces {
+  readonly lines: readonly string[];
+  /** Those of which the middle that is left out has the rest. */
+  readonly torn: readonly string[];
+}
+
+function piecesOf(head: Buffer, tail: Buffer): Pieces {
   const lines = head.toString().split('\n');
-  if (tail.length === 0) return lines;
-  return [...lines.slice(0, -1), ...tail.toString().split('\n').slice(1)];
+  if (tail.length === 0) return { lines, torn: [] };
+  const [end = '', ...lastLines] = tail.toString().split('\n');
+  return { lines: [...lines.slice(0, -1), ...lastLines], torn: [...lines.slice(-1), end] };
 }
 
 interface Entry {
@@ -133,6 +144,11 @@ class Told {
     if (entry.type === 'user' && entry.isMeta !== true) this.#addPrompt(promptOf(entry.message));
   }
 
+  /** An entry that is longer than what is read, such as a first prompt with a file in it, tells at least its directory. */
+  addTorn(piece: string): void {
+    for (const [, text = ''] of piece.matchAll(DIRECTORY_FIELD)) this.#addDirectory(textOf(parsedText(text)));
+  }
+
   #addPrompt(prompt: string | undefined): void {
     if (prompt === undefined) return;
     this.#command ??= COMMAND.exec(prompt)?.[1];
@@ -147,11 +163,15 @@ class Told {
 }
 
 function parsed(line: string): Entry | undefined {
+  const entry = parsedText(line);
+  return typeof entry === 'object' && entry !== null ? entry : undefined;
+}
+
+/** Undefined for half a line, or one that is none of Claude's. */
+function parsedText(text: string): unknown {
   try {
-    const entry: unknown = JSON.parse(line);
-    return typeof entry === 'object' && entry !== null ? entry : undefined;
+    return JSON.parse(text);
   } catch {
-    // Half a line, or none of Claude's.
     return undefined;
   }
 }

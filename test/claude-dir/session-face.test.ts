@@ -98,6 +98,15 @@ describe('The face of a session', () => {
     expect(faceOf(moved, '-elsewhere').workingDirectory).toBe('/srv/other');
   });
 
+  it.each(['first', 'last'])('knows its directory where its %s entry is longer than what is read of it', (place) => {
+    const pasted = { type: 'user', cwd: '/srv/app', message: { content: `"cwd":"/else" ${'x'.repeat(80_000)}` } };
+    const last = { type: 'user', message: { content: `"cwd":"/else" ${'x'.repeat(80_000)}` }, cwd: '/srv/app' };
+    expect(faceOf([place === 'first' ? pasted : last, { type: 'ai-title', aiTitle: 'Pasted' }])).toMatchObject({
+      title: 'Pasted',
+      workingDirectory: '/srv/app',
+    });
+  });
+
   it('counts no messages of subagents', () => {
     expect(faceOf([prompt('a'), prompt('b', { isSidechain: true })]).messages).toBe(1);
   });
