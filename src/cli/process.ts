@@ -4,6 +4,8 @@ import { homedir } from 'node:os';
 import { isatty } from 'node:tty';
 import { errorCode } from '../errors.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
+import { createLogger } from '../log.ts';
+import { styleOf } from '../log-output.ts';
 import { exitAtOnce } from '../process/exit-at-once.ts';
 import { SHUTDOWN_BUDGET } from '../process/shutdown-budget.ts';
 import type { SignalEffect } from './command.ts';
@@ -47,8 +49,7 @@ function isTerminalGone(): boolean {
 
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   process.on(event, (error: unknown) => {
-    const stack = error instanceof Error ? error.stack : String(error);
-    process.stderr.write(`${JSON.stringify({ level: 'fatal', event, stack })}\n`);
+    createLogger('fatal', { style: styleOf('auto', process.env) }).fatal({ event, err: error }, 'unforeseen error');
     exitAtOnce(EXIT_CODES.internal);
   });
 }

@@ -6,6 +6,7 @@ import { EXIT_CODES } from '../exit-codes.ts';
 import { redacted, shownText } from '../format/shown-text.ts';
 import { JOB_NAMES, type JobName } from '../jobs/job-names.ts';
 import { createLogger } from '../log.ts';
+import { styleOf } from '../log-output.ts';
 import { packageVersion } from '../process/version.ts';
 import { type CliIo, type CommandContext, SIGNAL_EFFECTS } from './command.ts';
 import type { Action } from './commands/bind.ts';
@@ -155,7 +156,8 @@ async function contextFor(io: CliIo, options: RawOptions, isCommand: boolean): P
   const resolved = await loadConfig(options, io);
   // A person at a terminal reads the result itself; lines of JSON between would only be in the way.
   const isQuiet = (isCommand || options.runNow === true) && io.stderr.isTTY && resolved.origins.logLevel === 'default';
-  const log = createLogger(isQuiet ? 'silent' : resolved.config.logLevel);
+  const { logLevel, logFormat } = resolved.config;
+  const log = createLogger(isQuiet ? 'silent' : logLevel, { style: styleOf(logFormat, io.environment) });
   io.onSignal((signal, effect) => log[effect === 'late' ? 'warn' : 'info']({ signal }, SIGNAL_EFFECTS[effect]));
   return {
     io,

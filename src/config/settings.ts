@@ -3,7 +3,7 @@
  * its default. Help, `check-config` and the table of docs/configuration.md come from here.
  */
 
-import type { LogLevel } from '../log.ts';
+import type { LogFormat, LogLevel } from '../format/log-line.ts';
 import { type ClassAges, classAges, DEFAULT_CLASS_AGES } from './class-ages.ts';
 import { type ProjectOverride, projectOverrides } from './project-overrides.ts';
 import { defaultStateDir } from './state-dir.ts';
@@ -48,6 +48,7 @@ export interface Settings {
   runDeadline: number;
   listen: values.ListenAddress | 'off';
   logLevel: LogLevel;
+  logFormat: LogFormat;
 }
 
 export type SettingPath = keyof Settings;
@@ -288,6 +289,14 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
       defaultText: '`info`; `silent` for commands on a terminal',
       parse: values.logLevel,
       defaultValue: () => 'info',
+      show: String,
+    },
+    logFormat: {
+      argument: 'FORMAT',
+      description: 'how the log is written: json, text for people, journal with its priorities, or auto, which fits',
+      defaultText: '`auto`',
+      parse: values.logFormat,
+      defaultValue: () => 'auto',
       show: String,
     },
   };

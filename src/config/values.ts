@@ -3,8 +3,8 @@
 import { isAbsolute, join, normalize } from 'node:path';
 import { formatBytes, parseByteSize } from '../format/byte-size.ts';
 import { formatDurationExact, parseDurationMs } from '../format/duration.ts';
+import { LOG_FORMATS, LOG_LEVELS } from '../format/log-line.ts';
 import { escapeControls } from '../format/shown-text.ts';
-import { LOG_LEVELS } from '../log.ts';
 
 /** Milliseconds, or never. */
 export type Age = number | 'never';
@@ -111,6 +111,12 @@ export const logLevel = text(
   `expected one of ${LOG_LEVELS.join(', ')}`,
   (value) => LOG_LEVELS.find((level) => level === value),
   { enum: LOG_LEVELS },
+);
+
+export const logFormat = text(
+  `expected one of ${LOG_FORMATS.join(', ')}`,
+  (value) => LOG_FORMATS.find((format) => format === value),
+  { enum: LOG_FORMATS },
 );
 
 export const forgeName = text(

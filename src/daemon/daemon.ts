@@ -8,6 +8,7 @@ import type { ResolvedConfig } from '../config/config.ts';
 import { errorMessage } from '../errors.ts';
 import { JOB_NAMES, type JobName } from '../jobs/job-names.ts';
 import type { AdjustableLogger } from '../log.ts';
+import { styleOf } from '../log-output.ts';
 import { Acquired } from '../process/acquired.ts';
 import { SHUTDOWN_BUDGET } from '../process/shutdown-budget.ts';
 import { jobInChild } from '../runs/job-in-child.ts';
@@ -172,7 +173,8 @@ class Daemon {
       throw error;
     }
     this.#inForce = next;
-    this.#options.log.setLevel(next.config.logLevel);
+    const { log, environment } = this.#options;
+    log.adjust(next.config.logLevel, styleOf(next.config.logFormat, environment));
     if (!isDeepStrictEqual(scheduleSettings(before.config), scheduleSettings(next.config))) this.#reschedule(next);
     // A run that is at work is written down where it was begun.
     if (this.#queue.running === undefined) this.#leave(before);

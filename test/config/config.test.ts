@@ -156,6 +156,7 @@ const SAMPLES: { readonly [P in SettingPath]: Sample<Settings[P]> } = {
     { host: '127.0.0.1', port: 9_842 },
   ),
   logLevel: textSample<Settings['logLevel']>(['debug', 'debug'], ['warn', 'warn'], ['silent', 'silent'], 'info'),
+  logFormat: textSample<Settings['logFormat']>(['json', 'json'], ['text', 'text'], ['journal', 'journal'], 'auto'),
 };
 
 describe('where a value comes from', () => {

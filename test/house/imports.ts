@@ -38,6 +38,7 @@ export const FLOORS: readonly string[] = [
   'files',
   'process',
   'log.ts',
+  'log-output.ts',
   'errors.ts',
   'exit-codes.ts',
   'clock.ts',

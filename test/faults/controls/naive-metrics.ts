@@ -12,7 +12,7 @@ const metrics: string[] = ['# TYPE session_sweeper_sessions gauge'];
 
 for (const project of readdirSync(join(claudeDir, 'projects'))) {
   metrics.push(`session_sweeper_sessions{project="${project}"} 1`);
-  process.stderr.write(`{"level":30,"time":${Date.now()},"msg":"looked at ${project}"}\n`);
+  process.stderr.write(`{"level":"info","time":"${new Date().toISOString()}","msg":"looked at ${project}"}\n`);
 }
 const database = new Database(databasePath, { readonly: true });
 for (const key of database.prepare('SELECT key FROM claude_sdk_sessions').pluck().iterate()) {

@@ -1,6 +1,7 @@
 /** What metrics, logs and tables must be like, whatever the names are that they come from. */
 
 import { isDeepStrictEqual } from 'node:util';
+import { LOG_LEVELS } from '../../../src/format/log-line.ts';
 import type { FileState, Files } from '../../support/disk.ts';
 import { isJson, RAW_CONTROLS } from '../inputs/verdict.ts';
 import { SECRET } from './hostile.ts';
@@ -67,10 +68,13 @@ export function logFaults(log: string, linesMax: number): string[] {
 /** Twenty faults, each with a name of 255 bytes, every one of them escaped. */
 const LINE_LENGTH_MAX = 40_000;
 
+const LEVELS: readonly string[] = LOG_LEVELS;
+const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+
 function isEvent(line: string): boolean {
   if (!isJson(line)) return false;
   const { level, time, msg } = JSON.parse(line) as Record<string, unknown>;
-  return typeof level === 'number' && typeof time === 'number' && typeof msg === 'string';
+  return LEVELS.includes(String(level)) && RFC_3339.test(String(time)) && typeof msg === 'string';
 }
 
 export function secretIn(text: string): string {
