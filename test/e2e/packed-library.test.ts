@@ -4,12 +4,10 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { unpackLibrary } from '../support/packed-library.ts';
-import { REPOSITORY, run } from '../support/process.ts';
+import { compileStrictly, unpackLibrary } from '../support/packed-library.ts';
+import { run } from '../support/process.ts';
 import { DAY_MS, makeClaudeDir, makeSession, sessionIdOf } from '../support/tree.ts';
 
-const TSC = join(REPOSITORY, 'node_modules/typescript/bin/tsc');
-const SDK = '@anthropic-ai/claude-agent-sdk';
 const ID = sessionIdOf(1);
 
 /** Nothing of it compiles where the library's types are not found, or are `any`. */
@@ -85,58 +83,23 @@ const KINDS: readonly Kind[] = [
   { name: 'ESM under bundler', file: 'bundler.mts', module: 'esnext', moduleResolution: 'bundler' },
 ];
 
-/** Strict, with the types of all dependencies looked into, and with no types but those of the language. */
-const STRICT = {
-  target: 'es2022',
-  lib: ['es2022', 'esnext.disposable'],
-  types: [],
-  strict: true,
-  exactOptionalPropertyTypes: true,
-  noUncheckedIndexedAccess: true,
-  skipLibCheck: false,
-  esModuleInterop: true,
-};
-
 let installed: string;
 
 beforeAll(async () => {
   installed = mkdtempSync(join(tmpdir(), 'sweeper-packed-'));
-  await unpackLibrary(installed, [SDK]);
+  await unpackLibrary(installed);
 });
 
 afterAll(() => rmSync(installed, { recursive: true, force: true }));
-
-/** @returns what the compiler says; the compiled file is in the directory `out` beside the source */
-async function compile(file: string, source: string, compilerOptions: object): Promise<string> {
-  const directory = join(installed, file.replaceAll('.', '-'));
-  mkdirSync(directory);
-  writeFileSync(join(directory, file), source);
-  const config = { compilerOptions: { ...STRICT, outDir: 'out', ...compilerOptions }, files: [file] };
-  writeFileSync(join(directory, 'tsconfig.json'), JSON.stringify(config));
-  const { code, stdout, stderr } = await run(process.execPath, [TSC, '-p', directory]);
-  return code === 0 ? stdout : `${code}: ${stdout}${stderr}`;
-}
 
 describe('the packed library', () => {
   it.each(KINDS)('compiles into a strict bot and works in it: $name', async ({ file, module, moduleResolution }) => {
     const stateDir = join(installed, `state of ${file}`);
     mkdirSync(stateDir);
     const source = BOT.replace('STATE_DIR', JSON.stringify(stateDir));
-    expect(await compile(file, source, { module, moduleResolution })).toBe('');
+    expect(await compileStrictly(installed, file, source, { module, moduleResolution })).toBe('');
     const compiled = join(installed, file.replaceAll('.', '-'), 'out', file.replace(/ts$/, 'js'));
     expect(await run(process.execPath, [compiled])).toMatchObject({ code: 0, stderr: '' });
-  });
-
-  it("takes the SDK's query, and is its session store", async () => {
-    const source = `
-      import { query, type SessionStore } from '${SDK}';
-      import { openResumeMap, runWithSessionResume, SqliteSessionStore } from 'claude-session-sweeper';
-      const sessionStore: SessionStore = new SqliteSessionStore('/srv/bot/entries.db');
-      const run = { map: await openResumeMap(), key: 'a:b:c:d', query, prompt: 'all', options: { sessionStore } };
-      for await (const message of runWithSessionResume(run)) if (message.type === 'result') message.duration_ms.toFixed();
-    `;
-    const options = { module: 'nodenext', types: ['node'], typeRoots: [join(REPOSITORY, 'node_modules/@types')] };
-    expect(await compile('sdk.mts', source, { ...options, skipLibCheck: true, noEmit: true })).toBe('');
   });
 
   it('is one and the same by import and by require, with nothing said on stderr', async () => {
