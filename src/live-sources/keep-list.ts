@@ -1,9 +1,10 @@
 /** The keep list: sessions that a person pinned. One small file an id, so that two commands at once lose nothing. */
 
-import { lstatSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { lstatSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseProtectedId, type SessionId } from '../claude-dir/session-id.ts';
 import { errorCode, operatingError } from '../errors.ts';
+import { makeGivenFile } from '../files/given-away.ts';
 import { makePrivateDirectory } from '../files/private-directory.ts';
 import { type LiveSource, withFreshReading } from './live-source.ts';
 
@@ -25,7 +26,7 @@ export class KeepList {
   pin(sessionId: SessionId): boolean {
     try {
       makePrivateDirectory(this.#directory);
-      writeFileSync(join(this.#directory, sessionId), '', { flag: 'wx', mode: 0o600, flush: true });
+      makeGivenFile(join(this.#directory, sessionId));
       return true;
     } catch (error) {
       if (errorCode(error) === 'EEXIST') return false;

@@ -4,6 +4,7 @@ import { chmodSync, linkSync, lstatSync, readdirSync, rmSync, statSync } from 'n
 import { basename, dirname, join } from 'node:path';
 import { BusyError, errorCode, errorMessage, OperatingError } from '../errors.ts';
 import type { ErrorKind } from '../exit-codes.ts';
+import { makeGivenFile } from '../files/given-away.ts';
 import { makePrivateDirectory } from '../files/private-directory.ts';
 import { isProcessAlive } from '../process/process-alive.ts';
 import { openDatabase, type SqliteDatabase } from './binding.ts';
@@ -84,6 +85,7 @@ function createOwnDatabase(path: string, initialise: (database: SqliteDatabase) 
   makePrivateDirectory(dirname(path));
   const unfinished = `${path}.new-${process.pid}-${process.hrtime.bigint()}`;
   try {
+    makeGivenFile(unfinished);
     const database = openDatabase(unfinished, { timeout: BUSY_TIMEOUT_MS });
     try {
       // So that free pages can be given back later; once there is anything in it, it is too late for that.
