@@ -75,7 +75,7 @@ export async function lookAtSessions(
   return result;
 }
 
-type Told = Pick<RunOptions, 'listsRemoved' | 'lists'>;
+type Told = Pick<RunOptions, 'listsRemoved' | 'lists' | 'only'>;
 
 /** As many as a person reads, with their titles. */
 const FOR_PEOPLE = {

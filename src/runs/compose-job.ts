@@ -135,6 +135,7 @@ export async function runConfiguredJob(
           refusedStores: refusedStores.filter(({ kind }) => kind !== 'config'),
           sources,
           keepMs: config['trash.keep'],
+          only: only && new Set(only),
           limits: {
             maxTotalBytes: config.maxTotalBytes,
             minFreeBytes: config.minFree,

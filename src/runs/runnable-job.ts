@@ -13,7 +13,7 @@ export interface RunOptions {
   /** An operator has looked and says that most may go at once. */
   readonly allowMassRemoval: boolean;
   readonly listsRemoved: RemovedListing;
-  /** A prune takes these sessions alone, whatever their age. */
+  /** A prune takes, or a purge destroys, these sessions alone, whatever their age. */
   readonly only?: readonly string[];
   /** None of those goes where one of them is to stay, or is nowhere. */
   readonly isAllOrNone?: boolean;

@@ -27,6 +27,8 @@ export interface KnownSession extends SessionName {
 }
 
 interface Found {
+  /** The Claude directory or the session store. */
+  readonly place: string;
   readonly dirs: OpenDirs | undefined;
   readonly project: ByteName | undefined;
   readonly hasTranscript: boolean;
@@ -74,6 +76,14 @@ export class SessionIndex {
     return { ...known, ...(this.#nameOf(sessionId, found) ?? NAMELESS) };
   }
 
+  /** Where its transcript is; undefined for one that has none. */
+  pathOf(sessionId: SessionId): string | undefined {
+    const { place = '', dirs, project, hasTranscript = false } = this.#found.get(sessionId) ?? {};
+    if (!hasTranscript) return undefined;
+    if (dirs === undefined) return place;
+    return `${place}/projects/${project === undefined ? '' : displayName(project)}/${sessionId}${TRANSCRIPT_ENDING}`;
+  }
+
   /** The beginning of an id that no other session here has, of eight digits or all of them. */
   shortIdOf(sessionId: SessionId): string {
     const head = sessionId.slice(0, SHORT_ID_LENGTH);
@@ -114,7 +124,7 @@ export class SessionIndex {
     }
     for (const { directory, regular } of COMPANION_PLACES) {
       const place = regular && this.#tried(() => companions.find(directory));
-      for (const { name } of place?.entries() ?? []) this.#add(regular?.sessionOf(name), NOWHERE);
+      for (const { name } of place?.entries() ?? []) this.#add(regular?.sessionOf(name), { ...NOWHERE, place: path });
     }
   }
 
@@ -125,7 +135,7 @@ export class SessionIndex {
         const isTranscript = kind === 'file' && name.endsWith(TRANSCRIPT_ENDING);
         const isNamedSo = isTranscript ? name.length === SESSION_ID_LENGTH + TRANSCRIPT_ENDING.length : true;
         const id = isNamedSo ? parseSessionId(isTranscript ? name.slice(0, SESSION_ID_LENGTH) : name) : undefined;
-        this.#add(id, { dirs, project, hasTranscript: isTranscript });
+        this.#add(id, { place: claudeDir.path, dirs, project, hasTranscript: isTranscript });
       }
     } finally {
       opened.close();
@@ -137,7 +147,7 @@ export class SessionIndex {
     try {
       for (const { sessionId, projectKey, lastUsedAtMs } of store.sessions()) {
         const project = parseByteName(projectKey);
-        this.#add(sessionId, { dirs: undefined, project, hasTranscript: true, lastUsedMs: lastUsedAtMs });
+        this.#add(sessionId, { place: path, dirs: undefined, project, hasTranscript: true, lastUsedMs: lastUsedAtMs });
       }
     } finally {
       store.close();
@@ -164,5 +174,5 @@ export class SessionIndex {
   }
 }
 
-const NOWHERE: Found = { dirs: undefined, project: undefined, hasTranscript: false };
+const NOWHERE: Omit<Found, 'place'> = { dirs: undefined, project: undefined, hasTranscript: false };
 const NAMELESS: SessionName = { title: undefined, workingDirectory: undefined };

@@ -105,7 +105,7 @@ describe('The trash by hand', () => {
     makeSession(place.claudeDir, { id: A, ageMs: 0, content: 'a new one' });
     const answer: Answer = await cli([...place.flags, 'trash', 'restore', A, B]);
     expect(answer.code).toBe(65);
-    expect(answer.stdout).toContain(`${B} restored\n`);
+    expect(answer.stdout).toContain(`${B} restored\n  to ${place.claudeDir}/projects/`);
     expect(answer.stderr).toContain(A);
     expect(await told(place, 'trash', 'list')).not.toContain(B);
   });
@@ -113,7 +113,7 @@ describe('The trash by hand', () => {
   it('says how to keep what was restored, and says it no more once it is pinned', async () => {
     const place = trashed();
     expect(await told(place, 'trash', 'restore', A)).toContain('the next prune takes it again');
-    expect(await told(place, 'trash', 'restore', B, '--pin')).toBe(`${B} restored and pinned\n`);
+    expect(await told(place, 'trash', 'restore', B, '--pin')).toMatch(new RegExp(`^${B} restored and pinned\\n`));
     expect(await told(place, 'pins')).toContain(B);
   });
 

@@ -307,6 +307,76 @@ describe('The trash, emptied by hand', () => {
   });
 });
 
+describe('The trash, in parts', () => {
+  async function filled(): Promise<Place> {
+    const place = host();
+    await cli([...place.flags, 'remove', 'Export the']);
+    await cli([...place.flags, '--run-now', '--log-level', 'silent']);
+    return place;
+  }
+  const restored = async (place: Place, ...args: string[]) => {
+    const { stdout } = await cli([...place.flags, 'trash', 'restore', ...args, '--json']);
+    return (JSON.parse(stdout) as { sessions: { sessionId: string }[] }).sessions.map(({ sessionId }) =>
+      sessionId.slice(0, 8),
+    );
+  };
+
+  it.each<[string[], Head[]]>([
+    [['--last-run'], ['cccccccc', 'dddddddd']],
+    [['--all'], ['bbbbbbbb', 'cccccccc', 'dddddddd']],
+    [
+      ['--project', '/srv/shop'],
+      ['bbbbbbbb', 'dddddddd'],
+    ],
+    [['--project', '-srv-shop', '--older-than', '30d'], ['dddddddd']],
+    [['--larger-than', '5KB'], ['bbbbbbbb']],
+    [
+      ['invoices in', 'CCCC'],
+      ['cccccccc', 'dddddddd'],
+    ],
+    [['--title', 'no such title'], []],
+  ])('comes back by %j: %j', async (args, expected) => {
+    expect((await restored(await filled(), ...args)).sort()).toEqual(expected);
+  });
+
+  it('comes back by the run that took it, as the listing names it', async () => {
+    const place = await filled();
+    const { stdout } = await cli([...place.flags, 'trash', 'list', '--json']);
+    const { sessions } = JSON.parse(stdout) as { sessions: { sessionId: string; run: string }[] };
+    const run = sessions.find(({ sessionId }) => sessionId === idOf('bbbbbbbb'))?.run ?? '';
+    expect(await restored(place, '--run', run)).toEqual(['bbbbbbbb']);
+    expect((await cli([...place.flags, 'trash', 'restore', '--run', run])).code).toBe(65);
+  });
+
+  it('is said to be where it is, with the command that resumes it', async () => {
+    const place = await filled();
+    const { stdout } = await cli([...place.flags, 'trash', 'restore', 'cccc']);
+    expect(stdout).toContain(
+      `${idOf('cccccccc')} restored  Port the parser\n  to ${place.claudeDir}/projects/-srv-app/${idOf('cccccccc')}.jsonl\n  cd /srv/app && claude --resume ${idOf('cccccccc')}`,
+    );
+  });
+
+  it('is not guessed at: several ways to say it, or none, are refused', async () => {
+    const place = await filled();
+    for (const args of [[], ['--all', '--last-run'], ['cccc', '--all'], ['cccc', '--project', '/srv/app']]) {
+      expect((await cli([...place.flags, 'trash', 'restore', ...args])).code).toBe(64);
+    }
+  });
+
+  it('is destroyed as far as was asked for, and no further', async () => {
+    const place = await filled();
+    const empty = (...args: string[]) =>
+      cli([...place.flags, 'trash', 'empty', '--yes', '--log-level', 'silent', ...args]);
+    expect((await empty('--title', 'no such title')).stdout).toBe('Nothing in the trash matches.\n');
+    expect((await empty('--project', '/srv/shop', '--larger-than', '5KB')).stdout).toMatch(/purged +1 session/);
+    const { stdout } = await cli([...place.flags, 'trash', 'list', '--json']);
+    expect(stdout).not.toContain(idOf('bbbbbbbb'));
+    expect(stdout).toContain(idOf('dddddddd'));
+    expect((await empty('invoices')).stdout).toMatch(/purged +1 session/);
+    expect((await cli([...place.flags, 'trash', 'list', '--json'])).stdout).toContain(idOf('cccccccc'));
+  });
+});
+
 describe('A session removed by hand', () => {
   it('goes whatever its age, and comes back', async () => {
     const place = host();

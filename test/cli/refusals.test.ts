@@ -56,7 +56,7 @@ const REFUSALS: readonly Refusal[] = [
   usage('a missing session id', ['map', 'set', 'k'], "missing required argument 'session-id'"),
   usage('a missing issue', ['map', 'drop-issue', 'acme/app'], "missing required argument 'issue'"),
   usage('nothing to pin', ['pin'], 'name the sessions'),
-  usage('nothing to restore', ['trash', 'restore'], 'missing required argument'),
+  usage('nothing to restore', ['trash', 'restore'], 'name sessions'),
   usage('an argument too many', ['pins', 'x'], 'too many arguments'),
   usage('two keys for one', ['map', 'get', 'a', 'b'], 'too many arguments'),
   usage('an argument of a purge', ['trash', 'purge', ID], 'too many arguments'),

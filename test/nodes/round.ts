@@ -75,6 +75,8 @@ export function everyCommand({ sessions }: Template): Round {
     { args: ['map', 'restore', '--last-run'] },
     { args: ['trash', 'list'] },
     { args: ['trash', 'restore', gone] },
+    { args: ['trash', 'restore', '--title', 'no such title'] },
+    { args: ['trash', 'empty', '--title', 'no such title', '--yes'] },
     { args: ['trash', 'purge'] },
     { args: ['trash', 'empty', '--yes'] },
     { args: ['unpin', pinned] },

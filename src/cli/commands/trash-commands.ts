@@ -2,7 +2,10 @@
 
 import type { Command } from 'commander';
 import { examples, GROUPS } from '../help.ts';
+import type { RestoreFlags } from '../trash-restore.ts';
+import type { TrashFilterFlags } from '../trash-selection.ts';
 import type { Bind } from './bind.ts';
+import { filteredInTrash } from './filtered.ts';
 
 export function addTrashCommands(program: Command, bind: Bind): void {
   const trash = program
@@ -17,18 +20,20 @@ export function addTrashCommands(program: Command, bind: Bind): void {
     .description('sessions in the trash, newest first')
     .addHelpText('after', examples('trash list', 'trash list --json'))
     .action(bind(async (context) => (await load()).listTrash(context)));
-  trash
-    .command('restore <session...>')
-    .description('bring sessions back to where they were, times included, by their ids or beginnings of them')
-    .addHelpText('after', examples('trash restore 3f2a91c0', 'trash restore --pin 3f2a91c0'))
+  filteredInTrash(trash.command('restore [session...]'))
+    .description('bring sessions back to where they were, times included; tells where that is, and how to resume them')
+    .addHelpText(
+      'after',
+      examples('trash restore 3f2a91c0', 'trash restore --last-run', 'trash restore --project ~/work/app'),
+    )
+    .option('--last-run', 'all that went last')
+    .option('--run <RUN>', 'all that one run took, as trash list --json names runs')
+    .option('--all', 'all that lies in the trash')
     .option('--pin', 'pin them too, so that the next prune does not take them again')
     .option('--join', 'where a session was written anew meanwhile: put its older part back in front of the newer one')
     .action(
-      bind(async (context, [ids], options) =>
-        (await load()).restoreFromTrash(context, ids as string[], {
-          pins: options.pin === true,
-          joins: options.join === true,
-        }),
+      bind(async (context, [texts], options) =>
+        (await import('../trash-restore.ts')).restoreFromTrash(context, texts as string[], options as RestoreFlags),
       ),
     );
   trash
@@ -36,9 +41,12 @@ export function addTrashCommands(program: Command, bind: Bind): void {
     .description('destroy what has lain in the trash for longer than trash.keep')
     .addHelpText('after', examples('trash purge --dry-run', 'trash purge'))
     .action(bind(async (context) => (await load()).purgeTrash(context)));
-  trash
-    .command('empty')
-    .description('destroy all that lies in the trash, to free the room now; asks first')
-    .addHelpText('after', examples('trash empty --dry-run', 'trash empty', 'trash empty --yes'))
-    .action(bind(async (context, _args, { yes }) => (await load()).emptyTrash(context, { yes: yes === true })));
+  filteredInTrash(trash.command('empty [session...]'))
+    .description('destroy what lies in the trash, all or some of it, to free the room now; asks first')
+    .addHelpText('after', examples('trash empty --dry-run', 'trash empty', 'trash empty --yes --larger-than 1GiB'))
+    .action(
+      bind(async (context, [texts], options) =>
+        (await load()).emptyTrash(context, texts as string[], options as TrashFilterFlags),
+      ),
+    );
 }

@@ -37,6 +37,8 @@ export interface PurgeDependencies {
   readonly refusedStores: readonly OperatingError[];
   readonly sources: readonly LiveSource[];
   readonly keepMs: number;
+  /** Those sessions alone are destroyed, and neither swept rows nor what a limit asks for. */
+  readonly only?: ReadonlySet<string> | undefined;
   readonly limits: DiskLimits;
   /** How much of the time since a moment only the wall clock has counted; both in milliseconds. */
   unwitnessedMs(sinceMs: number): number;
@@ -157,7 +159,8 @@ class Purge {
   }
 
   async #planEarly(trash: OpenTrash): Promise<EarlyPlan> {
-    const { limits, keepMs, clock, unwitnessedMs } = this.#dependencies;
+    const { limits, keepMs, clock, unwitnessedMs, only } = this.#dependencies;
+    if (only !== undefined) return NOTHING_EARLY;
     const shouldStop = () => this.#state.shouldStop();
     const asked = { limits, keepMs, live: this.#liveIds, nowMs: clock.now(), unwitnessedMs, shouldStop };
     const plan = await earlyPlanOf(trash, asked);
@@ -226,7 +229,8 @@ class Purge {
       ...this.#asOneSession(this.#decide(others, this.#liveIds)),
       ...this.#decide(joined, NONE_LIVE),
     ]) {
-      if (decision.purge) due.push(decision.session);
+      if (!this.#isAsked(decision.session)) this.#keep('within-keep');
+      else if (decision.purge) due.push(decision.session);
       else if (decision.session.state !== 'purging') this.#keep(decision.reason);
       else {
         // Marked by a purge that went by another clock or setting, and then was stopped.
@@ -271,7 +275,12 @@ class Purge {
   }
 
   /** The rows of one sweep together, when the last of them has had its time; the same as that of sessions. */
+  #isAsked({ sessionId }: TrashedEntry): boolean {
+    return this.#dependencies.only?.has(sessionId) ?? true;
+  }
+
   #purgeRows(): void {
+    if (this.#dependencies.only !== undefined) return;
     const { sweptRows, keepMs, clock, unwitnessedMs } = this.#dependencies;
     if (sweptRows === undefined || this.#state.isOver) return;
     const nowMs = clock.now();
