@@ -111,7 +111,7 @@ describe('Rows that would go all at once', () => {
     host.run('UPDATE claude_sdk_sessions SET last_used_at = 0');
     const held = await run('--run-now', '--job', 'sweep-sessions');
     expect(held.code).toBe(77);
-    expect(held.stdout).toMatch(/held by mass-removal.*: 40 of the 40 rows .*none is swept before/);
+    expect(held.stdout).toMatch(/held by mass-removal.*: 40 of the 40 rows .*none goes before/);
     expect(held.stdout).toMatch(
       new RegExp(
         `--run-now --allow-mass-removal --job sweep-sessions .*--sessions-db ${host.path} --sessions-max-age 10d`,
