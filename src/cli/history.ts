@@ -1,20 +1,36 @@
 /** `history`: what the ledger knows of runs, and of sessions that went without one. Looks only. */
 
 import { systemClock } from '../clock.ts';
+import { OperatingError } from '../errors.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import { formatCount } from '../format/counts.ts';
-import { Ledger } from '../ledger/ledger.ts';
+import { type FinishedRun, Ledger } from '../ledger/ledger.ts';
+import type { RunRemovals } from '../ledger/session-history.ts';
 import type { CommandContext } from './command.ts';
+import { showRunHistory, showSessionHistory } from './session-history.ts';
 import { renderTable } from './table.ts';
 import { formatAge, formatTime } from './terminal.ts';
 
 /** More runs than a person reads; the ledger has them all. */
 const RUNS_SHOWN = 40;
 
-export async function showHistory(context: CommandContext, options: { readonly vanished: boolean }): Promise<number> {
+/** As they stand on the command line. */
+export interface HistoryFlags {
+  readonly vanished?: boolean;
+  readonly session?: string;
+  readonly run?: string;
+}
+
+export async function showHistory(context: CommandContext, flags: HistoryFlags): Promise<number> {
+  const { vanished, session, run } = flags;
+  if ([vanished, session, run].filter((flag) => flag !== undefined).length > 1) {
+    throw new OperatingError('usage', 'history: ask for one of --session, --run and --vanished');
+  }
   const ledger = Ledger.openForReading(context.resolved.config.stateDir);
   try {
-    if (options.vanished) showVanished(context, ledger);
+    if (session !== undefined) return showSessionHistory(context, ledger, session);
+    if (run !== undefined) return showRunHistory(context, ledger, run);
+    if (vanished === true) showVanished(context, ledger);
     else showRuns(context, ledger);
     return EXIT_CODES.ok;
   } finally {
@@ -56,6 +72,7 @@ function showRuns({ io, json, colors }: CommandContext, ledger: Ledger | undefin
   if (json) {
     const documents = runs.map(({ startedAtMs, finishedAtMs, ...run }) => ({
       ...run,
+      removed: removalsOf(ledger, { startedAtMs, finishedAtMs, ...run }),
       startedAt: new Date(startedAtMs),
       finishedAt: new Date(finishedAtMs),
     }));
@@ -66,11 +83,22 @@ function showRuns({ io, json, colors }: CommandContext, ledger: Ledger | undefin
     io.stdout.write('Nothing has run yet.\n');
     return;
   }
-  const cells = runs.map(({ job, outcome, startedAtMs, finishedAtMs }) => [
-    formatTime(startedAtMs),
-    job,
-    outcome,
-    `${Math.max(0, (finishedAtMs - startedAtMs) / 1000).toFixed(1)} s`,
+  const cells = runs.map((run) => [
+    formatTime(run.startedAtMs),
+    run.job,
+    run.outcome,
+    `${Math.max(0, (run.finishedAtMs - run.startedAtMs) / 1000).toFixed(1)} s`,
+    removalsOf(ledger, run)
+      .map((one) => `${formatCount(one.sessions, 'session')} (--run ${one.run})`)
+      .join(', '),
   ]);
-  io.stdout.write(`${renderTable(['STARTED', 'JOB', 'OUTCOME', 'TOOK'], cells, colors, [3])}\n`);
+  io.stdout.write(`${renderTable(['STARTED', 'JOB', 'OUTCOME', 'TOOK', 'REMOVED'], cells, colors, [3])}\n`);
+}
+
+function removalsOf(
+  ledger: Ledger | undefined,
+  { job, startedAtMs, finishedAtMs }: FinishedRun,
+): readonly RunRemovals[] {
+  if (job !== 'prune-transcripts') return [];
+  return ledger?.sessionHistory.runsBetween(startedAtMs, finishedAtMs) ?? [];
 }

@@ -38,6 +38,7 @@ import type { EarlierRemoval } from '../trash/drop-copies.ts';
 import type { KnownFolder, KnownFolders } from '../trash/known-folders.ts';
 import { LATER_TABLES, LEDGER_MIGRATIONS, LEDGER_TABLES, LEDGER_VERSION_TABLE } from './schema.ts';
 import { SeenSessionsTable } from './seen-sessions.ts';
+import { SessionHistory } from './session-history.ts';
 import { SweptRows } from './swept-rows.ts';
 
 export interface FinishedRun {
@@ -77,6 +78,7 @@ const HISTORY_KEPT_MS = 400 * 86_400_000;
 export class Ledger implements RemovalRecorder, TrashCache, RemovalHistory, TrueTimes, ClockHistoryStore {
   readonly sweptRows: SweptRows;
   readonly seenSessions: SeenSessionsTable;
+  readonly sessionHistory: SessionHistory;
   readonly #database: SqliteDatabase;
   readonly #statements: Statements;
 
@@ -85,6 +87,7 @@ export class Ledger implements RemovalRecorder, TrashCache, RemovalHistory, True
     this.#statements = new Statements(database);
     this.sweptRows = new SweptRows(database);
     this.seenSessions = new SeenSessionsTable(database);
+    this.sessionHistory = new SessionHistory(database);
   }
 
   /** @throws OperatingError `bad-data`, `unavailable`, `io` */

@@ -39,4 +39,38 @@ describe('The history', () => {
       new RegExp(`problem +vanished sessions: 1 have gone .*${A}.*\\n +→ look at history --vanished`),
     );
   });
+
+  it('tells what happened to a session, by which run and why, and where it is now, also when it is purged', async () => {
+    const place = tempPlace();
+    const run = (...args: string[]) => cli([...place.flags, '--log-level', 'silent', ...args]);
+    makeSession(place.claudeDir, { id: A, ageMs: 40 * DAY_MS });
+    makeSession(place.claudeDir, { id: B, ageMs: 3 * DAY_MS });
+    expect((await run('history', '--session', B)).stdout).toMatch(/nothing has happened .*\n +now +here\n$/);
+    await run('--run-now');
+    const taken = /1 session \(--run (\S+)\)/.exec((await run('history')).stdout)?.[1] ?? '';
+    const inTrash = await run('history', '--session', A.slice(0, 35));
+    expect(inTrash.code).toBe(64);
+    expect((await run('history', '--session', A)).stdout).toMatch(
+      new RegExp(`moved to the trash: expired, .*, by run ${taken}\\n +now +in the trash, until `),
+    );
+    expect((await run('history', '--run', taken)).stdout).toMatch(new RegExp(`\\n${A} +expired .* in the trash `));
+    await run('trash', 'restore', A);
+    expect((await run('history', '--session', A)).stdout).toMatch(/ now +here again\n$/);
+    await run('remove', A);
+    await run('trash', 'empty', '--yes');
+    const purged = await run('history', '--session', A);
+    expect(purged.stdout).toMatch(/expired, .*\n.*asked \(somebody named it\), .*\n +now +gone: destroyed/);
+    expect(JSON.parse((await run('history', '--session', A, '--json')).stdout)).toMatchObject({
+      now: 'gone',
+      events: [{ what: 'removed', reason: 'expired', run: taken }, { reason: 'asked' }],
+    });
+  });
+
+  it('knows nothing of what never was, and asks for one thing at a time', async () => {
+    const place = tempPlace();
+    const run = (...args: string[]) => cli([...place.flags, 'history', ...args]);
+    expect((await run('--session', A)).code).toBe(65);
+    expect((await run('--run', '20260101T000000Z')).code).toBe(65);
+    expect((await run('--session', A, '--vanished')).code).toBe(64);
+  });
 });

@@ -71,6 +71,7 @@ export function everyCommand({ sessions }: Template): Round {
     // All that it names has gone.
     { args: ['apply', PLAN_FILE], codes: [74] },
     { args: ['history'] },
+    { args: ['history', '--session', gone] },
     { args: ['map', 'swept'] },
     { args: ['map', 'restore', '--last-run'] },
     { args: ['trash', 'list'] },

@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander';
 import { examples, GROUPS } from '../help.ts';
+import type { HistoryFlags } from '../history.ts';
 import type { Bind } from './bind.ts';
 
 export function addWorkerCommands(program: Command, bind: Bind): void {
@@ -27,13 +28,17 @@ export function addWorkerCommands(program: Command, bind: Bind): void {
   program
     .command('history')
     .summary('the latest runs, and what went without this program')
-    .description('the latest runs; or sessions that have gone without this program')
+    .description(
+      'the latest runs; what happened to a session, or by a run; or sessions that have gone without this program',
+    )
     .helpGroup(GROUPS.look)
-    .addHelpText('after', examples('history', 'history --vanished'))
+    .addHelpText('after', examples('history', 'history --session 3f2a91c0', 'history --vanished'))
+    .option('--session <ID>', 'what happened to one session, purged ones too, and where it is now')
+    .option('--run <RUN>', 'what one run took, and where it is now')
     .option('--vanished', 'sessions that no run or command of this program removed')
     .action(
-      bind(async (context, _args, { vanished }) =>
-        (await import('../history.ts')).showHistory(context, { vanished: vanished === true }),
+      bind(async (context, _args, options) =>
+        (await import('../history.ts')).showHistory(context, options as HistoryFlags),
       ),
     );
   program
