@@ -14,6 +14,7 @@ import { addPlanCommands } from './commands/plan-commands.ts';
 import { addResumeMapCommands } from './commands/resume-map-commands.ts';
 import { addRunCommands, runAsDaemon, runOnce } from './commands/run-commands.ts';
 import { addLookingCommands, addPinCommands } from './commands/session-commands.ts';
+import { addShippedCommands } from './commands/shipped-commands.ts';
 import { addTrashCommands } from './commands/trash-commands.ts';
 import { addWorkerCommands } from './commands/worker-commands.ts';
 import { helpFormat, helpWidth, takesFlag } from './help.ts';
@@ -110,6 +111,7 @@ function buildProgram(io: CliIo, setExitCode: (code: number) => void): Command {
   addTrashCommands(program, bind);
   addPinCommands(program, bind);
   addWorkerCommands(program, bind);
+  addShippedCommands(program, io);
   addHelpCommands(program);
   // A misspelt command would else be “too many arguments” of the daemon. Commands take the setting over when they are made.
   return program.allowExcessArguments();

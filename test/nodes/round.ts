@@ -47,6 +47,10 @@ export function everyCommand({ sessions }: Template): Round {
   const [live = '', pinned = '', gone = ''] = expired.map(({ id }) => id);
   const steps: Step[] = [
     { args: ['check-config'] },
+    { args: ['check-config', '--schema'] },
+    { args: ['completion', 'bash'] },
+    { args: ['complete', '--', 'why', '0000'] },
+    { args: ['manual'] },
     { args: ['doctor'], codes: [0, 1] },
     { args: ['adopt', '--yes'] },
     { args: ['adopt', '--undo', '--yes'] },
