@@ -2,6 +2,7 @@
 
 import { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import { claudeTempDirs, type OtherUse, otherUses } from '../claude-dir/other-use.ts';
+import { parseSessionId } from '../claude-dir/session-id.ts';
 import { systemClock } from '../clock.ts';
 import { Schedule, scheduleSettings } from '../daemon/schedule.ts';
 import { databaseUses } from '../doctor/database-findings.ts';
@@ -11,20 +12,26 @@ import { displayName } from '../files/byte-name.ts';
 import { formatBytes } from '../format/byte-size.ts';
 import { formatAmount, formatCount, formatReasons } from '../format/counts.ts';
 import { JOB_NAMES, type JobName } from '../jobs/job-names.ts';
-import type { ProjectUse, SessionUse } from '../jobs/report.ts';
+import type { ListingRequest } from '../jobs/listing-request.ts';
+import type { ListedSession, ProjectUse, SessionUse } from '../jobs/report.ts';
 import { type FinishedRun, Ledger } from '../ledger/ledger.ts';
 import { createLogger } from '../log.ts';
 import { type RunResult, shownFaults } from '../runs/run-result.ts';
 import type { CommandContext } from './command.ts';
+import { withSessionIndex } from './find-sessions.ts';
 import { renderFinding } from './finding-lines.ts';
+import { sessionDocument } from './list.ts';
 import { nothingYet } from './nothing-yet.ts';
 import { exitCodeOf, runJobs } from './run.ts';
 import { pruneOf, renderHeld, toDocument } from './run-output.ts';
+import { renderFaces, renderSessions, shownFace, usedText } from './session-columns.ts';
 import { renderTable } from './table.ts';
 import { formatAge, formatTime } from './terminal.ts';
 
 const PROJECTS_LISTED = 15;
 const OTHERS_LISTED = 8;
+/** What time alone takes, however far off that is. */
+const NEXT: ListingRequest = { which: 'all', order: 'soonest', limit: 10, goesWithinMs: Number.MAX_VALUE };
 
 interface JobStatus {
   readonly job: JobName;
@@ -34,7 +41,11 @@ interface JobStatus {
 
 export async function showStatus(context: CommandContext): Promise<number> {
   const jobs = readJobs(context);
-  const [prune] = await runJobs({ ...context, dryRun: true, log: createLogger('silent') }, ['prune-transcripts']);
+  const look = { ...context, dryRun: true, log: createLogger('silent') };
+  const [prune] = await runJobs(look, ['prune-transcripts'], {
+    listsRemoved: context.json ? 'all' : 'none',
+    lists: NEXT,
+  });
   if (prune === undefined) return exitCodeOf([], true);
   const others = readOthers(context);
   const links = readLinks(context);
@@ -113,7 +124,7 @@ function statusDocument(
   links: readonly LinkOfDir[],
   { config }: CommandContext['resolved'],
 ): object {
-  const { projects, largest, oldest } = pruneOf(prune) ?? {};
+  const { projects, largest, oldest, listed } = pruneOf(prune) ?? {};
   return {
     jobs: jobs.map(({ job, last, nextMs }) => ({
       job,
@@ -124,6 +135,7 @@ function statusDocument(
     projects,
     largest,
     oldest,
+    nextToGo: listed?.sessions.map(sessionDocument) ?? [],
     databases: databaseUses(config),
     others,
     links,
@@ -140,7 +152,8 @@ function renderStatus(
 ): string {
   const { colors } = context;
   const nowMs = systemClock.now();
-  const { observed, removed, kept, trash, projects = [], largest = [], oldest = [] } = pruneOf(prune) ?? {};
+  const { observed, removed, kept, trash, projects = [], largest = [], listed } = pruneOf(prune) ?? {};
+  const next = listed?.sessions ?? [];
   const runs = jobs.map(({ job, last, nextMs }) => [
     job,
     last === undefined ? 'never' : `${last.outcome}, ${formatAge(last.startedAtMs, nowMs)}`,
@@ -173,8 +186,8 @@ function renderStatus(
     );
   }
   if (projects.length > 0) blocks.push(renderProjects(projects, nowMs, colors));
-  if (largest.length > 0) blocks.push(renderUses('Largest sessions', largest, nowMs, colors));
-  if (oldest.length > 0) blocks.push(renderUses('Longest unused', oldest, nowMs, colors));
+  if (largest.length > 0) blocks.push(renderLargest(largest, context));
+  if (next.length > 0) blocks.push(renderNextToGo(next, context));
   if (others.length > 0) blocks.push(renderOthers(others, colors));
   blocks.push(...renderHeld(prune, context));
   for (const { kind, message } of shownFaults(prune)) blocks.push(`${colors.yellow(kind)}: ${message}`);
@@ -200,14 +213,25 @@ function renderProjects(projects: readonly ProjectUse[], nowMs: number, colors: 
   return more > 0 ? `${table}\n… and ${formatCount(more, 'more project')}` : table;
 }
 
-function renderUses(
-  title: string,
-  sessions: readonly SessionUse[],
-  nowMs: number,
-  colors: CommandContext['colors'],
-): string {
-  const rows = sessions.map(({ sessionId, bytes, newestMtimeMs, project }) => {
-    return [sessionId, formatBytes(bytes), formatAge(newestMtimeMs, nowMs), project ?? '-'];
-  });
-  return `${colors.bold(title)}\n${renderTable(['SESSION', 'SIZE', 'LAST USED', 'PROJECT'], rows, colors, [1])}`;
+/** By what a person knows each by, with as much of its id as tells it from all others. */
+function renderLargest(largest: readonly SessionUse[], context: CommandContext): string {
+  const { io, colors } = context;
+  const nowMs = systemClock.now();
+  const rows = withSessionIndex(context, (index) =>
+    largest.map(({ sessionId, bytes, newestMtimeMs, project }) => {
+      const id = parseSessionId(sessionId);
+      const session = id && index.session(id);
+      const face = session === undefined ? [project ?? '-', ''] : shownFace(session, io.home);
+      const shortId = id === undefined ? sessionId : index.shortIdOf(id);
+      return [shortId, usedText(newestMtimeMs, nowMs), formatBytes(bytes), ...face];
+    }),
+  );
+  const shown = { nowMs, home: io.home, colors, stream: io.stdout };
+  const heading = ['ID', 'LAST USED', 'SIZE', 'PROJECT', 'TITLE'];
+  return `${colors.bold('Largest sessions')}\n${renderFaces(heading, rows, shown)}`;
+}
+
+function renderNextToGo(sessions: readonly ListedSession[], { io, colors }: CommandContext): string {
+  const shown = { nowMs: systemClock.now(), home: io.home, colors, stream: io.stdout };
+  return `${colors.bold('Next to go, if nobody uses them')}\n${renderSessions(sessions, shown)}`;
 }

@@ -416,6 +416,22 @@ describe('Sessions of several Claude directories, removed by hand', () => {
   });
 });
 
+describe('The status', () => {
+  it('shows by their faces the largest sessions and those that go next', async () => {
+    const place = host();
+    const { stdout } = await cli([...place.flags, 'status']);
+    const [, largest = '', next = ''] =
+      /Largest sessions\n([\s\S]*)\n\nNext to go, [^\n]*\n([\s\S]*)/.exec(stdout) ?? [];
+    expect(largest.split('\n')[1]).toMatch(/^bbbbbbbb .* \/srv\/shop +Export the invoices$/);
+    expect(next.split('\n').slice(1, 5)).toEqual([
+      expect.stringMatching(/^cccccccc .* goes: expired +\/srv\/app +Port the parser$/),
+      expect.stringMatching(/^dddddddd .* goes: expired +\/srv\/shop +Invoices in Euro$/),
+      expect.stringMatching(/^bbbbbbbb .* stays 3d more .*Export the invoices$/),
+      expect.stringMatching(/^aaaaaaaa .* stays 28d more .*Fix the login$/),
+    ]);
+  });
+});
+
 describe('The verbs of runs', () => {
   it('are those of the flags', async () => {
     const place = host();
