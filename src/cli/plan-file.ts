@@ -43,8 +43,9 @@ export function placesOf(config: Config): readonly string[] {
 
 /** Changes with every setting that decides what a prune takes. */
 export function policyDigest(config: Config): string {
-  const { maxAge, minAge, maxTotalBytes, minFree, keepLast, keepNamed, projects, classes } = config;
-  const policy = JSON.stringify({ maxAge, minAge, maxTotalBytes, minFree, keepLast, keepNamed, projects, classes });
+  const { maxAge, minAge, notice, maxTotalBytes, minFree, keepLast, keepNamed, projects, classes } = config;
+  const retention = { maxAge, minAge, notice, maxTotalBytes, minFree, keepLast, keepNamed, projects, classes };
+  const policy = JSON.stringify(retention);
   return `sha256:${createHash('sha256').update(policy).digest('hex')}`;
 }
 

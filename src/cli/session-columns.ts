@@ -64,7 +64,8 @@ export function usedText(timeMs: number, nowMs: number): string {
 export function nextText({ isGoing, reason, goesAtMs }: ListedSession, nowMs: number): string {
   if (isGoing) return `goes: ${reason}`;
   if (goesAtMs === undefined) return `stays: ${reason}`;
-  return `stays ${formatDurationRounded(Math.max(0, goesAtMs - nowMs))} more`;
+  const stays = `stays ${formatDurationRounded(Math.max(0, goesAtMs - nowMs))} more`;
+  return reason === 'announced' ? `announced: ${stays}` : stays;
 }
 
 export function shownTitle({ title, hasTranscript }: Pick<ListedSession, 'title' | 'hasTranscript'>): string {

@@ -34,6 +34,7 @@ const RULES: Readonly<Record<KeepReason, string>> = {
   'copy-kept': 'Does another copy of it stay, in a Claude directory?',
   'class-retention': 'Does its class stay longer than its project, and is that time not over?',
   'within-retention': 'Is the time not over that its project may stay?',
+  announced: 'Is it due, and was that announced for less than the notice?',
 };
 
 /** Rules that only the transcript itself can answer. */

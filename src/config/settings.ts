@@ -32,6 +32,7 @@ export interface Settings {
   minFree: number | 'off';
   keepLast: number;
   massPortion: number;
+  notice: number | 'off';
   keepNamed: boolean;
   shield: values.ShieldScope;
   projects: readonly ProjectOverride[];
@@ -166,6 +167,15 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
       parse: values.byteSizeOrOff,
       defaultValue: () => 'off',
       show: values.showByteSize,
+    },
+    notice: {
+      argument: 'AGE',
+      description:
+        'nothing goes that was not announced for so long: what is due is written down first, and forgotten where it is used',
+      defaultText: '`off`',
+      parse: values.durationOrOff,
+      defaultValue: () => 'off',
+      show: (value) => (value === 'off' ? value : values.showAge(value)),
     },
     massPortion: {
       argument: 'PERCENT',

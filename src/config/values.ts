@@ -60,6 +60,12 @@ export const age = text<Age>(
   { pattern: `^(never|${DURATION})$` },
 );
 
+export const durationOrOff = text<number | 'off'>(
+  `${DURATION_EXPECTED}, or off`,
+  (value) => (value === 'off' ? 'off' : parseDurationMs(value)),
+  { pattern: `^(off|${DURATION})$` },
+);
+
 export const byteSizeOrOff = text<number | 'off'>(
   'expected a size such as 50GiB or 500MB, or off',
   (value) => (value === 'off' ? 'off' : parseByteSize(value)),

@@ -51,6 +51,8 @@ export interface Figures {
   readonly staleRecords: Counts;
   /** Sessions that are gone since the last prune, and that nothing of ours removed. */
   readonly vanished: number;
+  /** What is due, and stays until that was announced for long enough. */
+  readonly announced: Amount;
   /** What Claude's own clean-up would delete although this configuration keeps it, by Claude directory. */
   readonly exposed: ExposureByDirectory;
   /** Of the removed, what something had brought back as it lay in the trash: no second copy of it is kept. */
@@ -262,6 +264,22 @@ const FIGURES: { readonly [Name in FigureName]: FigureDeclaration<Figures[Name]>
         labels: [],
         known: [NO_LABEL],
         values: (sessions) => ({ [NO_LABEL]: sessions }),
+      },
+    ],
+  },
+  announced: {
+    lines: (amount) => {
+      if (amount.sessions === 0) return [];
+      return line('announced', `${formatAmount(amount)}: due, and stay until the notice is over: see upcoming`);
+    },
+    metrics: [
+      {
+        name: 'announced_sessions',
+        kind: 'gauge',
+        help: 'Sessions that are due, and stay until that was announced for long enough.',
+        labels: [],
+        known: [NO_LABEL],
+        values: ({ sessions }) => ({ [NO_LABEL]: sessions }),
       },
     ],
   },

@@ -60,6 +60,13 @@ export interface TrueTimes {
   changeShieldedTimes(claudeDir: string, change: ShieldedTimesChange): void;
 }
 
+/** Remembers, by place, since when sessions are announced to go, Unix epoch ms. */
+export interface Announcements {
+  announced(place: string): ReadonlyMap<string, number>;
+  /** Those alone are announced there from now on. */
+  recordAnnounced(place: string, sessions: ReadonlyMap<string, number>): void;
+}
+
 /** One row that a sweep takes out of a resume map. */
 export interface SweptRow {
   /** As text; a host's own table may hold anything. */

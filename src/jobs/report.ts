@@ -105,6 +105,7 @@ export interface PruneReport
       | 'malformedIds'
       | 'staleRecords'
       | 'vanished'
+      | 'announced'
       | 'exposed'
       | 'reserveGivenUp'
       | 'cameBack'

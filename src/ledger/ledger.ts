@@ -36,6 +36,7 @@ import {
 import { Statements } from '../sqlite/statements.ts';
 import type { EarlierRemoval } from '../trash/drop-copies.ts';
 import type { KnownFolder, KnownFolders } from '../trash/known-folders.ts';
+import { AnnouncedTable } from './announced.ts';
 import { LATER_TABLES, LEDGER_MIGRATIONS, LEDGER_TABLES, LEDGER_VERSION_TABLE } from './schema.ts';
 import { SeenSessionsTable } from './seen-sessions.ts';
 import { SessionHistory } from './session-history.ts';
@@ -79,6 +80,7 @@ export class Ledger implements RemovalRecorder, TrashCache, RemovalHistory, True
   readonly sweptRows: SweptRows;
   readonly seenSessions: SeenSessionsTable;
   readonly sessionHistory: SessionHistory;
+  readonly announcements: AnnouncedTable;
   readonly #database: SqliteDatabase;
   readonly #statements: Statements;
 
@@ -88,6 +90,7 @@ export class Ledger implements RemovalRecorder, TrashCache, RemovalHistory, True
     this.sweptRows = new SweptRows(database);
     this.seenSessions = new SeenSessionsTable(database);
     this.sessionHistory = new SessionHistory(database);
+    this.announcements = new AnnouncedTable(database);
   }
 
   /** @throws OperatingError `bad-data`, `unavailable`, `io` */
@@ -425,6 +428,7 @@ export class Ledger implements RemovalRecorder, TrashCache, RemovalHistory, True
     this.#statements.get('DELETE FROM returned WHERE last_at < ?').run(keptFromMs);
     this.sweptRows.forgetRestored(keptFromMs);
     this.seenSessions.forget(keptFromMs);
+    this.announcements.forget(keptFromMs);
   }
 
   #write(action: string, change: () => void): void {

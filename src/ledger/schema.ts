@@ -15,7 +15,7 @@ export const LEDGER_TABLES = [
 ] as const;
 
 /** Of later versions: a ledger that is only read may lack them. */
-export const LATER_TABLES = ['returned', 'swept_rows', 'seen_scans', 'seen_sessions', 'vanished'] as const;
+export const LATER_TABLES = ['returned', 'swept_rows', 'seen_scans', 'seen_sessions', 'vanished', 'announced'] as const;
 
 export const LEDGER_MIGRATIONS: readonly string[] = [
   `CREATE TABLE runs (
@@ -125,5 +125,11 @@ export const LEDGER_MIGRATIONS: readonly string[] = [
      noticed_at INTEGER NOT NULL,
      cause TEXT NOT NULL,
      PRIMARY KEY (claude_dir, session_id)
+   ) WITHOUT ROWID;`,
+  `CREATE TABLE announced (
+     place TEXT NOT NULL,
+     session TEXT NOT NULL,
+     announced_at INTEGER NOT NULL,
+     PRIMARY KEY (place, session)
    ) WITHOUT ROWID;`,
 ];

@@ -122,6 +122,7 @@ export async function runConfiguredJob(
           history: !isNamed ? history : new UnwrittenHistory(ledger),
           mapIdentity,
           cleanup: cleanupRules(config),
+          announcements: ledger?.announcements,
           trueTimes: ledger,
           seenSessions: ledger?.seenSessions,
           holds,

@@ -128,6 +128,7 @@ const SAMPLES: { readonly [P in SettingPath]: Sample<Settings[P]> } = {
     file: [{ cli: { maxAge: 'never' } }, { ...DEFAULT_CLASS_AGES, cli: 'never' }],
     default: { desktop: 'never', metadata: 7 * DAY_MS },
   },
+  notice: textSample<Settings['notice']>(['off', 'off'], ['3d', 3 * DAY_MS], ['12h', DAY_MS / 2], 'off'),
   massPortion: { flag: ['10%', 0.1], environment: ['100%', 1], file: ['1%', 0.01], default: 0.25 },
   projects: {
     flag: ['[{"match":"a*","maxAge":"7d"}]', [{ match: 'a*', maxAge: 7 * DAY_MS }]],

@@ -43,6 +43,8 @@ export interface PrunePolicy {
   readonly maxTotalBytes: number | 'off';
   /** Where less would be free even without the trash, the oldest go until it is. */
   readonly minFreeBytes: number | 'off';
+  /** What is due stays until it was announced for so long; undefined where it goes at once. */
+  readonly noticeMs?: number | undefined;
   /** Times before this are senseless. */
   readonly earliestMtimeMs: number;
   /** How long sessions of a class stay, where that differs. */

@@ -6,7 +6,7 @@ import type { LiveSource } from '../../live-sources/live-source.ts';
 import type { StoredSessions } from '../../session-store/stored-sessions.ts';
 import type { ShortHolds } from '../../sqlite/short-holds.ts';
 import type { Guards } from '../guards/guards.ts';
-import type { RemovalHistory } from '../ledger-contracts.ts';
+import type { Announcements, RemovalHistory } from '../ledger-contracts.ts';
 import type { PrunePolicy } from './age-rules.ts';
 import type { DirectoryDependencies } from './directory-place.ts';
 
@@ -21,6 +21,8 @@ export interface PruneDependencies extends Omit<DirectoryDependencies, 'dryRun'>
   readonly policy: PrunePolicy;
   /** By the path of a place: those sessions alone are to go there, and none in a place that is not named. */
   readonly onlyAt?: Readonly<Record<string, readonly string[]>> | undefined;
+  /** Undefined in a dry run before there is a ledger. */
+  readonly announcements?: Announcements | undefined;
   readonly guards: Guards;
   /** Is told what the guards of the next run hold theirs against. */
   readonly history: RemovalHistory;

@@ -10,6 +10,7 @@ import type { PruneReport } from '../report.ts';
 import { RunState } from '../run-state.ts';
 import { neededByRun } from '../whole-run-error.ts';
 import type { PrunePolicy } from './age-rules.ts';
+import { announcedBy } from './announcements.ts';
 import { AppliedPlan } from './applied-plan.ts';
 import { applyPrune } from './apply.ts';
 import type { PruneDependencies } from './dependencies.ts';
@@ -168,6 +169,7 @@ class Prune {
       live: this.#live.sessions,
       policy,
       copies: this.#copies,
+      announced: this.#announced(path, policy),
       clock,
       state: this.#state,
     });
@@ -176,9 +178,11 @@ class Prune {
 
   async #carryOut(path: string, observed: ObservedPlace, plan: Plan): Promise<void> {
     const { clock, history } = this.#dependencies;
+    this.#announce(path, observed, plan, () => false);
     const rows = removalRows(observed.units, plan);
     const allowed = this.#allowedRows(path, plan, rows, observed);
     const applied = await this.#apply(path, observed, plan, rows, allowed);
+    this.#announce(path, observed, plan, (row) => applied.isRemoved(row));
     if (observed.kind === 'directory') this.#copies.addDirectory(observed, plan, applied);
     const left = this.#tally.addPlan(path, observed.units, plan, applied);
     const isDone = allowed.length === rows.length && !applied.stopped && applied.failure === undefined;
@@ -187,6 +191,19 @@ class Prune {
     if (applied.stopped) this.#state.stop();
     if (applied.failure !== undefined) this.#state.failPlace(applied.failure);
     else if (isDone) neededByRun(() => history.recordKnownSessions(path, left, clock.now()));
+  }
+
+  #announced(path: string, { only, noticeMs }: PrunePolicy): ReadonlyMap<string, number> | undefined {
+    if (only !== undefined || noticeMs === undefined) return undefined;
+    return neededByRun(() => this.#dependencies.announcements?.announced(path));
+  }
+
+  /** Before anything goes: killed in between, what is announced is. Where sessions are named, nothing of it changes. */
+  #announce(path: string, observed: ObservedPlace, plan: Plan, isGone: (row: number) => boolean): void {
+    if (this.#context.dryRun || this.#policyAt(path).only !== undefined) return;
+    neededByRun(() =>
+      this.#dependencies.announcements?.recordAnnounced(path, announcedBy(observed.units, plan, isGone)),
+    );
   }
 
   #policyAt(path: string): PrunePolicy {
@@ -254,7 +271,7 @@ class Prune {
 }
 
 function listingRules({ clock, policy }: PruneDependencies): ListingDependencies {
-  return { nowMs: clock.now(), minAgeMs: policy.minAgeMs };
+  return { nowMs: clock.now(), minAgeMs: policy.minAgeMs, noticeMs: policy.noticeMs ?? 0 };
 }
 
 /** Whether each of the sessions is somewhere, and goes from wherever it is. */

@@ -12,6 +12,7 @@ import type { Plan } from './plan.ts';
 export interface ListingDependencies {
   readonly nowMs: number;
   readonly minAgeMs: number;
+  readonly noticeMs: number;
 }
 
 /** The beginning of an id that people are shown, in digits. */
@@ -93,11 +94,13 @@ export class Listing {
   }
 
   #row(units: Units, plan: Plan, row: number): Row {
-    const { nowMs, minAgeMs } = this.#dependencies;
+    const { nowMs, minAgeMs, noticeMs } = this.#dependencies;
     const reason = plan.reason(row);
     const isGoing = plan.isRemoval(row);
     const lastUsedMs = plan.lastUsedMs(row);
-    const staysUntilMs = ENDED_BY_TIME.has(reason) ? lastUsedMs + Math.max(plan.maxAgeMs(row), minAgeMs) : NEVER_MS;
+    const announcedAtMs = plan.announcedAtMs(row);
+    const dueMs = ENDED_BY_TIME.has(reason) ? lastUsedMs + Math.max(plan.maxAgeMs(row), minAgeMs) : announcedAtMs;
+    const staysUntilMs = dueMs === undefined ? NEVER_MS : dueMs + noticeMs;
     return { row, reason, isGoing, bytes: units.bytes(row), lastUsedMs, goesAtMs: isGoing ? nowMs : staysUntilMs };
   }
 

@@ -9,6 +9,7 @@ import type { Clock } from '../../clock.ts';
 import type { LiveSessions } from '../../live-sources/live-source.ts';
 import type { RunState } from '../run-state.ts';
 import type { Facts, PrunePolicy } from './age-rules.ts';
+import { announcementKey } from './announcements.ts';
 import type { ObservedPlace } from './place.ts';
 import { isKeptByAge, type Plan, planPrune } from './plan.ts';
 import { scanFaults } from './scan-faults.ts';
@@ -18,6 +19,8 @@ export interface PlanOptions {
   readonly live: LiveSessions;
   readonly policy: PrunePolicy;
   readonly copies: Pick<SessionCopies, 'aged' | 'isKept'>;
+  /** Since when sessions are announced to go, by `announcementKey`; undefined where no notice is given. */
+  readonly announced?: ReadonlyMap<string, number> | undefined;
   readonly clock: Clock;
   /** Where the run was asked to stop, it says so, and the plan is no ground to act on. */
   readonly state: Pick<RunState, 'isOver' | 'shouldStop' | 'addFaults'>;
@@ -25,7 +28,7 @@ export interface PlanOptions {
 
 export async function planWithFacts(
   place: Pick<ObservedPlace, 'kind' | 'aged' | 'protection' | 'facts' | 'asksForFacts' | 'freeableBytes'>,
-  { live, policy, copies, clock, state }: PlanOptions,
+  { live, policy, copies, announced, clock, state }: PlanOptions,
 ): Promise<Plan> {
   const nowMs = clock.now();
   const protection = place.protection(live);
@@ -33,6 +36,7 @@ export async function planWithFacts(
   const faults: ReadFault[] = [];
   const facts = new Map<number, Facts>();
   const { aged, isCopyKept } = withCopies(place, copies);
+  const announcedAtMs = (row: number) => announced?.get(announcementKey(aged, row));
   const seen = new Uint8Array(aged.length);
   const look = async (plan: Plan) => {
     const before = facts.size;
@@ -48,7 +52,7 @@ export async function planWithFacts(
     return facts.size > before;
   };
   for (;;) {
-    const protections = { protection, facts: (row: number) => facts.get(row), isCopyKept };
+    const protections = { protection, facts: (row: number) => facts.get(row), isCopyKept, announcedAtMs };
     const plan = planPrune(aged, protections, policy, nowMs, freeableBytes);
     if ((await look(plan)) && !state.isOver) continue;
     state.addFaults(scanFaults(faults));

@@ -17,6 +17,7 @@ export const KEEP_REASONS = [
   'keep-last',
   'class-retention',
   'within-retention',
+  'announced',
 ] as const;
 export type KeepReason = (typeof KEEP_REASONS)[number];
 
@@ -29,6 +30,8 @@ export interface Protections {
   /** What the live sources say. */
   protection(row: number): Protection | undefined;
   readonly facts: FactsOf;
+  /** Since when it is announced to go, as earlier runs have written it down, Unix epoch ms. */
+  announcedAtMs?(row: number): number | undefined;
   /** Of one in a session store: whether a directory keeps another copy of it. */
   readonly isCopyKept?: (row: number) => boolean;
 }
@@ -44,6 +47,8 @@ export interface Plan {
   maxAgeMs(row: number): number;
   /** By its files or by what stands in them, whichever is younger, Unix epoch ms. */
   lastUsedMs(row: number): number;
+  /** Since when it is announced to go, Unix epoch ms; undefined where it is not due, or no notice is given. */
+  announcedAtMs(row: number): number | undefined;
   /** Claude's own clean-up spares it as well. */
   isSparedByClaude(row: number): boolean;
 }
@@ -77,7 +82,23 @@ export function planPrune(
   removeOverSize(units, verdicts, bytesToLeave(units, verdicts, policy, freeableBytes), (row) =>
     ageRules.isSparedBySizeCap(row),
   );
+  if (policy.noticeMs !== undefined) giveNotice(units, verdicts, protections, policy.noticeMs, nowMs);
   return verdicts;
+}
+
+/** What is due stays until it was announced for long enough; what was used since, or announced by a clock of the future, is announced anew. */
+function giveNotice(units: Units, verdicts: Verdicts, protections: Protections, noticeMs: number, nowMs: number): void {
+  for (let row = 0; row < units.length; row += 1) {
+    if (!verdicts.isRemoval(row)) continue;
+    const writtenMs = protections.announcedAtMs?.(row) ?? Number.NaN;
+    const holds = writtenMs <= nowMs && writtenMs >= units.newestMtimeMs(row);
+    const announcedAtMs = holds ? writtenMs : nowMs;
+    verdicts.announce(row, announcedAtMs);
+    if (holds && nowMs - announcedAtMs >= noticeMs) continue;
+    // Whatever may keep it after all is looked for before it is announced.
+    verdicts.askFor(row);
+    verdicts.set(row, 'announced');
+  }
 }
 
 function askedVerdict(only: ReadonlySet<string>, units: Units, row: number): 'asked' | 'within-retention' {
@@ -101,6 +122,7 @@ class Verdicts implements Plan {
   readonly #asks: Uint8Array;
   readonly #units: Units;
   readonly #ageRules: AgeRules;
+  readonly #announced = new Map<number, number>();
 
   constructor(units: Units, ageRules: AgeRules) {
     this.#units = units;
@@ -139,6 +161,14 @@ class Verdicts implements Plan {
 
   isSparedByClaude(row: number): boolean {
     return this.#ageRules.isSparedByClaude(row);
+  }
+
+  announce(row: number, atMs: number): void {
+    this.#announced.set(row, atMs);
+  }
+
+  announcedAtMs(row: number): number | undefined {
+    return this.#announced.get(row);
   }
 
   askFor(row: number): void {
@@ -194,7 +224,7 @@ function keepNewestOfEachProject(units: Units, verdicts: Verdicts, policyOf: Pol
 }
 
 const AGE_REASONS: ReadonlySet<string> = new Set<KeepReason>([
-  ...(['within-retention', 'class-retention', 'keep-last', 'too-young'] as const),
+  ...(['within-retention', 'class-retention', 'keep-last', 'too-young', 'announced'] as const),
 ]);
 
 /** Whether one that stays does so by its age or its rank alone: nothing is known of it that names it. */

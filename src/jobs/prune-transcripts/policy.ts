@@ -9,13 +9,15 @@ import type { PrunePolicy } from './age-rules.ts';
 export type RetentionSettings = Pick<
   Settings,
   'maxAge' | 'minAge' | 'maxTotalBytes' | 'minFree' | 'keepLast' | 'projects' | 'classes'
->;
+> &
+  Partial<Pick<Settings, 'notice'>>;
 
 /** The first of several overrides that match a project counts. */
 export function prunePolicy(settings: RetentionSettings): PrunePolicy {
   const overrides = settings.projects.map((override) => ({ override, pattern: projectPattern(override.match) }));
   return {
     minAgeMs: settings.minAge,
+    noticeMs: settings.notice === 'off' ? undefined : settings.notice,
     maxTotalBytes: settings.maxTotalBytes,
     minFreeBytes: settings.minFree,
     earliestMtimeMs: EARLIEST_SENSIBLE_TIME_MS,

@@ -26,6 +26,7 @@ const STATE_BY_REASON: Readonly<Record<KeepReason | LateKeepReason, TranscriptSt
   'within-retention': 'retained',
   'class-retention': 'retained',
   'copy-kept': 'retained',
+  announced: 'retained',
   busy: 'retained',
   vanished: 'retained',
   held: 'retained',
@@ -60,6 +61,7 @@ export class PruneTally {
     TranscriptState,
     { sessions: number; bytes: number }
   >;
+  readonly #announced = { sessions: 0, bytes: 0 };
   readonly #trash = { sessions: 0, bytes: 0 };
   readonly #reconciled = { undone: 0, completed: 0 };
   readonly #exposed: Record<string, Exposure> = {};
@@ -148,6 +150,7 @@ export class PruneTally {
       ...(this.#vanished > 0 ? { vanished: this.#vanished } : {}),
       exposed: this.#exposed,
       ...(undone + completed > 0 ? { reconciled: { undone, completed } } : {}),
+      announced: this.#announced,
       transcripts: this.#states,
       projects: Array.from(
         this.#projects,
@@ -186,6 +189,10 @@ export class PruneTally {
 
   #keep(bytes: number, reason: KeepReason | LateKeepReason): void {
     this.#kept[reason] = (this.#kept[reason] ?? 0) + 1;
+    if (reason === 'announced') {
+      this.#announced.sessions += 1;
+      this.#announced.bytes += bytes;
+    }
     const state = this.#states[STATE_BY_REASON[reason]];
     state.sessions += 1;
     state.bytes += bytes;

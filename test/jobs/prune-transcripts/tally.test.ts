@@ -21,6 +21,7 @@ function removedIn(listing: RemovedListing): readonly { readonly newestMtimeMs: 
     asksForFacts: () => false,
     maxAgeMs: () => 0,
     lastUsedMs: () => 0,
+    announcedAtMs: () => undefined,
     isSparedByClaude: () => false,
   };
   const tally = new PruneTally(listing);

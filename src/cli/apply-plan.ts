@@ -16,7 +16,7 @@ import type { ListedSession, RemovedSession, SessionList } from '../jobs/report.
 import { lookAtPruneAlone, removeAt } from '../runs/look-and-remove.ts';
 import { openLedger } from '../runs/open-ledger.ts';
 import type { CommandContext } from './command.ts';
-import { tellHeld } from './plan.ts';
+import { tellHeld } from './make-plan.ts';
 import { type PlanFile, type PlannedSession, placesOf, policyDigest, readPlan } from './plan-file.ts';
 import { shownTitle } from './session-columns.ts';
 import { formatTime } from './terminal.ts';
