@@ -99,11 +99,17 @@ function findingsOf(path: string, cleanup: DirectoryView, { io, resolved }: Comm
 
 /** Whether sessions have been there: then it is gone, and not only not there yet. */
 function isKnown(path: string, stateDir: string): boolean {
-  const ledger = Ledger.openForReading(stateDir);
   try {
-    return (ledger?.knownSessions(path) ?? 0) > 0;
-  } finally {
-    ledger?.close();
+    const ledger = Ledger.openForReading(stateDir);
+    try {
+      return (ledger?.knownSessions(path) ?? 0) > 0;
+    } finally {
+      ledger?.close();
+    }
+  } catch (error) {
+    // A ledger that cannot be read has a finding of its own, and knows of nothing that speaks against a look.
+    if (!(error instanceof OperatingError)) throw error;
+    return true;
   }
 }
 

@@ -55,11 +55,17 @@ async function isAgreed(context: CommandContext): Promise<boolean> {
 }
 
 function hasPruned({ resolved: { config } }: CommandContext): boolean {
-  const ledger = Ledger.openForReading(config.stateDir);
   try {
-    return ledger?.lastRun('prune-transcripts') !== undefined;
-  } finally {
-    ledger?.close();
+    const ledger = Ledger.openForReading(config.stateDir);
+    try {
+      return ledger?.lastRun('prune-transcripts') !== undefined;
+    } finally {
+      ledger?.close();
+    }
+  } catch (error) {
+    // The run itself begins a damaged one anew.
+    if (!(error instanceof OperatingError)) throw error;
+    return false;
   }
 }
 

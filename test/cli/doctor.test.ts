@@ -24,6 +24,17 @@ async function examine(place: Place, ...flags: string[]) {
 }
 
 describe('doctor', () => {
+  it.each(['garbage', 'x'.repeat(8_192), ''])(
+    'examines all that it can beside a ledger that is none',
+    async (ledger) => {
+      const host = sound();
+      await host.run(['--run-now']);
+      writeFileSync(join(host.stateDir, 'ledger.db'), ledger);
+      const { code, levels } = await examine(host);
+      expect({ code, told: levels('problem').length > 0 }).toEqual({ code: 1, told: true });
+    },
+  );
+
   it('finds nothing to do on a sound host, changes nothing, and ends with 0', async () => {
     const host = sound();
     await host.run(['--run-now']);
