@@ -15,23 +15,40 @@ export interface ClaudeDirSettings {
 }
 
 /**
+ * Opens as many as can be: one of several that is gone or closed to us holds up no other.
  * @param locked the only directories that may be opened, where a lock has been taken
- * @throws OperatingError (`unsafe-root`)
+ * @param onPassedOver is told of those that cannot be opened, and why
+ * @throws OperatingError (`unsafe-root`) where there is none to work in, or one of them cannot be passed over
  */
 export function openClaudeDirs(
   config: ClaudeDirSettings,
   onOpened: (claudeDir: ClaudeDir) => void,
   locked?: LockedDirs,
+  onPassedOver: (path: string, fault: OperatingError) => void = () => undefined,
 ): ClaudeDir[] {
   requireAnchoring();
+  const faults: OperatingError[] = [];
   // In one order everywhere, so that two workers never wait for each other's locks.
-  return config.claudeDir.toSorted().flatMap((path) => {
+  const openOne = (path: string) => {
     const claudeDir = openUnlessMissing(path, config);
-    if (claudeDir === undefined) return [];
+    if (claudeDir === undefined) return undefined;
     onOpened(claudeDir);
     if (locked !== undefined) throwIfUnlocked(claudeDir, locked);
     return claudeDir;
+  };
+  const opened = config.claudeDir.toSorted().flatMap((path) => {
+    const known = faults.length;
+    const claudeDir = passedOver(() => openOne(path), faults, isUnreachable);
+    for (const fault of faults.slice(known)) onPassedOver(path, fault);
+    return claudeDir ?? [];
   });
+  const [fault] = faults;
+  if (opened.length === 0 && fault !== undefined) throw fault;
+  return opened;
+}
+
+function isUnreachable(error: OperatingError): boolean {
+  return error instanceof UnreachableDirError;
 }
 
 /** @returns undefined for one that may be missing, and is */
@@ -48,7 +65,7 @@ function openUnlessMissing(path: string, { mayClaudeDirBeMissing = false }: Clau
 /** Between the lock and this, another directory may have been put under the name: in that one somebody else may be at work. */
 function throwIfUnlocked({ path, identity }: ClaudeDir, locked: LockedDirs): void {
   if (locked.includes(identity)) return;
-  throw new OperatingError('unsafe-root', `open Claude directory ${displayName(path)}: it was exchanged meanwhile`);
+  throw new UnreachableDirError(`open Claude directory ${displayName(path)}: it was exchanged meanwhile`);
 }
 
 /** The Claude directories that a job can do something with. */
@@ -77,22 +94,14 @@ export function openUsableDirs(
   requireAnchoring();
   const faults: OperatingError[] = [];
   const openDirs = config.claudeDir.toSorted().flatMap((path) => {
-    const claudeDir = passedOver(
-      () => openUnlessMissing(path, config),
-      faults,
-      (error) => error instanceof UnreachableDirError,
-    );
+    const claudeDir = passedOver(() => openUnlessMissing(path, config), faults, isUnreachable);
     if (claudeDir !== undefined) take.opened(claudeDir);
     return claudeDir ?? [];
   });
   const liveDirs: LiveDir[] = [...openDirs];
   const known = new Set(config.claudeDir);
   const knownDirs = distinctPlaces(openDirs).filter((claudeDir) => {
-    const sharers = passedOver(
-      () => openSharers(claudeDir, known, take.opened, nowMs),
-      faults,
-      (error) => error instanceof UnreachableDirError,
-    );
+    const sharers = passedOver(() => openSharers(claudeDir, known, take.opened, nowMs), faults, isUnreachable);
     liveDirs.push(...(sharers ?? []));
     return sharers !== undefined;
   });

@@ -5,6 +5,7 @@ import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import { openClaudeDirs } from '../claude-dir/open-and-lock.ts';
 import type { Clock } from '../clock.ts';
 import type { Config, ResolvedConfig } from '../config/config.ts';
+import type { OperatingError } from '../errors.ts';
 import { throwIfUnsafeStateDir } from '../files/state-dir-safety.ts';
 import { absenceLimits, ClockGuard } from '../jobs/guards/clock.ts';
 import type { JobName, Outcome } from '../jobs/job-names.ts';
@@ -65,7 +66,9 @@ export class InForce {
     let opened: InForce | undefined;
     try {
       throwIfUnsafeStateDir(resolved.config.stateDir);
-      openClaudeDirs(resolved.config, (claudeDir) => claudeDirs.push(claudeDir));
+      const onPassedOver = (claudeDir: string, { message }: OperatingError) =>
+        options.log.warn({ claudeDir, error: message }, 'a Claude directory is passed over');
+      openClaudeDirs(resolved.config, (claudeDir) => claudeDirs.push(claudeDir), undefined, onPassedOver);
       taken = options.locks.take(claudeDirs);
       opened = new InForce(resolved, claudeDirs, options);
       opened.ledger.get();

@@ -8,7 +8,7 @@ import type { SessionId } from '../claude-dir/session-id.ts';
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { OperatingError, systemError } from '../errors.ts';
-import { displayName } from '../files/byte-name.ts';
+import { byteNameFromSystem, displayName } from '../files/byte-name.ts';
 import { readRunning } from '../live-sources/running-processes.ts';
 import { StoredSessions } from '../session-store/stored-sessions.ts';
 import { notInTrash, Trash, type TrashedSession } from '../trash/trash.ts';
@@ -35,11 +35,15 @@ export interface SessionInTrash {
 export function readTrash(config: TrashPlaces): { readonly listed: SessionInTrash[]; readonly unreadable: string[] } {
   const listed: SessionInTrash[] = [];
   const unreadable: string[] = [];
-  eachTrash(config, (trash, claudeDir) => {
-    const { sessions, unreadableFolders } = trash.contents();
-    for (const session of sessions) listed.push({ place: claudeDir.path, session, lies: session });
-    for (const { run, code } of unreadableFolders) unreadable.push(`${claudeDir.path}: trash folder ${run}: ${code}`);
-  });
+  eachTrash(
+    config,
+    (trash, claudeDir) => {
+      const { sessions, unreadableFolders } = trash.contents();
+      for (const session of sessions) listed.push({ place: claudeDir.path, session, lies: session });
+      for (const { run, code } of unreadableFolders) unreadable.push(`${claudeDir.path}: trash folder ${run}: ${code}`);
+    },
+    { onPassedOver: (_, { message }) => unreadable.push(message) },
+  );
   const listStore = (store: StoredSessions) => {
     for (const session of store.trashed()) {
       const { projectKey, lastUsedAtMs } = session;
@@ -83,13 +87,19 @@ export function idsInTrash(
   config: TrashPlaces,
   onRefused: (fault: string) => void,
 ): { readonly sessionIds: ReadonlySet<SessionId>; readonly unreadableFolders: readonly UnreadableFolder[] } {
-  const mentioned = eachTrash(config, (trash) => trash.mentioned());
+  const passedOver: UnreadableFolder[] = [];
+  const mentioned = eachTrash(config, (trash) => trash.mentioned(), { onPassedOver: notingIn(passedOver) });
   const ofStore = (store: StoredSessions) => store.trashed().map((one) => one.sessionId);
   const hidden = eachStore(config, 'read', ofStore, onRefused).flat();
   return {
     sessionIds: new Set([...hidden, ...mentioned.flatMap(({ sessionIds }) => [...sessionIds])]),
-    unreadableFolders: mentioned.flatMap(({ unreadableFolders }) => unreadableFolders),
+    unreadableFolders: [...mentioned.flatMap(({ unreadableFolders }) => unreadableFolders), ...passedOver],
   };
+}
+
+/** What lies in the trash of a directory that cannot be opened is not known either. */
+function notingIn(unreadable: UnreadableFolder[]): (path: string, fault: OperatingError) => void {
+  return (path, { message }) => unreadable.push({ run: byteNameFromSystem(`of ${path}`), code: message });
 }
 
 /** A session that is back. */
@@ -103,7 +113,7 @@ export interface RestoredSession {
 
 /** @returns the sessions whose restore this has finished */
 export function reconcileAll(config: TrashPlaces, lock: DirLock): ReadonlySet<SessionId> {
-  return new Set(eachTrash(config, (trash) => trash.reconcile(systemClock.now()).restored, lock).flat());
+  return new Set(eachTrash(config, (trash) => trash.reconcile(systemClock.now()).restored, { lock }).flat());
 }
 
 /**
@@ -131,10 +141,11 @@ export function restoreSession(
     result = { sessionId, joined: true, ...project, ...(left.length > 0 ? { left } : {}) };
     return unreadableFolders;
   };
-  const unreadable = eachTrash(config, restore, lock).flat();
+  const passedOver: UnreadableFolder[] = [];
+  const unreadable = eachTrash(config, restore, { lock, onPassedOver: notingIn(passedOver) }).flat();
   const inStore = restoreInStore(config, sessionId, result !== undefined);
   result ??= inStore;
-  if (result === undefined) throw notInTrash([sessionId], unreadable);
+  if (result === undefined) throw notInTrash([sessionId], [...unreadable, ...passedOver]);
   return result;
 }
 
@@ -187,8 +198,15 @@ function throwIfRunning(claudeDir: ClaudeDir, sessionId: SessionId): void {
   if (fault !== undefined) throw new OperatingError('bad-data', `join ${sessionId}: ${fault}`);
 }
 
-/** Uses the trash of every Claude directory that has one. @param lock needed where anything is changed */
-function eachTrash<T>(config: TrashPlaces, use: (trash: Trash, claudeDir: ClaudeDir) => T, lock?: DirLock): T[] {
+interface Opening {
+  /** Needed where anything is changed. */
+  readonly lock?: DirLock;
+  /** Is told of a Claude directory that cannot be opened, where there are others. */
+  readonly onPassedOver?: (path: string, fault: OperatingError) => void;
+}
+
+/** Uses the trash of every Claude directory that has one. */
+function eachTrash<T>(config: TrashPlaces, use: (trash: Trash, claudeDir: ClaudeDir) => T, opening: Opening = {}): T[] {
   const results: T[] = [];
   const useTrash = (claudeDir: ClaudeDir) => {
     const trash = Trash.openIfThere(claudeDir);
@@ -201,14 +219,18 @@ function eachTrash<T>(config: TrashPlaces, use: (trash: Trash, claudeDir: Claude
       trash.close();
     }
   };
-  withClaudeDirs(config, useTrash, lock);
+  withClaudeDirs(config, useTrash, opening);
   return results;
 }
 
-function withClaudeDirs(config: TrashPlaces, use: (claudeDir: ClaudeDir) => void, lock?: DirLock): void {
+function withClaudeDirs(
+  config: TrashPlaces,
+  use: (claudeDir: ClaudeDir) => void,
+  { lock, onPassedOver }: Opening,
+): void {
   const opened: ClaudeDir[] = [];
   try {
-    openClaudeDirs(config, (claudeDir) => opened.push(claudeDir), lock?.directories);
+    openClaudeDirs(config, (claudeDir) => opened.push(claudeDir), lock?.directories, onPassedOver);
     for (const claudeDir of distinctPlaces(opened)) use(claudeDir);
   } finally {
     for (const claudeDir of opened) claudeDir.close();

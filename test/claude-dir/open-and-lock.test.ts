@@ -29,3 +29,27 @@ describe('The lock on several Claude directories', () => {
     lock.release();
   });
 });
+
+describe('Of several Claude directories', () => {
+  const close = (opened: { close(): void }) => opened.close();
+
+  it('one that is gone holds up no other, and is told; where there is no other, that is an error', () => {
+    const [here, gone] = [makeClaudeDir(tempDir()), join(tempDir(), 'gone')];
+    const told: string[] = [];
+    const open = (...claudeDir: string[]) =>
+      openClaudeDirs({ claudeDir }, close, undefined, (path) => told.push(path)).map(({ path }) => path);
+    expect(open(gone, here)).toEqual([here]);
+    expect(told).toEqual([gone]);
+    expect(() => open(gone)).toThrow(expect.objectContaining({ kind: 'unsafe-root' }));
+    lockClaudeDirs({ claudeDir: [gone, here] }).release();
+  });
+
+  it('one that came after the lock is left alone', () => {
+    const [here, late] = [makeClaudeDir(tempDir()), join(tempDir(), 'late')];
+    const lock = lockClaudeDirs({ claudeDir: [here, late] });
+    makeClaudeDir(late);
+    const paths = openClaudeDirs({ claudeDir: [here, late] }, close, lock.directories).map(({ path }) => path);
+    expect(paths).toEqual([here]);
+    lock.release();
+  });
+});
