@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
@@ -37,8 +37,10 @@ describe('the command line', () => {
     const { directory: root, claudeDir, stateDir } = placeWithSession();
     symlinkSync(claudeDir, join(root, 'link'));
     mkdirSync(join(root, 'empty'));
+    mkdirSync(join(root, 'anybody'));
+    chmodSync(join(root, 'anybody'), 0o777);
     mkdirSync(join(root, 'foreign'));
-    symlinkSync(join(claudeDir, 'projects'), join(root, 'foreign/projects'));
+    symlinkSync(join(root, 'anybody'), join(root, 'foreign/projects'));
     for (const directory of ['/', join(root, 'link'), join(root, 'empty'), join(root, 'foreign'), join(root, 'none')]) {
       const result = await runProgram([
         '--claude-dir',

@@ -6,6 +6,7 @@ import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { lockClaudeDirs } from '../../src/claude-dir/open-and-lock.ts';
 import { runProgram } from '../support/process.ts';
+import { tempDir } from '../support/temp-dir.ts';
 import { tempPlace } from '../support/temp-place.ts';
 import { DAY_MS, makeClaudeDir, makeSession, sessionIdOf } from '../support/tree.ts';
 
@@ -53,10 +54,12 @@ describe('A run with two Claude directories', () => {
     expect([places.transcript(1), places.transcript(2), places.transcript(3, places.ill)]).toEqual([false, true, true]);
   });
 
-  it('touches nothing where one leads elsewhere: its sessions may be those of the other', async () => {
+  it('touches nothing where one leads to where anybody may write: its sessions may be those of the other', async () => {
     const places = twoDirectories();
     rmSync(join(places.ill, 'projects'), { recursive: true });
-    symlinkSync('../claude/projects', join(places.ill, 'projects'));
+    const elsewhere = tempDir();
+    chmodSync(elsewhere, 0o777);
+    symlinkSync(elsewhere, join(places.ill, 'projects'));
     const { code } = await runProgram([...places.flags, '--run-now', '--job', 'prune-transcripts']);
     expect(code).toBe(73);
     expect([places.transcript(1), places.transcript(2)]).toEqual([true, true]);
