@@ -74,7 +74,8 @@ export function renderHeld({ held, allowWith }: RunResult, { colors }: CommandCo
   ];
 }
 
-function renderRemoved(result: RunResult, context: CommandContext): string[] {
+/** The sessions themselves, as many as a person reads. */
+export function renderRemoved(result: RunResult, context: CommandContext): string[] {
   const report = pruneOf(result);
   if (report?.removedSessions === undefined || report.removedSessions.length === 0) return [];
   return ['', renderGone(report, report.removedSessions, context)];
@@ -123,14 +124,18 @@ function renderNextStep(
   if (dryRun) {
     const amount = formatAmount({ sessions: removed?.sessions ?? 0, bytes: removed?.bytes ?? 0 });
     return [
-      `${amount} would go to the trash, and stay there for ${keep}. To do it, leave --dry-run out.`,
-      'To keep one of them: claude-session-sweeper pin ID. To see why: claude-session-sweeper why ID.',
+      `${amount} would go to the trash, and stay there for ${keep}.`,
+      'To do it, leave --dry-run out.',
+      'To keep one of them: claude-session-sweeper pin ID',
+      'To see why: claude-session-sweeper why ID',
     ].join('\n');
   }
   if (inTrash.sessions === 0) return 'The trash is empty.';
   const untilDate = localDate(systemClock.now() + config['trash.keep']);
   return [
-    `The trash holds ${formatAmount(inTrash)}, what went now until ${untilDate}, for ${keep}; until it is purged, it takes its room there.`,
-    'To bring one back: claude-session-sweeper trash restore ID. To free the room now: claude-session-sweeper trash empty.',
+    `The trash holds ${formatAmount(inTrash)}, and takes that room until it is purged.`,
+    `What went now stays there until ${untilDate}, for ${keep}.`,
+    'To bring one back: claude-session-sweeper trash restore ID',
+    'To free the room now: claude-session-sweeper trash empty',
   ].join('\n');
 }

@@ -19,14 +19,14 @@ import { allowCommand } from './allow-command.ts';
 import { askOnTerminal, canAsk } from './ask.ts';
 import type { CommandContext } from './command.ts';
 import { progressOn } from './progress.ts';
-import { pruneOf, renderResults, toDocument } from './run-output.ts';
+import { pruneOf, renderRemoved, renderResults, toDocument } from './run-output.ts';
 
 export async function runNow(
   context: CommandContext,
   jobs: readonly JobName[],
   { yes = false }: { readonly yes?: boolean } = {},
 ): Promise<number> {
-  if (!yes && jobs.includes('prune-transcripts') && !(await isAgreed(context))) return EXIT_CODES.ok;
+  if (!yes && jobs.includes('prune-transcripts') && !(await isAgreed(context, jobs))) return EXIT_CODES.ok;
   const results = await runJobs(context, jobs, context.json ? { listsRemoved: 'all' } : FOR_PEOPLE);
   const { stdout } = context.io;
   if (context.json) stdout.write(`${JSON.stringify({ jobs: results.map(toDocument) })}\n`);
@@ -38,15 +38,18 @@ export async function runNow(
 const LARGE = { sessions: 100, bytes: 2 ** 30 };
 
 /** A person at a terminal is asked once before a first or a large run, and shown what goes; nobody else is ever asked. */
-async function isAgreed(context: CommandContext): Promise<boolean> {
+async function isAgreed(context: CommandContext, jobs: readonly JobName[]): Promise<boolean> {
   const { io, dryRun } = context;
   if (dryRun || !canAsk(context)) return true;
-  const look = await lookAtSessions(context, FOR_PEOPLE.lists, 'oldest');
+  // A sweep that comes before lets go of what the map names no more.
+  const looked = await runJobs({ ...context, dryRun: true, log: createLogger('silent') }, jobs, FOR_PEOPLE);
+  const look = looked.find(({ job }) => job === 'prune-transcripts');
+  if (look === undefined) return true;
   const { sessions = 0, bytes = 0 } = pruneOf(look)?.removed ?? {};
   const isFirst = !hasPruned(context);
   const isLarge = sessions >= LARGE.sessions || bytes >= LARGE.bytes;
   if (look.outcome === 'failed' || look.outcome === 'held' || sessions === 0 || !(isFirst || isLarge)) return true;
-  io.stdout.write(`${renderResults([look], { ...context, dryRun: true })}\n\n`);
+  io.stdout.write(`This run moves to the trash:\n${renderRemoved(look, context).join('\n')}\n\n`);
   const amount = formatAmount({ sessions, bytes });
   const why = isFirst ? 'This is the first run here.' : 'That is much at once.';
   if (await askOnTerminal(context, `${why} Move ${amount} to the trash now?`, 'say --yes')) return true;
@@ -70,13 +73,9 @@ function hasPruned({ resolved: { config } }: CommandContext): boolean {
 }
 
 /** The sessions that a command is to show, by a plan that is not carried out. A look writes no log. */
-export async function lookAtSessions(
-  context: CommandContext,
-  lists: ListingRequest,
-  listsRemoved: RunOptions['listsRemoved'] = 'none',
-): Promise<RunResult> {
+export async function lookAtSessions(context: CommandContext, lists: ListingRequest): Promise<RunResult> {
   const look = { ...context, dryRun: true, log: createLogger('silent') };
-  const [result] = await runJobs(look, ['prune-transcripts'], { listsRemoved, lists });
+  const [result] = await runJobs(look, ['prune-transcripts'], { listsRemoved: 'none', lists });
   if (result === undefined) throw new OperatingError('io', 'look at sessions: stopped before the end');
   return result;
 }

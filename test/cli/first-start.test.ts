@@ -1,5 +1,6 @@
 import { mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { snapshot } from '../support/disk.ts';
 import { startProgram } from '../support/forked.ts';
@@ -126,6 +127,7 @@ describe('a run on a terminal', () => {
     const refused = await onTerminal(home, 'n');
     expect(refused.stdout).toContain('This is the first run here. Move 2 sessions');
     expect(refused.stdout).toContain(sessionIdOf(1).slice(0, 8));
+    expect(refused.stdout).not.toContain('dry');
     expect(refused.stdout).toContain('Nothing was done.');
     expect(refused.code).toBe(0);
     expect(await sessionsIn(home)).toBe(2);
@@ -145,6 +147,18 @@ describe('a run on a terminal', () => {
     }
     expect((await onTerminal(home, 'n')).stdout).toContain('That is much at once. Move 100 sessions');
     expect(await sessionsIn(home)).toBe(100);
+  });
+
+  it('counts what goes since its row is swept in the same run', async () => {
+    const home = host(1);
+    const ages = ['--sessions-max-age', '30d'];
+    await cli(['map', 'set', 'forgejo:a:acme/app:1', sessionIdOf(0)], { home, ...QUIET });
+    const database = new Database(join(home, '.local/state/claude-session-sweeper/sessions.db'));
+    const longAgo = Date.now() - 400 * DAY_MS;
+    database.prepare('UPDATE claude_sdk_sessions SET last_used_at = ?, created_at = ?').run(longAgo, longAgo);
+    database.close();
+    expect((await onTerminal(home, 'n', ...ages)).stdout).toContain('Move 1 session');
+    expect(await sessionsIn(home)).toBe(1);
   });
 
   it('does not ask with --yes, in a dry run, with --json, or where nobody looks on', async () => {
