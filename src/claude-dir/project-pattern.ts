@@ -32,11 +32,6 @@ export function projectPattern(pattern: string): ProjectPattern {
   };
 }
 
-/** `~` stands for the home directory, as in a shell. */
-export function withHome(pattern: string, home: string): string {
-  return pattern === '~' || pattern.startsWith('~/') ? home + pattern.slice(1) : pattern;
-}
-
 const GLOB_CHARACTER = /[*?[\]{}()!]/;
 
 function globMatcher(pattern: string): (text: string) => boolean {

@@ -3,8 +3,10 @@
 import { defaultConfigPath } from '../config/config-file.ts';
 import { flagOf, SETTING_PATHS, type Setting, settingTable, variableOf } from '../config/settings.ts';
 import { formerStateFinding } from '../doctor/former-state-finding.ts';
+import { projectRulesFinding } from '../doctor/rule-findings.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import { shownText } from '../format/shown-text.ts';
+import { idleRules } from '../runs/idle-rules.ts';
 import type { CommandContext } from './command.ts';
 import { renderFinding } from './finding-lines.ts';
 import { renderTable } from './table.ts';
@@ -26,12 +28,14 @@ export async function checkConfig({ io, resolved, json, colors }: CommandContext
   const formerState = formerStateFinding(resolved.config);
   if (json)
     io.stdout.write(
-      `${JSON.stringify({ configFile: resolved.configFile ?? null, settings, formerState: formerState ?? null })}\n`,
+      `${JSON.stringify({ configFile: resolved.configFile ?? null, settings, formerState: formerState ?? null, idleRules: idleRules(resolved.config) })}\n`,
     );
   else {
     const rows = settings.map(({ setting, value, origin }) => [setting, value, origin]);
     io.stdout.write(`${renderTable(['SETTING', 'VALUE', 'FROM'], rows, colors)}\n`);
     io.stdout.write(`\n${fileLine(resolved.configFile, io)}\n`);
+    const rules = projectRulesFinding(resolved.config);
+    if (rules !== undefined && rules.level !== 'ok') io.stdout.write(`\n${renderFinding(rules, colors)}\n`);
     if (formerState !== undefined) io.stdout.write(`\n${renderFinding(formerState, colors)}\n`);
   }
   return EXIT_CODES.ok;

@@ -4,10 +4,12 @@ import { systemClock } from '../clock.ts';
 import { formatBytes } from '../format/byte-size.ts';
 import { formatAmount, formatCount } from '../format/counts.ts';
 import { formatDurationRounded } from '../format/duration.ts';
+import { shownValue } from '../format/shown-text.ts';
 import { linesOf, type TextLine } from '../jobs/figures.ts';
 import { canBeAllowed } from '../jobs/guards/guards.ts';
 import { OLDEST_LISTED } from '../jobs/job.ts';
 import type { PruneReport, RemovedSession } from '../jobs/report.ts';
+import { idleRules } from '../runs/idle-rules.ts';
 import { type RunResult, shownFaults, summaryOfRun } from '../runs/run-result.ts';
 import type { Amount } from '../trash/known-folders.ts';
 import type { CommandContext } from './command.ts';
@@ -40,6 +42,7 @@ export function renderResults(results: readonly RunResult[], context: CommandCon
   if (dryRun) blocks.unshift(colors.bold('Dry run: this is what would be done; nothing is changed.'));
   const nothing = nothingYet(context.resolved.config);
   if (nothing !== undefined) blocks.push(nothing);
+  if (dryRun) blocks.push(...renderIdleRules(context));
   const prune = results.map(pruneOf).find((report) => (report?.removed?.sessions ?? 0) > 0);
   if (prune !== undefined) blocks.push(renderNextStep(prune, amountInTrash(results), context));
   else if (dryRun && nothing === undefined && results.some(isDoneWithNothing)) blocks.push(NOTHING_DUE);
@@ -100,6 +103,13 @@ function renderGone(
   const table = renderFaces(['ID', 'LAST USED', 'SIZE', 'WHY', 'PROJECT', 'TITLE'], rows, shown);
   const more = (removed?.sessions ?? 0) - rows.length;
   return more > 0 ? `${table}\n… and ${formatCount(more, 'more session')} (--json lists them all)` : table;
+}
+
+/** Before anything goes, it is to be seen that a rule which was to keep it does not. */
+function renderIdleRules({ resolved: { config }, colors }: CommandContext): string[] {
+  return idleRules(config).map((match) => {
+    return `${colors.yellow('projects')}: the rule for ${shownValue(match)} matches no project that is here.`;
+  });
 }
 
 /** As the last of the jobs left it: a purge comes after the prune. */

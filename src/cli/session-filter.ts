@@ -1,12 +1,12 @@
 /** Which sessions a command means: named one by one, or all of which several things are true at once. */
 
 import { resolve } from 'node:path';
-import { withHome } from '../claude-dir/project-pattern.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
 import { SESSION_CLASSES, type SessionClass } from '../config/class-ages.ts';
 import { OperatingError } from '../errors.ts';
 import { parseByteSize } from '../format/byte-size.ts';
 import { parseDurationMs } from '../format/duration.ts';
+import { withHome } from '../format/home-path.ts';
 import { shownValue } from '../format/shown-text.ts';
 import type { ListingRequest } from '../jobs/listing-request.ts';
 import type { ListedSession } from '../jobs/report.ts';

@@ -212,9 +212,10 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
     },
     projects: {
       argument: 'JSON',
-      description: 'retention of single projects: a list of `{match, maxAge, keepLast}`; the first match counts',
+      description:
+        'retention of single projects, by real path or by the name that Claude gives: a list of `{match, maxAge, keepLast}`; the first match counts',
       defaultText: 'none',
-      parse: projectOverrides,
+      parse: projectOverrides(home),
       defaultValue: () => [],
       show: (value) =>
         JSON.stringify(

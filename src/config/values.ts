@@ -3,6 +3,7 @@
 import { isAbsolute, join, normalize } from 'node:path';
 import { formatBytes, parseByteSize } from '../format/byte-size.ts';
 import { formatDurationExact, parseDurationMs } from '../format/duration.ts';
+import { withHome } from '../format/home-path.ts';
 import { LOG_FORMATS, LOG_LEVELS } from '../format/log-line.ts';
 import { escapeControls } from '../format/shown-text.ts';
 
@@ -131,11 +132,12 @@ export const forgeName = text(
   { pattern: '^[^\\s:]{1,100}$' },
 );
 
-export const projectGlob = text(
-  'expected a glob over project directory names',
-  (value) => (value === '' ? undefined : value),
-  { minLength: 1 },
-);
+export const projectGlob = (home: string) =>
+  text(
+    "expected a path, or a glob over paths or over Claude's names of projects",
+    (value) => (value === '' ? undefined : withHome(value, home)),
+    { minLength: 1 },
+  );
 
 /** Resolved late, since `Intl` is slow to load. */
 export const SYSTEM_TIME_ZONE = 'system';

@@ -14,11 +14,12 @@ import { examineDatabases } from './database-findings.ts';
 import type { Finding } from './finding.ts';
 import { formerStateFinding } from './former-state-finding.ts';
 import { examineReturning } from './returning-findings.ts';
+import { projectRulesFinding } from './rule-findings.ts';
 
 const FOREIGN_BITS = 0o077;
 
 export async function examineHost(config: Config, clock: Clock): Promise<readonly Finding[]> {
-  const formerState = formerStateFinding(config);
+  const more = [formerStateFinding(config), projectRulesFinding(config)];
   return [
     await guardedFinding('resume map', () => examineMap(config, clock)),
     await guardedFinding('keep list', () => examinePins(config)),
@@ -27,7 +28,7 @@ export async function examineHost(config: Config, clock: Clock): Promise<readonl
     await guardedFinding('coming back', () => examineReturning(config, clock)),
     await guardedFinding('clock', () => examineClock(config, clock)),
     await guardedFinding('state directory', () => examineStateDir(config)),
-    ...(formerState === undefined ? [] : [formerState]),
+    ...more.filter((finding) => finding !== undefined),
   ];
 }
 

@@ -84,6 +84,24 @@ export class SessionIndex {
     return `${place}/projects/${project === undefined ? '' : displayName(project)}/${sessionId}${TRANSCRIPT_ENDING}`;
   }
 
+  /** Real paths by the shown names of projects. @param askedMax so many sessions of a project are asked for theirs */
+  projectPaths(askedMax: number): ReadonlyMap<string, readonly string[]> {
+    const paths = new Map<string, Set<string>>();
+    const asked = new Map<string, number>();
+    for (const [sessionId, { project, hasTranscript }] of this.#found) {
+      if (project === undefined) continue;
+      const name = displayName(project);
+      const ofProject = paths.get(name) ?? new Set<string>();
+      paths.set(name, ofProject);
+      const count = asked.get(name) ?? 0;
+      if (!hasTranscript || count >= askedMax) continue;
+      asked.set(name, count + 1);
+      const path = this.session(sessionId)?.workingDirectory;
+      if (path !== undefined) ofProject.add(path);
+    }
+    return new Map([...paths].map(([name, ofProject]) => [name, [...ofProject]]));
+  }
+
   /** The beginning of an id that no other session here has, of eight digits or all of them. */
   shortIdOf(sessionId: SessionId): string {
     const head = sessionId.slice(0, SHORT_ID_LENGTH);

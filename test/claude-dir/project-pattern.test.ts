@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { projectPattern, withHome } from '../../src/claude-dir/project-pattern.ts';
+import { projectPattern } from '../../src/claude-dir/project-pattern.ts';
+import { withHome } from '../../src/format/home-path.ts';
 
 describe('A pattern of projects', () => {
   it.each([

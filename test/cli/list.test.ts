@@ -419,6 +419,39 @@ describe('Sessions of several Claude directories, removed by hand', () => {
   });
 });
 
+describe('Rules of single projects', () => {
+  const rules = (...matches: string[]) => [
+    '--projects',
+    JSON.stringify(matches.map((match) => ({ match, maxAge: 'never' }))),
+  ];
+
+  it('match real paths, with ~ and globs, as well as names', async () => {
+    const place = host();
+    for (const match of ['/srv/app', '/srv/a*', '-srv-app']) {
+      expect(await ids(place, 'list', '--going', ...rules(match))).toEqual(['dddddddd']);
+    }
+    converse(place, { head: 'cccccccc', ageDays: 45, title: 'Port the parser', cwd: '/nonexistent/app' });
+    expect(await ids(place, 'list', '--going', '--title', 'port', ...rules('~/app', '/srv/app'))).toEqual([]);
+  });
+
+  it('are told by a dry run, doctor and check-config where they match nothing', async () => {
+    const place = host();
+    const some = rules('/srv/app', '/srv/ap');
+    const dry = await cli([...place.flags, 'run', '--dry-run', '--log-level', 'silent', ...some]);
+    expect(dry.stdout).toContain('projects: the rule for "/srv/ap" matches no project that is here.');
+    for (const command of ['doctor', 'check-config']) {
+      expect((await cli([...place.flags, command, ...some])).stdout).toMatch(
+        /project rules: "\/srv\/ap" matches no project/,
+      );
+    }
+    const { stdout } = await cli([...place.flags, 'check-config', '--json', ...some]);
+    expect(JSON.parse(stdout)).toMatchObject({ idleRules: ['/srv/ap'] });
+    expect((await cli([...place.flags, 'doctor', ...rules('/srv/app')])).stdout).toContain(
+      'project rules: each matches',
+    );
+  });
+});
+
 describe('The status', () => {
   it('shows by their faces the largest sessions and those that go next', async () => {
     const place = host();

@@ -568,11 +568,11 @@ describe('the list of projects', () => {
   ];
   const FAULTS = [
     'at 0.maxage: expected one of match, maxAge, keepLast',
-    'at 0.match: expected a glob over project directory names',
+    'at 0.match: expected a path, or a glob over paths',
     'at 0.maxAge: expected a duration such as 30d, 24h or 15m, or never',
     'at 0.keepLast: expected a whole number from 0 to 1000000',
     'at 1: expected {match, maxAge, keepLast}',
-    'at 3.match: expected a glob over project directory names',
+    'at 3.match: expected a path, or a glob over paths',
   ].map((fault) => expect.stringContaining(` ${fault}`));
 
   it('is refused with all that is wrong with it, in a file as on the command line', () => {

@@ -49,8 +49,13 @@ export interface PrunePolicy {
   readonly earliestMtimeMs: number;
   /** How long sessions of a class stay, where that differs. */
   readonly classMaxAgeMs: Readonly<Partial<Record<SessionClass, number | 'never'>>>;
-  /** @param project undefined for what is left of sessions whose project is unknown */
-  forProject(project: string | undefined): ProjectPolicy;
+  /**
+   * @param project undefined for what is left of sessions whose project is unknown
+   * @param paths real ones of its sessions, as far as they are known; of several, what keeps them longest counts
+   */
+  forProject(project: string | undefined, paths?: readonly string[]): ProjectPolicy;
+  /** Whether the real paths of projects make a difference. */
+  readonly asksForPaths?: boolean;
 }
 
 export type PolicyOf = (projectIndex: number | undefined) => ProjectPolicy;

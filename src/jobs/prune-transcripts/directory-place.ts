@@ -36,6 +36,8 @@ import { KeptSessions } from './kept.ts';
 import { protectionByIndex } from './live-protection.ts';
 import type { Concluded, LiveCounts, ObservedPlace, PrunablePlace, Taking } from './place.ts';
 import type { Plan, Protections } from './plan.ts';
+import { policyAt } from './policy.ts';
+import { projectPaths } from './project-paths.ts';
 import { removalRecord } from './removal-record.ts';
 import { scanFaults } from './scan-faults.ts';
 import { withTrueTimes } from './shield.ts';
@@ -169,6 +171,8 @@ class ObservedDirectory implements ObservedPlace {
   readonly #cleanup: DirectoryCleanup;
   /** Those of a project come together, so one is not opened for each. */
   readonly #projects: OpenDirs;
+  /** Made when they are first asked for. */
+  #projectPaths: ReadonlyMap<string, readonly string[]> | undefined;
   /** The folders of this run. */
   readonly #taken: ByteName[] = [];
 
@@ -244,6 +248,11 @@ class ObservedDirectory implements ObservedPlace {
 
   name(row: number): SessionName | undefined {
     return this.#look(row, readSessionName);
+  }
+
+  projectPaths(): ReadonlyMap<string, readonly string[]> {
+    this.#projectPaths ??= projectPaths(this.units, (row) => this.name(row)?.workingDirectory);
+    return this.#projectPaths;
   }
 
   #look<T>(row: number, read: (directory: AnchoredDir, name: ByteName, project: ByteName) => T): T | undefined {
@@ -346,6 +355,10 @@ class ObservedDirectory implements ObservedPlace {
   }
 
   #kept(plan: Plan): KeptSessions {
-    return new KeptSessions(this.aged, plan, this.#dependencies.policy);
+    return new KeptSessions(
+      this.aged,
+      plan,
+      policyAt(this.#dependencies.policy, () => this.projectPaths()),
+    );
   }
 }

@@ -12,6 +12,7 @@ import type { Facts, PrunePolicy } from './age-rules.ts';
 import { announcementKey } from './announcements.ts';
 import type { ObservedPlace } from './place.ts';
 import { isKeptByAge, type Plan, planPrune } from './plan.ts';
+import { policyAt } from './policy.ts';
 import { scanFaults } from './scan-faults.ts';
 import type { SessionCopies } from './session-copies.ts';
 
@@ -27,10 +28,14 @@ export interface PlanOptions {
 }
 
 export async function planWithFacts(
-  place: Pick<ObservedPlace, 'kind' | 'aged' | 'protection' | 'facts' | 'asksForFacts' | 'freeableBytes'>,
-  { live, policy, copies, announced, clock, state }: PlanOptions,
+  place: Pick<
+    ObservedPlace,
+    'kind' | 'aged' | 'protection' | 'facts' | 'asksForFacts' | 'freeableBytes' | 'projectPaths'
+  >,
+  { live, policy: inGeneral, copies, announced, clock, state }: PlanOptions,
 ): Promise<Plan> {
   const nowMs = clock.now();
+  const policy = policyAt(inGeneral, () => place.projectPaths());
   const protection = place.protection(live);
   const freeableBytes = policy.minFreeBytes === 'off' ? undefined : place.freeableBytes();
   const faults: ReadFault[] = [];

@@ -2,9 +2,10 @@
 
 import { projectPattern } from '../../claude-dir/project-pattern.ts';
 import { EARLIEST_SENSIBLE_TIME_MS } from '../../clock.ts';
+import type { ProjectOverride } from '../../config/project-overrides.ts';
 import type { Settings } from '../../config/settings.ts';
 import { displayName } from '../../files/byte-name.ts';
-import type { PrunePolicy } from './age-rules.ts';
+import type { ProjectPolicy, PrunePolicy } from './age-rules.ts';
 
 export type RetentionSettings = Pick<
   Settings,
@@ -22,16 +23,44 @@ export function prunePolicy(settings: RetentionSettings): PrunePolicy {
     minFreeBytes: settings.minFree,
     earliestMtimeMs: EARLIEST_SENSIBLE_TIME_MS,
     classMaxAgeMs: settings.classes,
-    forProject: (project) => {
+    asksForPaths: overrides.some(({ pattern }) => pattern.isPath),
+    forProject: (project, paths = []) => {
       const name = project === undefined ? undefined : displayName(project);
-      const override =
-        name === undefined ? undefined : overrides.find(({ pattern }) => pattern.matches(name, undefined))?.override;
-      return {
-        maxAgeMs: override?.maxAge ?? settings.maxAge,
-        isOwnMaxAge: override?.maxAge !== undefined,
-        keepLast: override?.keepLast ?? settings.keepLast,
-        isSparedBySizeCap: override?.maxAge === 'never',
-      };
+      const overrideAt = (path: string | undefined) =>
+        name === undefined ? undefined : overrides.find(({ pattern }) => pattern.matches(name, path))?.override;
+      const policies = (paths.length === 0 ? [undefined] : paths).map((path) => policyBy(overrideAt(path), settings));
+      return policies.reduce(longer);
     },
+  };
+}
+
+function policyBy(override: ProjectOverride | undefined, settings: RetentionSettings): ProjectPolicy {
+  return {
+    maxAgeMs: override?.maxAge ?? settings.maxAge,
+    isOwnMaxAge: override?.maxAge !== undefined,
+    keepLast: override?.keepLast ?? settings.keepLast,
+    isSparedBySizeCap: override?.maxAge === 'never',
+  };
+}
+
+/** Claude gives one name to several directories: nothing goes by a rule that is not its own. */
+function longer(left: ProjectPolicy, right: ProjectPolicy): ProjectPolicy {
+  const isRightLonger = right.maxAgeMs === 'never' || (left.maxAgeMs !== 'never' && right.maxAgeMs > left.maxAgeMs);
+  const { maxAgeMs, isOwnMaxAge } = isRightLonger ? right : left;
+  return {
+    maxAgeMs,
+    isOwnMaxAge,
+    keepLast: Math.max(left.keepLast, right.keepLast),
+    isSparedBySizeCap: left.isSparedBySizeCap || right.isSparedBySizeCap,
+  };
+}
+
+/** Rules for real paths are held against what the sessions of a place say. @param pathsOf real paths by the names of projects */
+export function policyAt(policy: PrunePolicy, pathsOf: () => ReadonlyMap<string, readonly string[]>): PrunePolicy {
+  if (policy.asksForPaths !== true || policy.only !== undefined) return policy;
+  const paths = pathsOf();
+  return {
+    ...policy,
+    forProject: (project) => policy.forProject(project, project === undefined ? [] : (paths.get(project) ?? [])),
   };
 }

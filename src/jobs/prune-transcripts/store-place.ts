@@ -133,6 +133,10 @@ class ObservedStore implements ObservedPlace {
     return undefined;
   }
 
+  projectPaths(): ReadonlyMap<string, readonly string[]> {
+    return new Map();
+  }
+
   /** Claude's own clean-up comes into no store. */
   asksForFacts(): boolean {
     return false;

@@ -42,6 +42,7 @@ async function planned(
     aged: rowsOf(units),
     protection: () => () => undefined,
     freeableBytes: () => undefined,
+    projectPaths: () => new Map(),
     asksForFacts: (row: number) => asksFor.includes(units[row] as Unit),
     facts: (row: number) => {
       const unit = units[row] as Unit;

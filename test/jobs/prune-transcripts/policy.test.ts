@@ -85,4 +85,29 @@ describe('the retention of the configuration', () => {
       isSparedBySizeCap: false,
     });
   });
+
+  describe('of a real path', () => {
+    const rules = [
+      { match: '/srv/my/app', maxAge: 5 * DAY_MS },
+      { match: '/srv/keep/**', maxAge: 'never' as const },
+    ];
+    const maxAgeAt = (...paths: string[]) => {
+      return prunePolicy({ ...SETTINGS, projects: rules }).forProject('-srv-my-app', paths).maxAgeMs;
+    };
+
+    it('is that of the directory in which the sessions were begun, and of no other of one name', () => {
+      expect(maxAgeAt('/srv/my/app')).toBe(5 * DAY_MS);
+      expect(maxAgeAt('/srv/my-app')).toBe(30 * DAY_MS);
+      expect(maxAgeAt('/srv/keep/a/b')).toBe('never');
+    });
+
+    it('is the longest where sessions of several directories share one name', () => {
+      expect(maxAgeAt('/srv/my/app', '/srv/my-app')).toBe(30 * DAY_MS);
+      expect(maxAgeAt('/srv/my/app', '/srv/keep/x')).toBe('never');
+    });
+
+    it('goes by the name where no session tells the path', () => {
+      expect(maxAgeAt()).toBe(5 * DAY_MS);
+    });
+  });
 });
