@@ -11,9 +11,13 @@ import { openDatabase, type SqliteDatabase } from '../sqlite/binding.ts';
 import { isBusyCode } from '../sqlite/open.ts';
 import type { ClaudeDir } from './claude-dir.ts';
 import { SWEEPER_DIRECTORY } from './layout.ts';
+import { describeWorker, readWorkerRecord } from './worker-record.ts';
 
 /** `run`: held while a job works. `worker`: held by a daemon as long as it lives. */
 export type LockName = 'run' | 'worker';
+
+/** Somebody may be asking whether it is held, which takes microseconds. */
+const LOOK_WAIT_MS = 100;
 
 const LOCK_FILES: Readonly<Record<LockName, ByteName>> = {
   run: fixedName('run.lock'),
@@ -43,21 +47,54 @@ export function acquireDirLock(claudeDir: ClaudeDir, name: LockName): DirLock {
     }
   } catch (error) {
     if (isBusyCode(error)) {
-      const holder = name === 'worker' ? 'another worker runs on it' : 'another run is at work in it';
+      const holder = name === 'worker' ? otherWorker(claudeDir) : 'another run is at work in it';
       throw new OperatingError('locked', `${action}: ${holder}`, { cause: error });
     }
     throw operatingError('io', action, error);
   }
 }
 
+/** Its record may not be written yet, or may never be: then it is told without. */
+function otherWorker(claudeDir: ClaudeDir): string {
+  const worker = readWorkerRecord(claudeDir);
+  return `another worker runs on it${worker === undefined ? '' : ` (${describeWorker(worker)})`}`;
+}
+
+/** For a moment, the lock is shared; whoever takes it meanwhile waits for that. @returns undefined where it cannot be asked */
+export function isDirLocked(claudeDir: ClaudeDir, name: LockName): boolean | undefined {
+  try {
+    const ours = claudeDir.root.openChild(SWEEPER_DIRECTORY);
+    try {
+      const file = LOCK_FILES[name];
+      if (ours.lstat(file)?.isFile() !== true) return false;
+      const database = openDatabase(lockPath(ours, file), { readonly: true, fileMustExist: true, timeout: 0 });
+      try {
+        database.prepare('SELECT 1 FROM sqlite_schema').get();
+        return false;
+      } finally {
+        database.close();
+      }
+    } finally {
+      ours.close();
+    }
+  } catch (error) {
+    if (isBusyCode(error)) return true;
+    return errorCode(error) === 'ENOENT' ? false : undefined;
+  }
+}
+
+function lockPath(ours: AnchoredDir, file: ByteName): string {
+  return Buffer.from(`${ours.currentPath()}/${file}`, 'latin1').toString('utf8');
+}
+
 /** @returns gives the lock back */
 function lockFile(ours: AnchoredDir, file: ByteName): () => void {
   makeFile(ours, file);
   // SQLite takes a path; it may neither make the file nor follow a link at its end, and nothing is ever written to it.
-  const path = Buffer.from(`${ours.currentPath()}/${file}`, 'latin1').toString('utf8');
+  const path = lockPath(ours, file);
   // On a read-only file system SQLite would open it for reading, and its lock would exclude nobody.
   accessSync(path, constants.W_OK);
-  const database = openDatabase(path, { fileMustExist: true, timeout: 0 });
+  const database = openDatabase(path, { fileMustExist: true, timeout: LOOK_WAIT_MS });
   try {
     throwIfRedirected(ours, file);
     // Keeps the lock's journal in memory: no second file comes and goes beside it.

@@ -18,6 +18,7 @@ import { type FinishedRun, Ledger } from '../ledger/ledger.ts';
 import { createLogger } from '../log.ts';
 import { type RunResult, shownFaults } from '../runs/run-result.ts';
 import type { CommandContext } from './command.ts';
+import { type DaemonStatus, daemonDocument, readDaemons, renderDaemons } from './daemon-status.ts';
 import { withSessionIndex } from './find-sessions.ts';
 import { renderFinding } from './finding-lines.ts';
 import { sessionDocument } from './list.ts';
@@ -48,12 +49,13 @@ export async function showStatus(context: CommandContext): Promise<number> {
   });
   if (prune === undefined) return exitCodeOf([], true);
   const others = readOthers(context);
+  const daemons = readDaemons(context.resolved.config);
   const links = readLinks(context);
   const { io, json } = context;
   io.stdout.write(
     json
-      ? `${JSON.stringify(statusDocument(jobs, prune, others, links, context.resolved))}\n`
-      : `${renderStatus(jobs, prune, others, links, context)}\n`,
+      ? `${JSON.stringify(statusDocument(jobs, prune, others, links, daemons, context.resolved))}\n`
+      : `${renderStatus(jobs, prune, others, links, daemons, context)}\n`,
   );
   return exitCodeOf([prune], io.shutdown.aborted);
 }
@@ -122,10 +124,12 @@ function statusDocument(
   prune: RunResult,
   others: readonly OtherUseOfDir[],
   links: readonly LinkOfDir[],
+  daemons: readonly DaemonStatus[],
   { config }: CommandContext['resolved'],
 ): object {
   const { projects, largest, oldest, listed } = pruneOf(prune) ?? {};
   return {
+    daemons: daemons.map(daemonDocument),
     jobs: jobs.map(({ job, last, nextMs }) => ({
       job,
       lastRun: last === undefined ? null : { outcome: last.outcome, startedAt: new Date(last.startedAtMs) },
@@ -148,6 +152,7 @@ function renderStatus(
   prune: RunResult,
   others: readonly OtherUseOfDir[],
   links: readonly LinkOfDir[],
+  daemons: readonly DaemonStatus[],
   context: CommandContext,
 ): string {
   const { colors } = context;
@@ -161,6 +166,7 @@ function renderStatus(
   ]);
   const formerState = formerStateFinding(context.resolved.config);
   const blocks = [
+    renderDaemons(daemons, nowMs),
     renderTable(['JOB', 'LAST RUN', 'NEXT RUN (while a daemon runs)'], runs, colors),
     ...(formerState === undefined ? [] : [renderFinding(formerState, colors)]),
   ];

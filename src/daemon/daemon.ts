@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../clock.ts';
 import type { ResolvedConfig } from '../config/config.ts';
-import { errorMessage } from '../errors.ts';
+import type { JobProgress } from '../jobs/job.ts';
 import { JOB_NAMES, type JobName } from '../jobs/job-names.ts';
 import type { AdjustableLogger } from '../log.ts';
 import { styleOf } from '../log-output.ts';
@@ -16,10 +16,12 @@ import { type RunJobDependencies, runJob, skippedRun } from '../runs/run-job.ts'
 import type { RunOptions } from '../runs/runnable-job.ts';
 import { startHttpServer } from './http.ts';
 import { HttpAddress } from './http-address.ts';
-import { daemonRoutes, type ReadinessCheck } from './http-routes.ts';
+import { daemonRoutes } from './http-routes.ts';
 import { InForce } from './in-force.ts';
 import { JobQueue } from './job-queue.ts';
 import { createMetrics, type Metrics } from './metrics-page.ts';
+import { Presence } from './presence.ts';
+import { readiness } from './readiness.ts';
 import { Reload } from './reload.ts';
 import { Schedule, scheduleSettings } from './schedule.ts';
 import { WorkerLocks } from './worker-locks.ts';
@@ -76,6 +78,7 @@ class Daemon {
   readonly #queue: JobQueue;
   readonly #address: HttpAddress;
   readonly #reload: Reload;
+  readonly #presence: Presence;
   /** When each job was last put into the queue. */
   readonly #addedAtMs = new Map<JobName, number>();
   readonly #cutShort = new Set<JobName>();
@@ -99,6 +102,12 @@ class Daemon {
       // What went wrong lies outside of the job (the ledger cannot be found, say); the daemon tries again at the next time.
       onError: (job, error) => log.error({ err: error, job }, 'run could not be begun or written down'),
     });
+    this.#presence = new Presence({
+      ...{ version, clock },
+      claudeDirs: () => this.#inForce.claudeDirs,
+      stateDir: () => this.#inForce.config.stateDir,
+      nextRunMs: (job) => this.#schedule.nextRunMs(job),
+    });
     this.#reload = new Reload({
       ...{ clock, log },
       load: () => options.load(),
@@ -117,7 +126,8 @@ class Daemon {
     const routes = daemonRoutes({
       contentType: this.#metrics.contentType,
       metrics: () => this.#metrics.render(),
-      readiness: () => this.#readiness(),
+      readiness: () =>
+        readiness({ inForce: this.#inForce, schedule: this.#schedule, startedAtMs: this.#startedAtMs, clock }),
       monotonicNow: () => performance.now(),
     });
     this.#address = new HttpAddress((listen) => startHttpServer(listen, routes, log));
@@ -132,6 +142,7 @@ class Daemon {
   async start(): Promise<void> {
     await this.#address.moveTo(this.#inForce.config.listen);
     this.#startSchedule(this.#schedule, this.#inForce);
+    this.#presence.enter();
   }
 
   /** Asks for the configuration to be read again. */
@@ -156,6 +167,8 @@ class Daemon {
     await this.#reload.close();
     await Promise.race([this.#queue.idle(), sleep(SHUTDOWN_BUDGET.daemonWaitMs, undefined, { ref: false })]);
     await this.#address.close();
+    // Where a run had to be given up, its directory may hang.
+    if (this.left.length === 0) this.#presence.leave(this.#inForce.claudeDirs);
     this.#inForce.close();
     this.#locks.keepOnly([]);
   }
@@ -176,11 +189,14 @@ class Daemon {
     const { log, environment } = this.#options;
     log.adjust(next.config.logLevel, styleOf(next.config.logFormat, environment));
     if (!isDeepStrictEqual(scheduleSettings(before.config), scheduleSettings(next.config))) this.#reschedule(next);
+    this.#presence.enter();
     // A run that is at work is written down where it was begun.
     if (this.#queue.running === undefined) this.#leave(before);
   }
 
   #leave(before: InForce): void {
+    const kept = new Set(this.#inForce.claudeDirs.map(({ root }) => root.identity));
+    this.#presence.leave(before.claudeDirs.filter(({ root }) => !kept.has(root.identity)));
     before.close();
     this.#locks.keepOnly(this.#inForce.claudeDirs);
   }
@@ -250,7 +266,9 @@ class Daemon {
     const inForce = this.#inForce;
     try {
       inForce.lookForClaudeDir();
-      const request = { options: { ...RUN_OPTIONS, jobs: [job] }, signal, onProgress: () => undefined };
+      this.#presence.begin(job);
+      const onProgress = ({ phase }: JobProgress) => this.#presence.phase(phase);
+      const request = { options: { ...RUN_OPTIONS, jobs: [job] }, signal, onProgress };
       const result = await runJob(
         jobInChild(job, inForce.config, { environment }),
         request,
@@ -261,6 +279,7 @@ class Daemon {
       // What the run has met with in the ledger, this process may not have: opened anew, it is looked at from end to end.
       if (result.outcome === 'failed') inForce.ledger.close();
     } finally {
+      this.#presence.end();
       if (inForce !== this.#inForce) this.#leave(inForce);
     }
   }
@@ -275,31 +294,5 @@ class Daemon {
       deadlineMs: inForce.config.runDeadline,
       allowCommand: (job) => allowCommand(job, inForce.resolved),
     };
-  }
-
-  async #readiness(): Promise<readonly ReadinessCheck[]> {
-    const checks: ReadinessCheck[] = [];
-    const check = async (name: string, verify: () => unknown) => {
-      try {
-        await verify();
-        checks.push({ name, fault: undefined });
-      } catch (error) {
-        checks.push({ name, fault: errorMessage(error) });
-      }
-    };
-    await check('ledger', () => this.#inForce.ledger.get().lastRun('prune-transcripts'));
-    await check('live-sources', () => this.#inForce.checkSources());
-    for (const job of JOB_NAMES) await check(job, () => this.#throwIfOverdue(job));
-    return checks;
-  }
-
-  /** Overdue: the time after the last run has passed by more than a run may take. */
-  #throwIfOverdue(job: JobName): void {
-    const { clock } = this.#options;
-    const { config } = this.#inForce;
-    const sinceMs = Math.max(this.#inForce.lastRunMs(job) ?? 0, this.#startedAtMs);
-    const dueMs = this.#schedule.dueAfterMs(job, sinceMs);
-    if (dueMs === undefined || clock.now() <= dueMs + config['schedule.jitter'] + config.runDeadline) return;
-    throw new Error(`overdue since ${new Date(dueMs).toISOString()}`);
   }
 }

@@ -13,11 +13,12 @@ export class WorkerLocks {
    * @throws OperatingError as `acquireDirLock`
    */
   take(claudeDirs: readonly ClaudeDir[]): readonly string[] {
+    const before = new Set(this.#held.keys());
     const taken: string[] = [];
     try {
       for (const claudeDir of claudeDirs) {
         const { identity } = claudeDir.root;
-        if (this.#held.has(identity)) continue;
+        if (before.has(identity)) continue;
         this.#held.set(identity, acquireDirLock(claudeDir, 'worker'));
         taken.push(identity);
       }

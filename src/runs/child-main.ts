@@ -2,6 +2,7 @@
 
 import { once } from 'node:events';
 import { errorKind, errorMessage } from '../errors.ts';
+import type { JobProgress } from '../jobs/job.ts';
 import { exitAtOnce } from '../process/exit-at-once.ts';
 import { watchParent } from '../process/parent-watch.ts';
 import { keepHeapsSmall } from '../process/small-heap.ts';
@@ -31,7 +32,13 @@ process.on('disconnect', () => {
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
 
 async function run({ job, config, options }: RunTask): Promise<void> {
-  const work = jobHere(job, config).start({ options, signal: stop.signal, onProgress: () => undefined });
+  let phase: string | undefined;
+  const onProgress = (progress: JobProgress) => {
+    if (progress.phase === phase) return;
+    phase = progress.phase;
+    answer({ type: 'phase', progress });
+  };
+  const work = jobHere(job, config).start({ options, signal: stop.signal, onProgress });
   try {
     answer({ type: 'done', report: handedOver(await work.report) });
   } catch (error) {

@@ -52,7 +52,7 @@ class RunProcess implements JobAtWork {
   #lastWords = '';
   #grace: NodeJS.Timeout | undefined;
 
-  constructor(job: JobName, config: Config, { options, signal }: RunRequest, settings: ProcessSettings) {
+  constructor(job: JobName, config: Config, { options, signal, onProgress }: RunRequest, settings: ProcessSettings) {
     this.#graceMs = settings.graceMs;
     this.#child = fork(settings.script, [], {
       env: runtimeEnvironment(settings.environment),
@@ -71,7 +71,7 @@ class RunProcess implements JobAtWork {
       this.#send({ type: 'stop' });
       this.#killAfterGrace();
     };
-    this.report = this.#answer();
+    this.report = this.#answer(onProgress);
     this.#send({ type: 'run', task: { job, config, options } });
     if (signal.aborted) stop();
     else signal.addEventListener('abort', stop, { once: true });
@@ -88,10 +88,11 @@ class RunProcess implements JobAtWork {
     await this.#gone;
   }
 
-  #answer(): Promise<JobReport> {
+  #answer(onProgress: RunRequest['onProgress']): Promise<JobReport> {
     return new Promise((resolve, reject) => {
       this.#child.on('message', (answer: RunAnswer) => {
-        if (answer.type === 'done') resolve(answer.report);
+        if (answer.type === 'phase') onProgress(answer.progress);
+        else if (answer.type === 'done') resolve(answer.report);
         else reject(failureOf(answer));
       });
       this.#gone.then((end) => reject(this.#deathOf(end)));

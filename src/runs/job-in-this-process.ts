@@ -46,10 +46,13 @@ const PROGRESS_INTERVAL_MS = 100;
 
 function rateLimited(report: (progress: JobProgress) => void): (progress: JobProgress) => void {
   let lastAt = 0;
+  let phase: JobProgress['phase'] | undefined;
   return (progress) => {
     const now = performance.now();
-    if (now - lastAt < PROGRESS_INTERVAL_MS && progress.done !== progress.total) return;
+    const isWorthTelling = progress.phase !== phase || progress.done === progress.total;
+    if (now - lastAt < PROGRESS_INTERVAL_MS && !isWorthTelling) return;
     lastAt = now;
+    phase = progress.phase;
     report(progress);
   };
 }

@@ -2,6 +2,7 @@
 
 import type { Config } from '../config/config.ts';
 import type { ErrorKind } from '../exit-codes.ts';
+import type { JobProgress } from '../jobs/job.ts';
 import type { JobName } from '../jobs/job-names.ts';
 import type { JobReport } from '../jobs/report.ts';
 import type { RunOptions } from './runnable-job.ts';
@@ -21,5 +22,7 @@ export type RunCommand =
   | { readonly type: 'leave' };
 
 export type RunAnswer =
+  /** What it does now is another thing than what it did before. */
+  | { readonly type: 'phase'; readonly progress: JobProgress }
   | { readonly type: 'done'; readonly report: JobReport }
   | { readonly type: 'failed'; readonly kind: ErrorKind; readonly message: string; readonly stack: string | undefined };

@@ -1,7 +1,9 @@
-/** Imported before the program: where it renames a file, it dies as by a fault in native code. */
+/** Imported before the program: where it renames a file of a session, it dies as by a fault in native code. */
 
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 
-fs.renameSync = () => process.abort();
+const { renameSync } = fs;
+
+fs.renameSync = (...paths) => (String(paths[0]).endsWith('.json.new') ? renameSync(...paths) : process.abort());
 syncBuiltinESMExports();

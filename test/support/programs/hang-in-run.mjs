@@ -10,6 +10,7 @@ const { renameSync } = fs;
 const pipe = new URL(import.meta.url).searchParams.get('pipe');
 
 fs.renameSync = (...paths) => {
+  if (String(paths[0]).endsWith('.json.new')) return renameSync(...paths);
   fs.renameSync = renameSync;
   syncBuiltinESMExports();
   const fd = fs.openSync(pipe, 'r+');
