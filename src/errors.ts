@@ -48,8 +48,15 @@ export function errorCode(error: unknown): string | undefined {
 }
 
 export function errorMessage(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(HELD_DIRECTORY, (path) => (path.endsWith('/') ? '' : '.'));
 }
+
+/**
+ * What is reached by a held descriptor is named below it; whoever says what was being done names the directory. By the time of the message
+ * the number may be another's, so it is not looked up.
+ */
+const HELD_DIRECTORY = /\/proc\/self\/fd\/\d+\/|(?<=')\/proc\/self\/fd\/\d+(?=')/g;
 
 /** We ran out of something ourselves: that says nothing about the files, so the whole run has to stop. */
 export function isExhaustion(code: string): boolean {

@@ -64,18 +64,19 @@ export function writePlan(path: string, { madeAtMs, expiresAtMs, ...plan }: Plan
 
 /** @throws OperatingError, `bad-data` where it is no plan of this release */
 export function readPlan(path: string): PlanFile {
-  const plan = parsePlan(textOf(path));
+  const text = textOf(path);
+  const plan = text === undefined ? undefined : parsePlan(text);
   if (plan === undefined) {
     throw new OperatingError('bad-data', `read ${shownText(path)}: it is no plan that this release has written`);
   }
   return plan;
 }
 
-function textOf(path: string): string {
+/** Undefined for what can be none. */
+function textOf(path: string): string | undefined {
   try {
     const stats = statSync(path);
-    if (!stats.isFile() || stats.size > FILE_BYTES_MAX) throw new OperatingError('bad-data', 'it is no plan');
-    return readFileSync(path, 'utf8');
+    return stats.isFile() && stats.size <= FILE_BYTES_MAX ? readFileSync(path, 'utf8') : undefined;
   } catch (error) {
     if (errorCode(error) === 'ENOENT')
       throw new OperatingError('bad-data', `read ${shownText(path)}: there is no such file`);

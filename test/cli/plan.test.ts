@@ -144,7 +144,8 @@ describe('a plan', () => {
     const { place, file, run } = await planned();
     expect((await run('apply', file, '--max-age', '60d')).code).toBe(64);
     expect((await run('apply', place.at('none.json'))).code).toBe(65);
-    expect((await run('apply', place.directory)).code).toBe(65);
+    const ofDirectory = await run('apply', place.directory);
+    expect(ofDirectory).toMatchObject({ code: 65, stderr: expect.stringContaining(place.directory) });
     writeFileSync(`${file}.x`, 'not json');
     expect((await run('apply', `${file}.x`)).code).toBe(65);
   });
