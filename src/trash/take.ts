@@ -34,6 +34,16 @@ interface Taken {
   outcome: TakeOutcome | undefined;
 }
 
+/** A unit of so many files takes a hold of its own only to be looked at: that is done before it, and once more after it. */
+const LARGE_UNIT_FILES = 256;
+
+/** What a large unit was before anybody was held back. */
+interface Measured {
+  readonly all: Measurer;
+  /** Its files that lie in no directory of its own, the transcript among them: these are looked at in the hold as well. */
+  readonly files: Measurer;
+}
+
 export class TakeIntoTrash {
   readonly name: ByteName;
   readonly #claudeDir: ClaudeDir;
@@ -44,6 +54,10 @@ export class TakeIntoTrash {
   readonly #added: AddedSinceScan;
   /** Whose places in the trash are made, and known to be free. */
   #prepared: ReadonlySet<Unit> = new Set();
+  /** The large ones among those that are taken next. */
+  #measured: ReadonlyMap<Unit, Measured> = new Map();
+  /** Large ones that lie in the trash, and are to be looked at there. */
+  readonly #unconfirmed = new Map<Unit, Measurer>();
   #failure: OperatingError | undefined;
   #intended = 0;
   readonly #ended = { sessions: 0, bytes: 0, kept: 0 };
@@ -100,6 +114,7 @@ export class TakeIntoTrash {
    */
   prepare(units: readonly Unit[]): void {
     const prepared = new Set<Unit>();
+    const measured = new Map<Unit, Measured>();
     try {
       this.#makeRoom();
       this.#beginBatch();
@@ -109,6 +124,8 @@ export class TakeIntoTrash {
         // Looked at once more when it is taken, and found sooner then.
         this.#added.hasAny(unit);
         if (this.#isPlaceFree(unit)) prepared.add(unit);
+        if (unit.files < LARGE_UNIT_FILES) continue;
+        measured.set(unit, { files: this.#measureFiles(unit), all: this.#measure(unit, this.#source) });
       }
     } catch (error) {
       if (isStopping(error) || errorCode(error) === undefined) throw stoppingError('move sessions to the trash', error);
@@ -116,6 +133,7 @@ export class TakeIntoTrash {
       this.#endBatch();
     }
     this.#prepared = prepared;
+    this.#measured = measured;
   }
 
   /**
@@ -158,8 +176,33 @@ export class TakeIntoTrash {
     } finally {
       this.#endBatch();
     }
-    for (const { unit, outcome } of batch) if (outcome !== undefined) this.#end(unit, outcome, nowMs);
+    for (const { unit, outcome } of batch) {
+      if (outcome?.kind !== 'trashed') this.#unconfirmed.delete(unit);
+      if (outcome !== undefined && !this.#unconfirmed.has(unit)) this.#end(unit, outcome, nowMs);
+    }
     return batch.map(({ outcome }) => outcome);
+  }
+
+  /**
+   * Looks at large units once more that have been taken, when nobody is held back any more: what is not as it was before it was taken
+   * has been used meanwhile, and goes back at once.
+   * @returns what has become of those that do not lie in the trash as they were
+   */
+  confirm(units: readonly Unit[], nowMs: number): ReadonlyMap<Unit, TakeOutcome> {
+    const others = new Map<Unit, TakeOutcome>();
+    try {
+      for (const unit of units) {
+        const before = this.#unconfirmed.get(unit);
+        if (before === undefined) continue;
+        this.#unconfirmed.delete(unit);
+        const outcome = this.#settled(unit, unit.parts, before);
+        this.#end(unit, outcome, nowMs);
+        if (outcome.kind !== 'trashed') others.set(unit, outcome);
+      }
+    } catch (error) {
+      this.#failure ??= stoppingError('look at a session in the trash', error);
+    }
+    return others;
   }
 
   /** Those of the units, all in the trash by now, that have been written anew under their old names. */
@@ -227,10 +270,12 @@ export class TakeIntoTrash {
   }
 
   #take(unit: Unit): TakeOutcome {
+    const measured = this.#measured.get(unit);
     let before: Measurer;
     try {
       if (this.#added.hasAny(unit)) return { kind: 'changed' };
-      before = this.#measure(unit, this.#source);
+      if (measured !== undefined && !sameMeasure(measured.files, this.#measureFiles(unit))) return { kind: 'changed' };
+      before = measured?.all ?? this.#measure(unit, this.#source);
     } catch (error) {
       // One unit that cannot be looked at any more does not stop the others.
       if (isStopping(error) || errorCode(error) === undefined) throw stoppingError('look at a session', error);
@@ -251,6 +296,14 @@ export class TakeIntoTrash {
     } catch (error) {
       return this.#undo(moved, this.#withRemedy(error, unit.parts[moved.length]));
     }
+    const outcome: TakeOutcome = measured === undefined ? this.#settled(unit, moved, before) : { kind: 'trashed' };
+    if (measured !== undefined) this.#unconfirmed.set(unit, before);
+    if (outcome.kind === 'trashed') this.#added.noteOwnMove(unit);
+    return outcome;
+  }
+
+  /** What has become of a unit that was moved: it stays in the trash only as it was before. */
+  #settled(unit: Unit, moved: readonly Part[], before: Measurer): TakeOutcome {
     let after: Measurer;
     try {
       after = this.#measure(unit, this.#target);
@@ -266,9 +319,7 @@ export class TakeIntoTrash {
       );
     }
     // Between the last look and the rename a session may have written: then the unit goes straight back.
-    if (!sameMeasure(after, before)) return this.#undo(moved, undefined);
-    this.#added.noteOwnMove(unit);
-    return { kind: 'trashed' };
+    return sameMeasure(after, before) ? { kind: 'trashed' } : this.#undo(moved, undefined);
   }
 
   /**
@@ -319,7 +370,11 @@ export class TakeIntoTrash {
     this.#target.close();
   }
 
-  #measure(unit: Unit, tree: OpenDirs): Measurer {
+  #measureFiles(unit: Unit): Measurer {
+    return this.#measure({ parts: unit.parts.filter(({ kind }) => kind === 'file') }, this.#source);
+  }
+
+  #measure(unit: Pick<Unit, 'parts'>, tree: OpenDirs): Measurer {
     const measurer = new Measurer(this.#claudeDir.surroundings);
     for (const part of unit.parts) {
       const parent = tree.find(part.directory);

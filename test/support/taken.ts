@@ -6,7 +6,9 @@ import type { TakeIntoTrash, TakeOutcome } from '../../src/trash/take.ts';
 /** @param unit one that the run intends to take */
 export function takeUnit(run: TakeIntoTrash, unit: Unit, nowMs: number): TakeOutcome {
   run.prepare([unit]);
-  const [outcome] = run.takeBatch([unit], nowMs, () => true);
+  const [atFirst] = run.takeBatch([unit], nowMs, () => true);
+  run.throwIfFailed();
+  const outcome = run.confirm([unit], nowMs).get(unit) ?? atFirst;
   run.throwIfFailed();
   if (outcome === undefined) throw new Error('no unit was taken');
   return outcome.kind === 'trashed' && run.findRecreated([unit]).length > 0 ? { kind: 'recreated' } : outcome;

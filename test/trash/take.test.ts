@@ -208,3 +208,47 @@ describe('Taking a session that is not what it was when it was looked at', () =>
     expect(place.take(unit)).toEqual({ kind: 'vanished' });
   });
 });
+
+describe('A session of very many files', () => {
+  const deep = `${PROJECT}/${ID}/tool-results/199.txt`;
+
+  function large() {
+    const place = new TrashPlace();
+    for (let number = 0; number < 300; number += 1) {
+      writeAged(place.at(`${PROJECT}/${ID}/tool-results/${number}.txt`), 'x', OLD_MS);
+    }
+    const unit = place.unit();
+    const run = place.trash.beginFolder(NOW);
+    run.intend([{ unit, reason: 'expired' }], NOW);
+    run.prepare([unit]);
+    return { place, run, unit };
+  }
+
+  it('goes back at once where it was written to between the look before the hold and the move', () => {
+    const { place, run, unit } = large();
+    const before = place.files().inPlace;
+    appendFileSync(place.at(deep), 'used');
+    expect(run.takeBatch([unit], NOW, () => true)).toEqual([{ kind: 'trashed' }]);
+    expect(run.confirm([unit], NOW).get(unit)).toEqual({ kind: 'changed' });
+    run.close();
+    expect([...place.files().inPlace.keys()].sort()).toEqual([...before.keys()].sort());
+    expect(readFileSync(place.at(deep), 'utf8')).toBe('xused');
+  });
+
+  it('is not moved where its transcript was written to since that look', () => {
+    const { place, run, unit } = large();
+    appendFileSync(place.at(TRANSCRIPT), 'used');
+    expect(run.takeBatch([unit], NOW, () => true)).toEqual([{ kind: 'changed' }]);
+    expect(run.confirm([unit], NOW).size).toBe(0);
+    run.close();
+  });
+
+  it('stays in the trash, and is recorded as there, where nothing was', () => {
+    const { run, unit } = large();
+    expect(run.takeBatch([unit], NOW, () => true)).toEqual([{ kind: 'trashed' }]);
+    expect(run.summary()).toBeUndefined();
+    expect(run.confirm([unit], NOW).size).toBe(0);
+    expect(run.summary()).toMatchObject({ sessions: 1, bytes: unit.bytes });
+    run.close();
+  });
+});

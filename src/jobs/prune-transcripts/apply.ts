@@ -158,9 +158,11 @@ class PruneApply {
   }
 
   #note(taking: Taking, taken: HeldBatch['taken']): void {
-    const trashed = taken.filter(({ outcome }) => outcome.kind === 'trashed').map(({ removal }) => removal);
-    const recreated = taking.findRecreated(trashed);
-    for (const { removal, outcome } of taken) {
+    const inTrash = taken.filter(({ outcome }) => outcome.kind === 'trashed').map(({ removal }) => removal);
+    const others = taking.confirm(inTrash, this.#options.clock.now());
+    const recreated = taking.findRecreated(inTrash.filter((removal) => !others.has(removal)));
+    for (const { removal, outcome: atFirst } of taken) {
+      const outcome = others.get(removal) ?? atFirst;
       if (recreated.has(removal)) this.#noteKept(removal, { kind: 'recreated' });
       else if (outcome.kind !== 'trashed') this.#noteKept(removal, outcome);
       else {

@@ -32,6 +32,16 @@ export class DirectoryTaking implements Taking {
     return this.#run.takeBatch(removals.map(unitOf), nowMs, isLast);
   }
 
+  confirm(removals: readonly Removal[], nowMs: number): ReadonlyMap<Removal, TakeOutcome> {
+    const others = this.#run.confirm(removals.map(unitOf), nowMs);
+    return new Map(
+      removals.flatMap((removal): [Removal, TakeOutcome][] => {
+        const outcome = others.get(removal.unit);
+        return outcome === undefined ? [] : [[removal, outcome]];
+      }),
+    );
+  }
+
   findRecreated(removals: readonly Removal[]): ReadonlySet<Removal> {
     const recreated = new Set(this.#run.findRecreated(removals.map(unitOf)));
     return new Set(removals.filter(({ unit }) => recreated.has(unit)));

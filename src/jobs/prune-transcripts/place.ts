@@ -117,6 +117,8 @@ export interface Taking {
     nowMs: number,
     isLast: (outcome: TakeOutcome) => boolean,
   ): readonly (TakeOutcome | undefined)[];
+  /** Looks once more, with nobody held back, at what was taken unlooked at. @returns what has become of those that did not stay taken */
+  confirm(removals: readonly Removal[], nowMs: number): ReadonlyMap<Removal, TakeOutcome>;
   /** Those, taken by now, that have been written anew under their old names. */
   findRecreated(removals: readonly Removal[]): ReadonlySet<Removal>;
   /** One that was intended stays after all. */

@@ -201,6 +201,10 @@ class StoreTaking implements Taking {
   }
 
   /** A session that is written to anew is shown again: there are no two parts of it. */
+  confirm(): ReadonlyMap<Removal, TakeOutcome> {
+    return new Map();
+  }
+
   findRecreated(): ReadonlySet<Removal> {
     return new Set();
   }
