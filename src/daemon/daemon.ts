@@ -13,7 +13,6 @@ import { Acquired } from '../process/acquired.ts';
 import { SHUTDOWN_BUDGET } from '../process/shutdown-budget.ts';
 import { jobInChild } from '../runs/job-in-child.ts';
 import { type RunJobDependencies, runJob, skippedRun } from '../runs/run-job.ts';
-import type { RunOptions } from '../runs/runnable-job.ts';
 import { startHttpServer } from './http.ts';
 import { HttpAddress } from './http-address.ts';
 import { daemonRoutes } from './http-routes.ts';
@@ -23,6 +22,7 @@ import { createMetrics, type Metrics } from './metrics-page.ts';
 import { Presence } from './presence.ts';
 import { readiness } from './readiness.ts';
 import { Reload } from './reload.ts';
+import { runOptionsOf } from './run-options.ts';
 import { Schedule, scheduleSettings } from './schedule.ts';
 import { WorkerLocks } from './worker-locks.ts';
 
@@ -42,9 +42,6 @@ export interface DaemonOptions {
   /** Aborted when the daemon is to leave, with the signal's name as its reason. */
   readonly shutdown: AbortSignal;
 }
-
-/** A run by the schedule is watched by nobody. */
-const RUN_OPTIONS: Omit<RunOptions, 'jobs'> = { dryRun: false, allowMassRemoval: false, listsRemoved: 'none' };
 
 /**
  * Runs until `shutdown` is aborted.
@@ -268,7 +265,11 @@ class Daemon {
       inForce.lookForClaudeDir();
       this.#presence.begin(job);
       const onProgress = ({ phase }: JobProgress) => this.#presence.phase(phase);
-      const request = { options: { ...RUN_OPTIONS, jobs: [job] }, signal, onProgress };
+      const request = {
+        options: runOptionsOf(job, inForce.config.logLevel),
+        signal,
+        onProgress,
+      };
       const result = await runJob(
         jobInChild(job, inForce.config, { environment }),
         request,

@@ -117,10 +117,26 @@ const LOG_MESSAGES: Readonly<Record<Outcome, string>> = {
   skipped: 'job skipped',
 };
 
+/** More would be a flood; the trash lists them all. */
+const REMOVED_LOGGED = 1_000;
+
+/** Those that the report lists, which it does where somebody wants to see them. */
+function logRemoved({ job, dryRun, report }: RunResult, log: Logger): void {
+  if (report?.job !== 'prune-transcripts' || report.removedSessions === undefined) return;
+  const message = dryRun ? 'session would go' : 'session went';
+  const logged = report.removedSessions.slice(0, REMOVED_LOGGED);
+  for (const { sessionId, project, reason, files, bytes } of logged) {
+    log.debug({ job, sessionId, project: project ?? null, reason, files, bytes }, message);
+  }
+  const more = (report.removed?.sessions ?? logged.length) - logged.length;
+  if (more > 0) log.debug({ job, more }, `${message}: more that are not told one by one`);
+}
+
 function logSummary(result: RunResult, log: Logger): void {
   const { job, outcome, dryRun, durationMs } = result;
   const durationSeconds = Math.round(durationMs) / 1000;
   const fields = { job, outcome, ...(dryRun ? { dryRun } : {}), durationSeconds, ...summaryOfRun(result) };
+  logRemoved(result, log);
   const level = outcome === 'ok' ? 'info' : outcome === 'failed' ? 'error' : 'warn';
   log[level](fields, LOG_MESSAGES[outcome]);
   const vanished = result.report?.job === 'prune-transcripts' ? result.report.vanished : undefined;

@@ -5,13 +5,20 @@ import type { JobReport, PruneReport } from '../jobs/report.ts';
 
 /** More than is ever shown. */
 const FAULTS_LISTED = 100;
+const REMOVED_LISTED = 1_000;
 
 export function handedOver(report: JobReport): JobReport {
-  return withFewFaults(report.job === 'prune-transcripts' ? withoutProjects(report) : report);
+  return withFewFaults(report.job === 'prune-transcripts' ? withFewRemoved(withoutProjects(report)) : report);
 }
 
 function withoutProjects({ projects: _, ...report }: PruneReport): PruneReport {
   return report;
+}
+
+function withFewRemoved(report: PruneReport): PruneReport {
+  const { removedSessions } = report;
+  if (removedSessions === undefined) return report;
+  return { ...report, removedSessions: removedSessions.slice(0, REMOVED_LISTED) };
 }
 
 function withFewFaults<Report extends JobReport>(report: Report): Report {

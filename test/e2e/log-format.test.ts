@@ -1,9 +1,12 @@
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { startProgram } from '../support/forked.ts';
 import { PROGRAM, run } from '../support/process.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { tempPlace } from '../support/temp-place.ts';
+import { DAY_MS, makeSession, sessionIdOf } from '../support/tree.ts';
+import { until } from '../support/wait.ts';
 
 const RUN = ['--run-now', '--job', 'purge-trash', '--log-level', 'info'];
 
@@ -45,5 +48,30 @@ describe('The log', () => {
 
   it('is for people on a terminal', async () => {
     expect(await onTerminal({})).toMatch(/\d\d:\d\d:\d\d INFO {2}job finished {2}job=purge-trash/);
+  });
+});
+
+describe('A log at debug', () => {
+  it('tells each session that goes, with its project and the reason, and at info none', async () => {
+    for (const [level, told] of [
+      ['debug', 2],
+      ['info', 0],
+    ] as const) {
+      const place = tempPlace();
+      for (const number of [1, 2]) makeSession(place.claudeDir, { id: sessionIdOf(number), ageMs: 40 * DAY_MS });
+      const schedule = ['--schedule-prune', '* * * * * *', '--schedule-jitter', '1ms', '--listen', 'off'];
+      const daemon = startProgram([...place.flags, ...schedule, '--log-level', level]);
+      await until('a prune', () => /"removed":\{"sessions":2/.test(daemon.log()));
+      const events = daemon
+        .log()
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => JSON.parse(line) as Record<string, unknown>);
+      const went = events.filter(({ msg }) => msg === 'session went');
+      expect(went).toHaveLength(told);
+      if (told === 0) continue;
+      expect(went.map(({ sessionId }) => sessionId).sort()).toEqual([sessionIdOf(1), sessionIdOf(2)]);
+      expect(went[0]).toMatchObject({ level: 'debug', project: '-srv-app', reason: 'expired', files: 1 });
+    }
   });
 });
