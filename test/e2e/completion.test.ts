@@ -135,8 +135,8 @@ describe('The manual page', () => {
   const page = join(REPOSITORY, 'dist/claude-session-sweeper.1');
 
   it('is where the package says, and names every command', async () => {
-    const { man } = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8')) as { man: string };
-    expect(join(REPOSITORY, man)).toBe(page);
+    const { man } = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8')) as { man: [string] };
+    expect(join(REPOSITORY, man[0])).toBe(page);
     const text = readFileSync(page, 'utf8');
     for (const command of ['run', 'trash restore', 'map drop\\-issue', 'check\\-config', 'completion']) {
       expect(text).toContain(`\n.B ${command}`);

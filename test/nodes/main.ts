@@ -20,6 +20,7 @@ import { packBinding } from './prebuilt.ts';
 import { refusalFailures, unguardedEnd } from './refusals.ts';
 import { commandsNotTried, everyCommand, makeTemplate, PRUNE, roundFailures, type Template } from './round.ts';
 import { Verdict } from './verdict.ts';
+import { wayFailures } from './ways.ts';
 
 /**
  * The oldest release that serves, where that is named; else the newest. Each is fetched and installed while those before it are tried;
@@ -108,6 +109,7 @@ async function prepare(range: string, installing: Omit<InstallOptions, 'release'
       const bare = await install(work, `bare-${range}`, { ...options, runsScripts: false });
       verdict.add('without scripts', await dryRunFailures(bare, release, join(work, `home-${range}`)));
     }
+    verdict.add('global, prefix, npx and uninstall', await wayFailures({ ...options, runsScripts: true }, work));
     return { verdict, release, installed };
   } catch (error) {
     verdict.add('', [errorMessage(error)]);

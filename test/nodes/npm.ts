@@ -1,7 +1,7 @@
 /** Runs npm under a chosen Node, with a cache of its own and nothing of the npm that runs the harness. */
 
 import { delimiter } from 'node:path';
-import { run } from '../support/process.ts';
+import { type Exit, run } from '../support/process.ts';
 
 export interface NpmOptions {
   readonly directory: string;
@@ -20,9 +20,14 @@ export class Npm {
 
   /** @returns what it printed. @throws with the end of all that it said where it fails */
   async run(args: readonly string[], options: NpmOptions): Promise<string> {
+    return (await this.say(args, options)).stdout;
+  }
+
+  /** As `run`, with what it told beside it. */
+  async say(args: readonly string[], options: NpmOptions): Promise<Pick<Exit, 'stdout' | 'stderr'>> {
     const env = { ...inherited(), ...this.#settings(options), ...options.environment };
     const { code, signal, stdout, stderr } = await run('npm', args, { cwd: options.directory, env });
-    if (code === 0) return stdout;
+    if (code === 0) return { stdout, stderr };
     throw new Error(
       `npm ${args.join(' ')} ended with ${code ?? signal}: ${`${stdout}\n${stderr}`.trim().slice(-4_000)}`,
     );
