@@ -212,15 +212,29 @@ function keepNewestOfEachProject(units: Units, verdicts: Verdicts, policyOf: Pol
   rows.sort((left, right) => {
     return projectOf(left) - projectOf(right) || rankMs(right) - rankMs(left) || units.compareIds(right, left);
   });
+  // Each stub that is found moves the next one up: with as many more looked at as were found, a thousand of them take ten plans.
+  const stubs = countsOf(units, projectOf, (row) => facts(row)?.sessionClass === 'metadata');
   let project = -1;
   let place = 0;
   for (const row of rows) {
     place = projectOf(row) === project ? place + 1 : 0;
     project = projectOf(row);
+    if (place < keepLastOf(row) + (stubs.get(project) ?? 0)) verdicts.askFor(row);
     if (place >= keepLastOf(row)) continue;
-    verdicts.askFor(row);
     if (isByAge(verdicts.reason(row))) verdicts.set(row, 'keep-last');
   }
+}
+
+function countsOf(
+  units: Units,
+  projectOf: (row: number) => number,
+  isCounted: (row: number) => boolean,
+): ReadonlyMap<number, number> {
+  const counts = new Map<number, number>();
+  for (let row = 0; row < units.length; row += 1) {
+    if (isCounted(row)) counts.set(projectOf(row), (counts.get(projectOf(row)) ?? 0) + 1);
+  }
+  return counts;
 }
 
 const AGE_REASONS: ReadonlySet<string> = new Set<KeepReason>([

@@ -227,6 +227,23 @@ describe('keepLast', () => {
     ]);
   });
 
+  it('finds what counts behind a thousand stubs in a few plans, each of which looks into more than the last', () => {
+    const units = unitsOf(...Array.from({ length: 1_010 }, () => ({})));
+    const rows = rowsOf(units);
+    const known = new Set<number>();
+    let plans = 0;
+    for (let before = -1; known.size > before; plans += 1) {
+      before = known.size;
+      const facts = (row: number) => {
+        const sessionClass = row < 10 ? ('cli' as const) : ('metadata' as const);
+        return known.has(row) ? { mark: undefined, lastEntryMs: undefined, sessionClass } : undefined;
+      };
+      const plan = planPrune(rows, { protection: () => undefined, facts }, policyOf({ project: { keepLast: 3 } }), NOW);
+      for (let row = 0; row < units.length; row += 1) if (plan.asksForFacts(row)) known.add(row);
+    }
+    expect(plans).toBeLessThan(15);
+  });
+
   it('is that of the project, where it has its own', () => {
     const policy = policyOf({}, { '-srv-app': { keepLast: 1 } });
     const units = unitsOf({}, { project: fixedName('-srv-other') });
