@@ -17,7 +17,7 @@ export interface ClaudeDirSettings {
 /**
  * Opens as many as can be: one of several that is gone or closed to us holds up no other.
  * @param locked the only directories that may be opened, where a lock has been taken
- * @param onPassedOver is told of those that cannot be opened, and why
+ * @param onPassedOver is told of those that cannot be opened, and why, where there are others
  * @throws OperatingError (`unsafe-root`) where there is none to work in, or one of them cannot be passed over
  */
 export function openClaudeDirs(
@@ -28,6 +28,7 @@ export function openClaudeDirs(
 ): ClaudeDir[] {
   requireAnchoring();
   const faults: OperatingError[] = [];
+  const passed: (readonly [path: string, fault: OperatingError])[] = [];
   // In one order everywhere, so that two workers never wait for each other's locks.
   const openOne = (path: string) => {
     const claudeDir = openUnlessMissing(path, config);
@@ -39,11 +40,12 @@ export function openClaudeDirs(
   const opened = config.claudeDir.toSorted().flatMap((path) => {
     const known = faults.length;
     const claudeDir = passedOver(() => openOne(path), faults, isUnreachable);
-    for (const fault of faults.slice(known)) onPassedOver(path, fault);
+    for (const fault of faults.slice(known)) passed.push([path, fault]);
     return claudeDir ?? [];
   });
   const [fault] = faults;
   if (opened.length === 0 && fault !== undefined) throw fault;
+  for (const [path, one] of passed) onPassedOver(path, one);
   return opened;
 }
 

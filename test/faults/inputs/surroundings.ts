@@ -30,11 +30,13 @@ const UNSAFE: Readonly<Record<string, { readonly dir: string; readonly prepare?:
       writeFileSync(join(directory, 'other/projects'), '');
     },
   },
-  'one whose projects are a symlink': {
+  'one whose projects are a symlink to where anybody may write': {
     dir: '{place}/other',
-    prepare: ({ directory, claudeDir }) => {
+    prepare: ({ directory }) => {
       mkdirSync(join(directory, 'other'));
-      symlinkSync(join(claudeDir, 'projects'), join(directory, 'other/projects'));
+      mkdirSync(join(directory, 'anybody'));
+      chmodSync(join(directory, 'anybody'), 0o777);
+      symlinkSync('../anybody', join(directory, 'other/projects'));
     },
   },
   'a file': { dir: '{place}/file', prepare: ({ directory }) => writeFileSync(join(directory, 'file'), '') },
