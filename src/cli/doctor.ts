@@ -54,10 +54,30 @@ async function cleanupViews(context: CommandContext): Promise<(claudeDir: string
   const unknown = prune?.failure?.message ?? 'it could not be looked at';
   return (claudeDir) => ({
     settings: config,
-    exposure: exposed?.[displayName(claudeDir)] ?? { unknown },
+    exposure: sharing(claudeDir, config.claudeDir).flatMap((path) => exposed?.[displayName(path)] ?? [])[0] ?? {
+      unknown,
+    },
     lastPruneMs: lastPruneMs(config.stateDir, nowMs),
     nowMs,
   });
+}
+
+/** All directories that lead to the sessions of one: the plan tells of one of them. */
+function sharing(path: string, paths: readonly string[]): readonly string[] {
+  const identity = identityOf(path);
+  return identity === undefined ? [path] : [path, ...paths.filter((other) => identityOf(other) === identity)];
+}
+
+function identityOf(path: string): string | undefined {
+  try {
+    const claudeDir = ClaudeDir.open(path);
+    claudeDir.close();
+    return claudeDir.identity;
+  } catch (error) {
+    // That it cannot be opened is a finding of its own.
+    if (!(error instanceof OperatingError)) throw error;
+    return undefined;
+  }
 }
 
 /** Undefined where there is none, or it cannot be told. */

@@ -102,6 +102,8 @@ describe('a projects/ that is a symlink', () => {
     });
     acquireDirLock(openClaudeDir(home), 'run');
     expect(() => acquireDirLock(openClaudeDir(other), 'run')).toThrow(/another run is at work/);
+    const doctor = await cli([...flags(directory, home, other), 'doctor']);
+    expect(doctor.stdout).not.toContain('could not be looked at');
   });
 
   it('keeps what a process of another directory is at work on, of which only an earlier run of its own worker told', async () => {
