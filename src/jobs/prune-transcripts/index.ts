@@ -1,8 +1,7 @@
 /** prune-transcripts: moves expired transcripts to the trash; what any live source names stays. */
 
-import type { Units } from '../../claude-dir/unit.ts';
 import { hasRoom } from '../../files/room.ts';
-import { freeSpace, neededRoom } from '../guards/free-space.ts';
+import { freeSpace } from '../guards/free-space.ts';
 import type { Job, JobContext } from '../job.ts';
 import { LiveHolds } from '../live-holds.ts';
 import { type LiveObservation, observeLive } from '../observe-live.ts';
@@ -19,6 +18,7 @@ import { Listing, type ListingDependencies } from './listing.ts';
 import type { ObservedPlace, PrunablePlace } from './place.ts';
 import type { Plan } from './plan.ts';
 import { planWithFacts } from './plan-with-facts.ts';
+import { oldestOf, projectsOf, removalRows, roomFor } from './removal-rows.ts';
 import { SessionCopies } from './session-copies.ts';
 import { StorePlace } from './store-place.ts';
 import { PruneTally } from './tally.ts';
@@ -289,44 +289,4 @@ function allGo(
     }
   }
   return found.size === ids.size;
-}
-
-/** By project, and of each the oldest first: a run that ends early has removed what a person doubts least. */
-function removalRows(units: Units, plan: Plan): Uint32Array {
-  let count = 0;
-  for (let row = 0; row < plan.length; row += 1) if (plan.isRemoval(row)) count += 1;
-  const rows = new Uint32Array(count);
-  for (let row = 0, next = 0; next < count; row += 1) {
-    if (!plan.isRemoval(row)) continue;
-    rows[next] = row;
-    next += 1;
-  }
-  return rows.sort(byProject(units));
-}
-
-/** The most that so many of the units may need. */
-function roomFor({ projects }: Units, sessions: number): ReturnType<typeof neededRoom> {
-  return neededRoom(sessions, Math.min(sessions, projects.length + 1));
-}
-
-/** The projects of the rows, the oldest row first. */
-function projectsOf(units: Units, rows: Uint32Array): readonly (number | undefined)[] {
-  return Array.from(rows.toSorted(byAge(units)), (row) => units.projectIndex(row));
-}
-
-/** The oldest of the rows, in the order in which rows are removed. */
-function oldestOf(units: Units, rows: Uint32Array, count: number): Uint32Array {
-  if (count === 0) return new Uint32Array();
-  return rows.toSorted(byAge(units)).slice(0, count).sort(byProject(units));
-}
-
-function byAge(units: Units): (left: number, right: number) => number {
-  return (left, right) => units.newestMtimeMs(left) - units.newestMtimeMs(right);
-}
-
-function byProject(units: Units): (left: number, right: number) => number {
-  const projectOf = (row: number) => units.projectIndex(row) ?? -1;
-  return (left, right) => {
-    return projectOf(left) - projectOf(right) || units.newestMtimeMs(left) - units.newestMtimeMs(right);
-  };
 }
