@@ -29,7 +29,10 @@ const SCRAPE_P99_MAX_MS = { short: 500, full: 50 };
 const HELD_MAX_MS = 8_000;
 /** The prune must have been at work for a good part of the attack, or this shows nothing. The short form's is over soon. */
 const PRUNING_SHARE_MIN = { short: 0.1, full: 0.2 };
-const LOG_MESSAGES = ['daemon started', 'daemon stopping', 'job finished', 'job finished in part', 'job skipped'];
+const LOG_MESSAGES = [
+  ...['daemon started', 'signal heard: stopping', 'daemon stopping', 'daemon stopped'],
+  ...['job finished', 'job finished in part', 'job skipped'],
+];
 const LOG_LINES_A_SECOND_MAX = 1;
 
 export const http: Harness = {
