@@ -1,7 +1,19 @@
 /** Programs of a test that run as processes of their own. None outlives its test. */
 
 import { onTestFinished } from 'vitest';
-import { type Forked, forked, killed, PROGRAM, type Running, type StartOptions, start } from './process.ts';
+import {
+  type Forked,
+  forked,
+  hasEnded,
+  killed,
+  PROGRAM,
+  type Running,
+  type StartOptions,
+  sendSignal,
+  start,
+  withDescendants,
+} from './process.ts';
+import { until } from './wait.ts';
 
 /** Starts a script of Node with which one can talk. */
 export function forkProgram(program: URL, args: readonly string[]): Forked {
@@ -14,8 +26,17 @@ export function startProgram(args: readonly string[], options: StartOptions = {}
 }
 
 function endedWithTest<T extends Running>(running: T): T {
-  onTestFinished(() => killed(running));
+  onTestFinished(() => endedWithItsRuns(running));
   return running;
+}
+
+/** A daemon that is killed leaves its run at work for a batch, which would go on in a directory that the test takes away. */
+async function endedWithItsRuns(running: Running): Promise<void> {
+  if (running.ended() === undefined) sendSignal(running.pid, 'SIGSTOP');
+  const processes = withDescendants(running.pid);
+  for (const pid of processes) sendSignal(pid, 'SIGKILL');
+  await killed(running);
+  await until('the runs of a program to end', () => processes.every(hasEnded));
 }
 
 /**

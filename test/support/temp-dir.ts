@@ -7,6 +7,6 @@ import { onTestFinished } from 'vitest';
 
 export function tempDir(): string {
   const path = mkdtempSync(join(tmpdir(), 'sweeper-test-'));
-  onTestFinished(() => rmSync(path, { recursive: true, force: true, maxRetries: 20 }));
+  onTestFinished(() => rmSync(path, { recursive: true, force: true }));
   return path;
 }

@@ -61,7 +61,10 @@ describe('Joining a session in the trash with what was written in its place sinc
     const stateDir = tempDir();
     const common = ['--claude-dir', path, '--state-dir', stateDir];
     const joined = await runProgram([...common, 'trash', 'restore', '--join', ID]);
-    expect(joined).toMatchObject({ code: 0, stdout: `${ID} joined with what was written since\n` });
+    expect(joined).toMatchObject({
+      code: 0,
+      stdout: `${ID} joined with what was written since\n  to ${join(path, TRANSCRIPT)}\n`,
+    });
     expect(readFileSync(inTrash(TRANSCRIPT), 'utf8')).toBe(HEAD);
     expect(states().toSorted()).toEqual(['joined expired', 'joined joined']);
     await runProgram([...common, '--run-now', '--job', 'purge-trash', '--trash-keep', '1h']);
