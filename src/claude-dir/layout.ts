@@ -73,10 +73,14 @@ function below(...names: readonly string[]): readonly ByteName[] {
   return names.map(fixedName);
 }
 
-/** Directories that have to be held open to work on what a session has beside its projects, those on the way included. */
-export const COMPANION_DIRECTORIES = new Set(
-  COMPANION_PLACES.flatMap(({ directory }) => directory.map((_, depth) => directory.slice(0, depth + 1).join('/'))),
-).size;
+/** The directories of what a session has beside its projects, those on the way included. */
+export const COMPANION_PATHS: readonly (readonly ByteName[])[] = [
+  ...new Map(
+    COMPANION_PLACES.flatMap(({ directory }) => directory.map((_, depth) => directory.slice(0, depth + 1))).map(
+      (path) => [path.join('/'), path],
+    ),
+  ).values(),
+];
 
 /** @throws where there is none with that index */
 export function companionPlace(index: number): CompanionPlace {

@@ -18,3 +18,6 @@ export function parseSessionId(text: unknown): SessionId | undefined {
 export function parseProtectedId(text: unknown): SessionId | undefined {
   return typeof text === 'string' ? parseSessionId(text.toLowerCase()) : undefined;
 }
+
+/** So much of an id is shown where nothing else that is shown begins alike. */
+export const SHORT_ID_LENGTH = 8;

@@ -47,7 +47,7 @@ class Whereabouts {
     const untilMs = this.#purgedAfterMs.get(sessionId);
     if (now === 'in the trash') return `in the trash, until ${formatTime(untilMs)}; trash restore brings it back`;
     if (now === 'here') return events.some(({ what }) => what !== 'swept') ? 'here again' : 'here';
-    return events.at(-1)?.what === 'removed' ? 'gone: destroyed when its time in the trash was over' : 'gone';
+    return events.at(-1)?.what === 'removed' ? 'gone: destroyed in the trash, by a purge or by `trash empty`' : 'gone';
   }
 
   session(sessionId: SessionId): KnownSession | undefined {

@@ -127,7 +127,9 @@ function tell(
     else io.stderr.write(`claude-session-sweeper: ${one.error}\n`);
   }
   if (!isPinned && results.some(({ restored, joined }) => restored && !joined)) {
-    io.stdout.write('It is as old as before: the next prune takes it again, unless you pin or resume it.\n');
+    io.stdout.write(
+      'It is as old as before: what has expired goes again with the next prune, unless it is pinned or resumed.\n',
+    );
   }
 }
 

@@ -1,5 +1,6 @@
 /** `trash list|purge|empty`. */
 
+import { type SessionId, SHORT_ID_LENGTH } from '../claude-dir/session-id.ts';
 import { systemClock } from '../clock.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import { displayName } from '../files/byte-name.ts';
@@ -98,13 +99,14 @@ function renderListing(
   const nowMs = systemClock.now();
   const keepMs = config['trash.keep'];
   const faceOf = facesInTrash(config, listed.slice(0, FACES_MAX));
+  const shortIdOf = shortIds(listed.map(({ session }) => session.sessionId));
   const rows = listed.map((one) => {
     const { session } = one;
     const purgeableMs = session.trashedAtMs + keepMs;
     const project = session.project === undefined ? undefined : displayName(session.project);
     const face = { title: undefined, project, hasTranscript: true, ...faceOf(one) };
     return [
-      session.sessionId,
+      shortIdOf(session.sessionId),
       session.state === 'joined' ? 'joined' : session.reason,
       formatAge(session.trashedAtMs, nowMs),
       purgeableMs > nowMs ? `after ${formatTime(purgeableMs)}` : 'due',
@@ -113,8 +115,19 @@ function renderListing(
       face.title === undefined ? '' : shownTitle(face),
     ];
   });
-  const heading = ['SESSION', 'WHY', 'TRASHED', 'PURGED', 'SIZE', 'PROJECT', 'TITLE'];
+  const heading = ['ID', 'WHY', 'TRASHED', 'PURGED', 'SIZE', 'PROJECT', 'TITLE'];
   const table = renderFaces(heading, rows, { nowMs, home: io.home, colors, stream: io.stdout });
   const bytes = listed.reduce((total, { session }) => total + session.bytes, 0);
   return `${table}\n${formatAmount({ sessions: listed.length, bytes })}`;
+}
+
+/** Of two that begin alike, each is shown whole; of one session in two runs, neither is. */
+function shortIds(sessionIds: readonly SessionId[]): (sessionId: SessionId) => string {
+  const heads = new Map<string, number>();
+  for (const id of new Set(sessionIds)) heads.set(headOf(id), (heads.get(headOf(id)) ?? 0) + 1);
+  return (id) => (heads.get(headOf(id)) === 1 ? headOf(id) : id);
+}
+
+function headOf(sessionId: SessionId): string {
+  return sessionId.slice(0, SHORT_ID_LENGTH);
 }

@@ -6,7 +6,7 @@
 import { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import { COMPANION_PLACES, transcriptName } from '../claude-dir/layout.ts';
 import { readSessionName, type SessionName } from '../claude-dir/session-face.ts';
-import { parseSessionId, SESSION_ID_LENGTH, type SessionId } from '../claude-dir/session-id.ts';
+import { parseSessionId, SESSION_ID_LENGTH, type SessionId, SHORT_ID_LENGTH } from '../claude-dir/session-id.ts';
 import type { Config } from '../config/config.ts';
 import { errorCode, errorMessage, isExhaustion, OperatingError } from '../errors.ts';
 import { type ByteName, displayName, parseByteName } from '../files/byte-name.ts';
@@ -36,8 +36,6 @@ interface Found {
 }
 
 const TRANSCRIPT_ENDING = '.jsonl';
-/** The beginning of an id that people are shown, in digits. */
-const SHORT_ID_LENGTH = 8;
 
 export class SessionIndex {
   /** What could not be looked into, one sentence each. */

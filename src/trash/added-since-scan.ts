@@ -8,7 +8,7 @@ import type { DirectoryFingerprints } from '../claude-dir/directory-fingerprints
 import { isClosedByOther } from '../claude-dir/foreign-place.ts';
 import { headOf, type IrregularParts } from '../claude-dir/irregular-parts.ts';
 import {
-  COMPANION_DIRECTORIES,
+  COMPANION_PATHS,
   COMPANION_PLACES,
   type CompanionPlace,
   PROJECTS,
@@ -172,4 +172,4 @@ function projectsOf({ parts }: Unit): ByteName[] {
 }
 
 /** Directories of the Claude directory that one unit can have something in, those on the way included. */
-export const UNIT_DIRECTORIES_MAX = COMPANION_DIRECTORIES + 1 + UNIT_PROJECTS_MAX;
+export const UNIT_DIRECTORIES_MAX = COMPANION_PATHS.length + 1 + UNIT_PROJECTS_MAX;

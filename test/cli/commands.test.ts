@@ -112,7 +112,7 @@ describe('The trash by hand', () => {
 
   it('says how to keep what was restored, and says it no more once it is pinned', async () => {
     const place = trashed();
-    expect(await told(place, 'trash', 'restore', A)).toContain('the next prune takes it again');
+    expect(await told(place, 'trash', 'restore', A)).toContain('what has expired goes again with the next prune');
     expect(await told(place, 'trash', 'restore', B, '--pin')).toMatch(new RegExp(`^${B} restored and pinned\\n`));
     expect(await told(place, 'pins')).toContain(B);
   });

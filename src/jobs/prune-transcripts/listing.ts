@@ -2,6 +2,7 @@
 
 import { headNumberOf } from '../../claude-dir/id-prefixes.ts';
 import { type ProjectPattern, projectPattern } from '../../claude-dir/project-pattern.ts';
+import { SHORT_ID_LENGTH } from '../../claude-dir/session-id.ts';
 import type { Units } from '../../claude-dir/unit.ts';
 import { displayName } from '../../files/byte-name.ts';
 import type { ListingRequest } from '../listing-request.ts';
@@ -15,8 +16,6 @@ export interface ListingDependencies {
   readonly noticeMs: number;
 }
 
-/** The beginning of an id that people are shown, in digits. */
-const SHORT_ID_LENGTH = 8;
 /** How many more than asked for are gathered before they are sorted out. */
 const SPARE = 256;
 

@@ -5,7 +5,7 @@ import { type KnownMaps, readKnownMaps } from '../../claude-dir/known-maps.ts';
 import { displayName } from '../../files/byte-name.ts';
 import type { Room } from '../../files/room.ts';
 import { scanClaudeDir } from '../../scan/scan.ts';
-import { sweeperDiskBytes } from '../../trash/disk-use.ts';
+import { placesDiskBytes, sweeperDiskBytes } from '../../trash/disk-use.ts';
 import type { Amount, KnownFolder } from '../../trash/known-folders.ts';
 import type { FolderPurge } from '../../trash/purge.ts';
 import { Trash } from '../../trash/trash.ts';
@@ -72,7 +72,7 @@ class DirectoryTrash implements OpenTrash {
 
   async diskUse(shouldStop: () => Promise<boolean>): Promise<DiskUse> {
     const { units } = await scanClaudeDir(this.#claudeDir, { shouldStop });
-    let takenBytes = sweeperDiskBytes(this.#claudeDir);
+    let takenBytes = sweeperDiskBytes(this.#claudeDir) + placesDiskBytes(this.#claudeDir);
     for (let row = 0; row < units.length; row += 1) takenBytes += units.diskBytes(row);
     const trashed = this.#trash.contents().sessions.map((session): EarlyCandidate => {
       const { sessionId, trashedAtMs, bytes, diskBytes = bytes } = session;
