@@ -54,7 +54,8 @@ export function findAmong(
     if (first !== undefined && second === undefined) {
       ids.push(first);
     } else if (first === undefined) {
-      faults.push(`${text} is no session ${among.where}${near === undefined ? '' : `; did you mean ${near}?`}`);
+      const gone = among.where === 'here' ? ' (history --session tells of one that has gone)' : '';
+      faults.push(`${text} is no session ${among.where}${gone}${near === undefined ? '' : `; did you mean ${near}?`}`);
     } else {
       isAmbiguous = true;
       // An error is one line; these are many.

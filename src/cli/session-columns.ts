@@ -11,7 +11,11 @@ import { renderTable } from './table.ts';
 import type { Colors, OutputStream } from './terminal.ts';
 
 const PROJECT_COLUMNS_MAX = 32;
-const TITLE_COLUMNS_MIN = 24;
+/** A title has so many before a project is cut for it. */
+const TITLE_COLUMNS_WANTED = 24;
+/** Narrower than this, neither tells anything: then lines are longer than the terminal is wide. */
+const FACE_COLUMNS_MIN = 10;
+const PROJECT_SHARE = 0.4;
 const BETWEEN_COLUMNS = 2;
 
 export interface Shown {
@@ -46,13 +50,20 @@ function fitted(
 ): readonly string[][] {
   if (isTTY !== true || !columns) return rows;
   const [project, title] = [heading.length - 2, heading.length - 1];
-  const narrow = rows.map((row) => row.with(project, cutBeginning(row[project] ?? '', PROJECT_COLUMNS_MAX)));
-  const taken = heading.slice(0, title).reduce((sum, head, column) => {
-    const widest = narrow.reduce((width, row) => Math.max(width, textWidth(row[column] ?? '')), head.length);
-    return sum + widest + BETWEEN_COLUMNS;
-  }, 0);
-  const left = Math.max(TITLE_COLUMNS_MIN, columns - taken);
-  return narrow.map((row) => row.with(title, cutEnd(row[title] ?? '', left)));
+  const widthOf = (column: number) => {
+    return rows.reduce((width, row) => Math.max(width, textWidth(row[column] ?? '')), heading[column]?.length ?? 0);
+  };
+  const taken = heading.slice(0, project).reduce((sum, _, column) => sum + widthOf(column) + BETWEEN_COLUMNS, 0);
+  const room = columns - taken - BETWEEN_COLUMNS;
+  const wanted = Math.min(PROJECT_COLUMNS_MAX, widthOf(project));
+  const share = Math.max(FACE_COLUMNS_MIN, Math.floor(room * PROJECT_SHARE));
+  const forProject = room - wanted >= TITLE_COLUMNS_WANTED ? wanted : Math.min(wanted, share);
+  const forTitle = Math.max(FACE_COLUMNS_MIN, room - forProject);
+  return rows.map((row) => {
+    return row
+      .with(project, cutBeginning(row[project] ?? '', forProject))
+      .with(title, cutEnd(row[title] ?? '', forTitle));
+  });
 }
 
 export function usedText(timeMs: number, nowMs: number): string {
