@@ -46,10 +46,10 @@ const PRIORITIES: Readonly<Record<LogLevel, number>> = {
 };
 
 /** Longer than all the faults that are shown of a run. */
-const JOURNAL_VALUE_MAX = 8_000;
+const WHOLE_VALUE_MAX = 8_000;
 
 function journalLine({ level, fields, message }: LogEvent): string {
-  return `<${PRIORITIES[level]}>${message}${pairs(fields, JOURNAL_VALUE_MAX)}`;
+  return `<${PRIORITIES[level]}>${message}${pairs(fields, WHOLE_VALUE_MAX)}`;
 }
 
 /** Red and yellow, as a terminal is told. */
@@ -57,11 +57,11 @@ const COLORS: Readonly<Partial<Record<LogLevel, number>>> = { warn: 33, error: 3
 /** It follows date and time. */
 const WORD_OF_LEVEL = /(?<=^\S+ \S+ )[A-Z]+/;
 const LEVEL_WIDTH = 5;
-/** A person reads the beginning; the whole is in JSON. */
+/** Of what went well, a person reads the beginning; the whole is in JSON. */
 const TEXT_VALUE_MAX = 300;
 
 function textLine({ level, timeMs, fields, message }: LogEvent): string {
-  return `${localTime(new Date(timeMs))} ${level.toUpperCase().padEnd(LEVEL_WIDTH)} ${message}${pairs(fields, TEXT_VALUE_MAX)}`;
+  return `${localTime(new Date(timeMs))} ${level.toUpperCase().padEnd(LEVEL_WIDTH)} ${message}${pairs(fields, COLORS[level] === undefined ? TEXT_VALUE_MAX : WHOLE_VALUE_MAX)}`;
 }
 
 function localTime(time: Date): string {

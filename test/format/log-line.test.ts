@@ -41,6 +41,12 @@ describe('A line of the log', () => {
     expect(logLine(wrong, { format: 'json', isColored: true })).not.toContain('\u001b');
   });
 
+  it('is cut for a person where all is well, and whole where something is wrong: the end may be the fault', () => {
+    const fields = { faults: [`${'x'.repeat(400)}: expected an age`] };
+    expect(shown('text', fields)).not.toContain('expected an age');
+    expect(shown('text', fields, 'configuration refused', 'error')).toContain('expected an age');
+  });
+
   it('begins with its priority in the journal, which knows the time', () => {
     const priorities = LOG_LEVELS.slice(0, -1).map((level) => shown('journal', {}, 'x', level));
     expect(priorities).toEqual(['<7>x\n', '<7>x\n', '<6>x\n', '<4>x\n', '<3>x\n', '<2>x\n']);
