@@ -53,7 +53,7 @@ const OF_SESSION = 'project_key = @projectKey AND session_id = @sessionId';
 const MARK_BYTES_MAX = 262_144;
 
 /** Stands for the time of what was removed nobody knows when: that never comes to an end, and can be restored. */
-export const UNKNOWN_TRASHED_AT_MS = Date.UTC(9999, 0);
+const UNKNOWN_TRASHED_AT_MS = Date.UTC(9999, 0);
 
 export class StoredSessions {
   readonly path: string;
@@ -208,15 +208,6 @@ export class StoredSessions {
        VALUES (@projectKey, @sessionId, @bytes, @trashedAtMs)`,
       { ...bound, bytes: session.bytes },
     );
-  }
-
-  /** Has sessions that are in the trash since the future lie there since now. @returns how many, up to `most` */
-  restampFuture(nowMs: number, most: number): number {
-    const restamp = `UPDATE ${STORED_TABLE} SET trashed_at = @nowMs WHERE (project_key, session_id) IN (
-      SELECT project_key, session_id FROM ${STORED_TABLE} 
-      WHERE typeof(trashed_at) IN ('integer', 'real') AND trashed_at > @nowMs AND trashed_at < ${UNKNOWN_TRASHED_AT_MS}
-      LIMIT @most)`;
-    return guarded(this.path, 'change', () => this.#statements.get(restamp).run({ nowMs, most }).changes);
   }
 
   /**

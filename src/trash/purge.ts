@@ -1,7 +1,6 @@
 /** Ends sessions of one run whose time in the trash is over: marks them first, durably, and destroys what is marked. */
 
 import type { SessionId } from '../claude-dir/session-id.ts';
-import { EARLIEST_SENSIBLE_TIME_MS } from '../clock.ts';
 import { errorCode, errorMessage } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import type { ByteName } from '../files/byte-name.ts';
@@ -68,21 +67,6 @@ export class FolderPurge {
 
   sessions(): TrashedEntry[] {
     return [...this.#entries.values()].filter(isInTrash);
-  }
-
-  /**
-   * By a clock that was wrong some lie here since a time that is yet to come, and would lie for as long: their time begins anew now.
-   * What a killed purge has marked it comes to itself.
-   */
-  restampFuture(nowMs: number): void {
-    if (nowMs < EARLIEST_SENSIBLE_TIME_MS) return;
-    for (const entry of [...this.#entries.values()]) {
-      const { state, sessionId, trashedAtMs } = entry;
-      if ((state !== 'trashed' && state !== 'joined') || trashedAtMs <= nowMs) continue;
-      this.#openManifest().event(state, sessionId, nowMs);
-      this.#entries.set(sessionId, { ...entry, trashedAtMs: nowMs });
-    }
-    this.#manifest?.flush();
   }
 
   /** Looks for what is left of sessions, and for what stands in their old places. */

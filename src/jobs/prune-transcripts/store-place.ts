@@ -133,7 +133,7 @@ class ObservedStore implements ObservedPlace {
     return undefined;
   }
 
-  projectPaths(): ReadonlyMap<string, readonly string[]> {
+  projectPaths(): ReadonlyMap<string, readonly (string | undefined)[]> {
     return new Map();
   }
 
@@ -200,11 +200,11 @@ class StoreTaking implements Taking {
     return outcomes;
   }
 
-  /** A session that is written to anew is shown again: there are no two parts of it. */
   confirm(): ReadonlyMap<Removal, TakeOutcome> {
     return new Map();
   }
 
+  /** A session that is written to anew is shown again: there are no two parts of it. */
   findRecreated(): ReadonlySet<Removal> {
     return new Set();
   }

@@ -88,7 +88,6 @@ class DirectoryTrash implements OpenTrash {
   /** Remembers what is left in a folder when it is closed, so that its manifest need not be read once more. */
   #noting(run: string, folder: FolderPurge): TrashFolder {
     return {
-      restampFuture: async (nowMs) => folder.restampFuture(nowMs),
       sessions: () => folder.sessions(),
       find: (sessions) => folder.find(sessions),
       prepare: async () => undefined,

@@ -6,7 +6,6 @@ import type { Clock } from '../../clock.ts';
 import { errorCode, errorMessage, type OperatingError } from '../../errors.ts';
 import { type LiveSource, PROTECTIONS } from '../../live-sources/live-source.ts';
 import type { StoredSessions } from '../../session-store/stored-sessions.ts';
-import { UNKNOWN_TRASHED_AT_MS } from '../../session-store/stored-sessions.ts';
 import type { ShortHolds } from '../../sqlite/short-holds.ts';
 import type { Destroyed, TrashedEntry } from '../../trash/purge.ts';
 import type { Guards } from '../guards/guards.ts';
@@ -189,17 +188,13 @@ class Purge {
   }
 
   async #purgeOpen(folder: TrashFolder, name: string): Promise<void> {
-    const nowMs = this.#dependencies.clock.now();
+    const due = this.#dueOf(folder.sessions());
+    this.#progress.total += due.sessions.length;
     if (this.#context.dryRun) {
-      const due = this.#dueOf(folder.sessions().map((session) => asRestamped(session, nowMs)));
-      this.#progress.total += due.sessions.length;
       this.#countDue(folder, due);
       return;
     }
     try {
-      await folder.restampFuture(nowMs);
-      const due = this.#dueOf(folder.sessions());
-      this.#progress.total += due.sessions.length;
       this.#note(name, await applyPurge(folder, due, this.#applyOptions()));
     } catch (error) {
       if (error instanceof WholeRunError || errorCode(error) === undefined) throw error;
@@ -279,11 +274,11 @@ class Purge {
     this.#progress.done += sessions.length;
   }
 
-  /** The rows of one sweep together, when the last of them has had its time; the same as that of sessions. */
   #isAsked({ sessionId }: TrashedEntry): boolean {
     return this.#dependencies.only?.has(sessionId) ?? true;
   }
 
+  /** The rows of one sweep together, when the last of them has had its time; the same as that of sessions. */
   #purgeRows(): void {
     if (this.#dependencies.only !== undefined) return;
     const { sweptRows, keepMs, clock, unwitnessedMs } = this.#dependencies;
@@ -309,11 +304,4 @@ class Purge {
     this.#early.sessions += 1;
     this.#early.bytes += bytes;
   }
-}
-
-/** As it would be after `restampFuture`. */
-function asRestamped(session: TrashedEntry, nowMs: number): TrashedEntry {
-  const { state, trashedAtMs } = session;
-  const isFuture = trashedAtMs > nowMs && trashedAtMs < UNKNOWN_TRASHED_AT_MS;
-  return isFuture && state !== 'purging' ? { ...session, trashedAtMs: nowMs } : session;
 }

@@ -54,8 +54,6 @@ export interface FolderToOpen {
 }
 
 export interface TrashFolder {
-  /** Has what lies there since a time in the future lie there since now. @throws BusyError, or the system's error */
-  restampFuture(nowMs: number): Promise<void>;
   sessions(): readonly TrashedEntry[];
   /** Looks for what is left of sessions, and for what stands in their old places. */
   find(sessions: readonly TrashedEntry[]): readonly Found[];

@@ -6,12 +6,7 @@
 import type { KnownMaps } from '../../claude-dir/known-maps.ts';
 import { displayName } from '../../files/byte-name.ts';
 import { type Room, roomAround } from '../../files/room.ts';
-import {
-  type MarkedStoredSession,
-  type StoredSessions,
-  type TrashedStoredSession,
-  UNKNOWN_TRASHED_AT_MS,
-} from '../../session-store/stored-sessions.ts';
+import type { MarkedStoredSession, StoredSessions, TrashedStoredSession } from '../../session-store/stored-sessions.ts';
 import type { ShortHolds } from '../../sqlite/short-holds.ts';
 import { type Amount, amountOfAll } from '../../trash/known-folders.ts';
 import type { Destroyed, Found, TrashedEntry } from '../../trash/purge.ts';
@@ -84,24 +79,15 @@ class StoreFolder implements TrashFolder {
   readonly #store: StoredSessions;
   readonly #holds: ShortHolds;
   /** What stands in the store, by what the purge knows it by: several may have one id. */
-  #trashed: ReadonlyMap<TrashedEntry, TrashedStoredSession>;
+  readonly #trashed: ReadonlyMap<TrashedEntry, TrashedStoredSession>;
   /** Marked by a purge that was killed: its entries may be gone in part. */
   readonly #begun: readonly TrashedEntry[];
 
   constructor(store: StoredSessions, holds: ShortHolds) {
     this.#store = store;
     this.#holds = holds;
-    this.#trashed = trashedIn(store);
+    this.#trashed = new Map(store.trashed().map((session) => [entryOf(session, 'trashed'), session]));
     this.#begun = store.marked().map((session) => entryOf(session, 'purging'));
-  }
-
-  async restampFuture(nowMs: number): Promise<void> {
-    const isFuture = ({ trashedAtMs }: TrashedEntry) => trashedAtMs > nowMs && trashedAtMs < UNKNOWN_TRASHED_AT_MS;
-    if (![...this.#trashed.keys()].some(isFuture)) return;
-    await this.#store.untilWritable();
-    // A moment's work each time, as others may wait for the store.
-    while (this.#store.restampFuture(nowMs, RESTAMPED_AT_ONCE) === RESTAMPED_AT_ONCE);
-    this.#trashed = trashedIn(this.#store);
   }
 
   sessions(): readonly TrashedEntry[] {
@@ -155,12 +141,6 @@ class StoreFolder implements TrashFolder {
       if (await shouldStop()) return false;
     }
   }
-}
-
-const RESTAMPED_AT_ONCE = 64;
-
-function trashedIn(store: StoredSessions): Map<TrashedEntry, TrashedStoredSession> {
-  return new Map(store.trashed().map((session) => [entryOf(session, 'trashed'), session]));
 }
 
 function entryOf(
