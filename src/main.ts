@@ -5,6 +5,8 @@ import { UNSUPPORTED_NODE_EXIT_CODE, unsupportedNode } from './process/supported
 
 // Node would open its debugger's port on the one, and end on the other.
 for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => undefined);
+// A daemon that is told to read its configuration again has not read it yet.
+if (process.argv.includes('daemon')) process.on('SIGHUP', () => undefined);
 
 const fault = unsupportedNode(process.versions.node);
 if (fault === undefined) {

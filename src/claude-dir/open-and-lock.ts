@@ -101,7 +101,8 @@ export function openUsableDirs(
     return claudeDir ?? [];
   });
   const liveDirs: LiveDir[] = [...openDirs];
-  const known = new Set(config.claudeDir);
+  // One of ours that is passed over is a sharer as any other: who is at work in it is not known.
+  const known = new Set(openDirs.map(({ path }) => path));
   const knownDirs = distinctPlaces(openDirs).filter((claudeDir) => {
     const sharers = passedOver(() => openSharers(claudeDir, known, take.opened, nowMs), faults, isUnreachable);
     liveDirs.push(...(sharers ?? []));

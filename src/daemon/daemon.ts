@@ -53,9 +53,16 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   try {
     const daemon = new Daemon(options);
     acquired.add(daemon, () => daemon.close());
+    // Who asks before the start is through is answered after it, and must not end the process.
+    const start = { isThrough: false, wasAsked: false };
+    options.onReloadAsked(() => {
+      if (start.isThrough) daemon.reload();
+      else start.wasAsked = true;
+    });
     await daemon.start();
-    options.onReloadAsked(() => daemon.reload());
     log.info(daemon.startFields(), 'daemon started');
+    start.isThrough = true;
+    if (start.wasAsked) daemon.reload();
     if (!shutdown.aborted) await once(shutdown, 'abort');
     const stop = { signal: shutdown.reason as unknown };
     const stoppingAt = performance.now();
@@ -192,8 +199,8 @@ class Daemon {
   }
 
   #leave(before: InForce): void {
-    const kept = new Set(this.#inForce.claudeDirs.map(({ root }) => root.identity));
-    this.#presence.leave(before.claudeDirs.filter(({ root }) => !kept.has(root.identity)));
+    const kept = new Set(this.#inForce.claudeDirs.map(({ identity }) => identity));
+    this.#presence.leave(before.claudeDirs.filter(({ identity }) => !kept.has(identity)));
     before.close();
     this.#locks.keepOnly(this.#inForce.claudeDirs);
   }

@@ -4,7 +4,7 @@ import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import { acquireDirLock, type DirLock } from '../claude-dir/dir-lock.ts';
 
 export class WorkerLocks {
-  /** By `AnchoredDir.identity`. */
+  /** By `ClaudeDir.identity`: what leads to one place has one lock. */
   readonly #held = new Map<string, DirLock>();
 
   /**
@@ -13,12 +13,11 @@ export class WorkerLocks {
    * @throws OperatingError as `acquireDirLock`
    */
   take(claudeDirs: readonly ClaudeDir[]): readonly string[] {
-    const before = new Set(this.#held.keys());
     const taken: string[] = [];
     try {
       for (const claudeDir of claudeDirs) {
-        const { identity } = claudeDir.root;
-        if (before.has(identity)) continue;
+        const { identity } = claudeDir;
+        if (this.#held.has(identity)) continue;
         this.#held.set(identity, acquireDirLock(claudeDir, 'worker'));
         taken.push(identity);
       }
@@ -38,7 +37,7 @@ export class WorkerLocks {
 
   /** Gives back the locks of all other directories. */
   keepOnly(claudeDirs: readonly ClaudeDir[]): void {
-    const kept = new Set(claudeDirs.map(({ root }) => root.identity));
+    const kept = new Set(claudeDirs.map(({ identity }) => identity));
     this.release([...this.#held.keys()].filter((identity) => !kept.has(identity)));
   }
 }

@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ClaudeDir } from '../../src/claude-dir/claude-dir.ts';
 import { acquireDirLock } from '../../src/claude-dir/dir-lock.ts';
+import { WorkerLocks } from '../../src/daemon/worker-locks.ts';
 import { Trash } from '../../src/trash/trash.ts';
 import { cli } from '../cli/cli-here.ts';
 import { canMount, inMountNamespace } from '../support/mount-namespace.ts';
@@ -131,6 +132,33 @@ describe('a projects/ that is a symlink', () => {
       message: expect.stringMatching(/shares its projects\/, and who is at work there cannot be told until 20/),
     });
     expect(existsSync(join(target, transcript(sessionIdOf(3))))).toBe(true);
+  });
+
+  it('removes nothing either where that directory is one of those to be looked after', async () => {
+    const { directory, target, home } = linked();
+    const other = linkTo(target, join(directory, 'other'));
+    await cli([...flags(directory, other), ...PRUNE]);
+    makeSession(home, { id: sessionIdOf(3), ageMs: 60 * DAY_MS });
+    beAtWork(other, sessionIdOf(3));
+    chmodSync(other, 0o777);
+    const { code } = await cli([...flags(directory, home, other), ...PRUNE]);
+    expect(code).toBe(73);
+    expect(existsSync(join(target, transcript(sessionIdOf(3))))).toBe(true);
+  });
+
+  it('has one lock of a daemon, whoever of those that lead there is named, and each place beside another its own', () => {
+    const { directory, disk, target, home } = linked();
+    const other = linkTo(target, join(directory, 'other'));
+    mkdirSync(join(disk, 'second'));
+    const second = linkTo(join(disk, 'second'), join(directory, 'elsewhere'));
+    const locks = new WorkerLocks();
+    const dirs = [home, other, second].map(openClaudeDir);
+    expect(locks.take(dirs)).toHaveLength(2);
+    expect(() => acquireDirLock(openClaudeDir(second), 'worker')).toThrow(/another worker/);
+    locks.keepOnly(dirs.slice(0, 1));
+    acquireDirLock(openClaudeDir(second), 'worker').release();
+    expect(() => acquireDirLock(openClaudeDir(other), 'worker')).toThrow(/another worker/);
+    locks.keepOnly([]);
   });
 
   it('shares lock, trash and processes with the Claude directory whose projects/ it leads to', async () => {
