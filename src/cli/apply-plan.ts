@@ -76,17 +76,26 @@ function keyOf(place: string, sessionId: string): string {
 
 /** What of a plan is as it was, and would go still. */
 function checked(plan: PlanFile, listed: SessionList): { accepted: PlannedSession[]; refused: Refused[] } {
-  const here = new Map(listed.sessions.map((session) => [keyOf(session.claudeDir, session.sessionId), session]));
+  const here = new Map<string, ListedSession>();
+  const severalTimes = new Set<string>();
+  for (const session of listed.sessions) {
+    const key = keyOf(session.claudeDir, session.sessionId);
+    if (here.has(key)) severalTimes.add(key);
+    here.set(key, session);
+  }
   const accepted = new Map<string, PlannedSession>();
   const refused: Refused[] = [];
   for (const session of plan.sessions) {
     const key = keyOf(session.place, session.sessionId);
-    const why = whyRefused(session, here.get(key));
+    const why = severalTimes.has(key) ? SEVERAL_TIMES : whyRefused(session, here.get(key));
     if (why === undefined) accepted.set(key, session);
     else refused.push({ session, why });
   }
   return { accepted: [...accepted.values()], refused };
 }
+
+/** By its id alone none of them could be told from the other. */
+const SEVERAL_TIMES = 'it is stored under several projects; a run takes what is due of it';
 
 function whyRefused(planned: PlannedSession, now: ListedSession | undefined): string | undefined {
   if (now === undefined) return 'it is not there any more';

@@ -2,6 +2,7 @@ import { appendFileSync, existsSync, readFileSync, rmSync, utimesSync, writeFile
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { outsideSweeper, snapshot } from '../support/disk.ts';
+import { makeStore } from '../support/stored-sessions.ts';
 import { tempPlace } from '../support/temp-place.ts';
 import { DAY_MS, makeSession, sessionIdOf } from '../support/tree.ts';
 import { cli } from './cli-here.ts';
@@ -124,6 +125,20 @@ describe('a plan', () => {
     await cli([...flags, 'plan', '--out', file], QUIET);
     expect((await cli([...flags, 'apply', file], QUIET)).code).toBe(0);
     expect(existsSync(other.at(kept.files[0] ?? ''))).toBe(true);
+  });
+
+  it('takes nothing of a store that holds one id under several projects: no word says which is meant', async () => {
+    const place = tempPlace();
+    const id = sessionIdOf(7);
+    const { path, store, sessions } = await makeStore([id], Date.now() - 40 * DAY_MS);
+    await store.append({ projectKey: '-srv-kept', sessionId: id }, [{ type: 'user' }]);
+    const rules = ['--projects', JSON.stringify([{ match: '-srv-kept', maxAge: 'never' }])];
+    const flags = [...place.flags, '--sessions-store', path, ...rules];
+    const file = join(place.directory, 'plan.json');
+    await cli([...flags, 'plan', '--out', file], QUIET);
+    const { code, stdout } = await cli([...flags, 'apply', file], QUIET);
+    expect({ code, stdout }).toMatchObject({ code: 74, stdout: expect.stringContaining('under several projects') });
+    expect(sessions.trashed()).toEqual([]);
   });
 
   it.each([
