@@ -2,6 +2,7 @@
 
 import type { KnownMaps } from '../../claude-dir/known-maps.ts';
 import type { Clock } from '../../clock.ts';
+import { FORMER_STATE } from '../../live-sources/former-state.ts';
 import { RESUME_MAP } from '../../live-sources/resume-map-source.ts';
 import type { RemovalHistory } from '../ledger-contracts.ts';
 import type { DanglingShare, ExpiredShare, Guards, Held, RemovalShare } from './guards.ts';
@@ -13,7 +14,7 @@ const MASS_NOTICE_MS = 23 * 3_600_000;
 /** Most of a handful of sessions may well expire on one day. */
 const KNOWN_SESSIONS_MIN = 20;
 /** Sources whose ids do not go all at once: processes do end overnight. */
-const LASTING_SOURCES: ReadonlySet<string> = new Set([RESUME_MAP, 'keep-list']);
+const LASTING_SOURCES: ReadonlySet<string> = new Set([RESUME_MAP, 'keep-list', FORMER_STATE]);
 const KNOWN_IDS_MIN = 10;
 /** A host that has made a lost database anew has soon written a row or two. */
 const EMPTIED_SHARE = 0.1;
@@ -46,7 +47,8 @@ export function emptiedSource(
   droppedOnPurpose: Readonly<Record<string, number>>,
   history: Pick<RemovalHistory, 'knownIds'>,
 ): Held | undefined {
-  for (const [source, count] of Object.entries(counts)) {
+  // A former state directory that is gone is no source any more: its sessions have not ceased to be wanted by that.
+  for (const [source, count] of Object.entries({ [FORMER_STATE]: 0, ...counts })) {
     const before = history.knownIds(source);
     // A count that has become smaller is another map's.
     const dropped = Math.max(0, (droppedOnPurpose[source] ?? 0) - (before?.droppedOnPurpose ?? 0));

@@ -1,8 +1,10 @@
 /** prune-transcripts: moves expired transcripts to the trash; what any live source names stays. */
 
 import { hasRoom } from '../../files/room.ts';
+import { FORMER_STATE } from '../../live-sources/former-state.ts';
 import { freeSpace } from '../guards/free-space.ts';
 import type { Job, JobContext } from '../job.ts';
+import type { RemovalHistory } from '../ledger-contracts.ts';
 import { LiveHolds } from '../live-holds.ts';
 import { type LiveObservation, observeLive } from '../observe-live.ts';
 import type { PruneReport } from '../report.ts';
@@ -104,7 +106,7 @@ class Prune {
     if (isHeld) return undefined;
     // What was known before stays known where a guard has something to say.
     const readAtMs = clock.now();
-    for (const [source, ids] of Object.entries(counts)) {
+    for (const [source, ids] of Object.entries({ ...forgottenSources(counts, history), ...counts })) {
       history.recordKnownIds(source, { ids, droppedOnPurpose: this.#live.droppedOnPurpose[source] ?? 0, readAtMs });
     }
     return places;
@@ -289,4 +291,11 @@ function allGo(
     }
   }
   return found.size === ids.size;
+}
+
+/** Those that are none any more, and that nothing holds a run for: they name nobody from here on. */
+function forgottenSources(counts: LiveObservation['counts'], history: Pick<RemovalHistory, 'knownIds'>) {
+  return counts[FORMER_STATE] === undefined && history.knownIds(FORMER_STATE) !== undefined
+    ? { [FORMER_STATE]: 0 }
+    : {};
 }

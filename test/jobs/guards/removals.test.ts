@@ -77,6 +77,7 @@ describe('a live source that names nobody', () => {
   it.each([
     { source: 'resume-map', known: 10, now: 0, isRefused: true },
     { source: 'keep-list', known: 10, now: 0, isRefused: true },
+    { source: 'former-state', known: 10, now: 0, isRefused: true },
     { source: 'resume-map', known: 100, now: 10, isRefused: true },
     { source: 'resume-map', known: 100, now: 11, isRefused: false },
     { source: 'resume-map', known: 9, now: 0, isRefused: false },
@@ -85,6 +86,12 @@ describe('a live source that names nobody', () => {
   ])('and named $known before as $source is refused: $isRefused', ({ source, known, now, isRefused }) => {
     const guards = guardsWith(known === undefined ? {} : { ids: { [source]: known } });
     expect(guards.emptiedSource({ [source]: now }, {}) !== undefined).toBe(isRefused);
+  });
+
+  it('is refused as a former state directory where it is not there at all any more', () => {
+    const guards = guardsWith({ ids: { 'former-state': 30 } });
+    expect(guards.emptiedSource({ 'resume-map': 5 }, {})?.message).toContain('former-state named 30 sessions before');
+    expect(guardsWith({}).emptiedSource({ 'resume-map': 5 }, {})).toBeUndefined();
   });
 
   it.each([
