@@ -11,13 +11,15 @@ export interface ProjectPattern {
    * @param path that its sessions were begun in; undefined where they do not tell
    */
   matches(name: string | undefined, path: string | undefined): boolean;
+  /** Whether sessions of a project of that name may have been begun where it matches: Claude gives one name to several directories. */
+  mayMatch(name: string): boolean;
 }
 
 /** @param pattern a path or a glob over paths, which have a slash in them, or a glob over names; `~` is the caller's to expand */
 export function projectPattern(pattern: string): ProjectPattern {
   if (!pattern.includes('/')) {
     const matches = globMatcher(pattern);
-    return { isPath: false, matches: (name) => name !== undefined && matches(name) };
+    return { isPath: false, matches: (name) => name !== undefined && matches(name), mayMatch: matches };
   }
   const plain = pattern.replace(/(?<=.)\/+$/, '');
   const matchesPath = globMatcher(plain);
@@ -29,10 +31,19 @@ export function projectPattern(pattern: string): ProjectPattern {
       if (path !== undefined) return path === plain || matchesPath(path);
       return name !== undefined && matchesName(name);
     },
+    mayMatch: globMatcher(nameGlobOf(plain)),
   };
 }
 
 const GLOB_CHARACTER = /[*?[\]{}()!]/;
+
+/** What stands for several characters may do so in a name as well, a slash among them, and more than was meant. */
+function nameGlobOf(pattern: string): string {
+  const parts = pattern.split(ANY_CHARACTERS).map(projectNameOf);
+  return parts.join('*').replaceAll(/\*[*-]*\*/g, '*');
+}
+
+const ANY_CHARACTERS = /\/?\*\*\/?|\{[^}]*\}|\[[^\]]*\]|[!+@?*]?\([^)]*\)|[*?!]+/;
 
 function globMatcher(pattern: string): (text: string) => boolean {
   const picomatch = createRequire(import.meta.url)('picomatch') as typeof import('picomatch');

@@ -51,9 +51,9 @@ export interface PrunePolicy {
   readonly classMaxAgeMs: Readonly<Partial<Record<SessionClass, number | 'never'>>>;
   /**
    * @param project undefined for what is left of sessions whose project is unknown
-   * @param paths real ones of its sessions, as far as they are known; of several, what keeps them longest counts
+   * @param paths real ones of its sessions, and `undefined` where some do not tell; of all that may be so, what keeps them longest counts
    */
-  forProject(project: string | undefined, paths?: readonly string[]): ProjectPolicy;
+  forProject(project: string | undefined, paths?: readonly (string | undefined)[]): ProjectPolicy;
   /** Whether the real paths of projects make a difference. */
   readonly asksForPaths?: boolean;
 }

@@ -172,7 +172,7 @@ class ObservedDirectory implements ObservedPlace {
   /** Those of a project come together, so one is not opened for each. */
   readonly #projects: OpenDirs;
   /** Made when they are first asked for. */
-  #projectPaths: ReadonlyMap<string, readonly string[]> | undefined;
+  #projectPaths: ReadonlyMap<string, readonly (string | undefined)[]> | undefined;
   /** The folders of this run. */
   readonly #taken: ByteName[] = [];
 
@@ -250,7 +250,7 @@ class ObservedDirectory implements ObservedPlace {
     return this.#look(row, readSessionName);
   }
 
-  projectPaths(): ReadonlyMap<string, readonly string[]> {
+  projectPaths(): ReadonlyMap<string, readonly (string | undefined)[]> {
     this.#projectPaths ??= projectPaths(this.units, (row) => this.name(row)?.workingDirectory);
     return this.#projectPaths;
   }

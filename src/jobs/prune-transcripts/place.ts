@@ -55,8 +55,8 @@ export interface ObservedPlace {
   face(row: number): SessionFace | undefined;
   /** The same as far as one is found by it, for a fraction of the work. */
   name(row: number): SessionName | undefined;
-  /** Real paths that sessions of each project were begun in, by its name; some of them are asked. */
-  projectPaths(): ReadonlyMap<string, readonly string[]>;
+  /** Real paths that sessions of each project were begun in, by its name; `undefined` among them where some do not tell. */
+  projectPaths(): ReadonlyMap<string, readonly (string | undefined)[]>;
   /** One session as an object of its own, for as long as something is done with it. */
   unit(row: number): Unit;
   /** Begins a removing. Not to be called in a dry run. @throws OperatingError */

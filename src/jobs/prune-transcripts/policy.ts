@@ -16,6 +16,14 @@ export type RetentionSettings = Pick<
 /** The first of several overrides that match a project counts. */
 export function prunePolicy(settings: RetentionSettings): PrunePolicy {
   const overrides = settings.projects.map((override) => ({ override, pattern: projectPattern(override.match) }));
+  /** By the paths of sessions that do not tell: no rule behind one that goes by the name is ever come to. */
+  const possibleOverrides = (name: string) => {
+    const sureAt = overrides.findIndex(({ pattern }) => !pattern.isPath && pattern.matches(name, undefined));
+    return overrides
+      .slice(0, sureAt === -1 ? overrides.length : sureAt)
+      .filter(({ pattern }) => pattern.isPath && pattern.mayMatch(name))
+      .map(({ override }) => override);
+  };
   return {
     minAgeMs: settings.minAge,
     noticeMs: settings.notice === 'off' ? undefined : settings.notice,
@@ -28,8 +36,11 @@ export function prunePolicy(settings: RetentionSettings): PrunePolicy {
       const name = project === undefined ? undefined : displayName(project);
       const overrideAt = (path: string | undefined) =>
         name === undefined ? undefined : overrides.find(({ pattern }) => pattern.matches(name, path))?.override;
-      const policies = (paths.length === 0 ? [undefined] : paths).map((path) => policyBy(overrideAt(path), settings));
-      return policies.reduce(longer);
+      const known = paths.filter((path) => path !== undefined);
+      const sure = (known.length === 0 ? [undefined] : known).map(overrideAt);
+      const isWhole = known.length > 0 && known.length === paths.length;
+      const all = [...sure, ...(name === undefined || isWhole ? [] : possibleOverrides(name))];
+      return all.map((override) => policyBy(override, settings)).reduce(longer);
     },
   };
 }
@@ -56,7 +67,10 @@ function longer(left: ProjectPolicy, right: ProjectPolicy): ProjectPolicy {
 }
 
 /** Rules for real paths are held against what the sessions of a place say. @param pathsOf real paths by the names of projects */
-export function policyAt(policy: PrunePolicy, pathsOf: () => ReadonlyMap<string, readonly string[]>): PrunePolicy {
+export function policyAt(
+  policy: PrunePolicy,
+  pathsOf: () => ReadonlyMap<string, readonly (string | undefined)[]>,
+): PrunePolicy {
   if (policy.asksForPaths !== true || policy.only !== undefined) return policy;
   const paths = pathsOf();
   return {

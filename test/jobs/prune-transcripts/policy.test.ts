@@ -91,7 +91,7 @@ describe('the retention of the configuration', () => {
       { match: '/srv/my/app', maxAge: 5 * DAY_MS },
       { match: '/srv/keep/**', maxAge: 'never' as const },
     ];
-    const maxAgeAt = (...paths: string[]) => {
+    const maxAgeAt = (...paths: (string | undefined)[]) => {
       return prunePolicy({ ...SETTINGS, projects: rules }).forProject('-srv-my-app', paths).maxAgeMs;
     };
 
@@ -104,6 +104,35 @@ describe('the retention of the configuration', () => {
     it('is the longest where sessions of several directories share one name', () => {
       expect(maxAgeAt('/srv/my/app', '/srv/my-app')).toBe(30 * DAY_MS);
       expect(maxAgeAt('/srv/my/app', '/srv/keep/x')).toBe('never');
+    });
+
+    it('is the longest that may be where some sessions do not tell their path, by a glob too', () => {
+      const at = (project: string, match: string, ...paths: (string | undefined)[]) => {
+        const projects = [{ match, maxAge: 'never' as const }];
+        return prunePolicy({ ...SETTINGS, projects }).forProject(project, paths).maxAgeMs;
+      };
+      expect(at('-srv-my-app', '/srv/my/app', '/srv/my-app')).toBe(30 * DAY_MS);
+      expect(at('-srv-my-app', '/srv/my/app', '/srv/my-app', undefined)).toBe('never');
+      expect(at('-srv-my-app', '/srv/my/**')).toBe('never');
+      expect(at('-srv-my-app', '/srv/**/app')).toBe('never');
+      expect(at('-srv-my', '/srv/my/**')).toBe('never');
+      expect(at('-srv-my-app', '/srv/{my,your}/*')).toBe('never');
+      expect(at('-opt-app', '/srv/**')).toBe(30 * DAY_MS);
+      expect(at('-srv-my-app', '/srv/**', '/opt/x')).toBe(30 * DAY_MS);
+    });
+
+    it('shortens nothing where it only may be, and is not asked behind a rule for the name', () => {
+      const project = '-tmp-app';
+      const shorter = [{ match: '/tmp/**', maxAge: 2 * DAY_MS }];
+      expect(prunePolicy({ ...SETTINGS, projects: shorter }).forProject(project, []).maxAgeMs).toBe(30 * DAY_MS);
+      expect(
+        prunePolicy({ ...SETTINGS, projects: shorter }).forProject(project, ['/tmp/app', undefined]).maxAgeMs,
+      ).toBe(2 * DAY_MS);
+      const behind = [
+        { match: '-tmp-*', maxAge: 2 * DAY_MS },
+        { match: '/tmp/**', maxAge: 'never' as const },
+      ];
+      expect(prunePolicy({ ...SETTINGS, projects: behind }).forProject(project, []).maxAgeMs).toBe(2 * DAY_MS);
     });
 
     it('goes by the name where no session tells the path', () => {
