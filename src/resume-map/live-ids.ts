@@ -1,22 +1,22 @@
-/** Which sessions a resume map in SQLite names. */
+/** Which sessions a map in SQLite names. */
 
 import { parseProtectedId, type SessionId } from '../claude-dir/session-id.ts';
 import { guarded } from '../sqlite/open.ts';
 import type { MapConnection } from './map-connection.ts';
+import type { MapTable } from './map-table.ts';
 import type { LiveIds } from './resume-map.ts';
 import { isSensibleTime } from './row-age.ts';
-import { SESSIONS_TABLE } from './schema.ts';
 
-const ALL_IDS = `SELECT session_id, last_used_at FROM ${SESSIONS_TABLE}`;
-const GIVEN_IDS = `SELECT session_id FROM ${SESSIONS_TABLE} WHERE session_id COLLATE NOCASE IN (SELECT value FROM json_each(?))`;
-
-export function readLiveIds(connection: MapConnection, nowMs: number): Omit<LiveIds, 'droppedOnPurpose'> {
+export function readLiveIds(
+  connection: MapConnection,
+  { name, sessionId: column, lastUsedAtMs: time }: MapTable,
+  nowMs: number,
+): Omit<LiveIds, 'droppedOnPurpose'> {
   const ids = new Set<SessionId>();
   let malformed = 0;
   let senselessTimes = 0;
-  for (const [sessionId, lastUsedAtMs] of connection.statement(ALL_IDS).raw().iterate() as Iterable<
-    [unknown, unknown]
-  >) {
+  const allIds = connection.statement(`SELECT ${column}, ${time} FROM ${name}`).raw();
+  for (const [sessionId, lastUsedAtMs] of allIds.iterate() as Iterable<[unknown, unknown]>) {
     const id = parseProtectedId(sessionId);
     if (id === undefined) malformed += 1;
     else ids.add(id);
@@ -26,9 +26,14 @@ export function readLiveIds(connection: MapConnection, nowMs: number): Omit<Live
 }
 
 /** Those of `ids` that the map names now. */
-export function liveAmong(connection: MapConnection, ids: readonly SessionId[]): Set<SessionId> {
+export function liveAmong(
+  connection: MapConnection,
+  { name, sessionId: column }: MapTable,
+  ids: readonly SessionId[],
+): Set<SessionId> {
+  const givenIds = `SELECT ${column} FROM ${name} WHERE ${column} COLLATE NOCASE IN (SELECT value FROM json_each(?))`;
   const found = guarded(connection.database.name, 'read live ids from', () => {
-    return connection.statement(GIVEN_IDS).pluck().all(JSON.stringify(ids));
+    return connection.statement(givenIds).pluck().all(JSON.stringify(ids));
   });
   return new Set(found.map(parseProtectedId).filter((id) => id !== undefined));
 }

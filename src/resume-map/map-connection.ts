@@ -1,4 +1,4 @@
-/** A resume map's connection to its SQLite file: calls in turn, writers that can be held back, a file that may be replaced. */
+/** A map's connection to its SQLite file: calls in turn, writers that can be held back, a file that may be replaced. */
 
 import { BusyError, OperatingError } from '../errors.ts';
 import { fileIdentity } from '../sqlite/file-identity.ts';
@@ -10,6 +10,7 @@ export class MapConnection {
   readonly database: SqliteDatabase;
   readonly #statements: Statements;
   readonly #calls: RetryingCalls;
+  readonly #what: string;
   readonly #identity: string | undefined;
   /** Writers are held back by this very object: what it wrote itself now would be rolled back in silence. */
   #isHeld = false;
@@ -17,9 +18,13 @@ export class MapConnection {
   /** The keys of those who keep the file open, whether it is closed to everybody else or not. */
   readonly #keepers: { readonly key: string }[] = [];
 
-  /** @param busyTimeoutMs how long to wait for another writer */
-  constructor(database: SqliteDatabase, busyTimeoutMs: number = BUSY_TIMEOUT_MS) {
+  /**
+   * @param busyTimeoutMs how long to wait for another writer
+   * @param what it is, for messages
+   */
+  constructor(database: SqliteDatabase, busyTimeoutMs: number = BUSY_TIMEOUT_MS, what = 'resume map') {
     this.database = database;
+    this.#what = what;
     this.#statements = new Statements(database);
     this.#calls = new RetryingCalls(busyTimeoutMs);
     database.pragma(`busy_timeout = ${BLOCKING_WAIT_MS}`);
@@ -86,7 +91,10 @@ export class MapConnection {
   /** Another file under our file's name: hosts write their rows there by now, and what we hold says nothing any more. */
   throwIfReplaced(): void {
     if (this.database.memory || fileIdentity(this.database.name) === this.#identity) return;
-    throw new OperatingError('unavailable', `read resume map ${this.database.name}: the file was replaced meanwhile`);
+    throw new OperatingError(
+      'unavailable',
+      `read ${this.#what} ${this.database.name}: the file was replaced meanwhile`,
+    );
   }
 
   /** What was asked for until now is still done; all that comes later is refused. */
@@ -121,7 +129,7 @@ export class MapConnection {
   }
 
   #closedError(action: string): OperatingError {
-    return new OperatingError('usage', `${action} resume map ${this.database.name}: it was closed`);
+    return new OperatingError('usage', `${action} ${this.#what} ${this.database.name}: it was closed`);
   }
 
   #throwIfHeld(action: string): void {

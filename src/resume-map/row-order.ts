@@ -1,14 +1,15 @@
 /**
- * An order over the rows of a resume map that always advances, whatever a host has let into its table: by SQLite's own row numbers, and
+ * An order over the rows of a map that always advances, whatever a host has let into its table: by SQLite's own row numbers, and
  * only in a table that has none by the key.
  */
 
 import type { SqliteDatabase } from '../sqlite/open.ts';
+import type { MapTable } from './map-table.ts';
 import type { RowLocator } from './resume-map.ts';
-import { SESSIONS_TABLE } from './schema.ts';
 
-/** Pieces of SQL; what they bind is given by `bind`. */
+/** Pieces of SQL over one table; what they bind is given by `bind`. */
 export interface RowOrder {
+  readonly table: MapTable;
   /** What of a row is handed back as its `place`. */
   readonly place: string;
   readonly by: string;
@@ -22,22 +23,22 @@ export interface RowOrder {
 /** Names of SQLite's row number; each is hidden by a column of that name. */
 const ROW_NUMBER_NAMES = ['rowid', '_rowid_', 'oid'];
 
-export function rowOrderOf(database: SqliteDatabase): RowOrder {
-  const rowNumber = rowNumberOf(database);
-  return rowNumber === undefined ? BY_KEY : byRowNumber(rowNumber);
+export function rowOrderOf(database: SqliteDatabase, table: MapTable): RowOrder {
+  const rowNumber = rowNumberOf(database, table.name);
+  return { table, ...(rowNumber === undefined ? byKey(table.key) : byRowNumber(rowNumber)) };
 }
 
-function rowNumberOf(database: SqliteDatabase): string | undefined {
+function rowNumberOf(database: SqliteDatabase, table: string): string | undefined {
   const hasRowNumbers = database
     .prepare(`SELECT 1 FROM pragma_table_list WHERE schema = 'main' AND name = ? COLLATE NOCASE AND NOT wr`)
-    .get(SESSIONS_TABLE);
+    .get(table);
   if (hasRowNumbers === undefined) return undefined;
-  const columns = database.prepare('SELECT lower(name) FROM pragma_table_info(?)').pluck().all(SESSIONS_TABLE);
+  const columns = database.prepare('SELECT lower(name) FROM pragma_table_info(?)').pluck().all(table);
   return ROW_NUMBER_NAMES.find((name) => !columns.includes(name));
 }
 
 /** Row numbers have 64 bits, and JavaScript's numbers 53: they travel as text. */
-function byRowNumber(name: string): RowOrder {
+function byRowNumber(name: string): Omit<RowOrder, 'table'> {
   const bound = 'CAST(@place AS INTEGER)';
   return {
     place: `CAST(${name} AS TEXT)`,
@@ -55,10 +56,12 @@ const BOUND_KEYS: Readonly<Record<string, string>> = {
 };
 const boundKey = ({ keyType }: RowLocator) => BOUND_KEYS[String(keyType)] ?? '@place';
 
-const BY_KEY: RowOrder = {
-  place: 'key',
-  by: 'key',
-  isAt: (locator) => `key = ${boundKey(locator)}`,
-  isAfter: (locator) => `key > ${boundKey(locator)}`,
-  bind: ({ place, keyType, keyBytes }) => ({ place: String(keyType) in BOUND_KEYS ? keyBytes : place }),
-};
+function byKey(key: string): Omit<RowOrder, 'table'> {
+  return {
+    place: key,
+    by: key,
+    isAt: (locator) => `${key} = ${boundKey(locator)}`,
+    isAfter: (locator) => `${key} > ${boundKey(locator)}`,
+    bind: ({ place, keyType, keyBytes }) => ({ place: String(keyType) in BOUND_KEYS ? keyBytes : place }),
+  };
+}

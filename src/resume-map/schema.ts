@@ -2,6 +2,7 @@
 
 import { OperatingError } from '../errors.ts';
 import type { SqliteDatabase } from '../sqlite/open.ts';
+import type { MapTable } from './map-table.ts';
 
 export const SESSIONS_TABLE = 'claude_sdk_sessions';
 export const COUNTERS_TABLE = 'claude_sdk_session_counters';
@@ -46,32 +47,42 @@ export const PREVIEW_SCHEMA = `
   CREATE TABLE ${IMPORTS_TABLE} (file_identity TEXT PRIMARY KEY, imported_at INTEGER NOT NULL);
   ${CREATE_SETTINGS};`;
 
-const REQUIRED_COLUMNS = ['key', 'session_id', 'last_used_at', 'created_at'];
+export const RESUME_MAP_TABLE: MapTable = {
+  what: 'resume map',
+  name: SESSIONS_TABLE,
+  columns: ['key', 'session_id', 'last_used_at', 'created_at'],
+  key: 'key',
+  sessionId: 'session_id',
+  lastUsedAtMs: 'last_used_at',
+  createdAtMs: 'created_at',
+  lastUsed: { column: 'last_used_at', valueOf: (timeMs) => timeMs },
+};
 
-/** @throws OperatingError (`config`) where the database does not hold a resume map: it must never read as “nothing is live” */
-export function checkSessionsTable(database: SqliteDatabase): void {
-  const columns = database.prepare(`SELECT name FROM pragma_table_info(?)`).pluck().all(SESSIONS_TABLE);
-  const missing = REQUIRED_COLUMNS.filter((column) => !columns.includes(column));
-  const fault = !hasTable(database, SESSIONS_TABLE)
-    ? `it holds no table ${SESSIONS_TABLE}`
+/** @throws OperatingError (`config`) where the database does not hold such a map: it must never read as “nothing is live” */
+export function checkMapTable(database: SqliteDatabase, table: MapTable): void {
+  const { what, name, key } = table;
+  const columns = database.prepare(`SELECT name FROM pragma_table_info(?)`).pluck().all(name);
+  const missing = table.columns.filter((column) => !columns.includes(column));
+  const fault = !hasTable(database, name)
+    ? `it holds no table ${name}`
     : missing.length > 0
-      ? `its table ${SESSIONS_TABLE} lacks ${missing.join(', ')}`
-      : isKeyUnique(database)
+      ? `its table ${name} lacks ${missing.join(', ')}`
+      : isKeyUnique(database, table)
         ? undefined
-        : `the column key of its table ${SESSIONS_TABLE} is not unique`;
-  if (fault !== undefined) throw new OperatingError('config', `open resume map ${database.name}: ${fault}`);
+        : `the column ${key} of its table ${name} is not unique`;
+  if (fault !== undefined) throw new OperatingError('config', `open ${what} ${database.name}: ${fault}`);
 }
 
-/** Whether a primary key or a unique index over all rows is of `key` alone. */
-function isKeyUnique(database: SqliteDatabase): boolean {
-  const primaryKey = database.prepare('SELECT name FROM pragma_table_info(?) WHERE pk > 0').pluck().all(SESSIONS_TABLE);
-  if (primaryKey.join() === 'key') return true;
+/** Whether a primary key or a unique index over all rows is of the key alone. */
+function isKeyUnique(database: SqliteDatabase, { name, key }: MapTable): boolean {
+  const primaryKey = database.prepare('SELECT name FROM pragma_table_info(?) WHERE pk > 0').pluck().all(name);
+  if (primaryKey.join() === key) return true;
   const indexes = database
     .prepare('SELECT name FROM pragma_index_list(?) WHERE "unique" AND NOT partial')
     .pluck()
-    .all(SESSIONS_TABLE);
+    .all(name);
   return indexes.some((index) => {
-    return database.prepare('SELECT name FROM pragma_index_info(?)').pluck().all(index).join() === 'key';
+    return database.prepare('SELECT name FROM pragma_index_info(?)').pluck().all(index).join() === key;
   });
 }
 
@@ -90,9 +101,9 @@ export function createSettingsTable(database: SqliteDatabase): void {
 }
 
 /** The first trigger of a host's table that acts on deletions: what else it changes is nothing that a sweep may change. */
-export function deleteTrigger(database: SqliteDatabase): string | undefined {
+export function deleteTrigger(database: SqliteDatabase, table: MapTable): string | undefined {
   const triggers = database
     .prepare(`SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE`)
-    .all(SESSIONS_TABLE) as { readonly name: string; readonly sql: string }[];
+    .all(table.name) as { readonly name: string; readonly sql: string }[];
   return triggers.find(({ sql }) => /\bDELETE\s+ON\b/i.test(sql))?.name;
 }

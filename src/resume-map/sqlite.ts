@@ -41,13 +41,14 @@ import { isStale, mayBeLate, type SessionMaxAge } from './row-age.ts';
 import { type RowOrder, rowOrderOf } from './row-order.ts';
 import {
   COUNTERS_TABLE,
-  checkSessionsTable,
+  checkMapTable,
   createCountersTable,
   deleteTrigger,
   hasTable,
   IDENTITY_TABLE,
   PREVIEW_SCHEMA,
   RESUME_MAP_MIGRATIONS,
+  RESUME_MAP_TABLE,
   SESSIONS_TABLE,
   VERSION_TABLE,
 } from './schema.ts';
@@ -89,7 +90,7 @@ const COUNTER = `SELECT value FROM ${COUNTERS_TABLE} WHERE name = ?`;
 /** The database is closed where it cannot be asked. @throws OperatingError */
 function readOrder(database: SqliteDatabase): RowOrder {
   try {
-    return guarded(database.name, 'open', () => rowOrderOf(database));
+    return guarded(database.name, 'open', () => rowOrderOf(database, RESUME_MAP_TABLE));
   } catch (error) {
     database.close();
     throw error;
@@ -176,7 +177,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
     try {
       guarded(database.name, 'open', () => {
         prepare?.();
-        checkSessionsTable(database);
+        checkMapTable(database, RESUME_MAP_TABLE);
       });
       return new SqliteResumeMap(database, options);
     } catch (error) {
@@ -214,7 +215,8 @@ export class SqliteResumeMap implements MaintainableResumeMap {
     const nowMs = this.#clock.now();
     if (isStale(row, nowMs, this.#maxSessionAge) && isStale(row, nowMs, this.#ageInForce())) {
       const stale = { key, sessionId: row.sessionId, lastUsedAtMs: row.lastUsedAtMs };
-      if (this.#dropped(deleteRowOfKey(this.#connection, stale)) > 0) this.#forgotten(key, row.sessionId, 'expired');
+      if (this.#dropped(deleteRowOfKey(this.#connection, RESUME_MAP_TABLE, stale)) > 0)
+        this.#forgotten(key, row.sessionId, 'expired');
       return null;
     }
     const id = parseSessionId(row.sessionId);
@@ -285,7 +287,10 @@ export class SqliteResumeMap implements MaintainableResumeMap {
 
   async readLiveIds(): Promise<LiveIds> {
     return this.#connection.read('read live ids from', () => {
-      return { ...readLiveIds(this.#connection, this.#clock.now()), droppedOnPurpose: this.#counted(DROPPED) };
+      return {
+        ...readLiveIds(this.#connection, RESUME_MAP_TABLE, this.#clock.now()),
+        droppedOnPurpose: this.#counted(DROPPED),
+      };
     });
   }
 
@@ -328,13 +333,15 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   ): Promise<T> {
     return this.#connection.withWritersHeld(() => {
       onHeld();
-      return act(liveAmong(this.#connection, ids));
+      return act(liveAmong(this.#connection, RESUME_MAP_TABLE, ids));
     });
   }
 
   /** Why a deletion would change more than the rows that it names; undefined where it would not. */
   async sweepObstacle(): Promise<string | undefined> {
-    const trigger = await this.#connection.read('read', () => deleteTrigger(this.#connection.database));
+    const trigger = await this.#connection.read('read', () =>
+      deleteTrigger(this.#connection.database, RESUME_MAP_TABLE),
+    );
     return trigger === undefined ? undefined : `its trigger ${trigger} acts on each deletion`;
   }
 

@@ -1,11 +1,11 @@
-/** Walks and sweeps a whole resume map in SQLite, in steps so short that no host waits long, whatever stands in the host's table. */
+/** Walks and sweeps a whole map in SQLite, in steps so short that no host waits long, whatever stands in the host's table. */
 
 import { EARLIEST_SENSIBLE_TIME_MS } from '../clock.ts';
 import type { ShortHolds } from '../sqlite/short-holds.ts';
 import type { MapConnection } from './map-connection.ts';
+import type { MapTable } from './map-table.ts';
 import type { RowLocator, UncheckedFields, UncheckedResumeRow } from './resume-map.ts';
 import type { RowOrder } from './row-order.ts';
-import { SESSIONS_TABLE } from './schema.ts';
 import type { ShortDeletions } from './short-deletions.ts';
 
 /** Rows read at a time. */
@@ -17,16 +17,23 @@ const STALE_PAGE_ROWS = 256;
  * Another program may have written any bytes: a text that is not UTF-8 reaches JavaScript changed, and would never be found again. So a
  * row is found again by its bytes and their type.
  */
-const ROW_COLUMNS = `key, session_id AS sessionId, last_used_at AS lastUsedAtMs, created_at AS createdAtMs,
-  CAST(key AS BLOB) AS keyBytes, typeof(key) AS keyType, CAST(session_id AS BLOB) AS sessionIdBytes`;
-const IS_NUMBER = (column: string) => `typeof(${column}) IN ('integer', 'real')`;
+function rowColumns({ key, sessionId, lastUsedAtMs, createdAtMs }: MapTable): string {
+  return `${key} AS key, ${sessionId} AS sessionId, ${lastUsedAtMs} AS lastUsedAtMs, ${createdAtMs} AS createdAtMs,
+    CAST(${key} AS BLOB) AS keyBytes, typeof(${key}) AS keyType, CAST(${sessionId} AS BLOB) AS sessionIdBytes`;
+}
+
 /** The same as `isStale`, in SQL: what is no number is never stale, and the younger time counts. */
-const STALE = `${IS_NUMBER('last_used_at')} AND (last_used_at = 0 OR last_used_at >= ${EARLIEST_SENSIBLE_TIME_MS}) AND last_used_at < @cutoffMs
-  AND NOT (${IS_NUMBER('created_at')} AND created_at >= @cutoffMs)`;
+function staleBefore({ lastUsedAtMs: used, createdAtMs: created }: MapTable): string {
+  const isNumber = (time: string) => `typeof(${time}) IN ('integer', 'real')`;
+  return `${isNumber(used)} AND (${used} = 0 OR ${used} >= ${EARLIEST_SENSIBLE_TIME_MS}) AND ${used} < @cutoffMs
+    AND NOT (${isNumber(created)} AND ${created} >= @cutoffMs)`;
+}
+
 /** Whether a row is as it was read, by what `boundAsRead` binds. */
-export const UNCHANGED = `typeof(key) IS @keyType AND CAST(key AS BLOB) IS @keyBytes
-  AND CAST(session_id AS BLOB) IS @sessionIdBytes AND last_used_at IS @lastUsedAtMs`;
-const DELETE_ROW_OF_KEY = `DELETE FROM ${SESSIONS_TABLE} WHERE key = @key AND session_id IS @sessionId AND last_used_at IS @lastUsedAtMs`;
+export function unchanged({ key, sessionId, lastUsedAtMs }: MapTable): string {
+  return `typeof(${key}) IS @keyType AND CAST(${key} AS BLOB) IS @keyBytes
+    AND CAST(${sessionId} AS BLOB) IS @sessionIdBytes AND ${lastUsedAtMs} IS @lastUsedAtMs`;
+}
 
 type FoundRow = UncheckedFields & RowLocator;
 
@@ -56,7 +63,7 @@ export async function sweepStale(
   let after: RowLocator | undefined;
   for (;;) {
     // Read outside of the transaction: looking for stale rows among a million fresh ones must not hold a writer back.
-    const rows = await readPage(connection, order, after, STALE, { cutoffMs }, STALE_PAGE_ROWS);
+    const rows = await readPage(connection, order, after, staleBefore(order.table), { cutoffMs }, STALE_PAGE_ROWS);
     const last = rows.at(-1);
     if (last === undefined) return swept;
     after = last.locator;
@@ -75,9 +82,11 @@ export function boundAsRead(order: RowOrder, row: UncheckedResumeRow): Readonly<
 /** Deletes the row that a host's own key names, while it still is as it was read. @returns how many rows that were */
 export function deleteRowOfKey(
   connection: MapConnection,
+  { name, key, sessionId, lastUsedAtMs }: MapTable,
   row: { readonly key: string; readonly sessionId: unknown; readonly lastUsedAtMs: unknown },
 ): number {
-  return connection.statement(DELETE_ROW_OF_KEY).run(row).changes;
+  const sql = `DELETE FROM ${name} WHERE ${key} = @key AND ${sessionId} IS @sessionId AND ${lastUsedAtMs} IS @lastUsedAtMs`;
+  return connection.statement(sql).run(row).changes;
 }
 
 function deleteIfStale(
@@ -86,9 +95,10 @@ function deleteIfStale(
   { locator }: UncheckedResumeRow,
   cutoffMs: number,
 ): number {
+  const { name, key } = order.table;
   return connection
     .statement(
-      `DELETE FROM ${SESSIONS_TABLE} WHERE ${order.isAt(locator)} AND CAST(key AS BLOB) IS @keyBytes AND ${STALE}`,
+      `DELETE FROM ${name} WHERE ${order.isAt(locator)} AND CAST(${key} AS BLOB) IS @keyBytes AND ${staleBefore(order.table)}`,
     )
     .run({ ...order.bind(locator), keyBytes: locator.keyBytes, cutoffMs }).changes;
 }
@@ -102,7 +112,7 @@ async function readPage(
   rowsMax: number,
 ): Promise<UncheckedResumeRow[]> {
   const from = after === undefined ? '' : `${order.isAfter(after)} AND `;
-  const sql = `SELECT ${ROW_COLUMNS}, ${order.place} AS place FROM ${SESSIONS_TABLE}
+  const sql = `SELECT ${rowColumns(order.table)}, ${order.place} AS place FROM ${order.table.name}
     WHERE ${from}${condition} ORDER BY ${order.by} LIMIT ${rowsMax}`;
   const bindings = { ...bound, ...(after === undefined ? {} : order.bind(after)) };
   const found = await connection.read('read', () => connection.statement(sql).all(bindings) as FoundRow[]);

@@ -1,15 +1,15 @@
 /**
- * Rows of a resume map with all their columns, those of a host's own table included: each as a text that can be kept elsewhere, and that
+ * Rows of a map with all their columns, those of a host's own table included: each as a text that can be kept elsewhere, and that
  * becomes the very row again.
  */
 
 import { errorCode, errorMessage, OperatingError } from '../errors.ts';
 import type { MapConnection } from './map-connection.ts';
+import type { MapTable } from './map-table.ts';
 import type { RowContent, RowFates, UncheckedResumeRow, WholeRow } from './resume-map.ts';
 import type { RowOrder } from './row-order.ts';
-import { SESSIONS_TABLE } from './schema.ts';
 import type { ShortDeletions } from './short-deletions.ts';
-import { boundAsRead, UNCHANGED } from './walk.ts';
+import { boundAsRead, unchanged } from './walk.ts';
 
 /** Texts and bytes as hexadecimal digits, whole numbers as decimal ones: neither need fit into JavaScript's own. */
 type Column = readonly [name: string, type: string, value: string | number | null];
@@ -17,10 +17,12 @@ type Column = readonly [name: string, type: string, value: string | number | nul
 export class WholeRows {
   readonly #connection: MapConnection;
   readonly #order: RowOrder;
+  readonly #table: MapTable;
 
   constructor(connection: MapConnection, order: RowOrder) {
     this.#connection = connection;
     this.#order = order;
+    this.#table = order.table;
   }
 
   /** Those that still are as they were read, with everything that stands in them. */
@@ -52,13 +54,14 @@ export class WholeRows {
     const values = columns.map(([, type], index) => valueSql(type, `@column${index}`)).join(', ');
     const bound = Object.fromEntries(columns.map((column, index) => [`column${index}`, boundValue(column)]));
     // A table may say REPLACE of itself; nothing that came since is to give way.
-    const insert = `INSERT OR ABORT INTO ${SESSIONS_TABLE} (${names}) VALUES (${values})`;
+    const insert = `INSERT OR ABORT INTO ${this.#table.name} (${names}) VALUES (${values})`;
     this.#takenBy(() => this.#connection.statement(insert).run(bound));
     if (usedAtMs === undefined) return;
-    const key = keyOf(columns);
+    const { name, lastUsed } = this.#table;
+    const { isKey, bound: key } = this.#keyOf(columns);
     this.#connection
-      .statement(`UPDATE ${SESSIONS_TABLE} SET last_used_at = @usedAtMs WHERE key IS ${valueSql(key[1], '@key')}`)
-      .run({ usedAtMs, key: boundValue(key) });
+      .statement(`UPDATE ${name} SET ${lastUsed.column} = @used WHERE ${isKey('IS')}`)
+      .run({ used: lastUsed.valueOf(usedAtMs), ...key });
   }
 
   /** What a host's own table says against a row that was once in it: a rule of its own, or a column that is gone. */
@@ -74,28 +77,37 @@ export class WholeRows {
 
   /** Whether the map holds this very row. */
   has(content: RowContent): boolean {
-    const key = keyOf(columnsOf(content));
-    return this.#select(`key IS ${valueSql(key[1], '@key')}`, { key: boundValue(key) }) === content;
+    const { isKey, bound } = this.#keyOf(columnsOf(content));
+    return this.#select(isKey('IS'), bound) === content;
   }
 
   #isKeyThere(columns: readonly Column[]): boolean {
-    const key = keyOf(columns);
-    const found = this.#connection
-      .statement(`SELECT 1 FROM ${SESSIONS_TABLE} WHERE key = ${valueSql(key[1], '@key')}`)
-      .get({ key: boundValue(key) });
-    return found !== undefined;
+    const { isKey, bound } = this.#keyOf(columns);
+    return this.#connection.statement(`SELECT 1 FROM ${this.#table.name} WHERE ${isKey('=')}`).get(bound) !== undefined;
+  }
+
+  /** @throws OperatingError (`bad-data`) where it is no row of such a map */
+  #keyOf(columns: readonly Column[]) {
+    const name = this.#table.key;
+    const column = columns.find((one) => one[0].toLowerCase() === name);
+    if (column === undefined) throw new OperatingError('bad-data', 'what was kept of it has no key');
+    const isKey = (operator: '=' | 'IS') => `${name} ${operator} ${valueSql(column[1], '@key')}`;
+    return { isKey, bound: { key: boundValue(column) } };
   }
 
   #contentOf(row: UncheckedResumeRow): RowContent | undefined {
-    return this.#select(`${this.#order.isAt(row.locator)} AND ${UNCHANGED}`, boundAsRead(this.#order, row));
+    return this.#select(
+      `${this.#order.isAt(row.locator)} AND ${unchanged(this.#table)}`,
+      boundAsRead(this.#order, row),
+    );
   }
 
   #select(condition: string, bound: Readonly<Record<string, unknown>>): RowContent | undefined {
     const names = this.#connection
       .statement('SELECT name FROM pragma_table_info(?)')
       .pluck()
-      .all(SESSIONS_TABLE) as string[];
-    const sql = `SELECT ${names.map(columnSql).join(', ')} FROM ${SESSIONS_TABLE} WHERE ${condition}`;
+      .all(this.#table.name) as string[];
+    const sql = `SELECT ${names.map(columnSql).join(', ')} FROM ${this.#table.name} WHERE ${condition}`;
     const found = this.#connection.statement(sql).raw().get(bound) as unknown[] | undefined;
     if (found === undefined) return undefined;
     return JSON.stringify(names.map((name, index) => [name, found[2 * index], shown(found[2 * index + 1])]));
@@ -103,7 +115,7 @@ export class WholeRows {
 
   #deleteAsRead(row: WholeRow): number {
     return this.#connection
-      .statement(`DELETE FROM ${SESSIONS_TABLE} WHERE ${this.#order.isAt(row.locator)} AND ${UNCHANGED}`)
+      .statement(`DELETE FROM ${this.#table.name} WHERE ${this.#order.isAt(row.locator)} AND ${unchanged(this.#table)}`)
       .run(boundAsRead(this.#order, row)).changes;
   }
 }
@@ -134,13 +146,6 @@ function shown(value: unknown): unknown {
 
 function columnsOf(content: RowContent): readonly Column[] {
   return JSON.parse(content) as Column[];
-}
-
-/** @throws OperatingError (`bad-data`) where it is no row of a resume map */
-function keyOf(columns: readonly Column[]): Column {
-  const key = columns.find(([name]) => name.toLowerCase() === 'key');
-  if (key === undefined) throw new OperatingError('bad-data', 'what was kept of it has no key');
-  return key;
 }
 
 function boundValue([, type, value]: Column): unknown {
