@@ -17,6 +17,7 @@ import {
   settingTable,
   variableOf,
 } from './settings.ts';
+import { sourceFaults } from './source-settings.ts';
 import { formerDefaultStateDir } from './state-dir.ts';
 import { showAge } from './values.ts';
 import { parseYaml } from './yaml-text.ts';
@@ -201,6 +202,7 @@ function crossCheck(settings: Partial<Settings>, sources: ConfigSources, faults:
   for (const [origin, path] of refused) {
     faults.push(`${origin}: ${shownValue(path)}: expected an absolute path without '..'`);
   }
+  faults.push(...sourceFaults(settings.sources ?? []));
   if (refused.length === 0) crossCheckPlaces(settings, sources, faults);
 }
 
@@ -209,10 +211,17 @@ function isRelative(path: string | undefined): boolean {
   return path !== undefined && (!isAbsolute(path) || path.split('/').includes('..'));
 }
 
-function crossCheckPlaces(settings: Partial<Settings>, sources: ConfigSources, faults: string[]): void {
-  const { stateDir, claudeDir = [], 'sessions.store': stores = [], 'sessions.db': resumeMap } = settings;
+function crossCheckPlaces(settings: Partial<Settings>, { file }: ConfigSources, faults: string[]): void {
+  const { stateDir, claudeDir = [], 'sessions.store': stores = [], 'sessions.db': resumeMap, sources = [] } = settings;
   if (resumeMap !== undefined && stores.some((path) => realPath(path) === realPath(resumeMap))) {
     faults.push(`sessions.store: ${resumeMap} is the resume map's own database; a store needs another`);
+  }
+  const maps = sources.filter((source) => source.kind === 'resume-map');
+  const databases = [resumeMap, ...maps.map(({ db }) => db)].map((path) => path && realPath(path));
+  for (const [index, { name, db }] of maps.entries()) {
+    // Held twice, it would wait for itself.
+    if (databases.indexOf(realPath(db)) <= index)
+      faults.push(`sources: ${name}: ${db} is another resume map's database already`);
   }
   const claudeDirs = claudeDir.map(realPath);
   for (const [index, directory] of claudeDirs.entries()) {
@@ -225,7 +234,8 @@ function crossCheckPlaces(settings: Partial<Settings>, sources: ConfigSources, f
     inside('stateDir', stateDir);
     inside('sessions.db', settings['sessions.db']);
     for (const path of stores) inside('sessions.store', path);
-    inside('config file', sources.file?.path);
+    for (const { name, db } of maps) inside(`sources: ${name}`, db);
+    inside('config file', file?.path);
     if (stateDir !== undefined && isWithin(directory, realPath(stateDir))) {
       faults.push(`claudeDir: ${directory} must not lie in the state directory ${stateDir}`);
     }

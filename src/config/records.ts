@@ -35,6 +35,36 @@ export function listOf<T extends object>(fields: Fields<T>): Parser<readonly T[]
   });
 }
 
+/** A list of records of several kinds; which fields one has, the value of its field `kind` says. */
+export function listByKind<T extends { readonly kind: string }>(
+  kinds: {
+    readonly [K in T['kind']]: Fields<Extract<T, { readonly kind: K }>>;
+  },
+): Parser<readonly T[]> {
+  const names = Object.keys(kinds) as T['kind'][];
+  const schemas = names.map((name) => recordSchema(kinds[name]));
+  const schema: JsonSchema = {
+    anyOf: [
+      { type: 'array', items: { anyOf: schemas } },
+      { type: 'string', pattern: '[[-]' },
+    ],
+  };
+  return parser(schema, (raw) => {
+    const parsed = typeof raw === 'string' ? parseYaml(raw) : { value: raw };
+    if ('faults' in parsed) return parsed;
+    if (!Array.isArray(parsed.value)) return refused('expected a list of records, each with a kind and a name');
+    const records = parsed.value.map((one: unknown, index) => {
+      if (!isRecord(one)) return refused('expected a record with a kind and a name', `${index}`);
+      const kind = names.find((name) => name === one.kind);
+      if (kind === undefined) return refused(`expected one of ${names.join(', ')}`, `${index}.kind`);
+      return parseRecord(one, kinds[kind], `${index}`);
+    });
+    const faults = records.flatMap((record) => ('faults' in record ? record.faults : []));
+    if (faults.length > 0) return { faults };
+    return { value: records.flatMap((record) => ('value' in record ? [record.value as T] : [])) };
+  });
+}
+
 /** A record in the file; YAML, and so JSON, text in the environment or a flag. */
 export function recordOf<T extends object>(fields: Fields<T>): Parser<T> {
   return parser({ anyOf: [recordSchema(fields), { type: 'string', pattern: '[:{]' }] }, (raw) => {

@@ -6,6 +6,7 @@
 import type { LogFormat, LogLevel } from '../format/log-line.ts';
 import { type ClassAges, classAges, DEFAULT_CLASS_AGES } from './class-ages.ts';
 import { type ProjectOverride, projectOverrides } from './project-overrides.ts';
+import { type SourceSettings, showSources, sourceSettings } from './source-settings.ts';
 import { defaultStateDir } from './state-dir.ts';
 import * as values from './values.ts';
 
@@ -23,6 +24,7 @@ export interface Settings {
   stateDir: string;
   'sessions.db': string;
   'sessions.store': readonly string[];
+  sources: readonly SourceSettings[];
   'sessions.maxAge': values.Age;
   'sessions.onlyThisHost': boolean;
   'sessions.defaultForge': string;
@@ -109,6 +111,14 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
       parse: values.absolutePaths(home),
       defaultValue: () => [],
       show: (value) => value.join(':'),
+    },
+    sources: {
+      argument: 'JSON',
+      description: 'further live sources: a list, each with its `kind`, its `name` and what the kind needs',
+      defaultText: 'none',
+      parse: sourceSettings(home),
+      defaultValue: () => [],
+      show: showSources,
     },
     'sessions.maxAge': {
       argument: 'AGE',

@@ -3,9 +3,10 @@
  * people and the metrics go by these declarations.
  */
 
+import { BUILT_IN_SOURCE_NAMES } from '../config/source-settings.ts';
 import { formatBytes } from '../format/byte-size.ts';
 import { formatAmount, formatCount, formatReasons } from '../format/counts.ts';
-import { LIVE_SOURCE_NAMES } from '../live-sources/live-source.ts';
+
 import type { Amount } from '../trash/known-folders.ts';
 import { type ExposureByDirectory, exposedInAll } from './exposed.ts';
 import { REMOVE_REASONS } from './prune-transcripts/plan.ts';
@@ -226,7 +227,7 @@ const FIGURES: { readonly [Name in FigureName]: FigureDeclaration<Figures[Name]>
         kind: 'gauge',
         help: 'Session ids that a live source named in the last prune.',
         labels: ['source'],
-        known: LIVE_SOURCE_NAMES,
+        known: BUILT_IN_SOURCE_NAMES,
         values: (liveIds) => liveIds,
       },
     ],

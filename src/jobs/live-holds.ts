@@ -1,8 +1,9 @@
 /** Short holds of the writers of every live source: what is live is known for as long as one lasts, and cannot change meanwhile. */
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { SessionId } from '../claude-dir/session-id.ts';
 import { OperatingError } from '../errors.ts';
-import { type LiveSource, withLiveOfAll } from '../live-sources/live-source.ts';
+import { BrieflyBusyError, type LiveSource, withLiveOfAll } from '../live-sources/live-source.ts';
 import type { Hold, ShortHolds } from '../sqlite/short-holds.ts';
 import { WholeRunError } from './whole-run-error.ts';
 
@@ -40,16 +41,34 @@ export class LiveHolds {
     };
     try {
       return await this.#holds.take((hold) => {
-        return withLiveOfAll(
-          this.#sources,
-          ids,
-          (live) => guarded(live, hold),
-          () => hold.begin(),
-        );
+        return untilFree(() => {
+          return withLiveOfAll(
+            this.#sources,
+            ids,
+            (live) => guarded(live, hold),
+            () => hold.begin(),
+          );
+        });
       });
     } catch (error) {
       if (thrown?.error === error || !(error instanceof OperatingError)) throw error;
       throw new WholeRunError(error);
+    }
+  }
+}
+
+/** About a second of them, after which it is for the next batch. */
+const ATTEMPTS = 4;
+const REST_MS = 25;
+
+/** Whoever waits for one of several maps lets the writers of the others go on, and comes again. */
+async function untilFree<T>(attempt: () => Promise<T>): Promise<T> {
+  for (let left = ATTEMPTS - 1; ; left -= 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (left === 0 || !(error instanceof BrieflyBusyError)) throw error;
+      await sleep(REST_MS);
     }
   }
 }

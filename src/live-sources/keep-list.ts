@@ -16,10 +16,17 @@ export interface Pin {
 
 export class KeepList {
   readonly #directory: string;
+  readonly #mayBeMissing: boolean;
 
-  /** @param stateDir the pins stand in its directory `pins` */
-  constructor(stateDir: string) {
-    this.#directory = join(stateDir, 'pins');
+  /** @param stateDir the pins stand in its directory `pins`; where that is not there, nothing was ever pinned */
+  constructor(stateDir: string, directory?: string) {
+    this.#directory = directory ?? join(stateDir, 'pins');
+    this.#mayBeMissing = directory === undefined;
+  }
+
+  /** A list of the same form in a directory of its own, which must be there. */
+  static at(directory: string): KeepList {
+    return new KeepList('', directory);
   }
 
   /** @returns whether it was not pinned before */
@@ -78,7 +85,8 @@ export class KeepList {
     } catch (error) {
       // Nothing was ever pinned. Any other error is one, a symlink that leads nowhere too: pins that cannot be read must not
       // read as no pins.
-      if (errorCode(error) === 'ENOENT' && !isSymlink(this.#directory)) return { ids: [], malformed: 0 };
+      const isAbsent = errorCode(error) === 'ENOENT' && !isSymlink(this.#directory);
+      if (isAbsent && this.#mayBeMissing) return { ids: [], malformed: 0 };
       throw operatingError('unavailable', 'read the keep list', error);
     }
   }

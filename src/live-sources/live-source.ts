@@ -2,16 +2,7 @@
 
 import { type IdPrefix, IdPrefixes } from '../claude-dir/id-prefixes.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
-
-/** The live sources by name, as logs and metrics show them. */
-export const LIVE_SOURCE_NAMES = [
-  'resume-map',
-  'keep-list',
-  'former-state',
-  'running-processes',
-  'claude-pins',
-] as const;
-export type LiveSourceName = (typeof LIVE_SOURCE_NAMES)[number];
+import { BusyError } from '../errors.ts';
 
 /** How a source protects; also the reason that a plan gives for a kept unit, the first of several. */
 export const PROTECTIONS = ['live', 'running', 'pinned'] as const;
@@ -31,10 +22,13 @@ export interface LiveReading {
   readonly stale?: number;
   /** What somebody should see to, one sentence each; names as `displayName` gives them. */
   readonly faults?: readonly string[];
+  /** It could not be read, and by the configuration that stops nothing: what is here is what was read last, if anything. */
+  readonly isSilent?: boolean;
 }
 
 export interface LiveSource {
-  readonly name: LiveSourceName;
+  /** As logs and metrics show it: one of those that are always there, or as the configuration calls it. */
+  readonly name: string;
   readonly protection: Protection;
   /** Every id, or a rejection (OperatingError); never a part. */
   read(): Promise<LiveReading>;
@@ -52,6 +46,9 @@ export interface LiveSource {
   check(): Promise<void>;
 }
 
+/** Others are held up meanwhile, so that this source did not wait for long: it is to be asked again when all are free. */
+export class BrieflyBusyError extends BusyError {}
+
 /** Whom the sources of one protection name. */
 export interface NamedSessions {
   readonly ids: ReadonlySet<SessionId>;
@@ -64,7 +61,7 @@ export interface NamedSessions {
 export type LiveSessions = Readonly<Record<Protection, NamedSessions>>;
 
 export interface SourceCount {
-  readonly source: LiveSourceName;
+  readonly source: string;
   /** Ids and prefixes. */
   readonly ids: number;
   readonly malformed: number;
@@ -81,12 +78,14 @@ export interface LiveReadings {
 /** Reads all sources. @throws OperatingError of the first that cannot be read in full: then nothing may be removed */
 export async function readAllSources(sources: readonly LiveSource[]): Promise<LiveReadings> {
   const gathered = { live: new Gathered(), running: new Gathered(), pinned: new Gathered() };
-  const countBySource = new Map<LiveSourceName, SourceCount>();
+  const countBySource = new Map<string, SourceCount>();
   const faults: string[] = [];
   for (const source of sources) {
     const reading = await source.read();
     gathered[source.protection].add(reading);
     faults.push(...(reading.faults ?? []));
+    // What it named before is not what it names now, and neither is nothing.
+    if (reading.isSilent) continue;
     const before = countBySource.get(source.name);
     countBySource.set(source.name, {
       source: source.name,

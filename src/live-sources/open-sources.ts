@@ -9,6 +9,7 @@ import type { MaintainableResumeMap } from '../resume-map/resume-map.ts';
 import { SqliteResumeMap, type SqliteResumeMapOptions } from '../resume-map/sqlite.ts';
 import { isTaken } from '../sqlite/file-identity.ts';
 import { claudePinsSource } from './claude-pins.ts';
+import { configuredSources } from './configured/configured-sources.ts';
 import { type FormerStateSettings, formerStateSources } from './former-state.ts';
 import { KeepList } from './keep-list.ts';
 import type { LiveSource } from './live-source.ts';
@@ -57,15 +58,18 @@ export async function openResumeMapForReading(settings: MapSettings, clock: Cloc
   }
 }
 
-/** Everything that protects. */
+/** Everything that protects. What may take long to answer comes first: nobody is held up meanwhile. */
 export function liveSources(
   map: MaintainableResumeMap,
-  settings: FormerStateSettings,
+  settings: FormerStateSettings & Pick<Config, 'sources'>,
   claudeDirs: readonly LiveDir[],
   clock: Clock,
 ): LiveSource[] {
+  const { asked, held } = configuredSources(settings.sources, clock);
   return [
+    ...asked,
     resumeMapSource(map),
+    ...held,
     new KeepList(settings.stateDir).asLiveSource(),
     ...formerStateSources(settings, clock, (stateDir) => openOwnForReadingIn(stateDir, settings, clock)),
     ...claudeDirs.flatMap(({ home, path }) => [

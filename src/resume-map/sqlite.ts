@@ -143,7 +143,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
 
   /** Opens for reading; no byte on disk changes. */
   static openForReading(path: string, options: SqliteResumeMapOptions = {}): SqliteResumeMap {
-    return SqliteResumeMap.#opened(openDatabaseForReading(path), options);
+    return SqliteResumeMap.#opened(openDatabaseForReading(path, options), options);
   }
 
   /** As `openForReading`, of a database of ours. @throws OperatingError `bad-data`, too, where it is from a newer release */

@@ -77,7 +77,7 @@ export async function runConfiguredJob(
     const history = context.dryRun || ledger === undefined ? new UnwrittenHistory(ledger) : ledger;
     const guards = allowMassRemoval
       ? allowAll
-      : guardsBy(history, { mapIdentity, massPortion: config.massPortion, clock });
+      : guardsBy(history, { mapIdentity, massPortion: config.massPortion, lastingSources: lastingOf(config), clock });
     const holds = new ShortHolds();
     const opened = openStores(config['sessions.store'], acquired, { dryRun: context.dryRun, ...JOB_WAIT });
     const { stores, refusedStores } = opened;
@@ -158,6 +158,11 @@ export async function runConfiguredJob(
     await acquired.release();
     if (isThrough && !context.dryRun) keepReserves(config.stateDir, claudeDirs);
   }
+}
+
+/** Those that the configuration names, and does not except. */
+function lastingOf({ sources }: Config): readonly string[] {
+  return sources.filter(({ lasting }) => lasting !== false).map(({ name }) => name);
 }
 
 /** What is not there yet is no fault; what was there, and is not any more, may be a mount that is missing. */

@@ -45,13 +45,16 @@ export function openDatabaseInMemory(): SqliteDatabase {
  * A plain read-only open leaves `-wal` and `-shm` files behind, and a read-write open checkpoints a WAL that a crash left.
  * So: a WAL with content is opened read-only, which never checkpoints; without one, a query-only connection cleans up after itself.
  */
-export function openDatabaseForReading(path: string): SqliteDatabase {
+export function openDatabaseForReading(
+  path: string,
+  { busyTimeoutMs = BUSY_TIMEOUT_MS }: { readonly busyTimeoutMs?: number } = {},
+): SqliteDatabase {
   throwIfMissingOrEmpty(path);
   return guarded(path, 'open', () => {
     const hasContent = (file: string) => (lstatSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0;
     // A killed transaction's journal would be rolled back: read-only, that is refused.
     const readonly = hasContent(`${path}-wal`) || hasContent(`${path}-journal`);
-    const database = openDatabase(path, { fileMustExist: true, readonly, timeout: BUSY_TIMEOUT_MS });
+    const database = openDatabase(path, { fileMustExist: true, readonly, timeout: busyTimeoutMs });
     database.pragma('query_only = ON');
     return database;
   });

@@ -98,6 +98,21 @@ const SAMPLES: { readonly [P in SettingPath]: Sample<Settings[P]> } = {
     ['/var/c.db', '/var/c.db'],
     '/home/ada/.local/state/claude-session-sweeper/sessions.db',
   ),
+  sources: {
+    flag: [
+      '[{"kind":"json-map","name":"bot","path":"~/bot.json"}]',
+      [{ kind: 'json-map', name: 'bot', path: '/home/ada/bot.json' }],
+    ],
+    environment: [
+      '- {kind: keep-list, name: vips, path: /srv/vips, lasting: false}',
+      [{ kind: 'keep-list', name: 'vips', path: '/srv/vips', lasting: false }],
+    ],
+    file: [
+      [{ kind: 'resume-map', name: 'second', db: '/srv/second.db', required: 'true' }],
+      [{ kind: 'resume-map', name: 'second', db: '/srv/second.db', required: true }],
+    ],
+    default: [],
+  },
   'sessions.maxAge': { ...durationSample(30 * DAY_MS), environment: ['never', 'never'] },
   'sessions.onlyThisHost': booleanSample(false),
   'sessions.defaultForge': textSample(['github', 'github'], ['gitea', 'gitea'], ['gitlab', 'gitlab'], 'forgejo'),
@@ -600,6 +615,46 @@ describe('the list of projects', () => {
     ['a field of nothing', '[{"match":"a","maxAge":null}]'],
   ])('is refused where there is %s', (_name, text) => {
     expect(faultsOf({ flags: { projects: text } })).toEqual([expect.stringMatching(/^--projects: /)]);
+  });
+});
+
+describe('the list of sources', () => {
+  it('is refused with all that is wrong with it', () => {
+    const sources = [
+      { kind: 'oracle', name: 'a' },
+      { kind: 'json-map', name: 'A', path: 'x.json', file: 'y' },
+      'b',
+      { kind: 'resume-map' },
+    ];
+    const faults = [
+      'at 0.kind: expected one of resume-map, keep-list, json-map',
+      'at 1.file: expected one of kind, name, required, lasting, path, field',
+      'at 1.name: expected a name of lower-case letters, digits and hyphens',
+      "at 1.path: expected an absolute path without '..'",
+      'at 2: expected a record with a kind and a name',
+      'at 3.name: expected a name',
+      'at 3.db: expected an absolute path',
+    ];
+    expect(faultsOf({ file: { sources } })).toEqual(faults.map((fault) => expect.stringContaining(` ${fault}`)));
+  });
+
+  it('gives each source a name of its own, which none has that is always there', () => {
+    const source = (name: string) => ({ kind: 'keep-list', name, path: '/srv/x' });
+    const sources = [source('vips'), source('claude-pins'), source('vips'), source('other')];
+    expect(faultsOf({ file: { sources } })).toEqual([
+      'sources: "claude-pins" at 1.name: it is the name of a source that is always there',
+      'sources: "vips" at 2.name: another source has that name',
+    ]);
+  });
+
+  it('names no database twice of which the writers are held back, and none in a Claude directory', () => {
+    const map = (name: string, db: string) => ({ kind: 'resume-map', name, db });
+    const sources = [map('a', '/srv/a.db'), map('b', '/srv/main.db'), map('c', '/srv//a.db'), map('d', '/srv/c/x.db')];
+    expect(faultsOf({ file: { sources, 'sessions.db': '/srv/main.db', claudeDir: ['/srv/c'] } })).toEqual([
+      "sources: b: /srv/main.db is another resume map's database already",
+      "sources: c: /srv/a.db is another resume map's database already",
+      'sources: d: /srv/c/x.db must not lie in the Claude directory /srv/c',
+    ]);
   });
 });
 

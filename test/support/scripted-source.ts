@@ -1,10 +1,10 @@
 /** A live source whose answers a test writes down: what it says when it is read, and what at the act. */
 
 import type { SessionId } from '../../src/claude-dir/session-id.ts';
-import type { LiveSource, LiveSourceName, Protection } from '../../src/live-sources/live-source.ts';
+import type { LiveSource, Protection } from '../../src/live-sources/live-source.ts';
 
 export interface Script {
-  readonly name?: LiveSourceName;
+  readonly name?: string;
   readonly protection?: Protection;
   /** Live when the plan is made. */
   readonly planned?: readonly SessionId[];

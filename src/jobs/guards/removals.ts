@@ -14,7 +14,7 @@ const MASS_NOTICE_MS = 23 * 3_600_000;
 /** Most of a handful of sessions may well expire on one day. */
 const KNOWN_SESSIONS_MIN = 20;
 /** Sources whose ids do not go all at once: processes do end overnight. */
-const LASTING_SOURCES: ReadonlySet<string> = new Set([RESUME_MAP, 'keep-list', FORMER_STATE]);
+const LASTING_SOURCES: readonly string[] = [RESUME_MAP, 'keep-list', FORMER_STATE];
 const KNOWN_IDS_MIN = 10;
 /** A host that has made a lost database anew has soon written a row or two. */
 const EMPTIED_SHARE = 0.1;
@@ -25,16 +25,19 @@ export interface GuardSettings {
   readonly mapIdentity: string | undefined;
   /** The share of a place's sessions that may go in one run once most of them were due for a day; from 0 to 1. */
   readonly massPortion: number;
+  /** Further sources whose ids do not go all at once, by name. */
+  readonly lastingSources?: readonly string[];
   readonly clock: Clock;
 }
 
 export function guardsBy(
   history: Pick<RemovalHistory, 'knownSessions' | 'massNoticedAtMs' | 'knownIds'>,
-  { mapIdentity, massPortion, clock }: GuardSettings,
+  { mapIdentity, massPortion, lastingSources = [], clock }: GuardSettings,
 ): Guards {
+  const lasting = new Set([...LASTING_SOURCES, ...lastingSources]);
   return {
     unknownMap: (claudeDir, known) => unknownMap(claudeDir, mapIdentity, known),
-    emptiedSource: (counts, droppedOnPurpose) => emptiedSource(counts, droppedOnPurpose, history),
+    emptiedSource: (counts, droppedOnPurpose) => emptiedSource(counts, droppedOnPurpose, history, lasting),
     massRemoval: (place, plan) => massRemoval(place, plan, massPortion, history, clock.now()),
     massRows: (map, rows) => massRows(map, rows, massPortion, history, clock.now()),
     massDangling: (map, rows) => massDangling(map, rows, massPortion, history, clock.now()),
@@ -46,6 +49,7 @@ export function emptiedSource(
   counts: Readonly<Record<string, number>>,
   droppedOnPurpose: Readonly<Record<string, number>>,
   history: Pick<RemovalHistory, 'knownIds'>,
+  lasting: ReadonlySet<string>,
 ): Held | undefined {
   // A former state directory that is gone is no source any more: its sessions have not ceased to be wanted by that.
   for (const [source, count] of Object.entries({ [FORMER_STATE]: 0, ...counts })) {
@@ -53,7 +57,7 @@ export function emptiedSource(
     // A count that has become smaller is another map's.
     const dropped = Math.max(0, (droppedOnPurpose[source] ?? 0) - (before?.droppedOnPurpose ?? 0));
     const known = (before?.ids ?? 0) - dropped;
-    if (count > known * EMPTIED_SHARE || known < KNOWN_IDS_MIN || !LASTING_SOURCES.has(source)) continue;
+    if (count > known * EMPTIED_SHARE || known < KNOWN_IDS_MIN || !lasting.has(source)) continue;
     return {
       guard: 'emptied-source',
       message: `the live source ${source} named ${known} sessions before and names ${count} now, so nothing is removed`,

@@ -13,7 +13,7 @@ const LABEL_VALUES: Readonly<Record<string, RegExp>> = {
   job: new RegExp(`^(${JOBS.join('|')}|scrape)$`),
   outcome: /^(ok|partial|held|failed|skipped)$/,
   guard: /^(clock|unknown-map|emptied-source|mass-removal|mass-dangling|free-space)$/,
-  source: /^(resume-map|keep-list|former-state|running-processes|claude-pins)$/,
+  source: /^[a-z][a-z0-9-]{0,39}$/,
   state: /^(live|retained|doubtful)$/,
   reason: /^(expired|over-size|orphan|dangling|asked|gone)$/,
   kind: /^(usage|bad-data|unavailable|internal|unsafe-root|io|locked|config)$/,

@@ -1,0 +1,100 @@
+/** Live sources that a host names itself: which kinds there are, and what each kind is told. */
+
+import { listByKind } from './records.ts';
+import { absolutePath, boolean, type Parser, parser, refused } from './values.ts';
+
+/** The live sources that are there by themselves, as logs and metrics show them. */
+export const BUILT_IN_SOURCE_NAMES = [
+  'resume-map',
+  'keep-list',
+  'former-state',
+  'running-processes',
+  'claude-pins',
+] as const;
+
+interface SourceOfAnyKind {
+  /** By which logs, metrics and commands show it. */
+  readonly name: string;
+  /** Whether nothing is removed while it cannot be read; true where it is not said. */
+  readonly required?: boolean;
+  /** Whether its ids do not go all at once, so that it is doubted where they do; true where it is not said. */
+  readonly lasting?: boolean;
+}
+
+/** A resume map in a host's own database. */
+export interface ResumeMapSettings extends SourceOfAnyKind {
+  readonly kind: 'resume-map';
+  readonly db: string;
+}
+
+/** A directory with a file an id, as `pin` makes it, or a file of ids. */
+export interface KeepListSettings extends SourceOfAnyKind {
+  readonly kind: 'keep-list';
+  readonly path: string;
+}
+
+/** A JSON file in which a bot keeps its sessions. */
+export interface JsonMapSettings extends SourceOfAnyKind {
+  readonly kind: 'json-map';
+  readonly path: string;
+  /** The field of an entry that has the id, where the entry is no text. */
+  readonly field?: string;
+}
+
+export type SourceSettings = ResumeMapSettings | KeepListSettings | JsonMapSettings;
+
+const NAME = '[a-z][a-z0-9-]{0,39}';
+const name = pattern('expected a name of lower-case letters, digits and hyphens, which begins with a letter', NAME);
+const field = pattern('expected the name of a field', '[^\\s]{1,100}');
+
+function pattern(expectation: string, source: string): Parser<string> {
+  const whole = new RegExp(`^${source}$`, 'u');
+  return parser({ type: 'string', pattern: `^${source}$` }, (raw) => {
+    return typeof raw === 'string' && whole.test(raw) ? { value: raw } : refused(expectation);
+  });
+}
+
+function exactly<const T extends string>(value: T): Parser<T> {
+  return parser({ const: value }, (raw) => (raw === value ? { value } : refused(`expected ${value}`)));
+}
+
+function required<T>(parse: Parser<T>) {
+  return { parse, isOptional: false } as const;
+}
+
+function optional<T>(parse: Parser<T>) {
+  return { parse, isOptional: true } as const;
+}
+
+const OF_ANY_KIND = { name: required(name), required: optional(boolean), lasting: optional(boolean) };
+
+/** @param home what a leading `~` stands for */
+export function sourceSettings(home: string): Parser<readonly SourceSettings[]> {
+  const path = absolutePath(home);
+  return listByKind<SourceSettings>({
+    'resume-map': { kind: required(exactly('resume-map')), ...OF_ANY_KIND, db: required(path) },
+    'keep-list': { kind: required(exactly('keep-list')), ...OF_ANY_KIND, path: required(path) },
+    'json-map': {
+      kind: required(exactly('json-map')),
+      ...OF_ANY_KIND,
+      path: required(path),
+      field: optional(field),
+    },
+  });
+}
+
+/** What is wrong with sources that are right one by one. */
+export function sourceFaults(sources: readonly SourceSettings[]): readonly string[] {
+  const names = sources.map(({ name: one }) => one);
+  return names.flatMap((one, index) => {
+    const at = `sources: ${JSON.stringify(one)} at ${index}.name`;
+    if ((BUILT_IN_SOURCE_NAMES as readonly string[]).includes(one))
+      return [`${at}: it is the name of a source that is always there`];
+    return names.indexOf(one) < index ? [`${at}: another source has that name`] : [];
+  });
+}
+
+/** As it would stand in the configuration. */
+export function showSources(sources: readonly SourceSettings[]): string {
+  return JSON.stringify(sources);
+}

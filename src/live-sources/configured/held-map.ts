@@ -1,0 +1,48 @@
+/** A resume map in a database of a host's, beside the one that the settings name: opened for each question, and written to by none. */
+
+import type { SessionId } from '../../claude-dir/session-id.ts';
+import type { Clock } from '../../clock.ts';
+import type { ResumeMapSettings } from '../../config/source-settings.ts';
+import { BusyError } from '../../errors.ts';
+import { SqliteResumeMap } from '../../resume-map/sqlite.ts';
+import { BrieflyBusyError, type LiveSource } from '../live-source.ts';
+
+/**
+ * For which the writers of one map may have to wait for those of another: far less than any host waits for a lock. Whoever was too busy
+ * is asked again when all are free.
+ */
+const WAIT_WHILE_HOLDING_MS = 250;
+/** A run is deaf meanwhile. */
+const WAIT_MS = 1_000;
+
+export function heldMapSource({ name, db }: ResumeMapSettings, clock: Clock): LiveSource {
+  const openForReading = () => SqliteResumeMap.openForReading(db, { clock, busyTimeoutMs: WAIT_MS });
+  return {
+    name,
+    protection: 'live',
+    read: async () => andClose(openForReading(), (map) => map.readLiveIds()),
+    withLive: async (ids, act, onHeld) => {
+      let isActing = false;
+      const acting = (live: ReadonlySet<SessionId>) => {
+        isActing = true;
+        return act(live);
+      };
+      try {
+        const map = SqliteResumeMap.openExisting(db, { clock, busyTimeoutMs: WAIT_WHILE_HOLDING_MS });
+        return await andClose(map, (opened) => opened.withWritersHeld(ids, acting, onHeld));
+      } catch (error) {
+        if (isActing || !(error instanceof BusyError)) throw error;
+        throw new BrieflyBusyError(error.message, { cause: error });
+      }
+    },
+    check: async () => andClose(openForReading(), (map) => map.check()),
+  };
+}
+
+async function andClose<T>(map: SqliteResumeMap, ask: (map: SqliteResumeMap) => Promise<T>): Promise<T> {
+  try {
+    return await ask(map);
+  } finally {
+    await map.close();
+  }
+}

@@ -1,0 +1,35 @@
+/** A keep list of somebody else's making: a directory with a file an id, or one file of ids, read anew for each question. */
+
+import { statSync } from 'node:fs';
+import type { KeepListSettings } from '../../config/source-settings.ts';
+import { errorMessage, OperatingError, operatingError } from '../../errors.ts';
+import { readWholeFile } from '../../files/whole-file.ts';
+import { KeepList } from '../keep-list.ts';
+import type { LiveReading } from '../live-source.ts';
+import { parseIdLines } from './id-lines.ts';
+
+/** Hundreds of thousands of ids. */
+const FILE_BYTES_MAX = 32 * 2 ** 20;
+
+/** What is not there is no empty list. @throws OperatingError */
+export async function readKeepList({ path }: KeepListSettings): Promise<LiveReading> {
+  if (isDirectory(path)) return KeepList.at(path).asLiveSource().read();
+  const text = readWholeFile(path, FILE_BYTES_MAX);
+  try {
+    const { ids, count, closedWith } = parseIdLines(text);
+    if (closedWith !== undefined && closedWith !== count) {
+      throw new Error(`its closing line says ${closedWith} ids, and there are ${count}`);
+    }
+    return { ids, malformed: 0 };
+  } catch (error) {
+    throw new OperatingError('bad-data', `read ${path}: ${errorMessage(error)}`, { cause: error });
+  }
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  } catch (error) {
+    throw operatingError('unavailable', `read ${path}`, error);
+  }
+}

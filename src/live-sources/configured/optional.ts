@@ -1,0 +1,50 @@
+/** A source of which the configuration says that its silence stops nothing: that is told, and what it named last still protects. */
+
+import type { SessionId } from '../../claude-dir/session-id.ts';
+import { errorMessage, OperatingError } from '../../errors.ts';
+import type { LiveReading, LiveSource } from '../live-source.ts';
+
+const NOTHING: LiveReading = { ids: new Set(), malformed: 0 };
+
+/** @param source asked by its own `read` and `withLive`; what goes wrong while `act` runs is not its silence */
+export function optionalSource(source: LiveSource): LiveSource {
+  let last: LiveReading | undefined;
+  return {
+    ...source,
+    read: async () => {
+      try {
+        last = await source.read();
+        return last;
+      } catch (error) {
+        const before = last ?? NOTHING;
+        return { ...before, faults: [silence(source, error)], isSilent: true };
+      }
+    },
+    withLive: async (ids, act, onHeld) => {
+      let isActing = false;
+      const acting = (live: ReadonlySet<SessionId>) => {
+        isActing = true;
+        return act(live);
+      };
+      try {
+        return await source.withLive(ids, acting, onHeld);
+      } catch (error) {
+        if (isActing || !(error instanceof OperatingError)) throw error;
+        return act(new Set(ids.filter((id) => last?.ids.has(id))));
+      }
+    },
+    check: async () => {
+      try {
+        await source.check();
+      } catch (error) {
+        silence(source, error);
+      }
+    },
+  };
+}
+
+/** @returns what is told of it. @throws what is no silence, but a programmer's error */
+function silence({ name }: LiveSource, error: unknown): string {
+  if (!(error instanceof OperatingError)) throw error;
+  return `the live source ${name} cannot be read, and is not required: what it names may go; ${errorMessage(error)}`;
+}
