@@ -35,12 +35,14 @@ export class RunState {
     this.#stopped = true;
   }
 
+  /** What is met with more than once is told once. */
   addFaults(faults: readonly JobFault[]): void {
-    this.#faults.push(...faults);
+    const told = new Set(this.#faults.map(({ message }) => message));
+    for (const fault of faults) if (!told.has(fault.message)) this.#faults.push(fault);
   }
 
   addFault(message: string): void {
-    this.#faults.push({ kind: 'io', message });
+    this.addFaults([{ kind: 'io', message }]);
   }
 
   /** Notes what a guard says. A dry run shows the plan all the same. @returns whether what was planned is to stay undone */

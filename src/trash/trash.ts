@@ -156,7 +156,7 @@ export class Trash {
     let undone = 0;
     const returning: ManifestEntry[] = [];
     const unreadableFolders = this.#inEachFolder((directory, run) => {
-      if (!hasBegun(directory) && isEmptyTree(directory, [MANIFEST_NAME, ...lineNames(directory)])) return;
+      if (hasNothing(directory)) return;
       if (known.has(run) && known.get(run)?.manifest === identifyManifest(directory)) return;
       const unfinished = [...readManifest(directory).values()].filter(isUnsettled);
       this.#between(directory, (claudeDir, trash) => {
@@ -212,16 +212,17 @@ export class Trash {
   }
 
   /** What lies in all runs that can be read. @param known are not read where their manifest is the same */
-  amount(known: KnownFolders = NONE_KNOWN): Amount {
+  amount(known: KnownFolders = NONE_KNOWN): Amount & Pick<TrashContents, 'unreadableFolders'> {
     let [sessions, bytes] = [0, 0];
-    this.#inEachFolder((directory, run) => {
+    const unreadableFolders = this.#inEachFolder((directory, run) => {
+      if (hasNothing(directory)) return;
       const before = known.get(run);
       const isKnown = before !== undefined && before.manifest === identifyManifest(directory);
       const amount = isKnown ? before : amountOf(readManifest(directory).values());
       sessions += amount.sessions;
       bytes += amount.bytes;
     });
-    return { sessions, bytes };
+    return { sessions, bytes, unreadableFolders };
   }
 
   /**
@@ -460,6 +461,11 @@ export class Trash {
 
 export function isUnsettled({ state }: ManifestEntry): boolean {
   return state === 'intended' || state === 'restoring';
+}
+
+/** A run that was killed before its first word has moved nothing. @throws the system's error */
+function hasNothing(directory: AnchoredDir): boolean {
+  return !hasBegun(directory) && isEmptyTree(directory, [MANIFEST_NAME, ...lineNames(directory)]);
 }
 
 /** Whether a manifest says anything. @throws the system's error */

@@ -21,6 +21,7 @@ import { dropCopies } from '../../trash/drop-copies.ts';
 import { type Amount, amountOfAll, type KnownFolder } from '../../trash/known-folders.ts';
 import type { ManifestEntry } from '../../trash/manifest.ts';
 import { Trash, type UnreadableFolder } from '../../trash/trash.ts';
+import { type CountedTrash, NO_TRASH_COUNTED, unreadableFaults } from '../counted-trash.ts';
 import type { Exposure } from '../exposed.ts';
 import type { JobContext } from '../job.ts';
 import type { RemovalRecorder, SeenSessions, ShieldedTimes, TrashCache, TrueTimes } from '../ledger-contracts.ts';
@@ -187,10 +188,7 @@ class ObservedDirectory implements ObservedPlace {
     this.#cleanup = new DirectoryCleanup(claudeDir, dependencies.cleanup, dependencies.clock.now());
     this.units = foreseenUnits(scan.units, returning);
     this.aged = withTrueTimes(this.units, shielded);
-    const ofTrash = unreadableFolders.map(({ run, code }): JobFault => {
-      return { kind: 'io', message: `read the trash folder ${run}: ${code}` };
-    });
-    this.faults = [...ofTrash, ...scanFaults(scan.faults)];
+    this.faults = [...unreadableFaults(unreadableFolders), ...scanFaults(scan.faults)];
     this.reconciled = { undone, completed };
     this.stopped = scan.stopped;
   }
@@ -333,8 +331,11 @@ class ObservedDirectory implements ObservedPlace {
     return this.#cleanup.exposure(this.units, this.#kept(plan));
   }
 
-  trashAmount(): Amount {
-    return this.#seen.trash?.amount(this.#seen.known) ?? { sessions: 0, bytes: 0 };
+  trashAmount(): CountedTrash {
+    const { trash, known } = this.#seen;
+    if (trash === undefined) return NO_TRASH_COUNTED;
+    const { unreadableFolders, ...amount } = trash.amount(known);
+    return { ...amount, faults: unreadableFaults(unreadableFolders) };
   }
 
   close(): void {

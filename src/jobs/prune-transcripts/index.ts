@@ -267,7 +267,9 @@ class Prune {
         ? { shielded: 0, emptyProjects: emptied.length, copies: { sessions: 0, bytes: 0 }, vanished: 0 }
         : await observed.conclude(plan, this.#live.counts, emptied, this.#context),
     );
-    this.#tally.addTrash(observed.trashAmount());
+    const { faults, ...inTrash } = observed.trashAmount();
+    this.#tally.addTrash(inTrash);
+    this.#state.addFaults(faults);
     this.#tally.addExposure(path, observed.exposure(plan));
   }
 }

@@ -11,6 +11,7 @@ import type { Room } from '../../files/room.ts';
 import type { LiveSessions } from '../../live-sources/live-source.ts';
 import type { Amount } from '../../trash/known-folders.ts';
 import type { TakeOutcome } from '../../trash/take.ts';
+import type { CountedTrash } from '../counted-trash.ts';
 import type { Exposure } from '../exposed.ts';
 import type { JobContext } from '../job.ts';
 import type { RemovalRecord } from '../ledger-contracts.ts';
@@ -74,8 +75,8 @@ export interface ObservedPlace {
   ): Promise<Concluded>;
   /** What is left to Claude's own clean-up; undefined where that does not come. */
   exposure(plan: Plan): Exposure | undefined;
-  /** What lies in the trash now. */
-  trashAmount(): Amount;
+  /** What lies in the trash now, and what of it cannot be counted. */
+  trashAmount(): CountedTrash;
   close(): void;
 }
 

@@ -9,8 +9,9 @@ import { type ByteName, displayName, fixedName, parseByteName } from '../../file
 import { type Room, roomAround } from '../../files/room.ts';
 import type { LiveSessions } from '../../live-sources/live-source.ts';
 import type { StoredSession, StoredSessions } from '../../session-store/stored-sessions.ts';
-import { type Amount, amountOfAll } from '../../trash/known-folders.ts';
+import { amountOfAll } from '../../trash/known-folders.ts';
 import type { TakeOutcome } from '../../trash/take.ts';
+import type { CountedTrash } from '../counted-trash.ts';
 import type { RemovalRecord, RemovalRecorder } from '../ledger-contracts.ts';
 import { neededByRun } from '../whole-run-error.ts';
 import { type FactsObservation, markOf } from './facts.ts';
@@ -154,8 +155,8 @@ class ObservedStore implements ObservedPlace {
     return undefined;
   }
 
-  trashAmount(): Amount {
-    return amountOfAll(this.#store.trashed());
+  trashAmount(): CountedTrash {
+    return { ...amountOfAll(this.#store.trashed()), faults: [] };
   }
 
   close(): void {

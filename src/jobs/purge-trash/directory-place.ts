@@ -6,9 +6,10 @@ import { displayName } from '../../files/byte-name.ts';
 import type { Room } from '../../files/room.ts';
 import { scanClaudeDir } from '../../scan/scan.ts';
 import { placesDiskBytes, sweeperDiskBytes } from '../../trash/disk-use.ts';
-import type { Amount, KnownFolder } from '../../trash/known-folders.ts';
+import type { KnownFolder } from '../../trash/known-folders.ts';
 import type { FolderPurge } from '../../trash/purge.ts';
 import { Trash } from '../../trash/trash.ts';
+import { type CountedTrash, unreadableFaults } from '../counted-trash.ts';
 import type { DiskUse, FolderToOpen, OpenTrash, PurgeablePlace, TrashFolder } from './place.ts';
 import type { EarlyCandidate } from './plan.ts';
 
@@ -57,8 +58,9 @@ class DirectoryTrash implements OpenTrash {
     }));
   }
 
-  amount(): Amount {
-    return this.#trash.amount(this.#known);
+  amount(): CountedTrash {
+    const { unreadableFolders, ...amount } = this.#trash.amount(this.#known);
+    return { ...amount, faults: unreadableFaults(unreadableFolders) };
   }
 
   /** A file that is gone has given back all that it had. */

@@ -150,7 +150,8 @@ class Purge {
         await this.#purgeFolder(folder);
       }
       if (!this.#context.dryRun) this.#givenBack += await trash.giveBack(() => this.#state.shouldStop());
-      const { sessions, bytes } = trash.amount();
+      const { sessions, bytes, faults } = trash.amount();
+      this.#state.addFaults(faults);
       this.#trash.sessions += sessions;
       this.#trash.bytes += bytes;
     } finally {
@@ -176,7 +177,7 @@ class Purge {
     } catch (error) {
       const code = errorCode(error);
       if (code === undefined) throw error;
-      this.#state.addFault(`read the ${name}: ${code}; nothing of it is purged`);
+      this.#state.addFault(`read the ${name}: ${code}`);
     }
     if (folder === undefined) return;
     try {

@@ -5,8 +5,8 @@
 
 import type { KnownMaps } from '../../claude-dir/known-maps.ts';
 import type { Room } from '../../files/room.ts';
-import type { Amount } from '../../trash/known-folders.ts';
 import type { Destroyed, Found, TrashedEntry } from '../../trash/purge.ts';
+import type { CountedTrash } from '../counted-trash.ts';
 import type { EarlyCandidate } from './plan.ts';
 
 export interface PurgeablePlace {
@@ -22,7 +22,7 @@ export interface OpenTrash {
   /** What a purge works through one after the other, the newest first: the folder of one run of a prune, or a store's whole trash. */
   folders(): readonly FolderToOpen[];
   /** What lies in it now. */
-  amount(): Amount;
+  amount(): CountedTrash;
   /** Gives what has come free back to the disk. Not to be called in a dry run. @returns how many bytes */
   giveBack(shouldStop: () => Promise<boolean>): Promise<number>;
   /** What is free on its disk. */

@@ -8,8 +8,9 @@ import { displayName } from '../../files/byte-name.ts';
 import { type Room, roomAround } from '../../files/room.ts';
 import type { MarkedStoredSession, StoredSessions, TrashedStoredSession } from '../../session-store/stored-sessions.ts';
 import type { ShortHolds } from '../../sqlite/short-holds.ts';
-import { type Amount, amountOfAll } from '../../trash/known-folders.ts';
+import { amountOfAll } from '../../trash/known-folders.ts';
 import type { Destroyed, Found, TrashedEntry } from '../../trash/purge.ts';
+import type { CountedTrash } from '../counted-trash.ts';
 import type { DiskUse, FolderToOpen, OpenTrash, PurgeablePlace, TrashFolder } from './place.ts';
 
 const NO_MAPS: KnownMaps = {};
@@ -49,8 +50,8 @@ class StoreTrash implements OpenTrash {
     return [{ name: 'hidden sessions', open: () => folder }];
   }
 
-  amount(): Amount {
-    return amountOfAll([...this.#store.trashed(), ...this.#store.marked()]);
+  amount(): CountedTrash {
+    return { ...amountOfAll([...this.#store.trashed(), ...this.#store.marked()]), faults: [] };
   }
 
   async giveBack(shouldStop: () => Promise<boolean>): Promise<number> {

@@ -86,6 +86,17 @@ describe('What a prune looks at first', () => {
     expect(readFileSync(join(path, 'session-sweeper/trash/20260101T000000Z/stray'), 'utf8')).toBe('precious');
   });
 
+  it('tells of a trash folder that cannot be read any more as it is counted at the end', async () => {
+    const path = expiredSessions();
+    const run = trashSessions(path, [B], NOW - DAY_MS);
+    const recorder: RemovalRecorder = {
+      recordRemovals: () => rmSync(join(path, 'session-sweeper/trash', run, 'manifest.jsonl'), { force: true }),
+    };
+    const report = await prune(path, { recorder });
+    expect(report.removed?.sessions).toBe(2);
+    expect(report.faults).toEqual([{ kind: 'io', message: `read the trash folder ${run}: ENOENT` }]);
+  });
+
   it('keeps what looks left over while a trash folder, which may hold its transcript, cannot be read', async () => {
     const path = expiredSessions();
     const orphan = sessionIdOf(9);
