@@ -75,6 +75,15 @@ async function traceDaemon(template: Template, place: Place): Promise<SeenCall[]
   return readTrace(`${place.directory}.trace`);
 }
 
+/** The reserves are kept last of all, and nothing that goes wrong with them is worth a run. */
+function isOfReserve({ paths }: SeenCall): boolean {
+  return paths.some((path) => path.endsWith('/state') || path.endsWith('/session-sweeper'));
+}
+
+function isTranscript(path: string): boolean {
+  return path.endsWith('.jsonl');
+}
+
 /** `when` counts by thread: so each fault comes later than all that the main thread does of its kind before the first job. */
 function faultsInJobs(
   seen: readonly SeenCall[],
@@ -82,7 +91,9 @@ function faultsInJobs(
   place: Place,
   random: () => number,
 ): Omit<CallFault, 'paths'>[] {
-  const mover = seen.find(({ call }) => call === 'rename')?.thread;
+  // The main thread renames too: the records of itself that it leaves in the directories.
+  const mover = seen.find(({ call, paths }) => call === 'rename' && paths.some(isTranscript))?.thread;
+  if (mover === undefined) throw new Error('no thread of the daemon moved a transcript');
   const firstOfJob = seen.findIndex(({ thread }) => thread === mover);
   return WAYS.flatMap(([call, errnos]) => {
     const paths = recording.pathsFor(call, place.directory);
@@ -91,7 +102,7 @@ function faultsInJobs(
       .map((one, index) => ({ ...one, index }))
       .filter((one) => one.call === call && (confined === undefined || one.paths.some((path) => confined.has(path))));
     const before = made.filter(({ thread, index }) => thread !== mover && index < firstOfJob).length;
-    const inJob = made.filter(({ thread }) => thread === mover).length;
+    const inJob = made.filter(({ thread }) => thread === mover).findLastIndex((one) => !isOfReserve(one)) + 1;
     if (inJob <= before) return [];
     return errnos.map((name) => {
       const position = before + 1 + Math.floor(random() * (inJob - before));
@@ -113,13 +124,17 @@ async function runDaemonCase(
   const daemon = startFailing({ ...fault, paths }, daemonCommand(place), output);
   const failures: string[] = [];
   try {
+    await untilLogged(daemon, FIRST_RUN);
+    // Names that are new in every place are not among the paths of the recording: the thread may make fewer such calls.
+    if (countHits(output) === 0) {
+      await leave(daemon);
+      return undefined;
+    }
     failures.push(...(await livingFaults(daemon, fault.call)));
   } catch (error) {
     failures.push(`${String(error)}: ${daemon.log().slice(-400)}`);
   }
   const exit = await leave(daemon);
-  const hits = countHits(output);
-  if (hits === 0) return undefined;
   failures.push(...exitFaults(exit));
   if (exit.code !== 0) failures.push(`left with ${exit.code} after SIGTERM: ${exit.stderr.slice(-400)}`);
   const tree = { scenario, template, place, prints };
@@ -136,9 +151,12 @@ function isOfLedger(call: string, log: string): boolean {
   return LEDGER_CALLS.includes(call) || log.includes('ledger.db');
 }
 
+const FIRST_RUN = /"(job (finished|failed|could not be begun)|run could not be begun)/;
+const BAD_RUN_LOGGED = /"(job (failed|finished in part|could not be begun)|run could not be begun)/;
+
 async function livingFaults(daemon: Running, call: string): Promise<string[]> {
   const address = await addressOf(daemon);
-  await untilLogged(daemon, /"job (failed|finished in part|could not be begun)/);
+  await untilLogged(daemon, BAD_RUN_LOGGED);
   const health = await fetch(`${address}/healthz`);
   const metrics = await fetch(`${address}/metrics`);
   const text = await metrics.text();
