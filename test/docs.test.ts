@@ -62,7 +62,10 @@ describe('The documentation', () => {
     const metrics = createMetrics({
       version: '0',
       log: silentLogger,
-      figures: () => [{ name: 'run_last_timestamp_seconds', label: 'purge-trash', value: 1 }],
+      figures: () => [],
+      host: async () => [],
+      dueAfterMs: () => undefined,
+      nowMs: () => 0,
       resumeTotals: async () => ({ attempts: 0, failures: 0, forgotten: { expired: 0, gone: 0 } }),
       nextRunMs: () => 0,
       runningJob: () => undefined,

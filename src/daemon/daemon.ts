@@ -11,6 +11,7 @@ import type { AdjustableLogger } from '../log.ts';
 import { styleOf } from '../log-output.ts';
 import { Acquired } from '../process/acquired.ts';
 import { SHUTDOWN_BUDGET } from '../process/shutdown-budget.ts';
+import { HostLook } from '../runs/host-metrics.ts';
 import { jobInChild } from '../runs/job-in-child.ts';
 import { type RunJobDependencies, runJob, skippedRun } from '../runs/run-job.ts';
 import { startHttpServer } from './http.ts';
@@ -83,6 +84,7 @@ class Daemon {
   readonly #address: HttpAddress;
   readonly #reload: Reload;
   readonly #presence: Presence;
+  readonly #hostLook = new HostLook();
   /** When each job was last put into the queue. */
   readonly #addedAtMs = new Map<JobName, number>();
   readonly #cutShort = new Set<JobName>();
@@ -121,7 +123,10 @@ class Daemon {
     this.#metrics = createMetrics({
       version,
       log,
-      figures: () => this.#inForce.ledger.get().metrics(),
+      figures: () => this.#inForce.figures(),
+      host: () => this.#hostLook.figures(this.#inForce.config),
+      dueAfterMs: (job, timeMs) => this.#schedule.dueAfterMs(job, timeMs),
+      nowMs: () => clock.now(),
       resumeTotals: () => this.#inForce.resumeTotals(),
       nextRunMs: (job) => this.#schedule.nextRunMs(job),
       runningJob: () => this.#queue.running,

@@ -7,12 +7,14 @@ import type { Clock } from '../clock.ts';
 import type { Config, ResolvedConfig } from '../config/config.ts';
 import type { OperatingError } from '../errors.ts';
 import { throwIfUnsafeStateDir } from '../files/state-dir-safety.ts';
+import type { MetricValue } from '../jobs/figures.ts';
 import { absenceLimits, ClockGuard } from '../jobs/guards/clock.ts';
 import type { JobName, Outcome } from '../jobs/job-names.ts';
 import type { Ledger, RunRecord } from '../ledger/ledger.ts';
 import { liveSources, openResumeMap } from '../live-sources/open-sources.ts';
 import type { Logger } from '../log.ts';
 import type { SqliteResumeMap } from '../resume-map/sqlite.ts';
+import { ledgerBegun } from '../runs/host-metrics.ts';
 import { openLedger } from '../runs/open-ledger.ts';
 import { Reopened } from '../sqlite/reopened.ts';
 import type { ResumeTotals } from './metrics-page.ts';
@@ -133,6 +135,12 @@ export class InForce {
   /** What lies in the future is no run that has been: the clock was wrong. */
   lastRunMs(job: JobName): number | undefined {
     return this.ledger.get().lastWholeRunMs(job, RAN, this.#clock.now());
+  }
+
+  /** What the ledger keeps for the metrics. @throws OperatingError */
+  figures(): readonly MetricValue[] {
+    const ledger = this.ledger.get();
+    return [...ledger.metrics(), ...ledgerBegun(ledger.clockHistory()?.sinceMs)];
   }
 
   /** Since ever, as hosts have counted them. */

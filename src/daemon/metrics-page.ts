@@ -6,8 +6,10 @@ import { FIGURE_METRICS, type MetricDeclaration, type MetricValue } from '../job
 import { JOB_NAMES, type JobName } from '../jobs/job-names.ts';
 import type { Logger } from '../log.ts';
 import { FORGET_REASONS, type ForgetReason } from '../resume-map/resume-map.ts';
+import { HOST_METRICS } from '../runs/host-metrics.ts';
 import { RUN_METRICS, SCRAPE } from '../runs/run-metrics.ts';
 import type { RunResult } from '../runs/run-result.ts';
+import { type DueTimes, dueMs } from './due-times.ts';
 import type { ReloadState } from './reload.ts';
 
 export interface ResumeTotals {
@@ -16,11 +18,13 @@ export interface ResumeTotals {
   readonly forgotten: Readonly<Record<ForgetReason, number>>;
 }
 
-export interface MetricsSources {
+export interface MetricsSources extends DueTimes {
   readonly version: string;
   readonly log: Logger;
   /** May throw; the last known figures are shown then. */
   figures(): readonly MetricValue[];
+  /** Leaves out what is not known. */
+  host(): Promise<readonly MetricValue[]>;
   /** May reject; the last known totals are shown then. */
   resumeTotals(): Promise<ResumeTotals>;
   nextRunMs(job: JobName): number | undefined;
@@ -44,8 +48,12 @@ const MISNAMED_DEFAULTS = [
   'nodejs_active_resources_total',
 ];
 
-/** The metrics that show what the ledger keeps; names without the prefix. */
-const LEDGER_METRICS: readonly MetricDeclaration[] = [...Object.values(RUN_METRICS), ...FIGURE_METRICS];
+/** The metrics that show what the ledger keeps, and how the host is; names without the prefix. */
+const DECLARED_METRICS: readonly MetricDeclaration[] = [
+  ...Object.values(RUN_METRICS),
+  ...FIGURE_METRICS,
+  ...Object.values(HOST_METRICS),
+];
 
 export function createMetrics(sources: MetricsSources): Metrics {
   const registry = new Registry();
@@ -64,9 +72,9 @@ export function createMetrics(sources: MetricsSources): Metrics {
     render: async () => {
       figures = await scrapeErrors.orLast(() => sources.figures(), figures);
       totals = await scrapeErrors.orLast(() => sources.resumeTotals(), totals);
-      showFigures([...figures, ...scrapeErrors.figures()]);
+      showFigures([...figures, ...(await sources.host()), ...scrapeErrors.figures()]);
       showResumeTotals(totals);
-      showSchedule();
+      showSchedule(figures);
       showReload();
       return registry.metrics();
     },
@@ -105,17 +113,18 @@ class ScrapeErrors {
 
 /** @returns shows figures in the place of all that were shown before */
 function registerFigures(registry: Registry): (figures: readonly MetricValue[]) => void {
-  const shown = LEDGER_METRICS.map((metric) => ({ metric, show: registerLedgerMetric(registry, metric) }));
+  const shown = DECLARED_METRICS.map((metric) => ({ metric, show: registerDeclared(registry, metric) }));
   return (figures) => {
     for (const { metric, show } of shown) {
-      const known = metric.known.map((label) => [label, metric.unknown ?? 0] as const);
       const read = figures.filter(({ name }) => name === metric.name);
+      const isUnknown = metric.unknown === 'each' || (metric.unknown === 'together' && read.length === 0);
+      const known = metric.known.map((label) => [label, isUnknown ? Number.NaN : 0] as const);
       show(new Map([...known, ...read.map(({ label, value }) => [label, value] as const)]));
     }
   };
 }
 
-function registerLedgerMetric(
+function registerDeclared(
   registry: Registry,
   { kind, name, help, labels }: MetricDeclaration,
 ): (valueByLabel: ReadonlyMap<string, number>) => void {
@@ -160,12 +169,18 @@ function registerResumeTotals(registry: Registry): (totals: ResumeTotals) => voi
   };
 }
 
-function registerSchedule(registry: Registry, sources: MetricsSources): () => void {
+function registerSchedule(registry: Registry, sources: MetricsSources): (figures: readonly MetricValue[]) => void {
   const labelNames = ['job'];
   const registers = [registry];
   const nextRun = new Gauge({
     name: `${PREFIX}run_next_timestamp_seconds`,
     help: 'When a job is due next, Unix time, jitter not counted.',
+    labelNames,
+    registers,
+  });
+  const due = new Gauge({
+    name: `${PREFIX}run_due_timestamp_seconds`,
+    help: 'When a job is due since it last ended well, Unix time: where that is past, it is overdue.',
     labelNames,
     registers,
   });
@@ -179,11 +194,10 @@ function registerSchedule(registry: Registry, sources: MetricsSources): () => vo
     { version: sources.version },
     1,
   );
-  return () => {
-    nextRun.reset();
+  return (figures) => {
     for (const job of JOB_NAMES) {
-      const nextMs = sources.nextRunMs(job);
-      if (nextMs !== undefined) nextRun.set({ job }, nextMs / 1000);
+      nextRun.set({ job }, (sources.nextRunMs(job) ?? Number.NaN) / 1000);
+      due.set({ job }, (dueMs(job, figures, sources) ?? Number.NaN) / 1000);
       inProgress.set({ job }, sources.runningJob() === job ? 1 : 0);
     }
   };

@@ -73,10 +73,13 @@ export interface MetricDeclaration {
   readonly kind: 'counter' | 'gauge';
   readonly help: string;
   readonly labels: readonly string[];
-  /** Every label there can be, so that each series is there, as 0, from the start; none for times, where 0 would lie. */
+  /** Every label there can be, so that each series is there from the start. */
   readonly known: readonly string[];
-  /** What it shows until something is known, where 0 would lie. */
-  readonly unknown?: number;
+  /**
+   * A gauge whose 0 would lie shows NaN: each label until something is known of it, or all of them together until one run has told of
+   * any. Absent for what is 0 until it is counted.
+   */
+  readonly unknown?: 'each' | 'together';
 }
 
 interface FigureMetric<T> extends MetricDeclaration {
@@ -208,6 +211,7 @@ const FIGURES: { readonly [Name in FigureName]: FigureDeclaration<Figures[Name]>
         help: 'Sessions in the trash.',
         labels: [],
         known: [NO_LABEL],
+        unknown: 'together',
         values: ({ sessions }) => ({ [NO_LABEL]: sessions }),
       },
       {
@@ -216,6 +220,7 @@ const FIGURES: { readonly [Name in FigureName]: FigureDeclaration<Figures[Name]>
         help: 'Bytes in the trash.',
         labels: [],
         known: [NO_LABEL],
+        unknown: 'together',
         values: ({ bytes }) => ({ [NO_LABEL]: bytes }),
       },
     ],
@@ -228,6 +233,7 @@ const FIGURES: { readonly [Name in FigureName]: FigureDeclaration<Figures[Name]>
         help: 'Session ids that a live source named in the last prune.',
         labels: ['source'],
         known: BUILT_IN_SOURCE_NAMES,
+        unknown: 'together',
         values: (liveIds) => liveIds,
       },
     ],
@@ -280,6 +286,7 @@ const FIGURES: { readonly [Name in FigureName]: FigureDeclaration<Figures[Name]>
         help: 'Sessions that are due, and stay until that was announced for long enough.',
         labels: [],
         known: [NO_LABEL],
+        unknown: 'together',
         values: ({ sessions }) => ({ [NO_LABEL]: sessions }),
       },
     ],
@@ -299,7 +306,7 @@ const FIGURES: { readonly [Name in FigureName]: FigureDeclaration<Figures[Name]>
         help: 'Sessions kept by the last prune that the clean-up of Claude itself would delete; NaN before there was one.',
         labels: [],
         known: [NO_LABEL],
-        unknown: Number.NaN,
+        unknown: 'together',
         values: (exposed): Counts => {
           const inAll = exposedInAll(exposed);
           return inAll === undefined ? {} : { [NO_LABEL]: inAll.sessions };
@@ -333,6 +340,7 @@ const FIGURES: { readonly [Name in FigureName]: FigureDeclaration<Figures[Name]>
         help: 'Sessions on disk after the last prune, by state.',
         labels: ['state'],
         known: TRANSCRIPT_STATES,
+        unknown: 'together',
         values: (amountByState) => mapped(amountByState, ({ sessions }) => sessions),
       },
       {
@@ -341,6 +349,7 @@ const FIGURES: { readonly [Name in FigureName]: FigureDeclaration<Figures[Name]>
         help: 'Bytes of the sessions on disk after the last prune.',
         labels: ['state'],
         known: TRANSCRIPT_STATES,
+        unknown: 'together',
         values: (amountByState) => mapped(amountByState, ({ bytes }) => bytes),
       },
     ],

@@ -13,8 +13,9 @@ export const SCRAPE = 'scrape';
 /** The metrics that show how runs ended; names without the program's prefix. */
 export const RUN_METRICS = {
   runs: counter('runs_total', 'Runs of a job by outcome.', ['job', 'outcome'], pairs(JOB_NAMES, OUTCOMES)),
-  lastSuccess: gauge('run_last_success_timestamp_seconds', 'When a job last ended well, Unix time.', ['job'], []),
-  lastRun: gauge('run_last_timestamp_seconds', 'When a job last ended, well or not, Unix time.', ['job'], []),
+  lastSuccess: unknownGauge('run_last_success_timestamp_seconds', 'When a job last ended well, Unix time; NaN before.'),
+  lastRun: unknownGauge('run_last_timestamp_seconds', 'When a job last ended, well or not, Unix time; NaN before.'),
+  lastDuration: unknownGauge('run_last_duration_seconds', 'How long the last run of a job took; NaN before.'),
   held: gauge(
     'held',
     '1 while a guard holds a job back, as the last run of it said.',
@@ -35,6 +36,11 @@ function counter(name: string, help: string, labels: readonly string[], known: r
 
 function gauge(name: string, help: string, labels: readonly string[], known: readonly string[]): MetricDeclaration {
   return { name, kind: 'gauge', help, labels, known };
+}
+
+/** Of each job, which says nothing until it has run. */
+function unknownGauge(name: string, help: string): MetricDeclaration {
+  return { ...gauge(name, help, ['job'], JOB_NAMES), unknown: 'each' };
 }
 
 function pairs(left: readonly string[], right: readonly string[]): string[] {
@@ -59,7 +65,7 @@ export function figuresOf(result: RunResult, finishedAtMs: number): RunFigures {
       ...errorsOf(result),
     ],
     levels: [
-      ...(outcome === 'skipped' ? [] : [timeOf(RUN_METRICS.lastRun.name), ...heldOf(result)]),
+      ...(outcome === 'skipped' ? [] : [timeOf(RUN_METRICS.lastRun.name), durationOf(result), ...heldOf(result)]),
       ...(outcome === 'ok' ? [timeOf(RUN_METRICS.lastSuccess.name)] : []),
       ...(isWhole(result) ? metricsOf(figures, 'gauge') : []),
     ],
@@ -69,6 +75,10 @@ export function figuresOf(result: RunResult, finishedAtMs: number): RunFigures {
 /** Half a look, a failed one, or one that could not look everywhere, says nothing of what is there. */
 function isWhole({ report, failure }: Pick<RunResult, 'report' | 'failure'>): boolean {
   return report?.stopped !== true && report?.incomplete !== true && failure === undefined;
+}
+
+function durationOf({ job, durationMs }: RunResult): MetricValue {
+  return { name: RUN_METRICS.lastDuration.name, label: job, value: durationMs / 1000 };
 }
 
 function heldOf({ job, held }: RunResult): MetricValue[] {

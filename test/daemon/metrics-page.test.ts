@@ -12,6 +12,9 @@ function metricsOf(overrides: Partial<MetricsSources>) {
     version: '1.2.3',
     log: silentLogger,
     figures: () => [],
+    host: async () => [],
+    dueAfterMs: () => undefined,
+    nowMs: () => 100_000,
     resumeTotals: async () => ({ attempts: 0, failures: 0, forgotten: { expired: 0, gone: 0 } }),
     nextRunMs: () => undefined,
     runningJob: () => undefined,
@@ -33,15 +36,14 @@ function ioError(): Error {
 const trashOf = (value: number): MetricValue[] => [{ name: 'trash_sessions', label: '', value }];
 
 describe('a page of metrics', () => {
-  it('has every series of which the labels are known from the start, as 0', async () => {
+  it('has every counter of which the labels are known from the start, as 0', async () => {
     const page = await metricsOf({}).render();
     for (const series of [
-      TRASH,
       ATTEMPTS,
       'claude_session_forgotten_total{reason="expired"}',
       'claude_session_resume_failures_total',
       'session_sweeper_runs_total{job="prune-transcripts",outcome="failed"}',
-      'session_sweeper_transcripts{state="doubtful"}',
+      'session_sweeper_held{job="sweep-sessions",guard="clock"}',
       'session_sweeper_transcripts_removed_total{reason="orphan"}',
       'session_sweeper_run_in_progress{job="purge-trash"}',
       'session_sweeper_run_duration_seconds_count{job="sweep-sessions"}',
@@ -49,7 +51,46 @@ describe('a page of metrics', () => {
     ]) {
       expect(valueIn(page, series), series).toBe(0);
     }
-    expect(page).not.toMatch(/^session_sweeper_run_(?:last|next)_.*\{/m);
+  });
+
+  it('has every gauge from the start too, as NaN while nothing is known of it', async () => {
+    const page = await metricsOf({}).render();
+    for (const series of [
+      TRASH,
+      'session_sweeper_transcripts{state="doubtful"}',
+      'session_sweeper_live_sessions{source="resume-map"}',
+      'session_sweeper_run_last_success_timestamp_seconds{job="prune-transcripts"}',
+      'session_sweeper_run_last_timestamp_seconds{job="purge-trash"}',
+      'session_sweeper_run_last_duration_seconds{job="sweep-sessions"}',
+      'session_sweeper_run_next_timestamp_seconds{job="sweep-sessions"}',
+      'session_sweeper_run_due_timestamp_seconds{job="sweep-sessions"}',
+      'session_sweeper_ledger_begun_timestamp_seconds',
+      'session_sweeper_database_bytes{database="ledger"}',
+      'session_sweeper_disk_free_bytes{place="claude-dir"}',
+    ]) {
+      expect(valueIn(page, series), series).toBeNaN();
+    }
+  });
+
+  it('shows of what one run tells together the untold part as 0, and of what each run tells for itself as NaN', async () => {
+    const figures = () => [
+      { name: 'live_sessions', label: 'resume-map', value: 3 },
+      { name: 'run_last_timestamp_seconds', label: 'purge-trash', value: 5 },
+    ];
+    const page = await metricsOf({ figures }).render();
+    expect(valueIn(page, 'session_sweeper_live_sessions{source="keep-list"}')).toBe(0);
+    expect(valueIn(page, 'session_sweeper_run_last_timestamp_seconds{job="prune-transcripts"}')).toBeNaN();
+  });
+
+  it('says since when a job is due, by its last good run, and else by the beginning of the record', async () => {
+    const dueAfterMs = (_job: string, timeMs: number) => timeMs + 3_000;
+    const begun: MetricValue = { name: 'ledger_begun_timestamp_seconds', label: '', value: 10 };
+    const good: MetricValue = { name: 'run_last_success_timestamp_seconds', label: 'purge-trash', value: 20 };
+    // By a clock that was wrong: of a time that has not come yet.
+    const wrong: MetricValue = { name: 'run_last_success_timestamp_seconds', label: 'sweep-sessions', value: 101 };
+    const page = await metricsOf({ figures: () => [begun, good, wrong], dueAfterMs }).render();
+    const dueOf = (job: string) => valueIn(page, `session_sweeper_run_due_timestamp_seconds{job="${job}"}`);
+    expect(['purge-trash', 'prune-transcripts', 'sweep-sessions'].map(dueOf)).toEqual([23, 13, 13]);
   });
 
   it('reads the ledger and the resume map once', async () => {
@@ -85,7 +126,8 @@ describe('a page of metrics', () => {
     const second = await metrics.render();
     expect(valueIn(second, TRASH)).toBe(1);
     expect(valueIn(second, 'session_sweeper_runs_total{job="purge-trash",outcome="ok"}')).toBe(0);
-    expect(second).not.toMatch(/^session_sweeper_run_(?:last|next)_.*\{/m);
+    for (const time of ['last', 'next'])
+      expect(valueIn(second, `session_sweeper_run_${time}_timestamp_seconds{job="purge-trash"}`)).toBeNaN();
   });
 
   it('shows the last figures where the ledger cannot be read, and counts that', async () => {

@@ -8,6 +8,7 @@ import { byteSnapshot, type Files } from '../support/disk.ts';
 import type { Place } from '../support/place.ts';
 import { freshDirectory } from '../support/place.ts';
 import { addressOf, type Exit, killed, PROGRAM, run, runProgram, start } from '../support/process.ts';
+import { seriesValue } from '../support/prometheus-text.ts';
 import { until } from '../support/wait.ts';
 import type { Harness, HarnessOptions, HarnessResult } from './harness.ts';
 import {
@@ -183,7 +184,11 @@ function isOldSession(path: string): boolean {
 
 function withAllRuns(metrics: string): string | undefined {
   const jobs = ['sweep-sessions', 'prune-transcripts', 'purge-trash'];
-  return jobs.every((job) => metrics.includes(`run_last_timestamp_seconds{job="${job}"}`)) ? metrics : undefined;
+  return jobs.every(
+    (job) => (seriesValue(metrics, `session_sweeper_run_last_timestamp_seconds{job="${job}"}`) ?? 0) > 0,
+  )
+    ? metrics
+    : undefined;
 }
 
 function seriesFaults(benign: string, hostile: string): string[] {

@@ -14,6 +14,8 @@ const LABEL_VALUES: Readonly<Record<string, RegExp>> = {
   outcome: /^(ok|partial|held|failed|skipped)$/,
   guard: /^(clock|unknown-map|emptied-source|mass-removal|mass-dangling|free-space)$/,
   source: /^[a-z][a-z0-9-]{0,39}$/,
+  database: /^(ledger|resume-map|session-store)$/,
+  place: /^(claude-dir|state-dir)$/,
   state: /^(live|retained|doubtful)$/,
   reason: /^(expired|over-size|orphan|dangling|asked|gone)$/,
   kind: /^(usage|bad-data|unavailable|internal|unsafe-root|io|locked|config)$/,
