@@ -20,6 +20,7 @@ import { askOnTerminal, canAsk } from './ask.ts';
 import type { CommandContext } from './command.ts';
 import { progressOn } from './progress.ts';
 import { pruneOf, renderRemoved, renderResults, toDocument } from './run-output.ts';
+import { writeTextfile } from './write-textfile.ts';
 
 export async function runNow(
   context: CommandContext,
@@ -28,6 +29,7 @@ export async function runNow(
 ): Promise<number> {
   if (!yes && jobs.includes('prune-transcripts') && !(await isAgreed(context, jobs))) return EXIT_CODES.ok;
   const results = await runJobs(context, jobs, context.json ? { listsRemoved: 'all' } : FOR_PEOPLE);
+  await writeTextfile(context);
   const { stdout } = context.io;
   if (context.json) stdout.write(`${JSON.stringify({ jobs: results.map(toDocument) })}\n`);
   else stdout.write(`${renderResults(results, context)}\n`);

@@ -50,6 +50,7 @@ export interface Settings {
   'schedule.jitter': number;
   runDeadline: number;
   listen: values.ListenAddress | 'off';
+  'metrics.textfile': string;
   logLevel: LogLevel;
   logFormat: LogFormat;
 }
@@ -303,6 +304,15 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
       parse: values.listenAddress,
       defaultValue: () => ({ host: '127.0.0.1', port: 9842 }),
       show: values.showListen,
+    },
+    'metrics.textfile': {
+      argument: 'FILE',
+      description:
+        'where a run by hand or by a timer writes the same metrics for the node_exporter of Prometheus, as `/var/lib/node_exporter/sweeper.prom`',
+      defaultText: '`off`',
+      parse: values.metricsFile(home),
+      defaultValue: () => 'off',
+      show: String,
     },
     logLevel: {
       argument: 'LEVEL',

@@ -174,6 +174,18 @@ export function absolutePath(home: string) {
   return text("expected an absolute path without '..'", (value) => parsePath(value, home), PATH);
 }
 
+/** The node_exporter reads what ends in `.prom`, and nothing else. @param home what a leading `~/` stands for */
+export function metricsFile(home: string) {
+  return text(
+    "expected an absolute path without '..' that ends in .prom, or off",
+    (value) => {
+      if (value === 'off') return value;
+      return value.endsWith('.prom') ? parsePath(value, home) : undefined;
+    },
+    { pattern: '^(off|(?!(.*/)?\\.\\.(/|$))(/|~/).*\\.prom)$' },
+  );
+}
+
 /** With no `..` as a part of it. */
 const PATH: JsonSchema = { pattern: '^(?!(.*/)?\\.\\.(/|$))(/|~/|~$)' };
 

@@ -14,10 +14,10 @@ import type { Ledger, RunRecord } from '../ledger/ledger.ts';
 import { liveSources, openResumeMap } from '../live-sources/open-sources.ts';
 import type { Logger } from '../log.ts';
 import type { SqliteResumeMap } from '../resume-map/sqlite.ts';
+import { type ResumeTotals, resumeTotalsOf } from '../runs/figures-registry.ts';
 import { ledgerBegun } from '../runs/host-metrics.ts';
 import { openLedger } from '../runs/open-ledger.ts';
 import { Reopened } from '../sqlite/reopened.ts';
-import type { ResumeTotals } from './metrics-page.ts';
 import type { WorkerLocks } from './worker-locks.ts';
 
 /** Outcomes that count as a run of the job: a skipped one did not look. */
@@ -144,14 +144,8 @@ export class InForce {
   }
 
   /** Since ever, as hosts have counted them. */
-  async resumeTotals(): Promise<ResumeTotals> {
-    const map = this.map.get();
-    const [attempts, failures, forgotten] = await Promise.all([
-      map.getSessionResumeAttemptsTotal(),
-      map.getSessionResumeFailuresTotal(),
-      map.getForgottenTotals(),
-    ]);
-    return { attempts, failures, forgotten };
+  resumeTotals(): Promise<ResumeTotals> {
+    return resumeTotalsOf(this.map.get());
   }
 
   /** @throws whatever keeps one of them from being read in full */

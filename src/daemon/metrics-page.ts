@@ -1,22 +1,15 @@
 /** What Prometheus is shown. Most figures come from the ledger at each scrape, so that a restart or a one-shot run loses none. */
 
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { errorKind } from '../errors.ts';
-import { FIGURE_METRICS, type MetricDeclaration, type MetricValue } from '../jobs/figures.ts';
+import type { MetricValue } from '../jobs/figures.ts';
 import { JOB_NAMES, type JobName } from '../jobs/job-names.ts';
 import type { Logger } from '../log.ts';
-import { FORGET_REASONS, type ForgetReason } from '../resume-map/resume-map.ts';
-import { HOST_METRICS } from '../runs/host-metrics.ts';
+import { METRIC_PREFIX, type ResumeTotals, registerFigures, registerResumeTotals } from '../runs/figures-registry.ts';
 import { RUN_METRICS, SCRAPE } from '../runs/run-metrics.ts';
 import type { RunResult } from '../runs/run-result.ts';
 import { type DueTimes, dueMs } from './due-times.ts';
 import type { ReloadState } from './reload.ts';
-
-export interface ResumeTotals {
-  readonly attempts: number;
-  readonly failures: number;
-  readonly forgotten: Readonly<Record<ForgetReason, number>>;
-}
 
 export interface MetricsSources extends DueTimes {
   readonly version: string;
@@ -38,7 +31,6 @@ export interface Metrics {
   observeRun(result: Pick<RunResult, 'job' | 'durationMs' | 'outcome'>): void;
 }
 
-const PREFIX = 'session_sweeper_';
 /** From an empty tree to the default deadline. */
 const DURATION_BUCKETS_S = [0.05, 0.25, 1, 5, 15, 60, 300, 1_800, 7_200];
 /** prom-client's gauges whose names end as a counter's must. */
@@ -46,13 +38,6 @@ const MISNAMED_DEFAULTS = [
   'nodejs_active_handles_total',
   'nodejs_active_requests_total',
   'nodejs_active_resources_total',
-];
-
-/** The metrics that show what the ledger keeps, and how the host is; names without the prefix. */
-const DECLARED_METRICS: readonly MetricDeclaration[] = [
-  ...Object.values(RUN_METRICS),
-  ...FIGURE_METRICS,
-  ...Object.values(HOST_METRICS),
 ];
 
 export function createMetrics(sources: MetricsSources): Metrics {
@@ -111,89 +96,33 @@ class ScrapeErrors {
   }
 }
 
-/** @returns shows figures in the place of all that were shown before */
-function registerFigures(registry: Registry): (figures: readonly MetricValue[]) => void {
-  const shown = DECLARED_METRICS.map((metric) => ({ metric, show: registerDeclared(registry, metric) }));
-  return (figures) => {
-    for (const { metric, show } of shown) {
-      const read = figures.filter(({ name }) => name === metric.name);
-      const isUnknown = metric.unknown === 'each' || (metric.unknown === 'together' && read.length === 0);
-      const known = metric.known.map((label) => [label, isUnknown ? Number.NaN : 0] as const);
-      show(new Map([...known, ...read.map(({ label, value }) => [label, value] as const)]));
-    }
-  };
-}
-
-function registerDeclared(
-  registry: Registry,
-  { kind, name, help, labels }: MetricDeclaration,
-): (valueByLabel: ReadonlyMap<string, number>) => void {
-  const options = { name: PREFIX + name, help, labelNames: [...labels], registers: [registry] };
-  const metric = kind === 'gauge' ? new Gauge(options) : new Counter(options);
-  return (valueByLabel) => {
-    metric.reset();
-    for (const [label, value] of valueByLabel) {
-      const parts = label.split(',');
-      const shown = Object.fromEntries(labels.map((name, index) => [name, parts[index] ?? '']));
-      if (metric instanceof Gauge) metric.set(shown, value);
-      else metric.inc(shown, value);
-    }
-  };
-}
-
-function registerResumeTotals(registry: Registry): (totals: ResumeTotals) => void {
-  const registers = [registry];
-  const attempts = new Counter({
-    name: 'claude_session_resume_attempts_total',
-    help: 'Resumes of a session that hosts tried.',
-    registers,
-  });
-  const failures = new Counter({
-    name: 'claude_session_resume_failures_total',
-    help: 'Resumes that failed since the conversation was gone, or could never answer again.',
-    registers,
-  });
-  const forgotten = new Counter({
-    name: 'claude_session_forgotten_total',
-    help: 'Conversations that the resume map let go when a host asked for them, by reason.',
-    labelNames: ['reason'],
-    registers,
-  });
-  return (totals) => {
-    forgotten.reset();
-    for (const reason of FORGET_REASONS) forgotten.inc({ reason }, totals.forgotten[reason]);
-    attempts.reset();
-    attempts.inc(totals.attempts);
-    failures.reset();
-    failures.inc(totals.failures);
-  };
-}
-
 function registerSchedule(registry: Registry, sources: MetricsSources): (figures: readonly MetricValue[]) => void {
   const labelNames = ['job'];
   const registers = [registry];
   const nextRun = new Gauge({
-    name: `${PREFIX}run_next_timestamp_seconds`,
+    name: `${METRIC_PREFIX}run_next_timestamp_seconds`,
     help: 'When a job is due next, Unix time, jitter not counted.',
     labelNames,
     registers,
   });
   const due = new Gauge({
-    name: `${PREFIX}run_due_timestamp_seconds`,
+    name: `${METRIC_PREFIX}run_due_timestamp_seconds`,
     help: 'When a job is due since it last ended well, Unix time: where that is past, it is overdue.',
     labelNames,
     registers,
   });
   const inProgress = new Gauge({
-    name: `${PREFIX}run_in_progress`,
+    name: `${METRIC_PREFIX}run_in_progress`,
     help: '1 while a job is at work.',
     labelNames,
     registers,
   });
-  new Gauge({ name: `${PREFIX}build_info`, help: 'The running version.', labelNames: ['version'], registers }).set(
-    { version: sources.version },
-    1,
-  );
+  new Gauge({
+    name: `${METRIC_PREFIX}build_info`,
+    help: 'The running version.',
+    labelNames: ['version'],
+    registers,
+  }).set({ version: sources.version }, 1);
   return (figures) => {
     for (const job of JOB_NAMES) {
       nextRun.set({ job }, (sources.nextRunMs(job) ?? Number.NaN) / 1000);
@@ -207,12 +136,12 @@ function registerSchedule(registry: Registry, sources: MetricsSources): (figures
 function registerReload(registry: Registry, sources: MetricsSources): () => void {
   const registers = [registry];
   const isSuccessful = new Gauge({
-    name: `${PREFIX}config_last_reload_successful`,
+    name: `${METRIC_PREFIX}config_last_reload_successful`,
     help: '1 where the last reading of the configuration, at the start or after SIGHUP, was taken over.',
     registers,
   });
   const lastSuccess = new Gauge({
-    name: `${PREFIX}config_last_reload_success_timestamp_seconds`,
+    name: `${METRIC_PREFIX}config_last_reload_success_timestamp_seconds`,
     help: 'When a configuration was last taken over, Unix time.',
     registers,
   });
@@ -225,7 +154,7 @@ function registerReload(registry: Registry, sources: MetricsSources): () => void
 
 function registerDurations(registry: Registry): Histogram<'job'> {
   const durations = new Histogram({
-    name: `${PREFIX}run_duration_seconds`,
+    name: `${METRIC_PREFIX}run_duration_seconds`,
     help: 'How long runs of a job took.',
     labelNames: ['job'],
     buckets: DURATION_BUCKETS_S,

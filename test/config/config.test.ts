@@ -165,6 +165,12 @@ const SAMPLES: { readonly [P in SettingPath]: Sample<Settings[P]> } = {
   ),
   'schedule.jitter': durationSample(2 * MINUTE_MS),
   runDeadline: durationSample(2 * HOUR_MS),
+  'metrics.textfile': textSample(
+    ['/f/x.prom', '/f/x.prom'],
+    ['~/x.prom', '/home/ada/x.prom'],
+    ['/x.prom', '/x.prom'],
+    'off',
+  ),
   listen: textSample<Settings['listen']>(
     ['off', 'off'],
     ['0.0.0.0:80', { host: '0.0.0.0', port: 80 }],
@@ -359,6 +365,10 @@ describe('a value that means nothing', () => {
     ['schedule.prune', ' 17 4 * * *'],
     ['schedule.timeZone', ''],
     ['schedule.timeZone', 'Mars/Olympus_Mons'],
+    ['metrics.textfile', '/f/x'],
+    ['metrics.textfile', 'x.prom'],
+    ['metrics.textfile', '/f/../x.prom'],
+    ['metrics.textfile', ''],
     ['listen', ''],
     ['listen', '9842'],
     ['listen', 'localhost'],

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { createMetrics, type MetricsSources, type ResumeTotals } from '../../src/daemon/metrics-page.ts';
+import { createMetrics, type MetricsSources } from '../../src/daemon/metrics-page.ts';
 import type { MetricValue } from '../../src/jobs/figures.ts';
 import { type Logger, silentLogger } from '../../src/log.ts';
+import type { ResumeTotals } from '../../src/runs/figures-registry.ts';
 
 const TRASH = 'session_sweeper_trash_sessions';
 const ATTEMPTS = 'claude_session_resume_attempts_total';

@@ -51,7 +51,7 @@ export const FOLDER_SHARE_MAX = 0.17;
 /** Packages that one place wraps for all others: pattern of the importers by package. */
 export const IMPORTERS: Readonly<Record<string, RegExp>> = {
   croner: /^daemon\/schedule\.ts$/,
-  'prom-client': /^daemon\/metrics-page\.ts$/,
+  'prom-client': /^(daemon\/metrics-page|runs\/(figures-registry|textfile))\.ts$/,
   'node:http': /^daemon\/http\.ts$/,
   commander: /^cli\//,
   'better-sqlite3': /^sqlite\/binding\.ts$/,
