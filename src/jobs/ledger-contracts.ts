@@ -105,8 +105,6 @@ export interface SweptRowTrash {
   sweptRuns(): readonly (SweptRun & { readonly rows: number; readonly lastSweptAtMs: number })[];
   /** @returns how many rows it destroyed for good */
   purgeSwept(run: SweptRun): number;
-  /** Lets those that were swept by a clock of the future count from now on. */
-  restampSwept(run: SweptRun, nowMs: number): void;
 }
 
 /** The last whole scan of a Claude directory. */

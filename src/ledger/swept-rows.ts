@@ -90,16 +90,6 @@ export class SweptRows implements SweptRowRecorder, SweptRowTrash {
     });
   }
 
-  restampSwept({ map, runAtMs }: SweptRun, nowMs: number): void {
-    this.#write('record swept rows in', () => {
-      this.#statements
-        .get(
-          'UPDATE swept_rows SET swept_at = @nowMs WHERE map = @map AND run_at = @runAtMs AND swept_at > @nowMs AND restored_at IS NULL',
-        )
-        .run({ map, runAtMs, nowMs });
-    });
-  }
-
   /** The rows of a map that can be brought back, the latest first; of one that was swept again and again as it was, the latest alone. */
   kept(map: string): readonly KeptRow[] {
     return this.#read(() => this.#statements.get(`${KEPT} ORDER BY id DESC`).all({ map }) as KeptRow[]);

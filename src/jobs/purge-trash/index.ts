@@ -286,11 +286,9 @@ class Purge {
     if (sweptRows === undefined || this.#state.isOver) return;
     const nowMs = clock.now();
     for (const { rows, lastSweptAtMs, ...run } of sweptRows.sweptRuns()) {
-      if (lastSweptAtMs > nowMs) {
-        if (!this.#context.dryRun) sweptRows.restampSwept(run, nowMs);
-      } else if (nowMs - lastSweptAtMs - unwitnessedMs(lastSweptAtMs) > keepMs) {
-        this.#purgedRows += this.#context.dryRun ? rows : sweptRows.purgeSwept(run);
-      }
+      // What a clock of the future has swept stays until that time is over, too.
+      if (nowMs - lastSweptAtMs - unwitnessedMs(lastSweptAtMs) <= keepMs) continue;
+      this.#purgedRows += this.#context.dryRun ? rows : sweptRows.purgeSwept(run);
     }
   }
 

@@ -239,16 +239,26 @@ describe('swept rows', () => {
     expect(host.ledger.sweptRows.kept(host.path)).toEqual([]);
   });
 
-  it('of a clock that was years ahead have their time from when it was put right', async () => {
+  it('stay their whole time where a purge in between went by a clock that had gone back', async () => {
     const host = new Host();
     host.insert(1, NOW - 20 * DAY_MS);
-    host.clock.nowMs = NOW + 4_000 * DAY_MS;
     await host.sweep();
-    host.clock.nowMs = NOW;
+    host.clock.nowMs = NOW - 60 * DAY_MS;
     expect(await host.purge()).not.toHaveProperty('purgedRows');
     host.clock.nowMs = NOW + KEEP_MS;
     expect(await host.purge()).not.toHaveProperty('purgedRows');
     host.clock.nowMs = NOW + KEEP_MS + 1;
+    expect(await host.purge()).toMatchObject({ purgedRows: 1 });
+  });
+
+  it('of a clock that was ahead stay until that time is over, too', async () => {
+    const host = new Host();
+    host.insert(1, NOW - 20 * DAY_MS);
+    host.clock.nowMs = NOW + 400 * DAY_MS;
+    await host.sweep();
+    host.clock.nowMs = NOW + KEEP_MS + 1;
+    expect(await host.purge()).not.toHaveProperty('purgedRows');
+    host.clock.nowMs = NOW + 400 * DAY_MS + KEEP_MS + 1;
     expect(await host.purge()).toMatchObject({ purgedRows: 1 });
   });
 });
