@@ -90,6 +90,8 @@ class Daemon {
   readonly #cutShort = new Set<JobName>();
   readonly #startedAtMs: number;
   #inForce: InForce;
+  /** Configurations that a run at work was begun under, and those that have come and gone since. */
+  readonly #superseded = new Set<InForce>();
   #schedule: Schedule;
 
   /** @throws OperatingError */
@@ -178,7 +180,7 @@ class Daemon {
     await this.#address.close();
     // Where a run had to be given up, its directory may hang.
     if (this.left.length === 0) this.#presence.leave(this.#inForce.claudeDirs);
-    this.#inForce.close();
+    for (const opened of [...this.#superseded, this.#inForce]) opened.close();
     this.#locks.keepOnly([]);
   }
 
@@ -191,23 +193,32 @@ class Daemon {
       await this.#address.moveTo(next.config.listen);
     } catch (error) {
       next.close();
-      this.#locks.keepOnly(before.claudeDirs);
+      this.#keepLocks();
       throw error;
     }
     this.#inForce = next;
+    this.#superseded.add(before);
     const { log, environment } = this.#options;
     log.adjust(next.config.logLevel, styleOf(next.config.logFormat, environment));
     if (!isDeepStrictEqual(scheduleSettings(before.config), scheduleSettings(next.config))) this.#reschedule(next);
     this.#presence.enter();
     // A run that is at work is written down where it was begun.
-    if (this.#queue.running === undefined) this.#leave(before);
+    if (this.#queue.running === undefined) this.#leaveSuperseded();
   }
 
-  #leave(before: InForce): void {
+  #leaveSuperseded(): void {
+    if (this.#superseded.size === 0) return;
     const kept = new Set(this.#inForce.claudeDirs.map(({ identity }) => identity));
-    this.#presence.leave(before.claudeDirs.filter(({ identity }) => !kept.has(identity)));
-    before.close();
-    this.#locks.keepOnly(this.#inForce.claudeDirs);
+    for (const before of this.#superseded) {
+      this.#presence.leave(before.claudeDirs.filter(({ identity }) => !kept.has(identity)));
+      before.close();
+    }
+    this.#superseded.clear();
+    this.#keepLocks();
+  }
+
+  #keepLocks(): void {
+    this.#locks.keepOnly([this.#inForce, ...this.#superseded].flatMap(({ claudeDirs }) => claudeDirs));
   }
 
   #scheduleBy({ config }: InForce): Schedule {
@@ -293,7 +304,7 @@ class Daemon {
       if (result.outcome === 'failed') inForce.ledger.close();
     } finally {
       this.#presence.end();
-      if (inForce !== this.#inForce) this.#leave(inForce);
+      this.#leaveSuperseded();
     }
   }
 

@@ -1,11 +1,11 @@
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { startProgram } from '../support/forked.ts';
-import { addressOf, type Running, runProgram } from '../support/process.ts';
+import { addressOf, type Running, runProgram, sendSignal, withDescendants } from '../support/process.ts';
 import { seriesValue } from '../support/prometheus-text.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { tempPlace } from '../support/temp-place.ts';
@@ -67,6 +67,22 @@ class ReloadedDaemon {
 const at = (name: string, pattern: string) => ({
   schedule: { prune: NEVER_SOON, sweep: NEVER_SOON, purge: NEVER_SOON, jitter: '1ms', [name]: pattern },
 });
+
+/** Empty for a process that is gone. */
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+async function takenAddress(): Promise<string> {
+  const occupant = createServer().listen(0, '127.0.0.1');
+  onTestFinished(() => void occupant.close());
+  await until('a port that is taken', () => occupant.listening);
+  return `127.0.0.1:${(occupant.address() as AddressInfo).port}`;
+}
 
 describe('SIGHUP', () => {
   it('puts the file as it stands now in force, and tells what has changed', async () => {
@@ -171,11 +187,7 @@ describe('SIGHUP', () => {
     const host = new ReloadedDaemon({});
     const address = await addressOf(host.daemon);
     const port = Number(new URL(address).port);
-    const occupant = createServer().listen(0, '127.0.0.1');
-    onTestFinished(() => void occupant.close());
-    await until('a port that is taken', () => occupant.listening);
-    const taken = (occupant.address() as { port: number }).port;
-    for (const listen of [`127.0.0.1:${taken}`, `192.0.2.1:${port}`]) {
+    for (const listen of [await takenAddress(), `192.0.2.1:${port}`]) {
       host.write({ listen, maxAge: '60d' });
       expect(await host.reloaded()).toMatchObject({ faults: [expect.stringContaining(`listen on ${listen}`)] });
       expect((await fetch(`${address}/healthz`)).status).toBe(200);
@@ -197,5 +209,26 @@ describe('SIGHUP', () => {
     ledger?.close();
     host.daemon.kill('SIGTERM');
     expect(await host.daemon.exit).toMatchObject({ code: 0 });
+  });
+
+  it('holds the lock of a run that is at work, whatever has come and been refused since', async () => {
+    const host = new ReloadedDaemon(at('prune', EVERY_SECOND), 300);
+    await addressOf(host.daemon);
+    const { pid } = host.daemon;
+    const [run] = await until('a run', () => {
+      // One that is stopped before it is a program of its own stops the daemon, too.
+      const begun = withDescendants(pid).filter((child) => commandOf(child) !== commandOf(pid));
+      return begun.length > 0 && begun;
+    });
+    sendSignal(run ?? pid, 'SIGSTOP');
+    const other = tempPlace();
+    host.write({ claudeDir: [other.claudeDir] });
+    expect(await host.reloaded()).toMatchObject({ msg: 'configuration reloaded' });
+    const taken = await takenAddress();
+    host.write({ claudeDir: [other.claudeDir], listen: taken });
+    expect(await host.reloaded()).toMatchObject({ faults: [expect.stringContaining(taken)] });
+    const second = await host.place.run(['--listen', 'off', '--state-dir', other.stateDir]);
+    expect(second).toMatchObject({ code: 75, stderr: expect.stringContaining('another worker') });
+    sendSignal(run ?? pid, 'SIGCONT');
   });
 });
