@@ -1,27 +1,12 @@
 /** Brings the rows of an old host's `sessions.json` into the resume map: once, whole or not at all. */
 
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  linkSync,
-  lstatSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  unlinkSync,
-} from 'node:fs';
-import { errorCode, operatingError } from '../../errors.ts';
 import { guarded, openExistingDatabase, type SqliteDatabase } from '../../sqlite/open.ts';
 import { IMPORTS_TABLE, SESSIONS_TABLE } from '../schema.ts';
 import { byKey, type ImportedRow } from './imported-rows.ts';
-import { malformed, parseSessionsJson } from './sessions-json-text.ts';
+import { type OldFile, readOldFile, setAside } from './old-file.ts';
+import { parseSessionsJson } from './sessions-json-text.ts';
 
-export interface SessionsJson {
-  readonly rows: readonly ImportedRow[];
-  /** Which file it was: a second import of the same one is none. */
-  readonly identity: string;
-}
+export type SessionsJson = OldFile<ImportedRow>;
 
 /** Half a million rows; more is no resume map. Reading takes nine times the file's size in memory. */
 const FILE_BYTES_MAX = 64 * 2 ** 20;
@@ -34,33 +19,7 @@ const IMPORT_CACHE_KIB = 65_536;
  * @throws OperatingError (`bad-data`) naming line and column; (`io`, `unavailable`) where it cannot be read
  */
 export function readSessionsJson(path: string, defaultForge: string): SessionsJson | undefined {
-  let fd: number;
-  try {
-    // Not blocking: the name may be a FIFO's.
-    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
-    if (errorCode(error) === 'ELOOP') throw malformed(path, 'it is a symlink');
-    throw operatingError('unavailable', `read ${path}`, error);
-  }
-  try {
-    const before = fstatSync(fd, { bigint: true });
-    if (!before.isFile()) throw malformed(path, 'it is not a regular file');
-    if (before.size > FILE_BYTES_MAX) throw malformed(path, `it is larger than ${FILE_BYTES_MAX} bytes`);
-    const bytes = readFileSync(fd);
-    const identity = fileIdentity(fstatSync(fd, { bigint: true }));
-    const standing = identityOf(path);
-    // Another process has imported it and set it aside meanwhile.
-    if (standing === undefined) return undefined;
-    if (identity !== fileIdentity(before) || standing !== identity) {
-      throw malformed(path, 'it was changed while it was read');
-    }
-    return { rows: parseSessionsJson(bytes, path, defaultForge), identity };
-  } catch (error) {
-    throw operatingError('io', `read ${path}`, error);
-  } finally {
-    closeSync(fd);
-  }
+  return readOldFile(path, FILE_BYTES_MAX, (bytes) => parseSessionsJson(bytes, path, defaultForge));
 }
 
 /**
@@ -101,35 +60,4 @@ export function insertOnce(database: SqliteDatabase, file: SessionsJson, nowMs: 
       return added;
     })
     .immediate();
-}
-
-/**
- * Renames to `.bak`, or the next free name. The caller holds the write lock of the database, so that no other process of ours
- * takes the name in between; an old host that puts a new file in place in that instant gets it back.
- */
-function setAside(path: string, identity: string): void {
-  // A new file under the old name, or none any more: another process has set it aside.
-  if (identityOf(path) !== identity) return;
-  let backup = `${path}.bak`;
-  for (let suffix = 1; ![undefined, identity].includes(identityOf(backup)); suffix += 1)
-    backup = `${path}.bak.${suffix}`;
-  try {
-    // A rename onto another name of the same file does nothing.
-    if (identityOf(backup) === identity) unlinkSync(path);
-    else renameSync(path, backup);
-    if (identityOf(backup) === identity) return;
-    linkSync(backup, path);
-    unlinkSync(backup);
-  } catch (error) {
-    throw operatingError('io', `rename ${path}`, error);
-  }
-}
-
-function identityOf(path: string): string | undefined {
-  const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-  return stats && fileIdentity(stats);
-}
-
-function fileIdentity(stats: { dev: bigint; ino: bigint; size: bigint; mtimeNs: bigint }): string {
-  return `${stats.dev}:${stats.ino}:${stats.size}:${stats.mtimeNs}`;
 }
