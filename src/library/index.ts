@@ -111,8 +111,21 @@ export type {
   SessionSummary,
 } from '../session-store/sdk-shapes.ts';
 export { SqliteSessionStore, type SqliteSessionStoreOptions } from '../session-store/sqlite-session-store.ts';
+export {
+  type NewThreadSession,
+  type ThreadChange,
+  type ThreadDraft,
+  type ThreadMap,
+  type ThreadPruning,
+  type ThreadSession,
+  type ThreadSessionFields,
+  type ThreadStatus,
+  type ThreadUpdate,
+  UnknownThreadError,
+} from '../thread-map/thread-map.ts';
 export type { FreshStart } from './fresh-start.ts';
 export { ConversationBusyError, TURN_WAIT_MAX_MS } from './key-turns.ts';
+export { openThreadMap, type ThreadMapOptions } from './open-thread-map.ts';
 export {
   type QueryFunction,
   type QueryMessage,

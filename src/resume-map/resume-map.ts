@@ -183,3 +183,12 @@ export interface MaintainableResumeMap extends ResumeMap {
   /** Rejects where the map cannot be read; cheap. */
   check(): Promise<void>;
 }
+
+/** What a live source asks of any map. */
+export type LiveMap = Pick<MaintainableResumeMap, 'readLiveIds' | 'withWritersHeld' | 'check' | 'close'>;
+
+/** What a sweep of any map, and the way back of what it took, ask for. */
+export type SweepableMap = Pick<
+  MaintainableResumeMap,
+  'readPages' | 'readWhole' | 'deleteUnchanged' | 'sweepObstacle' | 'restoreRow' | 'hasRow'
+>;

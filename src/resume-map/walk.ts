@@ -37,13 +37,15 @@ export function unchanged({ key, sessionId, lastUsedAtMs }: MapTable): string {
 
 type FoundRow = UncheckedFields & RowLocator;
 
+const ALL_ROWS = { condition: '1', bound: {} };
+
 export async function* readPages(
   connection: MapConnection,
   order: RowOrder,
 ): AsyncGenerator<readonly UncheckedResumeRow[]> {
   let after: RowLocator | undefined;
   for (;;) {
-    const rows = await readPage(connection, order, after, '1', {}, READ_PAGE_ROWS);
+    const rows = await readPage(connection, order, after, ALL_ROWS, READ_PAGE_ROWS);
     const last = rows.at(-1);
     if (last === undefined) return;
     yield rows;
@@ -52,22 +54,39 @@ export async function* readPages(
 }
 
 /** @returns how many were deleted */
-export async function sweepStale(
+export function sweepStale(
   connection: MapConnection,
   order: RowOrder,
   deletions: ShortDeletions,
   holds: ShortHolds,
   cutoffMs: number,
 ): Promise<number> {
+  return sweepWhere(connection, order, deletions, holds, { condition: staleBefore(order.table), bound: { cutoffMs } });
+}
+
+/** Which rows are to go: SQL over one row, and what it binds beside the row itself. */
+export interface Doomed {
+  readonly condition: string;
+  readonly bound: Readonly<Record<string, unknown>>;
+}
+
+/** Deletes the rows that are doomed when they are read, and still are when they are deleted. @returns how many were */
+export async function sweepWhere(
+  connection: MapConnection,
+  order: RowOrder,
+  deletions: ShortDeletions,
+  holds: ShortHolds,
+  doomed: Doomed,
+): Promise<number> {
   let swept = 0;
   let after: RowLocator | undefined;
   for (;;) {
     // Read outside of the transaction: looking for stale rows among a million fresh ones must not hold a writer back.
-    const rows = await readPage(connection, order, after, staleBefore(order.table), { cutoffMs }, STALE_PAGE_ROWS);
+    const rows = await readPage(connection, order, after, doomed, STALE_PAGE_ROWS);
     const last = rows.at(-1);
     if (last === undefined) return swept;
     after = last.locator;
-    const deleteOne = (row: UncheckedResumeRow) => deleteIfStale(connection, order, row, cutoffMs);
+    const deleteOne = (row: UncheckedResumeRow) => deleteIfDoomed(connection, order, row, doomed);
     for await (const deleted of deletions.deleteEach(rows, deleteOne, holds)) {
       swept += deleted.reduce((total, one) => total + one, 0);
     }
@@ -89,26 +108,24 @@ export function deleteRowOfKey(
   return connection.statement(sql).run(row).changes;
 }
 
-function deleteIfStale(
+function deleteIfDoomed(
   connection: MapConnection,
   order: RowOrder,
   { locator }: UncheckedResumeRow,
-  cutoffMs: number,
+  { condition, bound }: Doomed,
 ): number {
   const { name, key } = order.table;
+  const isThatRow = `${order.isAt(locator)} AND CAST(${key} AS BLOB) IS @keyBytes`;
   return connection
-    .statement(
-      `DELETE FROM ${name} WHERE ${order.isAt(locator)} AND CAST(${key} AS BLOB) IS @keyBytes AND ${staleBefore(order.table)}`,
-    )
-    .run({ ...order.bind(locator), keyBytes: locator.keyBytes, cutoffMs }).changes;
+    .statement(`DELETE FROM ${name} WHERE ${isThatRow} AND ${condition}`)
+    .run({ ...bound, ...order.bind(locator), keyBytes: locator.keyBytes }).changes;
 }
 
 async function readPage(
   connection: MapConnection,
   order: RowOrder,
   after: RowLocator | undefined,
-  condition: string,
-  bound: Readonly<Record<string, unknown>>,
+  { condition, bound }: Doomed,
   rowsMax: number,
 ): Promise<UncheckedResumeRow[]> {
   const from = after === undefined ? '' : `${order.isAfter(after)} AND `;

@@ -55,24 +55,13 @@ export class WholeRows {
     const bound = Object.fromEntries(columns.map((column, index) => [`column${index}`, boundValue(column)]));
     // A table may say REPLACE of itself; nothing that came since is to give way.
     const insert = `INSERT OR ABORT INTO ${this.#table.name} (${names}) VALUES (${values})`;
-    this.#takenBy(() => this.#connection.statement(insert).run(bound));
+    takenByTable('the table does not take it any more', () => this.#connection.statement(insert).run(bound));
     if (usedAtMs === undefined) return;
     const { name, lastUsed } = this.#table;
     const { isKey, bound: key } = this.#keyOf(columns);
     this.#connection
       .statement(`UPDATE ${name} SET ${lastUsed.column} = @used WHERE ${isKey('IS')}`)
       .run({ used: lastUsed.valueOf(usedAtMs), ...key });
-  }
-
-  /** What a host's own table says against a row that was once in it: a rule of its own, or a column that is gone. */
-  #takenBy(insert: () => void): void {
-    try {
-      insert();
-    } catch (error) {
-      if (!/^SQLITE_(CONSTRAINT|ERROR|MISMATCH)/.test(errorCode(error) ?? '')) throw error;
-      const message = `the table does not take it any more: ${errorMessage(error)}`;
-      throw new OperatingError('bad-data', message, { cause: error });
-    }
   }
 
   /** Whether the map holds this very row. */
@@ -117,6 +106,16 @@ export class WholeRows {
     return this.#connection
       .statement(`DELETE FROM ${this.#table.name} WHERE ${this.#order.isAt(row.locator)} AND ${unchanged(this.#table)}`)
       .run(boundAsRead(this.#order, row)).changes;
+  }
+}
+
+/** What a host's own table says against a row: a rule of its own, or a column that is gone. @throws OperatingError (`bad-data`) */
+export function takenByTable(refusal: string, write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    if (!/^SQLITE_(CONSTRAINT|ERROR|MISMATCH)/.test(errorCode(error) ?? '')) throw error;
+    throw new OperatingError('bad-data', `${refusal}: ${errorMessage(error)}`, { cause: error });
   }
 }
 

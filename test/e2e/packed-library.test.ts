@@ -13,7 +13,7 @@ const ID = sessionIdOf(1);
 /** Nothing of it compiles where the library's types are not found, or are `any`. */
 const BOT = `
 import {
-  BusyError, ConfigError, OperatingError, openResumeMap, parseSessionId, type ResumeMap, type ResumeMapOptions,
+  BusyError, ConfigError, OperatingError, openResumeMap, openThreadMap, parseSessionId, type ResumeMap, type ResumeMapOptions,
   runWithSessionResume, type SessionId, sessionKey, type SessionStoreEntry, SqliteSessionStore,
 } from 'claude-session-sweeper';
 
@@ -50,6 +50,17 @@ async function main(directory: string): Promise<void> {
   });
   await store.append({ projectKey: '-srv-app', sessionId: '${ID}' }, [{ type: 'user' }]);
   const loaded: SessionStoreEntry[] | null = await store.load({ projectKey: '-srv-app', sessionId: '${ID}' });
+  await using threads = await openThreadMap({ databasePath: directory + '/threads.db' });
+  const now = new Date();
+  await threads.insert({
+    threadTs: '1.2', sessionId: '${ID}', repo: 'app', repoPath: '/srv/app', channelId: 'C1', createdAt: now, lastActive: now,
+  });
+  await threads.update('1.2', (session) => { session.totalTurns += 1; });
+  await threads.update('1.2', ({ totalTurns }) => ({ totalTurns: totalTurns + 1 }));
+  // @ts-expect-error there is no such status
+  const wrong = () => threads.update('1.2', { status: 'stopped' });
+  const turns: number | undefined = (await threads.getByThread('1.2'))?.totalTurns;
+  if (turns !== 2 || typeof wrong !== 'function') throw new Error(String(turns));
   let refused: readonly string[] = [];
   try {
     await openResumeMap(options);

@@ -28,6 +28,7 @@ export const FLOORS: readonly string[] = [
   'ledger',
   'jobs',
   'live-sources',
+  'thread-map',
   'resume-map',
   'session-store',
   'trash',
@@ -61,7 +62,8 @@ export const IMPORTERS: Readonly<Record<string, RegExp>> = {
 };
 
 /** Jobs are given what they work with: they know no database, and neither how runs are recorded, shown nor scheduled. */
-const JOBS_KNOW_NOT = /^(config\/config|resume-map\/(sqlite|schema|import\/.*)|live-sources\/open-sources)\.ts$/;
+const JOBS_KNOW_NOT =
+  /^(config\/config|(resume|thread)-map\/(sqlite|schema|import\/.*)|live-sources\/open-sources)\.ts$/;
 
 const IMPORT = /^\s*(?:import|export)\b[^;'"`]*?\bfrom '([^']+)'|^\s*import '([^']+)'|\bimport\('([^']+)'\)/gm;
 /** `createRequire(import.meta.url)('x')`, and the same kept in a constant called `load`. */

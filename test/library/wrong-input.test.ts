@@ -6,6 +6,7 @@ import {
   ConfigError,
   OperatingError,
   openResumeMap,
+  openThreadMap,
   type ResumeMapOptions,
   runWithSessionResume,
   type SessionKeyParts,
@@ -13,6 +14,7 @@ import {
   SqliteSessionStore,
   type SqliteSessionStoreOptions,
   sessionKey,
+  type ThreadMapOptions,
 } from '../../src/library/index.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { makeClaudeDir, sessionIdOf } from '../support/tree.ts';
@@ -92,6 +94,30 @@ describe('a host that runs with resume', () => {
     const run = { map, key: KEY, query, prompt: 'all', ...options };
     expect(await faultsOf(running(run))).toEqual([`runWithSessionResume: ${fault}`]);
     expect(await map.getSessionResumeAttemptsTotal()).toBe(0);
+  });
+});
+
+describe('a host that opens the thread map', () => {
+  it.each([
+    [{}, 'databasePath: must be given'],
+    [{ databasePath: 'threads.db' }, 'databasePath: "threads.db": expected an absolute path (~ is not expanded)'],
+    [{ databasePath: '/srv/threads.db', onWarning: 'log' }, 'onWarning: "log": expected a function'],
+    [
+      { databasePath: '/srv/threads.db', databasPath: '/srv' },
+      'databasPath: there is no such option; did you mean databasePath?',
+    ],
+  ])('is told what is wrong with %j', async (options, fault) => {
+    expect(await faultsOf(() => openThreadMap(options as ThreadMapOptions))).toEqual([`openThreadMap: ${fault}`]);
+  });
+
+  it('is told what is wrong with a call, and nothing is asked of the database', async () => {
+    const map = await openThreadMap({ databasePath: join(tempDir(), 'threads.db') });
+    onTestFinished(() => map.close());
+    const notText = 7 as unknown as string;
+    expect(await faultsOf(() => map.getByThread(notText))).toEqual(['getByThread: threadTs: 7: expected text']);
+    expect(await faultsOf(() => map.hasSessionId(''))).toEqual(['hasSessionId: sessionId: "": expected text']);
+    expect(await faultsOf(() => map.update(notText, {}))).toEqual(['update: threadTs: 7: expected text']);
+    expect(await faultsOf(() => map.pruneExpired('7' as unknown as number))).toHaveLength(1);
   });
 });
 
