@@ -28,6 +28,8 @@ export interface IrregularParts {
    * @throws the system's error where the process itself ran out of descriptors or memory
    */
   find(entry: DirEntry, directory: AnchoredDir): IrregularPart | undefined;
+  /** Whether an entry is to be looked at at all: none that this denies is found. */
+  mayBe(entry: DirEntry): boolean;
   /** The one name that a session's part can have here, where there is one: then the directory need not be listed for it. */
   readonly nameFor?: (sessionId: SessionId) => ByteName;
 }
@@ -52,14 +54,13 @@ interface Form {
 }
 
 function partsByForm(forms: readonly Form[]): IrregularParts {
-  return {
-    find: ({ name }) => {
-      const rest = name.slice(SESSION_ID_LENGTH);
-      const form = rest === '' ? undefined : forms.find((one) => one.rest.test(rest));
-      const sessionId = form && parseSessionId(name.slice(0, SESSION_ID_LENGTH));
-      return sessionId && { owner: { sessionId }, kind: form.kind };
-    },
+  const find = ({ name }: DirEntry): IrregularPart | undefined => {
+    const rest = name.slice(SESSION_ID_LENGTH);
+    const form = rest === '' ? undefined : forms.find((one) => one.rest.test(rest));
+    const sessionId = form && parseSessionId(name.slice(0, SESSION_ID_LENGTH));
+    return sessionId && { owner: { sessionId }, kind: form.kind };
   };
+  return { find, mayBe: (entry) => find(entry) !== undefined };
 }
 
 /** The prefix that Claude shortens a session's id to. */
@@ -77,6 +78,7 @@ export const TEAM_TASKS: IrregularParts = {
     const head = TEAM_TASKS_NAME.exec(name)?.[1];
     return head === undefined ? undefined : { owner: { head }, kind: 'directory' };
   },
+  mayBe: ({ name }) => TEAM_TASKS_NAME.test(name),
   nameFor: (sessionId) => fixedName(`session-${headOf(sessionId)}`),
 };
 
@@ -86,17 +88,20 @@ const FIRST_LINE_BYTES = [8 * 1024, 64 * 1024];
 
 /** What older releases of Claude Code wrote of agents beside the transcripts: `agent-<id>.jsonl`. Its first line names the session. */
 const AGENT_TRANSCRIPTS: IrregularParts = {
-  find: ({ name, kind }, directory) => {
-    if (kind !== 'file' || !AGENT_NAME.test(name)) return undefined;
+  mayBe: ({ name, kind }) => kind === 'file' && AGENT_NAME.test(name),
+  find: (entry, directory) => {
+    if (!AGENT_TRANSCRIPTS.mayBe(entry)) return undefined;
+    const { name } = entry;
     const line = readFirstLine(directory, name);
     const sessionId = parseSessionId(asObject(parseJson(line ?? '')?.value)?.sessionId);
-    return sessionId && { owner: { sessionId }, kind };
+    return sessionId && { owner: { sessionId }, kind: 'file' };
   },
 };
 
 /** What a project directory holds beside transcripts and sessions' directories. */
 export const IN_PROJECT: IrregularParts = {
   find: (entry, directory) => SET_ASIDE.find(entry, directory) ?? AGENT_TRANSCRIPTS.find(entry, directory),
+  mayBe: (entry) => SET_ASIDE.mayBe(entry) || AGENT_TRANSCRIPTS.mayBe(entry),
 };
 
 const JOB_NAME = /^[0-9a-f]{8}$/;
@@ -106,10 +111,12 @@ const JOB_NAME = /^[0-9a-f]{8}$/;
  * job is at work is not asked here: for as long as it is, its session is.
  */
 export const JOB_DIRECTORIES: IrregularParts = {
-  find: ({ name, kind }, directory) => {
-    if (kind !== 'directory' || !JOB_NAME.test(name)) return undefined;
+  mayBe: ({ name, kind }) => kind === 'directory' && JOB_NAME.test(name),
+  find: (entry, directory) => {
+    if (!JOB_DIRECTORIES.mayBe(entry)) return undefined;
+    const { name } = entry;
     const sessionId = readJobSessions(directory, name).find((id) => headOf(id) === name);
-    return sessionId && { owner: { sessionId }, kind };
+    return sessionId && { owner: { sessionId }, kind: 'directory' };
   },
   nameFor: (sessionId) => fixedName(headOf(sessionId)),
 };

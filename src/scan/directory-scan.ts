@@ -10,17 +10,8 @@ import type { AnchoredDir } from '../files/anchored-dir.ts';
 import { type ByteName, displayName } from '../files/byte-name.ts';
 import type { DirEntry } from '../files/native-calls.ts';
 import { OpenDirs } from '../files/open-dirs.ts';
+import { type DirectoryTask, directoryOf } from './directory-task.ts';
 import { companionFlag, DIRECTORY_FLAG, NO_FLAG, PartRecordWriter, TRANSCRIPT_FLAG } from './part-records.ts';
-
-/** A directory to look at, or a share of it: a large one is looked at by several threads. */
-export type DirectoryTask = (
-  | { readonly kind: 'project'; readonly name: ByteName; readonly project: number }
-  | { readonly kind: 'companions'; readonly place: number }
-) & {
-  /** Which share of the entries, from 0 on, of how many. */
-  readonly share: number;
-  readonly shares: number;
-};
 
 /** A part whose name does not follow from its session's id. */
 export interface IrregularEntry {
@@ -78,37 +69,35 @@ export class DirectoryScanner {
   /** @throws the system's error where the process itself ran out of descriptors or memory */
   scan(task: DirectoryTask): DirectoryRecords {
     const found = new Found(task, this.#surroundings);
-    const isRead = task.kind === 'project' ? this.#scanProject(task.name, found) : this.#scanPlace(task.place, found);
+    const directory = directoryOf(task);
+    const visit = (held: AnchoredDir, entry: DirEntry) => addEntry(task, found, held, directory, entry);
+    const isHere = this.#inDirectory(directory, found, visit);
+    const isRead = isHere || (task.kind === 'companions' && this.#inOtherPlace(directory, found, visit));
     return found.result(isRead);
   }
 
-  #scanProject(name: ByteName, found: Found): boolean {
-    const directory = [PROJECTS, name];
-    return this.#inDirectory(directory, found, (held, entry) => {
-      const { name } = entry;
-      const known = parseProjectEntry(name);
-      if (known === undefined) {
-        found.addIrregular(IN_PROJECT.find(entry, held), held, directory, entry);
-        return;
+  /**
+   * The same for single entries of the directory of a task, which have been listed by others.
+   * @param inode the number of the directory in which they were listed
+   * @returns nothing where another directory stands there now, or none
+   * @throws as `scan`
+   */
+  scanEntries(task: DirectoryTask, inode: number, entries: readonly DirEntry[]): DirectoryRecords[] | undefined {
+    const found = new Found(task, this.#surroundings);
+    const directory = directoryOf(task);
+    try {
+      const held = this.#open(directory);
+      try {
+        if (held.ino !== inode) return undefined;
+        for (const entry of entries) addEntry(task, found, held, directory, entry);
+        return [found.result(true)];
+      } finally {
+        held.close();
       }
-      const part: Part = { directory, name, kind: known.isTranscript ? 'file' : 'directory' };
-      found.add(known.sessionId, held, part, entry, known.isTranscript ? TRANSCRIPT_FLAG : DIRECTORY_FLAG);
-    });
-  }
-
-  #scanPlace(index: number, found: Found): boolean {
-    const { directory, regular, irregular } = companionPlace(index);
-    const flag = companionFlag(index);
-    const visit = (held: AnchoredDir, entry: DirEntry) => {
-      const { name } = entry;
-      const sessionId = regular?.sessionOf(name);
-      if (regular === undefined || sessionId === undefined) {
-        found.addIrregular(irregular?.find(entry, held), held, directory, entry);
-        return;
-      }
-      found.add(sessionId, held, { directory, name, kind: regular.kind }, entry, flag);
-    };
-    return this.#inDirectory(directory, found, visit) || this.#inOtherPlace(directory, found, visit);
+    } catch (error) {
+      found.forgive(directory.join('/'), error);
+      return undefined;
+    }
   }
 
   /**
@@ -194,6 +183,33 @@ export class DirectoryScanner {
     held.close();
     throw errnoError('EXDEV', displayName(shown));
   }
+}
+
+function addEntry(
+  task: DirectoryTask,
+  found: Found,
+  held: AnchoredDir,
+  directory: readonly ByteName[],
+  entry: DirEntry,
+): void {
+  const { name } = entry;
+  if (task.kind === 'project') {
+    const known = parseProjectEntry(name);
+    if (known === undefined) {
+      found.addIrregular(IN_PROJECT.find(entry, held), held, directory, entry);
+      return;
+    }
+    const part: Part = { directory, name, kind: known.isTranscript ? 'file' : 'directory' };
+    found.add(known.sessionId, held, part, entry, known.isTranscript ? TRANSCRIPT_FLAG : DIRECTORY_FLAG);
+    return;
+  }
+  const { regular, irregular } = companionPlace(task.place);
+  const sessionId = regular?.sessionOf(name);
+  if (regular === undefined || sessionId === undefined) {
+    found.addIrregular(irregular?.find(entry, held), held, directory, entry);
+    return;
+  }
+  found.add(sessionId, held, { directory, name, kind: regular.kind }, entry, companionFlag(task.place));
 }
 
 /** What a task has come upon so far. */

@@ -10,8 +10,11 @@ import type { AnchoredDir } from '../files/anchored-dir.ts';
 import { type ByteName, displayName } from '../files/byte-name.ts';
 import { factsBelow } from '../files/facts-below.ts';
 import type { FileFacts } from '../files/native-calls.ts';
+import { nativePart } from '../files/native-part.ts';
 import { shellWord } from '../format/shell-word.ts';
-import { type DirectoryRecords, DirectoryScanner, type DirectoryTask } from './directory-scan.ts';
+import { type DirectoryRecords, DirectoryScanner } from './directory-scan.ts';
+import type { DirectoryTask } from './directory-task.ts';
+import { NativeScan } from './native-scan.ts';
 import type { ScanThreads } from './scan-threads.ts';
 import { TaskQueue } from './task-queue.ts';
 import { trashedLinks } from './trashed-links.ts';
@@ -80,6 +83,26 @@ class Scan {
   }
 
   async runWithThreads(): Promise<void> {
+    const native = nativePart();
+    if (native === undefined) await this.#runByNode();
+    else {
+      const scan = new NativeScan(native, this.#claudeDir, this.#queue);
+      await scan.run(
+        (found) => this.#take(found),
+        () => this.#shouldStop(),
+      );
+    }
+    for (const _ of this.#linkSteps()) if (await this.#shouldStop()) return;
+  }
+
+  run(): void {
+    const native = nativePart();
+    if (native === undefined) for (const _ of this.#steps());
+    else new NativeScan(native, this.#claudeDir, this.#queue).runHere((found) => this.#take(found));
+    for (const _ of this.#linkSteps());
+  }
+
+  async #runByNode(): Promise<void> {
     let threads: ScanThreads | undefined;
     try {
       for (const _ of this.#steps()) {
@@ -97,12 +120,6 @@ class Scan {
         () => void this.#shouldStop(),
       );
     }
-    for (const _ of this.#linkSteps()) if (await this.#shouldStop()) return;
-  }
-
-  run(): void {
-    for (const _ of this.#steps());
-    for (const _ of this.#linkSteps());
   }
 
   /** Once all directories have been looked at: files that have more names than were seen may have them in the trash. */
@@ -140,7 +157,9 @@ class Scan {
     const add = (whole: DirectoryTask, facts: FileFacts | undefined) => {
       const bytes = facts?.size ?? 0;
       const shares = bytes >= SHARED_FROM_BYTES ? SHARES : 1;
-      for (let share = 0; share < shares; share += 1) tasks.push({ task: { ...whole, share, shares }, bytes });
+      const ofShare = Math.ceil(bytes / shares);
+      for (let share = 0; share < shares; share += 1)
+        tasks.push({ task: { ...whole, share, shares, bytes: ofShare }, bytes });
     };
     const entries = this.#listProjects();
     const directories = new Set<string>(entries.filter(({ kind }) => kind === 'directory').map(({ name }) => name));
@@ -151,12 +170,12 @@ class Scan {
       const project = this.#projects.push(name) - 1;
       const facts = factsOf(this.#claudeDir.projects, [name]);
       this.#projectDirs.push({ name, entries: 0, changedAtMs: facts?.mtimeMs });
-      add({ kind: 'project', name, project, share: 0, shares: 1 }, facts);
+      add({ kind: 'project', name, project, share: 0, shares: 1, bytes: 0 }, facts);
     }
     // What stands beside the end of a link is not Claude's.
     const places = this.#claudeDir.link === undefined ? COMPANION_PLACES : [];
     for (const [place, { directory }] of places.entries()) {
-      add({ kind: 'companions', place, share: 0, shares: 1 }, factsOf(this.#claudeDir.root, directory));
+      add({ kind: 'companions', place, share: 0, shares: 1, bytes: 0 }, factsOf(this.#claudeDir.root, directory));
     }
     return tasks.sort((left, right) => right.bytes - left.bytes).map(({ task }) => task);
   }

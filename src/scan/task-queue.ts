@@ -1,6 +1,6 @@
 /** The directories of a scan, of which each thread takes the next when it is through with one. */
 
-import type { DirectoryTask } from './directory-scan.ts';
+import type { DirectoryTask } from './directory-task.ts';
 
 /** What threads share of a queue; plain data. */
 export interface SharedQueue {

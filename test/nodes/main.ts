@@ -13,6 +13,7 @@ import { inParallel } from '../faults/harness.ts';
 import { freshDirectory } from '../support/place.ts';
 import { sendSignal, withDescendants } from '../support/process.ts';
 import { runSuite } from './checkout.ts';
+import { nativeFailures } from './native.ts';
 import { fetchNode, type NodeRelease } from './node-release.ts';
 import { Npm } from './npm.ts';
 import { dryRunFailures, type Installed, type InstallOptions, install, isOnNodeApi, pack } from './packed.ts';
@@ -103,6 +104,7 @@ async function prepare(range: string, installing: Omit<InstallOptions, 'release'
     const installed = await install(work, `installed-${range}`, { ...options, runsScripts: true });
     verdict.name = `Node ${release.version} with better-sqlite3 ${installed.sqliteVersion}`;
     verdict.add('installed', await dryRunFailures(installed, release, join(work, `home-${range}`)));
+    verdict.add('native part', await nativeFailures(installed, release));
     const mustBeOnNodeApi = !range.startsWith('20.');
     if (isOnNodeApi(installed) !== mustBeOnNodeApi) verdict.add('', ['npm took the other better-sqlite3']);
     if (mustBeOnNodeApi) {

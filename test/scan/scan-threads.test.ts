@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { NATIVE_SWITCH } from '../../src/files/native-part.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { makeClaudeDir, writeAged } from '../support/tree.ts';
 
@@ -21,7 +22,10 @@ interface Outcome {
 }
 
 async function run<T>(...args: readonly string[]): Promise<T> {
-  const { stdout } = await promisify(execFile)(process.execPath, [PROGRAM, ...args], { maxBuffer: 2 ** 26 });
+  const { stdout } = await promisify(execFile)(process.execPath, [PROGRAM, ...args], {
+    env: { ...process.env, [NATIVE_SWITCH]: 'off' },
+    maxBuffer: 2 ** 26,
+  });
   return JSON.parse(stdout) as T;
 }
 

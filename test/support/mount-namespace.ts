@@ -2,6 +2,7 @@
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { NATIVE_SWITCH } from '../../src/files/native-part.ts';
 
 type ProgramName = 'require-anchoring' | 'run-job' | 'scan';
 
@@ -21,7 +22,13 @@ export const canMount =
 export function inMountNamespace(script: string, program: ProgramName, ...args: readonly string[]): string {
   return execFileSync('unshare', ['-m', 'sh', '-ec', script, 'sh', ...args], {
     encoding: 'utf8',
-    env: { PATH: process.env.PATH ?? '', HOME: '/nonexistent', NODE: process.execPath, PROGRAM: programPath(program) },
+    env: {
+      PATH: process.env.PATH ?? '',
+      HOME: '/nonexistent',
+      NODE: process.execPath,
+      PROGRAM: programPath(program),
+      [NATIVE_SWITCH]: process.env[NATIVE_SWITCH] ?? '',
+    },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
 }

@@ -9,6 +9,9 @@ export interface Scanned extends Omit<ScanResult, 'units'> {
 }
 
 export function scanned(claudeDir: ClaudeDir, options?: Omit<ScanOptions, 'shouldStop'>): Scanned {
-  const { units, ...result } = scanHere(claudeDir, options);
+  return unitsOf(scanHere(claudeDir, options));
+}
+
+export function unitsOf({ units, ...result }: ScanResult): Scanned {
   return { ...result, units: Array.from({ length: units.length }, (_, row) => units.unit(row)) };
 }

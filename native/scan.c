@@ -1,0 +1,359 @@
+/* See scan.h for what this promises. Linux alone: the calls of the system stand together in system.h. */
+#include "scan.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "system.h"
+
+/* As deep as the caller walks; each level holds a descriptor and a buffer. */
+#define DEPTH_MAX 32
+#define ENTRIES_BYTES (1 << 15)
+/* No directory is read beyond this: it is the caller's then. */
+#define RESULT_BYTES_MAX ((size_t)1 << 31)
+#define BLOCK_BYTES 512
+#define ID_LENGTH 36
+
+struct scan {
+  uint64_t device;
+  uint32_t owner;
+  uint32_t mount;
+  const int32_t *stop;
+  struct scan_result *result;
+  char *entries[DEPTH_MAX + 1];
+  /* Where the rows and links of the task at hand begin. */
+  size_t first_row;
+};
+
+struct measure {
+  double newest_file_ms;
+  double newest_directory_ms;
+  double bytes;
+  double disk_bytes;
+  uint32_t files;
+  uint32_t digest;
+};
+
+struct form {
+  const char *text;
+  uint32_t kind;
+  uint32_t flags;
+};
+
+static int append(struct bytes *bytes, const void *from, size_t length) {
+  size_t needed = bytes->length + length;
+  if (needed > RESULT_BYTES_MAX) return EOVERFLOW;
+  if (needed > bytes->capacity) {
+    size_t capacity = bytes->capacity == 0 ? 4096 : bytes->capacity;
+    while (capacity < needed) capacity *= 2;
+    uint8_t *larger = realloc(bytes->at, capacity);
+    if (larger == NULL) return ENOMEM;
+    bytes->at = larger;
+    bytes->capacity = capacity;
+  }
+  memcpy(bytes->at + bytes->length, from, length);
+  bytes->length = needed;
+  return 0;
+}
+
+static bool is_stopped(const struct scan *scan) { return __atomic_load_n(scan->stop, __ATOMIC_RELAXED) != 0; }
+
+/* As JavaScript's `x | 0`, for what is less than 2^64. */
+static uint32_t word_of(double x) {
+  if (x >= 0) return x < 0x1p64 ? (uint32_t)(uint64_t)x : 0;
+  return x > -0x1p63 ? (uint32_t)(int64_t)x : 0;
+}
+
+static double floor_of(double x) {
+  double whole = (double)(int64_t)x;
+  return whole > x ? whole - 1 : whole;
+}
+
+/* The same 32 bits as the caller's own digest of a file. */
+static uint32_t digest_of(double inode, double size, double time_ms) {
+  double whole_ms = floor_of(time_ms);
+  double words[] = {inode,    inode / 0x1p32,    size,
+                    size / 0x1p32, whole_ms, whole_ms / 0x1p32,
+                    (time_ms - whole_ms) * 1e6};
+  uint32_t digest = 0;
+  for (size_t index = 0; index < sizeof words / sizeof *words; index += 1) {
+    digest = (digest ^ word_of(words[index])) * 0x9e3779b1u;
+    digest ^= digest >> 15;
+  }
+  return digest;
+}
+
+static int digit_of(char character) {
+  if (character >= '0' && character <= '9') return character - '0';
+  return character >= 'a' && character <= 'f' ? character - 'a' + 10 : -1;
+}
+
+/* Lower case alone, as Claude writes it. A name may end anywhere: nothing is read beyond its 0. */
+static bool parse_id(const char *text, uint32_t id[4]) {
+  uint32_t words[4] = {0};
+  int digits = 0;
+  for (int place = 0; place < ID_LENGTH; place += 1) {
+    if (place == 8 || place == 13 || place == 18 || place == 23) {
+      if (text[place] != '-') return false;
+      continue;
+    }
+    int digit = digit_of(text[place]);
+    if (digit < 0) return false;
+    words[digits / 8] = words[digits / 8] << 4 | (uint32_t)digit;
+    digits += 1;
+  }
+  memcpy(id, words, sizeof words);
+  return true;
+}
+
+static bool has_form(const char *name, const char *form, uint32_t id[4]) {
+  bool has_id = false;
+  for (; *form != 0; form += 1) {
+    uint32_t found[4];
+    if (*form != '*') {
+      if (*name != *form) return false;
+      name += 1;
+      continue;
+    }
+    if (!parse_id(name, found) || (has_id && memcmp(found, id, sizeof found) != 0)) return false;
+    memcpy(id, found, sizeof found);
+    has_id = true;
+    name += ID_LENGTH;
+  }
+  return has_id && *name == 0;
+}
+
+static int add_link(struct scan *scan, const struct facts *facts) {
+  struct scan_result *result = scan->result;
+  struct link_row link = {
+      .inode = (double)facts->inode,
+      .names = facts->names,
+      .row = (uint32_t)((result->rows.length - scan->first_row) / sizeof(struct part_row)),
+  };
+  return append(&result->links, &link, sizeof link);
+}
+
+/* Each of these returns 0, or an error where the part is to be handed over. */
+static int add_file(struct scan *scan, int directory, const char *name, struct measure *measure) {
+  struct facts facts;
+  int error = look_at(directory, name, &facts);
+  if (error != 0) return error;
+  bool is_of_layer = facts.device != scan->device;
+  if (is_of_layer && (scan->mount == SCAN_NO_MOUNT || facts.mount != scan->mount)) return EXDEV;
+  if (facts.owner != scan->owner || facts.kind != KIND_FILE || !facts.is_plain) return EINVAL;
+  if (facts.names > 1) {
+    if (is_of_layer) return EMLINK;
+    error = add_link(scan, &facts);
+    if (error != 0) return error;
+  }
+  measure->files += 1;
+  measure->bytes += facts.size;
+  measure->disk_bytes += facts.blocks * BLOCK_BYTES / facts.names;
+  /* A layer's file gets another number when it is moved or written to. */
+  measure->digest += digest_of(is_of_layer ? 0 : (double)facts.inode, facts.size, facts.changed_ms);
+  if (facts.changed_ms > measure->newest_file_ms) measure->newest_file_ms = facts.changed_ms;
+  return 0;
+}
+
+static int kind_at(int directory, const struct entry *entry, uint32_t *kind) {
+  *kind = entry->kind;
+  if (entry->kind != KIND_UNKNOWN) return 0;
+  struct facts facts;
+  int error = look_at(directory, entry->name, &facts);
+  if (error == 0) *kind = facts.kind;
+  return error;
+}
+
+static char *buffer_at(struct scan *scan, int depth) {
+  if (scan->entries[depth] == NULL) scan->entries[depth] = malloc(ENTRIES_BYTES);
+  return scan->entries[depth];
+}
+
+static int add_part(struct scan *scan, int parent, const char *name, uint32_t kind, struct measure *measure, int depth);
+
+static int add_entries(struct scan *scan, int directory, struct measure *measure, int depth) {
+  char *buffer = buffer_at(scan, depth);
+  if (buffer == NULL) return ENOMEM;
+  for (;;) {
+    long length = read_entries(directory, buffer, ENTRIES_BYTES);
+    if (length <= 0) return (int)-length;
+    struct entry entry;
+    for (long at = 0; next_entry(buffer, length, &at, &entry);) {
+      uint32_t kind;
+      int error = is_stopped(scan) ? ECANCELED : kind_at(directory, &entry, &kind);
+      if (error == 0) error = add_part(scan, directory, entry.name, kind, measure, depth);
+      if (error != 0) return error;
+    }
+  }
+}
+
+static int add_directory(struct scan *scan, int parent, const char *name, struct measure *measure, int depth) {
+  if (depth >= DEPTH_MAX) return ELOOP;
+  int directory = open_directory(parent, name);
+  if (directory < 0) return -directory;
+  struct facts facts;
+  int error = look_at_open(directory, &facts);
+  if (error == 0 && (facts.device != scan->device || facts.owner != scan->owner || !facts.is_plain)) error = EXDEV;
+  if (error == 0) {
+    measure->disk_bytes += facts.blocks * BLOCK_BYTES;
+    if (facts.changed_ms > measure->newest_directory_ms) measure->newest_directory_ms = facts.changed_ms;
+    error = add_entries(scan, directory, measure, depth + 1);
+  }
+  close_directory(directory);
+  return error;
+}
+
+static int add_part(struct scan *scan, int parent, const char *name, uint32_t kind, struct measure *measure, int depth) {
+  if (kind == KIND_FILE) return add_file(scan, parent, name, measure);
+  return kind == KIND_DIRECTORY ? add_directory(scan, parent, name, measure, depth) : EINVAL;
+}
+
+static int hand_over(struct scan *scan, const char *name, uint32_t kind, uint32_t *told) {
+  uint8_t byte = (uint8_t)kind;
+  size_t length = strlen(name) + 1;
+  int error = append(&scan->result->others, &byte, 1);
+  if (error == 0) error = append(&scan->result->others, name, length);
+  told[TOLD_OTHERS] += 1;
+  return error;
+}
+
+static int add_entry(struct scan *scan, int directory, const struct entry *entry, const struct form *forms, uint32_t *told) {
+  struct part_row row = {0};
+  struct measure measure = {0};
+  uint32_t kind;
+  int error = kind_at(directory, entry, &kind);
+  if (error == ENOENT) return 0;
+  if (error != 0) return error;
+  for (const struct form *form = forms; form < forms + 2; form += 1) {
+    if (form->kind != kind || !has_form(entry->name, form->text, row.id)) continue;
+    size_t links = scan->result->links.length;
+    error = add_part(scan, directory, entry->name, kind, &measure, 0);
+    if (error == ECANCELED || error == ENOMEM) return error;
+    if (error != 0) {
+      scan->result->links.length = links;
+      break;
+    }
+    row.newest_ms = measure.files > 0 ? measure.newest_file_ms : measure.newest_directory_ms;
+    row.bytes = measure.bytes;
+    row.disk_bytes = measure.disk_bytes;
+    row.files = measure.files;
+    row.digest = measure.digest;
+    row.flags = form->flags;
+    return append(&scan->result->rows, &row, sizeof row);
+  }
+  return hand_over(scan, entry->name, kind, told);
+}
+
+/* Each directory on the way is held against the device, as a mount would be met there. */
+static int open_path(const struct scan *scan, int from, const char *path, uint32_t depth, uint32_t *told) {
+  int directory = from;
+  for (uint32_t level = 0; level < depth; level += 1) {
+    int parent = directory;
+    directory = open_directory(parent, path);
+    if (parent != from) close_directory(parent);
+    if (directory < 0) return directory;
+    struct facts facts;
+    int error = look_at_open(directory, &facts);
+    if (error == 0 && facts.device != scan->device) error = EXDEV;
+    if (error != 0) {
+      close_directory(directory);
+      return -error;
+    }
+    told[TOLD_INODE_LOW] = (uint32_t)facts.inode;
+    told[TOLD_INODE_HIGH] = (uint32_t)(facts.inode >> 32);
+    path += strlen(path) + 1;
+  }
+  return directory;
+}
+
+static int scan_entries(struct scan *scan, int directory, const uint32_t *task, const struct form *forms, uint32_t *told) {
+  char *buffer = buffer_at(scan, 0);
+  if (buffer == NULL) return ENOMEM;
+  for (;;) {
+    long length = read_entries(directory, buffer, ENTRIES_BYTES);
+    if (length <= 0) return (int)-length;
+    struct entry entry;
+    for (long at = 0; next_entry(buffer, length, &at, &entry);) {
+      if ((uint8_t)entry.name[0] % task[TASK_SHARES] != task[TASK_SHARE]) continue;
+      if (is_stopped(scan)) return ECANCELED;
+      told[TOLD_ENTRIES] += 1;
+      int error = add_entry(scan, directory, &entry, forms, told);
+      if (error != 0) return error;
+    }
+  }
+}
+
+static int run_task(struct scan *scan, const uint32_t *task, const char *names) {
+  struct scan_result *result = scan->result;
+  uint32_t told[TOLD_WORDS] = {0};
+  size_t rows = result->rows.length, links = result->links.length, others = result->others.length;
+  struct form forms[2] = {
+      {names + task[TASK_FORM], task[TASK_RULE] >> 16, task[TASK_RULE] & 0xffff},
+      {names + task[TASK_OTHER_FORM], task[TASK_OTHER_RULE] >> 16, task[TASK_OTHER_RULE] & 0xffff},
+  };
+  scan->first_row = rows;
+  int directory = open_path(scan, (int)task[TASK_DIRECTORY], names + task[TASK_PATH], task[TASK_DEPTH], told);
+  int error = directory < 0 ? -directory : scan_entries(scan, directory, task, forms, told);
+  if (directory >= 0) close_directory(directory);
+  if (error != 0) {
+    result->rows.length = rows;
+    result->links.length = links;
+    result->others.length = others;
+    memset(told, 0, sizeof told);
+  }
+  told[TOLD_ERROR] = (uint32_t)error;
+  told[TOLD_ROWS] = (uint32_t)((result->rows.length - rows) / sizeof(struct part_row));
+  told[TOLD_LINKS] = (uint32_t)((result->links.length - links) / sizeof(struct link_row));
+  told[TOLD_OTHERS_BYTES] = (uint32_t)(result->others.length - others);
+  return append(&result->told, told, sizeof told);
+}
+
+/* Whether every path and form of a task lies among the names. */
+static bool is_task(const struct scan_request *request, const uint32_t *task) {
+  if (task[TASK_DIRECTORY] > INT32_MAX || task[TASK_SHARES] == 0 || task[TASK_DEPTH] == 0) return false;
+  if (task[TASK_FORM] >= request->name_bytes || task[TASK_OTHER_FORM] >= request->name_bytes) return false;
+  size_t at = task[TASK_PATH];
+  for (uint32_t level = 0; level < task[TASK_DEPTH]; level += 1) {
+    if (at >= request->name_bytes) return false;
+    at += strlen(request->names + at) + 1;
+  }
+  return true;
+}
+
+static bool is_request(const struct scan_request *request) {
+  if (request->name_bytes == 0 || request->names[request->name_bytes - 1] != 0) return false;
+  if (request->word_count < SCAN_HEADER_WORDS || (request->word_count - SCAN_HEADER_WORDS) % TASK_WORDS != 0) return false;
+  for (size_t at = SCAN_HEADER_WORDS; at < request->word_count; at += TASK_WORDS) {
+    if (!is_task(request, request->words + at)) return false;
+  }
+  return true;
+}
+
+int scan_run(const struct scan_request *request, struct scan_result *result) {
+  memset(result, 0, sizeof *result);
+  if (!is_request(request)) return EINVAL;
+  const uint32_t *words = request->words;
+  struct scan scan = {
+      .device = words[SCAN_DEVICE_LOW] | (uint64_t)words[SCAN_DEVICE_HIGH] << 32,
+      .owner = words[SCAN_OWNER],
+      .mount = words[SCAN_MOUNT],
+      .stop = request->stop,
+      .result = result,
+  };
+  int error = 0;
+  for (size_t at = SCAN_HEADER_WORDS; error == 0 && at < request->word_count; at += TASK_WORDS) {
+    error = run_task(&scan, words + at, request->names);
+  }
+  for (int depth = 0; depth <= DEPTH_MAX; depth += 1) free(scan.entries[depth]);
+  return error;
+}
+
+void scan_free(struct scan_result *result) {
+  free(result->told.at);
+  free(result->rows.at);
+  free(result->links.at);
+  free(result->others.at);
+  memset(result, 0, sizeof *result);
+}

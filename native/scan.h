@@ -1,0 +1,94 @@
+/*
+ * Looks at what many directories hold of sessions, and packs what is as it should be into rows. Whatever is not, it hands over by name,
+ * so that the caller's own calls tell what it is: in doubt it claims nothing. It changes nothing, follows no link, and knows no Node.
+ */
+#ifndef SWEEPER_SCAN_H
+#define SWEEPER_SCAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The words before the first task: the device number's low and high half, the owner's id, the mount's number or SCAN_NO_MOUNT. */
+enum { SCAN_DEVICE_LOW, SCAN_DEVICE_HIGH, SCAN_OWNER, SCAN_MOUNT, SCAN_HEADER_WORDS };
+#define SCAN_NO_MOUNT UINT32_MAX
+
+/*
+ * The words of a task: the open directory to begin at; where among the names its path begins, and of how many components it is; which
+ * share of the entries is meant, and of how many; twice where a form of names begins, and what an entry of that form is. A rule is the
+ * kind in its upper half and the row's flags in the lower one; 0 is none. In a form, `*` stands for the id, the same each time.
+ */
+enum {
+  TASK_DIRECTORY,
+  TASK_PATH,
+  TASK_DEPTH,
+  TASK_SHARE,
+  TASK_SHARES,
+  TASK_FORM,
+  TASK_RULE,
+  TASK_OTHER_FORM,
+  TASK_OTHER_RULE,
+  TASK_WORDS,
+};
+enum { KIND_FILE = 1, KIND_DIRECTORY = 2, KIND_OTHER = 3 };
+
+struct scan_request {
+  const uint32_t *words;
+  size_t word_count;
+  /* Texts that end with 0, as does the last of them. */
+  const char *names;
+  size_t name_bytes;
+  /* Anything but 0 ends the scan at the next entry. */
+  const int32_t *stop;
+};
+
+/* The words in which is told what has come of a task. With an error, it has no rows: it is the caller's as a whole. */
+enum {
+  TOLD_ERROR,
+  TOLD_ENTRIES,
+  TOLD_ROWS,
+  TOLD_LINKS,
+  TOLD_OTHERS,
+  TOLD_OTHERS_BYTES,
+  TOLD_INODE_LOW,
+  TOLD_INODE_HIGH,
+  TOLD_WORDS,
+};
+
+/* A part of a session; `project` is the caller's. */
+struct part_row {
+  double newest_ms;
+  double bytes;
+  double disk_bytes;
+  uint32_t id[4];
+  uint32_t files;
+  uint32_t digest;
+  uint32_t project;
+  uint32_t flags;
+};
+
+/* A name of a file that has several, in the task's row of that number. */
+struct link_row {
+  double inode;
+  uint32_t names;
+  uint32_t row;
+};
+
+struct bytes {
+  uint8_t *at;
+  size_t length;
+  size_t capacity;
+};
+
+struct scan_result {
+  struct bytes told;
+  struct bytes rows;
+  struct bytes links;
+  /* What is handed over: of each its kind, its name and a 0. */
+  struct bytes others;
+};
+
+/* 0, or EINVAL for a request that is none, or ENOMEM; the result is to be freed either way. */
+int scan_run(const struct scan_request *request, struct scan_result *result);
+void scan_free(struct scan_result *result);
+
+#endif

@@ -1,0 +1,43 @@
+/** The program's own native part, where it is built for this system. What it does, Node's calls do as well, slower. */
+
+import { createRequire } from 'node:module';
+import { endianness } from 'node:os';
+import { fileURLToPath } from 'node:url';
+
+/** What has come of a scan: of each task, and of all of them the rows, the links, and what is handed over. Laid out by `native/scan.h`. */
+export type NativeAnswer = readonly [told: ArrayBuffer, rows: ArrayBuffer, links: ArrayBuffer, others: ArrayBuffer];
+
+export interface NativePart {
+  /** In another thread. @param stop anything but 0 in it ends the scan at the next entry */
+  scan(words: Uint32Array, names: Uint8Array, stop: Int32Array): Promise<NativeAnswer>;
+  /** In this thread. */
+  scanHere(words: Uint32Array, names: Uint8Array, stop: Int32Array): NativeAnswer;
+}
+
+/** The environment variable that, with `off`, has Node's own calls do everything. */
+export const NATIVE_SWITCH = 'SESSION_SWEEPER_NATIVE';
+
+let loaded: NativePart | undefined | 'not yet' = 'not yet';
+
+/** Undefined where Node's own calls are to do the same. */
+export function nativePart(): NativePart | undefined {
+  if (loaded === 'not yet') loaded = process.env[NATIVE_SWITCH] === 'off' ? undefined : loadNativePart();
+  return loaded;
+}
+
+/** From now on in this thread; with `undefined`, Node's own calls. */
+export function useNativePart(part: NativePart | undefined): void {
+  loaded = part;
+}
+
+/** @returns undefined where it is not built for this system, or cannot be loaded here */
+export function loadNativePart(): NativePart | undefined {
+  if (process.platform !== 'linux' || endianness() !== 'LE') return undefined;
+  // As far from the sources as from what is compiled of them.
+  const path = fileURLToPath(new URL(`../../native/build/linux-${process.arch}.node`, import.meta.url));
+  try {
+    return createRequire(import.meta.url)(path) as NativePart;
+  } catch {
+    return undefined;
+  }
+}
