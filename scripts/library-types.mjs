@@ -1,12 +1,12 @@
 /**
  * After the compiler: what a host's compiler reads of the library, for `import` and for `require`. TypeScript takes the types of a CommonJS
- * module from files of its own, so each declaration that the library's face leads to stands there twice; the code stands there once.
+ * module from files of its own, so each declaration that a face of the library leads to stands there twice; the code stands there once.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const DIST = new URL('../dist/', import.meta.url);
-const FACE = 'library/index.d.ts';
+const FACES = ['library/index', 'library/postgres'];
 /** The compiler leaves the endings of imports in declarations as they are in the sources. */
 const RELATIVE_IMPORT = /(from |import\()(["'])(\.{1,2}\/[^"']+)\.ts\2/g;
 
@@ -19,7 +19,7 @@ function importsOf(text, from) {
 }
 
 const texts = new Map();
-const toRead = [FACE];
+const toRead = FACES.map((face) => `${face}.d.ts`);
 for (const path of toRead) {
   if (texts.has(path)) continue;
   const text = readFileSync(new URL(path, DIST), 'utf8');
@@ -31,4 +31,7 @@ for (const [path, text] of texts) {
   writeFileSync(new URL(path.replace(/\.d\.ts$/, '.d.cts'), DIST), withEnding(text, '.cjs'));
 }
 // One library, however it is taken in: an error of the one is an error of the other. Every Node that serves requires ES modules.
-writeFileSync(new URL('library/index.cjs', DIST), "module.exports = require('./index.js');\n");
+for (const face of FACES) {
+  const name = face.slice(face.lastIndexOf('/') + 1);
+  writeFileSync(new URL(`${face}.cjs`, DIST), `module.exports = require('./${name}.js');\n`);
+}

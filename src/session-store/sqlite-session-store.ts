@@ -9,7 +9,7 @@ import {
   someFunction,
   someObject,
 } from '../config/host-options.ts';
-import { OperatingError, operatingError } from '../errors.ts';
+import { operatingError } from '../errors.ts';
 import { migrate } from '../sqlite/migrate.ts';
 import { guarded, openOwnDatabase, type SqliteDatabase, throwIfClosed } from '../sqlite/open.ts';
 import { Statements } from '../sqlite/statements.ts';
@@ -22,6 +22,7 @@ import {
   throwIfForeign,
 } from './schema.ts';
 import type { FoldSummary, SessionStoreEntry, SessionStoreKey, SessionSummary } from './sdk-shapes.ts';
+import { boundKey, checkEntries, checkKey, folded, parseSummary, sdkFold, sessionOf, textOf } from './stored-form.ts';
 
 export interface SqliteSessionStoreOptions {
   /** The SDK's; default: taken from `@anthropic-ai/claude-agent-sdk`, which must be installed then. */
@@ -36,8 +37,6 @@ const CHECKS: OptionChecks<PathAndOptions> = {
   foldSessionSummary: someFunction,
   clock: someObject,
 };
-
-const SDK = '@anthropic-ai/claude-agent-sdk';
 
 /**
  * Keeps entries in the order in which they came. An entry with a `uuid` is stored once, however often it comes; one without, every
@@ -75,7 +74,7 @@ export class SqliteSessionStore {
   /** Adds to a transcript; what was removed and is not purged yet comes back by it. All of it, or nothing. */
   async append(key: SessionStoreKey, entries: SessionStoreEntry[]): Promise<void> {
     checkKey(key);
-    if (!Array.isArray(entries)) throw new OperatingError('usage', 'session store: the entries must be a list');
+    checkEntries(entries);
     // Nothing was written: that makes no session, is no use of one, and brings none back.
     if (entries.length === 0) return this.#run('append to', () => throwIfClosed(this.#database));
     const fold = key.subpath === undefined ? await this.#folding() : undefined;
@@ -262,63 +261,4 @@ export class SqliteSessionStore {
   #run<T>(action: string, call: () => T): T {
     return guarded(this.#database.name, action, call);
   }
-}
-
-function folded(
-  fold: FoldSummary,
-  before: string | null | undefined,
-  key: SessionStoreKey,
-  entries: SessionStoreEntry[],
-  mtime: number,
-): string {
-  return JSON.stringify(fold(parseSummary(before), key, entries, { mtime }));
-}
-
-/** Undefined where it was written past the store: the SDK makes one from the entries then. */
-function parseSummary(text: string | null | undefined): SessionSummary | undefined {
-  try {
-    return typeof text === 'string' ? (JSON.parse(text) as SessionSummary) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** @throws OperatingError `bad-data` for what JSON cannot hold: a circle, a nesting deeper than the stack */
-function textOf(entry: SessionStoreEntry): string {
-  let text: string | undefined;
-  try {
-    text = JSON.stringify(entry);
-  } catch (error) {
-    throw operatingError('bad-data', 'session store: an entry cannot be written as JSON', error);
-  }
-  if (text !== undefined) return text;
-  throw new OperatingError('bad-data', 'session store: an entry is nothing that JSON could hold');
-}
-
-async function sdkFold(): Promise<FoldSummary> {
-  try {
-    // The name is not a literal: the SDK is no dependency of this package.
-    const sdk = (await import(SDK as string)) as { foldSessionSummary: FoldSummary };
-    return sdk.foldSessionSummary;
-  } catch (error) {
-    throw new OperatingError('config', `session store: install ${SDK}, or give foldSessionSummary`, { cause: error });
-  }
-}
-
-function sessionOf({ projectKey, sessionId }: { readonly projectKey: string; readonly sessionId: string }) {
-  return { projectKey, sessionId };
-}
-
-function boundKey(key: SessionStoreKey) {
-  return { ...sessionOf(key), subpath: key.subpath ?? '' };
-}
-
-/** @throws OperatingError `usage` naming the parts that are wrong */
-function checkKey(key: SessionStoreKey): void {
-  const { projectKey, sessionId, subpath }: Partial<SessionStoreKey> = key ?? {};
-  const wrong = Object.entries({ projectKey, sessionId, ...(subpath === undefined ? {} : { subpath }) })
-    .filter(([, part]) => typeof part !== 'string' || part === '')
-    .map(([name]) => name);
-  if (wrong.length === 0) return;
-  throw new OperatingError('usage', `session store: ${wrong.join(' and ')} must be text, and not empty`);
 }

@@ -1,0 +1,110 @@
+/** The one place that loads the PostgreSQL driver: only where a URL is given, and with a socket of ours that can be cut off. */
+
+import { connect, type Socket } from 'node:net';
+import { errnoError, OperatingError } from '../errors.ts';
+import type { PostgresTarget } from './postgres-url.ts';
+
+export type SqlValue = string | number | boolean | null;
+export type SqlRow = Readonly<Record<string, unknown>>;
+
+/** One connection of the driver's. */
+export interface DriverConnection {
+  /** Several statements where there are no values. @returns the rows, and how many rows were changed */
+  query(
+    sql: string,
+    values: readonly SqlValue[],
+  ): Promise<{ readonly rows: readonly SqlRow[]; readonly count: number }>;
+  /** Whether it was ever cut off; what was begun on it is lost then. */
+  isCut(): boolean;
+  /** Whatever waits for an answer gets an error. */
+  cut(): void;
+  /** Takes leave of the server, where that listens. */
+  close(): Promise<void>;
+}
+
+export interface DriverOptions {
+  readonly connectTimeoutMs: number;
+  /** Whether statements are prepared by name, which not every pooler lets through. */
+  readonly prepare: boolean;
+}
+
+/** Whole milliseconds and numbers of rows fit; the driver itself gives them as text. */
+const BIGINT_AS_NUMBER = { bigint: { to: 20, from: [20], serialize: String, parse: Number } };
+
+const CLOSE_MAX_S = 1;
+
+/** @throws OperatingError `config` where the driver is not installed */
+export async function newDriverConnection(target: PostgresTarget, options: DriverOptions): Promise<DriverConnection> {
+  const postgres = await loadDriver();
+  const { user, password, database, tls, startParameters } = target;
+  let socket: Socket | undefined;
+  let isAsked = false;
+  let isCut = false;
+  const client = postgres({
+    ...{ user, password, database, ssl: tls, host: target.host, port: target.port },
+    connection: { application_name: 'claude-session-sweeper', ...startParameters },
+    max: 1,
+    prepare: options.prepare,
+    fetch_types: false,
+    connect_timeout: Math.ceil(options.connectTimeoutMs / 1_000),
+    types: BIGINT_AS_NUMBER,
+    // It writes them to the console else.
+    onnotice: () => undefined,
+    // The driver would connect anew by itself, and go on there with the rest of a transaction that is lost.
+    ...{
+      socket: async () => {
+        if (isAsked) throw errnoError('ECONNRESET', 'the connection was lost');
+        isAsked = true;
+        socket = await openSocket(target, options.connectTimeoutMs);
+        return socket;
+      },
+    },
+    onclose: () => {
+      isCut = true;
+    },
+  });
+  return {
+    query: async (sql, values) => {
+      const rows = await client.unsafe(sql, [...values], { prepare: options.prepare });
+      return { rows, count: rows.count };
+    },
+    isCut: () => isCut || socket?.destroyed === true,
+    cut: () => {
+      isCut = true;
+      socket?.destroy();
+      // Nothing is left that it could wait for.
+      client.end({ timeout: 0 }).catch(() => undefined);
+    },
+    close: async () => {
+      isCut = true;
+      await client.end({ timeout: CLOSE_MAX_S });
+      socket?.destroy();
+    },
+  };
+}
+
+async function loadDriver() {
+  try {
+    return (await import('postgres')).default;
+  } catch (error) {
+    throw new OperatingError('config', 'PostgreSQL is configured: run “npm install postgres” first', { cause: error });
+  }
+}
+
+/** Connected; TLS comes on top of it. */
+function openSocket({ host, port }: PostgresTarget, timeoutMs: number): Promise<Socket> {
+  const socket = host.startsWith('/') ? connect(`${host}/.s.PGSQL.${port}`) : connect(port, host);
+  const timer = setTimeout(() => {
+    socket.destroy(errnoError('ETIMEDOUT', `no answer within ${timeoutMs} ms`));
+  }, timeoutMs);
+  return new Promise((resolve, reject) => {
+    socket.once('error', reject);
+    socket.once('close', () => clearTimeout(timer));
+    socket.once('connect', () => {
+      clearTimeout(timer);
+      socket.off('error', reject);
+      // The driver names it to the server's certificate.
+      resolve(Object.assign(socket, { host, port }));
+    });
+  });
+}

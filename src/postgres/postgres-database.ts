@@ -1,0 +1,231 @@
+/**
+ * A PostgreSQL database, used in transactions alone, so that a pooler may stand before it; no call of it goes on for ever, and after a
+ * failure the next call connects anew.
+ */
+
+import { OperatingError } from '../errors.ts';
+import { type DriverConnection, newDriverConnection, type SqlRow, type SqlValue } from './driver.ts';
+import { postgresError, serverCode } from './postgres-error.ts';
+import { type PostgresTarget, parsePostgresUrl } from './postgres-url.ts';
+
+export interface PostgresOptions {
+  /** How many connections are open at once, at the most; default 10. */
+  readonly maxConnections?: number;
+  /** Whether statements are prepared by name; `false` for a pooler that does not pass them on. Default `true`. */
+  readonly prepare?: boolean;
+  /** How long to wait for another's lock; default five seconds. */
+  readonly lockTimeoutMs?: number;
+  /** How long one statement may take; default half a minute. The server ends it then. */
+  readonly statementTimeoutMs?: number;
+  /** How much later a connection is given up whose server does not even do that; default five seconds. */
+  readonly graceMs?: number;
+  /** Default ten seconds. */
+  readonly connectTimeoutMs?: number;
+}
+
+/** A transaction that is open. */
+export interface PostgresTransaction {
+  rows<T = SqlRow>(sql: string, ...values: SqlValue[]): Promise<readonly T[]>;
+  /** @returns how many rows were changed */
+  change(sql: string, ...values: SqlValue[]): Promise<number>;
+}
+
+const DEFAULTS: Required<PostgresOptions> = {
+  maxConnections: 10,
+  prepare: true,
+  lockTimeoutMs: 5_000,
+  statementTimeoutMs: 30_000,
+  graceMs: 5_000,
+  connectTimeoutMs: 10_000,
+};
+/** A connection that nobody has used for so long is closed: a process that is done with its work is to end. */
+const IDLE_MAX_MS = 60_000;
+/** Whatever the server's own default is: each statement sees what was committed before it. */
+const BEGIN = 'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE';
+const BEGIN_READING = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
+
+export class PostgresDatabase {
+  /** Shows no password. */
+  readonly name: string;
+  readonly #target: PostgresTarget;
+  readonly #options: Required<PostgresOptions>;
+  /** The one that was used last is the last. */
+  readonly #idle: { readonly connection: DriverConnection; readonly timer: NodeJS.Timeout }[] = [];
+  readonly #waiting: (() => void)[] = [];
+  readonly #setUp: (transaction: PostgresTransaction) => Promise<void>;
+  #places = 0;
+  #isClosed = false;
+  #isSetUp: Promise<void> | undefined;
+  readonly #drained: (() => void)[] = [];
+
+  /**
+   * Connects to nothing yet.
+   * @param what is kept there, for messages
+   * @param setUp is done once, before all else
+   * @throws ConfigError
+   */
+  constructor(
+    what: string,
+    url: string,
+    options: PostgresOptions,
+    setUp: (transaction: PostgresTransaction) => Promise<void>,
+  ) {
+    this.#target = parsePostgresUrl(url);
+    this.name = `${what} ${this.#target.displayName}`;
+    this.#options = { ...DEFAULTS, ...options };
+    this.#setUp = setUp;
+  }
+
+  /**
+   * Runs `act` in a transaction, which is committed when it is through. Where the connection is lost at the very end, what it has done
+   * may have been done all the same.
+   * @throws BusyError where another held a lock for too long; OperatingError `unavailable` and others; whatever `act` throws
+   */
+  async transaction<T>(action: string, act: (transaction: PostgresTransaction) => Promise<T>): Promise<T> {
+    this.throwIfClosed(action);
+    await this.#beSetUp();
+    return this.#run(action, BEGIN, act);
+  }
+
+  /** All that `act` reads is of one moment. */
+  async reading<T>(action: string, act: (transaction: PostgresTransaction) => Promise<T>): Promise<T> {
+    this.throwIfClosed(action);
+    await this.#beSetUp();
+    return this.#run(action, BEGIN_READING, act);
+  }
+
+  /** @throws OperatingError `usage` */
+  throwIfClosed(action: string): void {
+    if (this.#isClosed) throw new OperatingError('usage', `${action} ${this.name}: it was closed`);
+  }
+
+  /** What was asked for until now is still done; all that comes later is refused. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    const leaving = this.#idle.splice(0).map(({ connection, timer }) => {
+      clearTimeout(timer);
+      return connection.close();
+    });
+    const drained = this.#places === 0 ? [] : [new Promise<void>((resolve) => this.#drained.push(resolve))];
+    await Promise.all([...leaving, ...drained]);
+  }
+
+  /** What has failed is tried again by the next call. */
+  async #beSetUp(): Promise<void> {
+    this.#isSetUp ??= this.#run('open', BEGIN, this.#setUp).catch((error: unknown) => {
+      this.#isSetUp = undefined;
+      throw error;
+    });
+    await this.#isSetUp;
+  }
+
+  async #run<T>(action: string, begin: string, act: (transaction: PostgresTransaction) => Promise<T>): Promise<T> {
+    await this.#place();
+    let connection: DriverConnection | undefined;
+    try {
+      connection = await this.#connected();
+      return await this.#inTransaction(connection, begin, act);
+    } catch (error) {
+      throw postgresError(this.name, action, error);
+    } finally {
+      this.#giveBack(connection);
+    }
+  }
+
+  async #inTransaction<T>(
+    connection: DriverConnection,
+    begin: string,
+    act: (transaction: PostgresTransaction) => Promise<T>,
+  ): Promise<T> {
+    const { lockTimeoutMs, statementTimeoutMs } = this.#options;
+    const limits = `SET LOCAL lock_timeout = ${lockTimeoutMs}; SET LOCAL statement_timeout = ${statementTimeoutMs}; SET LOCAL idle_in_transaction_session_timeout = ${statementTimeoutMs}`;
+    const failures: unknown[] = [];
+    const query = (sql: string, values: readonly SqlValue[]) => {
+      const answer = this.#answered(connection, sql, values);
+      answer.catch((error) => failures.push(error));
+      return answer;
+    };
+    await this.#answered(connection, `${begin}; ${limits}`, []);
+    try {
+      const result = await act({
+        rows: async <R>(sql: string, ...values: SqlValue[]) => (await query(sql, values)).rows as readonly R[],
+        change: async (sql, ...values) => (await query(sql, values)).count,
+      });
+      // The server would answer a COMMIT with a rollback, and call that a success.
+      if (failures.length > 0) throw failures[0];
+      await this.#answered(connection, 'COMMIT', []);
+      return result;
+    } catch (error) {
+      if (!connection.isCut()) await this.#rollBack(connection);
+      throw error;
+    }
+  }
+
+  async #rollBack(connection: DriverConnection): Promise<void> {
+    try {
+      await this.#answered(connection, 'ROLLBACK', []);
+    } catch {
+      // Whoever has lost its connection has rolled back; what had gone wrong before is what counts.
+      connection.cut();
+    }
+  }
+
+  /** A connection that does not answer is cut: nobody waits for ever. */
+  async #answered(connection: DriverConnection, sql: string, values: readonly SqlValue[]) {
+    if (connection.isCut()) throw new OperatingError('unavailable', `the connection to ${this.name} was lost`);
+    const waitMs = this.#options.statementTimeoutMs + this.#options.graceMs;
+    const timer = setTimeout(() => connection.cut(), waitMs);
+    try {
+      return await connection.query(sql, values);
+    } catch (error) {
+      // The server has said no: with that, the connection is as good as before.
+      if (serverCode(error) === undefined || connection.isCut()) connection.cut();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #place(): Promise<void> {
+    if (this.#places < this.#options.maxConnections) {
+      this.#places += 1;
+      return;
+    }
+    await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  async #connected(): Promise<DriverConnection> {
+    for (let last = this.#idle.pop(); last !== undefined; last = this.#idle.pop()) {
+      clearTimeout(last.timer);
+      if (!last.connection.isCut()) return last.connection;
+      last.connection.cut();
+    }
+    return newDriverConnection(this.#target, this.#options);
+  }
+
+  #giveBack(connection: DriverConnection | undefined): void {
+    if (connection !== undefined) this.#keepIfSound(connection);
+    const next = this.#waiting.shift();
+    if (next !== undefined) {
+      next();
+      return;
+    }
+    this.#places -= 1;
+    if (this.#places === 0) for (const tell of this.#drained.splice(0)) tell();
+  }
+
+  #keepIfSound(connection: DriverConnection): void {
+    if (this.#isClosed || connection.isCut()) {
+      void connection.close();
+      return;
+    }
+    const idle = {
+      connection,
+      timer: setTimeout(() => {
+        this.#idle.splice(this.#idle.indexOf(idle), 1);
+        void connection.close();
+      }, IDLE_MAX_MS),
+    };
+    this.#idle.push(idle);
+  }
+}
