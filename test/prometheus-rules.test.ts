@@ -114,21 +114,24 @@ describe('an alert', () => {
 });
 
 describe('the mixin', () => {
-  async function evaluated(field: string, config = '{}'): Promise<RuleFile> {
+  async function evaluated(field: string, config = '{}'): Promise<unknown> {
     const code = `((import 'mixin.libsonnet') + { _config+:: ${config} }).${field}`;
     const { stdout, stderr, code: exitCode } = await run('jsonnet', ['-e', code], { cwd: directory });
     expect(exitCode, stderr).toBe(0);
-    return JSON.parse(stdout) as RuleFile;
+    return JSON.parse(stdout);
   }
 
-  it('has the same rules', async () => {
+  it('has the same rules, and the dashboard', async () => {
+    const name = 'claude-session-sweeper.json';
+    const dashboard: unknown = JSON.parse(readFileSync(join(REPOSITORY, 'deploy/grafana', name), 'utf8'));
+    expect(await evaluated('grafanaDashboards')).toEqual({ [name]: dashboard });
     expect(await evaluated('prometheusRules')).toEqual(parse(read('rules.yml')));
     expect(await evaluated('prometheusAlerts')).toEqual(parse(read('alerts.yml')));
   });
 
   it('puts an address in front of each runbook, and labels on each alert', async () => {
     const config = `{ runbookPrefix: 'https://docs/', alertLabels: { team: 'bots' } }`;
-    const changed = rulesOf(await evaluated('prometheusAlerts', config));
+    const changed = rulesOf((await evaluated('prometheusAlerts', config)) as RuleFile);
     expect(changed).toEqual(
       alerts.map((alert) => ({
         ...alert,

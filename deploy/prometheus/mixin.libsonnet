@@ -1,4 +1,4 @@
-// For those who build their rules with jsonnet: the same files, with where to read on and what to add to each alert.
+// For those who build their rules with jsonnet: the same files and the dashboard, with where to read on and what to add to each alert.
 // jsonnet -e '(import "mixin.libsonnet").prometheusAlerts'
 local ours = {
   rules: std.parseYaml(importstr 'rules.yml'),
@@ -14,6 +14,8 @@ local ours = {
   },
 
   prometheusRules+:: ours.rules,
+
+  grafanaDashboards+:: { 'claude-session-sweeper.json': import '../grafana/claude-session-sweeper.json' },
 
   prometheusAlerts+:: {
     groups: [

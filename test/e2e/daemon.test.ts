@@ -1,4 +1,4 @@
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   closeSync,
@@ -17,9 +17,10 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startProgram } from '../support/forked.ts';
+import { throwIfMissing } from '../support/installed.ts';
 import { addressOf, runProgram } from '../support/process.ts';
+import { startPrometheus } from '../support/prometheus.ts';
 import { seriesValue } from '../support/prometheus-text.ts';
-import { tempDir } from '../support/temp-dir.ts';
 import { tempPlace } from '../support/temp-place.ts';
 import { DAY_MS, makeSession, makeTree, sessionIdOf } from '../support/tree.ts';
 import { until } from '../support/wait.ts';
@@ -67,10 +68,6 @@ async function untilMetric(address: string, series: string, isReached: (value: n
     return value !== undefined && isReached(value) ? metrics : undefined;
   });
 }
-
-const hasPrometheus = spawnSync('prometheus', ['--version']).status === 0;
-if (!hasPrometheus)
-  console.warn('SKIPPED: prometheus is not installed, so no real one scrapes the daemon (apt-get install prometheus)');
 
 describe('the daemon', () => {
   it('prunes, sweeps and purges by itself, and says so in its metrics', async () => {
@@ -199,37 +196,24 @@ describe('the daemon', () => {
     expect(metrics).not.toMatch(/evil|secret-token|00000000-0000-4000/);
   });
 
-  it.runIf(hasPrometheus)('is scraped by a real Prometheus, whose linter has nothing to say', async () => {
+  it('is scraped by a real Prometheus, whose linter has nothing to say', async () => {
     const { claudeDir, flags: args } = tempPlace();
     makeTree(claudeDir, { sessions: 60, seed: 12 });
     expect((await runProgram([...args, '--run-now'])).code).toBe(0);
     const daemon = startProgram([...args, ...FAST, ...NEVER_SOON]);
     const address = await addressOf(daemon);
+    throwIfMissing('promtool', 'prometheus');
     const linted = spawnSync('promtool', ['check', 'metrics'], { input: await metricsOf(address), encoding: 'utf8' });
     expect(linted.stdout + linted.stderr).toBe('');
     expect(linted.status).toBe(0);
 
-    const directory = tempDir();
-    const port = await freePort();
-    writeFileSync(
-      join(directory, 'prometheus.yml'),
-      `scrape_configs: [{job_name: sweeper, scrape_interval: 1s, static_configs: [{targets: ['${address.slice(7)}']}]}]`,
-    );
-    const flags = [`--config.file=${directory}/prometheus.yml`, `--storage.tsdb.path=${directory}/data`];
-    const prometheus = spawn('prometheus', [...flags, `--web.listen-address=127.0.0.1:${port}`], { stdio: 'ignore' });
-    onTestFinished(async () => {
-      prometheus.kill('SIGKILL');
-      await once(prometheus, 'close');
+    const prometheus = await startPrometheus({
+      job_name: 'sweeper',
+      static_configs: [{ targets: [address.slice(7)] }],
     });
-    const query = encodeURIComponent('session_sweeper_transcripts_removed_total{reason="expired"}');
     const value = await until('Prometheus to show the figure', async () => {
-      try {
-        const answer = await (await fetch(`http://127.0.0.1:${port}/api/v1/query?query=${query}`)).json();
-        return (answer as { data: { result: { value: [number, string] }[] } }).data.result[0]?.value[1];
-      } catch {
-        // Not up yet.
-        return undefined;
-      }
+      const [series] = await prometheus.query('session_sweeper_transcripts_removed_total{reason="expired"}');
+      return series?.value[1];
     });
     expect(Number(value)).toBeGreaterThan(0);
   });
@@ -355,13 +339,4 @@ function rawStatus(port: number, request: string): Promise<string> {
     // A refused request may be cut off while it is still being written.
     socket.on('error', (error) => (answer === '' ? reject(error) : resolve(answer.split('\r\n')[0] ?? '')));
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }
