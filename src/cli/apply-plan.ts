@@ -31,7 +31,7 @@ export async function applyPlan(context: CommandContext, file: string): Promise<
   const plan = readPlan(resolve(context.io.workingDirectory, file));
   throwIfForeign(plan, context, file);
   const request: ListingRequest = { which: 'all', order: 'oldest', limit: Number.POSITIVE_INFINITY };
-  const { listed, held } = await lookAtPruneAlone(config, request);
+  const { listed, held, faults } = await lookAtPruneAlone(config, request);
   if (listed === undefined) return tellHeld(context, held ?? []);
   const { accepted, refused } = checked(plan, listed);
   const doubt = accepted.length === 0 ? undefined : doubtOfClock(context);
@@ -42,11 +42,11 @@ export async function applyPlan(context: CommandContext, file: string): Promise<
   const late = accepted.filter(({ place, sessionId }) => !gone.has(keyOf(place, sessionId)));
   const why = report?.held === undefined || report.held.length === 0 ? USED_MEANWHILE : 'it is held back';
   tell(context, removed, [...refused, ...late.map((session) => ({ session, why }))]);
-  for (const { kind, message } of report?.faults ?? []) {
+  const met = new Map([...faults, ...(report?.faults ?? [])].map((fault) => [fault.message, fault]));
+  for (const { kind, message } of met.values())
     context.io.stderr.write(`claude-session-sweeper: ${kind}: ${message}\n`);
-  }
   if (why !== USED_MEANWHILE) return tellHeld(context, report?.held ?? []);
-  return refused.length + late.length === 0 ? EXIT_CODES.ok : EXIT_CODES.io;
+  return refused.length + late.length + met.size === 0 ? EXIT_CODES.ok : EXIT_CODES.io;
 }
 
 const USED_MEANWHILE = 'it was used or changed in the moment of its move';

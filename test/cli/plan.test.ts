@@ -1,5 +1,5 @@
-import { appendFileSync, existsSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { outsideSweeper, snapshot } from '../support/disk.ts';
 import { makeStore } from '../support/stored-sessions.ts';
@@ -139,6 +139,17 @@ describe('a plan', () => {
     const { code, stdout } = await cli([...flags, 'apply', file], QUIET);
     expect({ code, stdout }).toMatchObject({ code: 74, stdout: expect.stringContaining('under several projects') });
     expect(sessions.trashed()).toEqual([]);
+  });
+
+  it('tells what it could not look into, and does the rest', async () => {
+    const { place, file, run, isThere } = await planned(2);
+    const stray = place.at('session-sweeper/trash/20260101T000000Z/stray');
+    mkdirSync(dirname(stray), { recursive: true });
+    writeFileSync(stray, 'precious');
+    const { code, stderr } = await run('apply', file);
+    expect(stderr).toMatch(/^claude-session-sweeper: io: read the trash folder 20260101T000000Z: ENOENT\n$/);
+    expect(code).toBe(74);
+    expect([isThere(0), isThere(1)]).toEqual([false, false]);
   });
 
   it.each([
