@@ -27,6 +27,12 @@ export interface ResumeMapSettings extends SourceOfAnyKind {
   readonly db: string;
 }
 
+/** A bot's thread map. */
+export interface ThreadMapSettings extends SourceOfAnyKind {
+  readonly kind: 'thread-map';
+  readonly db: string;
+}
+
 /** A directory with a file an id, as `pin` makes it, or a file of ids. */
 export interface KeepListSettings extends SourceOfAnyKind {
   readonly kind: 'keep-list';
@@ -41,7 +47,8 @@ export interface JsonMapSettings extends SourceOfAnyKind {
   readonly field?: string;
 }
 
-export type SourceSettings = ResumeMapSettings | KeepListSettings | JsonMapSettings;
+export type HeldMapSettings = ResumeMapSettings | ThreadMapSettings;
+export type SourceSettings = HeldMapSettings | KeepListSettings | JsonMapSettings;
 
 const NAME = '[a-z][a-z0-9-]{0,39}';
 const name = pattern('expected a name of lower-case letters, digits and hyphens, which begins with a letter', NAME);
@@ -73,6 +80,7 @@ export function sourceSettings(home: string): Parser<readonly SourceSettings[]> 
   const path = absolutePath(home);
   return listByKind<SourceSettings>({
     'resume-map': { kind: required(exactly('resume-map')), ...OF_ANY_KIND, db: required(path) },
+    'thread-map': { kind: required(exactly('thread-map')), ...OF_ANY_KIND, db: required(path) },
     'keep-list': { kind: required(exactly('keep-list')), ...OF_ANY_KIND, path: required(path) },
     'json-map': {
       kind: required(exactly('json-map')),

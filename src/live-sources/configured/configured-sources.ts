@@ -20,7 +20,7 @@ export function configuredSources(all: readonly SourceSettings[], clock: Clock):
     const source = sourceOf(settings, clock);
     return { settings, source: settings.required === false ? optionalSource(source) : source };
   });
-  const isHeld = ({ settings: { kind } }: (typeof opened)[number]) => kind === 'resume-map';
+  const isHeld = ({ settings: { kind } }: (typeof opened)[number]) => kind === 'resume-map' || kind === 'thread-map';
   return {
     asked: opened.filter((one) => !isHeld(one)).map(({ source }) => source),
     held: opened.filter(isHeld).map(({ source }) => source),
@@ -30,6 +30,7 @@ export function configuredSources(all: readonly SourceSettings[], clock: Clock):
 function sourceOf(settings: SourceSettings, clock: Clock): LiveSource {
   switch (settings.kind) {
     case 'resume-map':
+    case 'thread-map':
       return heldMapSource(settings, clock);
     case 'keep-list':
       return askedSource(settings, 'pinned', () => readKeepList(settings));

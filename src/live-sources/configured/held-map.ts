@@ -1,10 +1,12 @@
-/** A resume map in a database of a host's, beside the one that the settings name: opened for each question, and written to by none. */
+/** A resume map or a thread map in a database of a host's, beside the map of the settings: opened for each question, and written to by none. */
 
 import type { SessionId } from '../../claude-dir/session-id.ts';
 import type { Clock } from '../../clock.ts';
-import type { ResumeMapSettings } from '../../config/source-settings.ts';
+import type { HeldMapSettings } from '../../config/source-settings.ts';
 import { BusyError } from '../../errors.ts';
+import type { LiveMap } from '../../resume-map/resume-map.ts';
 import { SqliteResumeMap } from '../../resume-map/sqlite.ts';
+import { SqliteThreadMap } from '../../thread-map/sqlite.ts';
 import { BrieflyBusyError, type LiveSource } from '../live-source.ts';
 
 /**
@@ -15,8 +17,10 @@ const WAIT_WHILE_HOLDING_MS = 250;
 /** A run is deaf meanwhile. */
 const WAIT_MS = 1_000;
 
-export function heldMapSource({ name, db }: ResumeMapSettings, clock: Clock): LiveSource {
-  const openForReading = () => SqliteResumeMap.openForReading(db, { clock, busyTimeoutMs: WAIT_MS });
+const KINDS = { 'resume-map': SqliteResumeMap, 'thread-map': SqliteThreadMap };
+
+export function heldMapSource({ kind, name, db }: HeldMapSettings, clock: Clock): LiveSource {
+  const openForReading = () => KINDS[kind].openForReading(db, { clock, busyTimeoutMs: WAIT_MS });
   return {
     name,
     protection: 'live',
@@ -28,7 +32,7 @@ export function heldMapSource({ name, db }: ResumeMapSettings, clock: Clock): Li
         return act(live);
       };
       try {
-        const map = SqliteResumeMap.openExisting(db, { clock, busyTimeoutMs: WAIT_WHILE_HOLDING_MS });
+        const map = KINDS[kind].openExisting(db, { clock, busyTimeoutMs: WAIT_WHILE_HOLDING_MS });
         return await andClose(map, (opened) => opened.withWritersHeld(ids, acting, onHeld));
       } catch (error) {
         if (isActing || !(error instanceof BusyError)) throw error;
@@ -39,7 +43,7 @@ export function heldMapSource({ name, db }: ResumeMapSettings, clock: Clock): Li
   };
 }
 
-async function andClose<T>(map: SqliteResumeMap, ask: (map: SqliteResumeMap) => Promise<T>): Promise<T> {
+async function andClose<T>(map: LiveMap, ask: (map: LiveMap) => Promise<T>): Promise<T> {
   try {
     return await ask(map);
   } finally {

@@ -7,6 +7,7 @@ import Database from 'better-sqlite3';
 import { onTestFinished } from 'vitest';
 import type { SessionId } from '../../../src/claude-dir/session-id.ts';
 import type { SourceSettings } from '../../../src/config/source-settings.ts';
+import { threadMap } from './thread-kind.ts';
 
 /** One source in a directory of its own. */
 export interface Workshop {
@@ -25,6 +26,7 @@ export interface Kind {
 
 export const KINDS: Readonly<Record<string, Kind>> = {
   'resume-map': { isHeld: true, make: resumeMap },
+  'thread-map': { isHeld: true, make: threadMap },
   'keep-list, a directory': { isHeld: false, make: keepDirectory },
   'keep-list, a file': { isHeld: false, make: keepFile },
   'json-map': { isHeld: false, make: jsonMap },
