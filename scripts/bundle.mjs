@@ -19,6 +19,7 @@ const EVERY_RUN = /\/dist\/cli\/(process|program|run)\.js$/;
 const SCRIPTS = {
   'child-main': 'runs/child-main.js',
   'scan-thread': 'scan/scan-thread.js',
+  'query-main': 'live-sources/configured/query-main.js',
   'parent-watch-thread': 'process/parent-watch-thread.js',
 };
 /** What every command loads is built in, with its licence. Other packages stay where they are installed. */

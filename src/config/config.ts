@@ -216,12 +216,14 @@ function crossCheckPlaces(settings: Partial<Settings>, { file }: ConfigSources, 
   if (resumeMap !== undefined && stores.some((path) => realPath(path) === realPath(resumeMap))) {
     faults.push(`sessions.store: ${resumeMap} is the resume map's own database; a store needs another`);
   }
-  const maps = sources.filter((source) => source.kind === 'resume-map');
-  const databases = [resumeMap, ...maps.map(({ db }) => db)].map((path) => path && realPath(path));
-  for (const [index, { name, db }] of maps.entries()) {
-    // Held twice, it would wait for itself.
-    if (databases.indexOf(realPath(db)) <= index)
-      faults.push(`sources: ${name}: ${db} is another resume map's database already`);
+  const maps = sources.filter((source) => source.kind === 'resume-map' || source.kind === 'thread-map');
+  const tables = [
+    `resume-map ${resumeMap && realPath(resumeMap)}`,
+    ...maps.map(({ kind, db }) => `${kind} ${realPath(db)}`),
+  ];
+  for (const [index, { kind, name, db }] of maps.entries()) {
+    if (tables.indexOf(tables[index + 1] ?? '') <= index)
+      faults.push(`sources: ${name}: ${db} is another ${kind} already`);
   }
   const claudeDirs = claudeDir.map(realPath);
   for (const [index, directory] of claudeDirs.entries()) {

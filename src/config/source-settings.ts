@@ -1,7 +1,8 @@
 /** Live sources that a host names itself: which kinds there are, and what each kind is told. */
 
+import { redacted } from '../format/shown-text.ts';
 import { listByKind } from './records.ts';
-import { absolutePath, boolean, type Parser, parser, refused } from './values.ts';
+import { absolutePath, boolean, duration, type Parsed, type Parser, parser, refused, showAge } from './values.ts';
 
 /** The live sources that are there by themselves, as logs and metrics show them. */
 export const BUILT_IN_SOURCE_NAMES = [
@@ -47,12 +48,71 @@ export interface JsonMapSettings extends SourceOfAnyKind {
   readonly field?: string;
 }
 
+interface AskedSettings extends SourceOfAnyKind {
+  /** How long it may take to answer. */
+  readonly timeout?: number;
+}
+
+/** A statement that gives ids from a host's own SQLite database, which it only reads. */
+export interface QuerySettings extends AskedSettings {
+  readonly kind: 'query';
+  readonly db: string;
+  readonly sql: string;
+}
+
+/** A program that prints ids. */
+export interface CommandSettings extends AskedSettings {
+  readonly kind: 'command';
+  /** Its absolute path, and its arguments. */
+  readonly argv: readonly string[];
+}
+
+/** A server that answers with ids. */
+export interface HttpSettings extends AskedSettings {
+  readonly kind: 'http';
+  readonly url: string;
+  /** A file with the token that goes along. */
+  readonly tokenFile?: string;
+}
+
 export type HeldMapSettings = ResumeMapSettings | ThreadMapSettings;
-export type SourceSettings = HeldMapSettings | KeepListSettings | JsonMapSettings;
+export type SourceSettings =
+  | HeldMapSettings
+  | KeepListSettings
+  | JsonMapSettings
+  | QuerySettings
+  | CommandSettings
+  | HttpSettings;
+
+/** A run that is to stop waits for whoever is asked. */
+export const DEFAULT_TIMEOUT_MS = 10_000;
+const TIMEOUT_MAX_MS = 10 * 60_000;
 
 const NAME = '[a-z][a-z0-9-]{0,39}';
 const name = pattern('expected a name of lower-case letters, digits and hyphens, which begins with a letter', NAME);
 const field = pattern('expected the name of a field', '[^\\s]{1,100}');
+
+const sql = pattern('expected a statement', '[\\s\\S]{1,100000}');
+
+const timeout: Parser<number> = parser(duration.schema, (raw) => {
+  const parsed = duration(raw);
+  return 'value' in parsed && parsed.value > TIMEOUT_MAX_MS ? refused('expected at most 10m') : parsed;
+});
+
+const argv: Parser<readonly string[]> = parser(
+  { type: 'array', items: { type: 'string' }, minItems: 1 },
+  (raw): Parsed<readonly string[]> => {
+    const isList = Array.isArray(raw) && raw.every((word) => typeof word === 'string' && !word.includes('\0'));
+    const value = isList ? (raw as readonly string[]) : [];
+    const isWhole = value[0]?.startsWith('/') === true;
+    return isWhole ? { value } : refused('expected a list: the absolute path of a program, and its arguments');
+  },
+);
+
+const url: Parser<string> = parser({ type: 'string', pattern: '^https?://' }, (raw) => {
+  const isUrl = typeof raw === 'string' && /^https?:\/\//.test(raw) && URL.canParse(raw);
+  return isUrl ? { value: raw } : refused('expected a URL that begins with http:// or https://');
+});
 
 function pattern(expectation: string, source: string): Parser<string> {
   const whole = new RegExp(`^${source}$`, 'u');
@@ -88,6 +148,21 @@ export function sourceSettings(home: string): Parser<readonly SourceSettings[]> 
       path: required(path),
       field: optional(field),
     },
+    query: {
+      kind: required(exactly('query')),
+      ...OF_ANY_KIND,
+      db: required(path),
+      sql: required(sql),
+      timeout: optional(timeout),
+    },
+    command: { kind: required(exactly('command')), ...OF_ANY_KIND, argv: required(argv), timeout: optional(timeout) },
+    http: {
+      kind: required(exactly('http')),
+      ...OF_ANY_KIND,
+      url: required(url),
+      tokenFile: optional(path),
+      timeout: optional(timeout),
+    },
   });
 }
 
@@ -102,7 +177,13 @@ export function sourceFaults(sources: readonly SourceSettings[]): readonly strin
   });
 }
 
-/** As it would stand in the configuration. */
+/** As it would stand in the configuration, but for what may be a secret. */
 export function showSources(sources: readonly SourceSettings[]): string {
-  return JSON.stringify(sources);
+  return JSON.stringify(
+    sources.map((source) => {
+      if (source.kind !== 'query' && source.kind !== 'command' && source.kind !== 'http') return source;
+      const shown = source.kind === 'http' ? { ...source, url: redacted(source.url) } : source;
+      return source.timeout === undefined ? shown : { ...shown, timeout: showAge(source.timeout) };
+    }),
+  );
 }

@@ -12,6 +12,8 @@ const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e
 const SECRETS: readonly (readonly [RegExp, string])[] = [
   [/(:\/\/[^\s/:@"'\\]*:)[^\s"'\\]*@/g, '$1***@'],
   [/:[^\s/:@"'\\]+@/g, ':***@'],
+  [/(https?:\/\/)[^\s/@"'\\]+@/g, '$1***@'],
+  [/(https?:\/\/[^\s?#"'\\]*\?)[^\s"'\\]+/g, '$1***'],
   [/(passw(?:or)?d|secret|token|api[_-]?key)=[^\s&;,"'\\]+/gi, '$1=***'],
   [/(?<![A-Za-z0-9])(sk-ant-|sk-proj-|gh[opsu]_|github_pat_|glpat-|xox[abps]-)[\w-]{8,}/g, '$1***'],
 ];

@@ -22,6 +22,8 @@ export interface LiveReading {
   readonly stale?: number;
   /** What somebody should see to, one sentence each; names as `displayName` gives them. */
   readonly faults?: readonly string[];
+  /** Why some of them are live, as the source itself says. */
+  readonly reasons?: ReadonlyMap<SessionId, string>;
   /** It could not be read, and by the configuration that stops nothing: what is here is what was read last, if anything. */
   readonly isSilent?: boolean;
 }

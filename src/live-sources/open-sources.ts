@@ -61,11 +61,11 @@ export async function openResumeMapForReading(settings: MapSettings, clock: Cloc
 /** Everything that protects. What may take long to answer comes first: nobody is held up meanwhile. */
 export function liveSources(
   map: MaintainableResumeMap,
-  settings: FormerStateSettings & Pick<Config, 'sources'>,
+  settings: FormerStateSettings & Pick<Config, 'sources' | 'sessions.db'>,
   claudeDirs: readonly LiveDir[],
   clock: Clock,
 ): LiveSource[] {
-  const { asked, held } = configuredSources(settings.sources, clock);
+  const { asked, held } = configuredSources(settings.sources, clock, { heldDatabase: settings['sessions.db'] });
   return [
     ...asked,
     resumeMapSource(map),

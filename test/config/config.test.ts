@@ -4,7 +4,14 @@ import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { DEFAULT_CLASS_AGES } from '../../src/config/class-ages.ts';
 import type { ConfigSources, Origin, ResolvedConfig } from '../../src/config/config.ts';
-import { flagOf, SETTING_PATHS, type SettingPath, type Settings, variableOf } from '../../src/config/settings.ts';
+import {
+  flagOf,
+  SETTING_PATHS,
+  type SettingPath,
+  type Settings,
+  settingTable,
+  variableOf,
+} from '../../src/config/settings.ts';
 import { SYSTEM_TIME_ZONE } from '../../src/config/values.ts';
 import { ConfigError } from '../../src/errors.ts';
 import { EXIT_CODES } from '../../src/exit-codes.ts';
@@ -637,7 +644,7 @@ describe('the list of sources', () => {
       { kind: 'resume-map' },
     ];
     const faults = [
-      'at 0.kind: expected one of resume-map, thread-map, keep-list, json-map',
+      'at 0.kind: expected one of resume-map, thread-map, keep-list, json-map, query, command, http',
       'at 1.file: expected one of kind, name, required, lasting, path, field',
       'at 1.name: expected a name of lower-case letters, digits and hyphens',
       "at 1.path: expected an absolute path without '..'",
@@ -646,6 +653,37 @@ describe('the list of sources', () => {
       'at 3.db: expected an absolute path',
     ];
     expect(faultsOf({ file: { sources } })).toEqual(faults.map((fault) => expect.stringContaining(` ${fault}`)));
+  });
+
+  it.each([
+    [{ kind: 'query', db: '/a.db', sql: '' }, 'at 0.sql: expected a statement'],
+    [{ kind: 'query', db: '/a.db', sql: 'SELECT 1', timeout: '11m' }, 'at 0.timeout: expected at most 10m'],
+    [{ kind: 'command', argv: 'ls -l' }, 'at 0.argv: expected a list: the absolute path of a program'],
+    [{ kind: 'command', argv: [] }, 'at 0.argv: expected a list'],
+    [{ kind: 'command', argv: ['ls'] }, 'at 0.argv: expected a list'],
+    [{ kind: 'command', argv: ['/bin/ls', { a: 1 }] }, 'at 0.argv: expected a list'],
+    [{ kind: 'http', url: 'file:///etc/passwd' }, 'at 0.url: expected a URL that begins with http'],
+    [{ kind: 'http', url: 'http://' }, 'at 0.url: expected a URL that begins with http'],
+    [
+      { kind: 'http', url: 'https://ada:hush@h/?key=hush', tokenFile: 'x' },
+      'at 0.tokenFile: expected an absolute path',
+    ],
+  ])('is refused where it holds %j, and no secret is told', (source, fault) => {
+    const faults = faultsOf({ file: { sources: [{ name: 'a', ...source }] } });
+    expect(faults).toEqual([expect.stringContaining(fault)]);
+    expect(faults.join()).not.toContain('hush');
+  });
+
+  it('is shown as it would stand in the file, but for secrets', () => {
+    const sources = [
+      { kind: 'http', name: 'a', url: 'https://ada:hush@h/live?key=hush', timeout: '90s' },
+      { kind: 'command', name: 'b', argv: ['/bin/x', '-v'], required: 'false' },
+    ];
+    const { config } = resolve({ file: { sources } });
+    expect(JSON.parse(settingTable({ home: '/' }).sources.show(config.sources))).toEqual([
+      { kind: 'http', name: 'a', url: 'https://***@h/live?***', timeout: '90s' },
+      { kind: 'command', name: 'b', argv: ['/bin/x', '-v'], required: false },
+    ]);
   });
 
   it('gives each source a name of its own, which none has that is always there', () => {
@@ -657,12 +695,18 @@ describe('the list of sources', () => {
     ]);
   });
 
-  it('names no database twice of which the writers are held back, and none in a Claude directory', () => {
+  it('names no map twice, and none in a Claude directory; two kinds may share a database', () => {
     const map = (name: string, db: string) => ({ kind: 'resume-map', name, db });
-    const sources = [map('a', '/srv/a.db'), map('b', '/srv/main.db'), map('c', '/srv//a.db'), map('d', '/srv/c/x.db')];
+    const sources = [
+      map('a', '/srv/a.db'),
+      map('b', '/srv/main.db'),
+      map('c', '/srv//a.db'),
+      map('d', '/srv/c/x.db'),
+      { kind: 'thread-map', name: 'e', db: '/srv/a.db' },
+    ];
     expect(faultsOf({ file: { sources, 'sessions.db': '/srv/main.db', claudeDir: ['/srv/c'] } })).toEqual([
-      "sources: b: /srv/main.db is another resume map's database already",
-      "sources: c: /srv/a.db is another resume map's database already",
+      'sources: b: /srv/main.db is another resume-map already',
+      'sources: c: /srv/a.db is another resume-map already',
       'sources: d: /srv/c/x.db must not lie in the Claude directory /srv/c',
     ]);
   });

@@ -11,6 +11,9 @@ describe('a secret', () => {
     ['PGPASSWORD=hunter2 DB_SECRET=hunter2', 'PGPASSWORD=*** DB_SECRET=***'],
     ['postgres://db/x?user=bot&password=hunter2&ssl=1', 'postgres://db/x?user=bot&password=***&ssl=1'],
     ['-srv-sk-ant-api03-hunter2x-project', '-srv-sk-ant-***'],
+    ['https://bot:hunter2@host/live', 'https://***@host/live'],
+    ['get http://hunter2@host/live: 404', 'get http://***@host/live: 404'],
+    ['https://host/live?key=hunter2&x=1 failed', 'https://host/live?*** failed'],
     ['ghp_hunter2hunter2', 'ghp_***'],
   ])('in %j gives way to asterisks', (text, shown) => {
     expect(redacted(text)).toBe(shown);

@@ -54,12 +54,12 @@ export const FOLDER_SHARE_MAX = 0.17;
 export const IMPORTERS: Readonly<Record<string, RegExp>> = {
   croner: /^daemon\/schedule\.ts$/,
   'prom-client': /^(daemon\/metrics-page|runs\/(figures-registry|textfile))\.ts$/,
-  'node:http': /^daemon\/http\.ts$/,
+  'node:http': /^(daemon\/http|live-sources\/configured\/http-answer)\.ts$/,
   commander: /^cli\//,
   'better-sqlite3': /^sqlite\/binding\.ts$/,
   postgres: /^postgres\/driver\.ts$/,
   koffi: /^(files\/native-calls|process\/exit-at-once)\.ts$/,
-  'node:child_process': /^runs\/job-in-child\.ts$/,
+  'node:child_process': /^(runs\/job-in-child|live-sources\/configured\/(bounded-process|query))\.ts$/,
   'node:worker_threads': /^(scan\/|process\/parent-watch(-thread)?\.ts$)/,
 };
 

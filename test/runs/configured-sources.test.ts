@@ -44,7 +44,7 @@ function prune({ path, stateDir }: Host, sources: readonly object[], dryRun = fa
 
 function vips({ place }: Host, ids: readonly SessionId[], more: object = {}): object {
   const path = join(place, 'vips');
-  writeFileSync(path, ids.join('\n'));
+  writeFileSync(path, `${ids.join('\n')}\nend ${ids.length}\n`);
   return { kind: 'keep-list', name: 'vips', path, ...more };
 }
 
@@ -75,6 +75,19 @@ describe('a prune of a host that names its sources', () => {
       removed: { sessions: 25 },
       liveIds: { vips: 1, bot: 2, second: 3, 'resume-map': 0 },
     });
+  });
+
+  it('takes a thread map in the very database of a resume map for a source of its own', async () => {
+    const host = newHost();
+    const second = secondMap(host, [A]);
+    const database = new Database(join(host.place, 'second.db'));
+    database.exec(`CREATE TABLE sessions (thread_ts TEXT PRIMARY KEY, session_id TEXT NOT NULL, repo TEXT NOT NULL,
+      repo_path TEXT NOT NULL, agent_kind TEXT NOT NULL DEFAULT 'claude', channel_id TEXT NOT NULL, created_at TEXT NOT NULL,
+      last_active TEXT NOT NULL, status TEXT NOT NULL DEFAULT 'active', total_turns INTEGER NOT NULL DEFAULT 0, model TEXT);
+      INSERT INTO sessions VALUES ('1', '${B}', 'app', '/srv/app', 'claude', 'C1', '', '', 'active', 1, NULL)`);
+    database.close();
+    const done = await prune(host, [second, { kind: 'thread-map', name: 'slack', db: join(host.place, 'second.db') }]);
+    expect(done).toMatchObject({ kept: { live: 2 }, removed: { sessions: 28 }, faults: [] });
   });
 
   it('removes nothing while one of them cannot be read', async () => {

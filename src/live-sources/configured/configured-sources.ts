@@ -1,9 +1,18 @@
 /** The live sources that the configuration names, in the order in which they are to be asked. */
 
+import { accessSync, constants, realpathSync } from 'node:fs';
 import type { Clock } from '../../clock.ts';
-import type { SourceSettings } from '../../config/source-settings.ts';
+import type {
+  CommandSettings,
+  HeldMapSettings,
+  HttpSettings,
+  QuerySettings,
+  SourceSettings,
+} from '../../config/source-settings.ts';
+import { operatingError } from '../../errors.ts';
 import { type LiveReading, type LiveSource, withFreshReading } from '../live-source.ts';
 import { heldMapSource } from './held-map.ts';
+import type { HttpAsker } from './http.ts';
 import { readKeepList } from './id-file.ts';
 import { readJsonMap } from './json-map.ts';
 import { optionalSource } from './optional.ts';
@@ -15,9 +24,21 @@ export interface ConfiguredSources {
   readonly held: readonly LiveSource[];
 }
 
-export function configuredSources(all: readonly SourceSettings[], clock: Clock): ConfiguredSources {
+export interface ConfiguredOptions {
+  /** The database of a map whose writers are held back already when these are asked. */
+  readonly heldDatabase?: string;
+  /** What a query's process executes. */
+  readonly queryScript?: URL;
+}
+
+export function configuredSources(
+  all: readonly SourceSettings[],
+  clock: Clock,
+  { heldDatabase, queryScript }: ConfiguredOptions = {},
+): ConfiguredSources {
+  const heldDatabases = heldDatabase === undefined ? [] : [realPathOf(heldDatabase)];
   const opened = all.map((settings) => {
-    const source = sourceOf(settings, clock);
+    const source = sourceOf(settings, clock, { heldDatabases, queryScript });
     return { settings, source: settings.required === false ? optionalSource(source) : source };
   });
   const isHeld = ({ settings: { kind } }: (typeof opened)[number]) => kind === 'resume-map' || kind === 'thread-map';
@@ -27,15 +48,84 @@ export function configuredSources(all: readonly SourceSettings[], clock: Clock):
   };
 }
 
-function sourceOf(settings: SourceSettings, clock: Clock): LiveSource {
+interface SourceContext {
+  /** By their real paths; whoever holds one adds it. */
+  readonly heldDatabases: string[];
+  readonly queryScript: URL | undefined;
+}
+
+function sourceOf(settings: SourceSettings, clock: Clock, { heldDatabases, queryScript }: SourceContext): LiveSource {
   switch (settings.kind) {
     case 'resume-map':
     case 'thread-map':
-      return heldMapSource(settings, clock);
+      return mapSource(settings, clock, heldDatabases);
     case 'keep-list':
       return askedSource(settings, 'pinned', () => readKeepList(settings));
     case 'json-map':
       return askedSource(settings, 'live', async () => readJsonMap(settings));
+    case 'query':
+      return querySource(settings, clock, queryScript);
+    case 'command':
+      return commandSource(settings, clock);
+    case 'http':
+      return httpSource(settings, clock);
+  }
+}
+
+/** Of two maps in one database, the first holds the writers of both: the second would wait for it. */
+function mapSource(settings: HeldMapSettings, clock: Clock, heldDatabases: string[]): LiveSource {
+  const source = heldMapSource(settings, clock);
+  const database = realPathOf(settings.db);
+  if (!heldDatabases.includes(database)) {
+    heldDatabases.push(database);
+    return source;
+  }
+  return { ...source, withLive: (ids, act) => withFreshReading(source, ids, act) };
+}
+
+function realPathOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    // Whoever asks it says so.
+    return path;
+  }
+}
+
+// What these take is loaded where it is asked for: hardly any host has them.
+
+function querySource(settings: QuerySettings, clock: Clock, script: URL | undefined): LiveSource {
+  const load = () => import('./query.ts');
+  const read = async () => {
+    const { readQuery, QUERY_SCRIPT } = await load();
+    return readQuery(settings, clock, script ?? QUERY_SCRIPT);
+  };
+  return askedSource(settings, 'live', read, async () => {
+    const { checkQuery, QUERY_SCRIPT } = await load();
+    await checkQuery(settings, script ?? QUERY_SCRIPT);
+  });
+}
+
+function commandSource(settings: CommandSettings, clock: Clock): LiveSource {
+  const read = async () => (await import('./command.ts')).readCommand(settings, clock);
+  return askedSource(settings, 'live', read, async () => throwIfNotExecutable(settings));
+}
+
+function httpSource(settings: HttpSettings, clock: Clock): LiveSource {
+  let asker: HttpAsker | undefined;
+  const read = async () => {
+    asker ??= new (await import('./http.ts')).HttpAsker(settings, clock);
+    return asker.read();
+  };
+  // Whether it answers, only an answer tells, and whoever watches the worker asks often.
+  return askedSource(settings, 'live', read, async () => undefined);
+}
+
+function throwIfNotExecutable({ name, argv: [program = ''] }: CommandSettings): void {
+  try {
+    accessSync(program, constants.X_OK);
+  } catch (error) {
+    throw operatingError('unavailable', `run the command of ${name}`, error);
   }
 }
 
@@ -44,6 +134,7 @@ function askedSource(
   { name }: SourceSettings,
   protection: LiveSource['protection'],
   read: () => Promise<LiveReading>,
+  check: () => Promise<unknown> = read,
 ): LiveSource {
   const source: LiveSource = {
     name,
@@ -51,7 +142,7 @@ function askedSource(
     read,
     withLive: (ids, act) => withFreshReading(source, ids, act),
     check: async () => {
-      await read();
+      await check();
     },
   };
   return source;

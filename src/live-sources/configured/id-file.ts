@@ -17,6 +17,8 @@ export async function readKeepList({ path }: KeepListSettings): Promise<LiveRead
   const text = readWholeFile(path, FILE_BYTES_MAX);
   try {
     const { ids, count, closedWith } = parseIdLines(text);
+    // Whoever writes it in place empties it first.
+    if (closedWith === undefined && count === 0) throw new Error('it names nobody: where that is meant, say “end 0”');
     if (closedWith !== undefined && closedWith !== count) {
       throw new Error(`its closing line says ${closedWith} ids, and there are ${count}`);
     }

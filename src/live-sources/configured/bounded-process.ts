@@ -1,0 +1,78 @@
+/** Runs a program to its end and takes all that it says; where it takes too long or says too much, it is killed with all that it has started. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { formatBytes } from '../../format/byte-size.ts';
+import { formatDurationExact } from '../../format/duration.ts';
+
+export interface ProcessBounds {
+  readonly timeoutMs: number;
+  readonly bytesMax: number;
+}
+
+/** So much of what it complains is told. */
+const COMPLAINT_LENGTH_MAX = 200;
+/** A program is told nothing of the worker's own surroundings, in which secrets may stand. */
+const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8' };
+
+/**
+ * @param argv the program, by its absolute path, and its arguments: no shell reads them
+ * @returns what it wrote to stdout before it ended with 0
+ * @throws Error saying how it failed
+ */
+export function outputOf(argv: readonly string[], { timeoutMs, bytesMax }: ProcessBounds): Promise<Buffer> {
+  const [program = '', ...args] = argv;
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, {
+      cwd: '/',
+      env: ENVIRONMENT,
+      // A process group of its own, so that whatever it starts can be ended with it.
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let fault: string | undefined;
+    const breakOff = (why: string) => {
+      fault ??= why;
+      killGroup(child);
+      // What has left the group may hold the other end for ever.
+      child.stdout.destroy();
+      child.stderr.destroy();
+    };
+    const timer = setTimeout(() => breakOff(`it took longer than ${formatDurationExact(timeoutMs)}`), timeoutMs);
+    const leave = () => killGroup(child);
+    process.once('exit', leave);
+    const chunks: Buffer[] = [];
+    let length = 0;
+    child.stdout.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      if (length > bytesMax) breakOff(`it said more than ${formatBytes(bytesMax)}`);
+      else chunks.push(chunk);
+    });
+    let complaint = '';
+    child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+      if (complaint.length < COMPLAINT_LENGTH_MAX) complaint += chunk;
+    });
+    const end = (how: string | undefined) => {
+      clearTimeout(timer);
+      process.off('exit', leave);
+      if (how === undefined) resolve(Buffer.concat(chunks));
+      else reject(new Error(how));
+    };
+    child.once('error', (error) => end(`it cannot be started: ${error.message}`));
+    child.once('close', (code, signal) => end(fault ?? failureOf(code, signal, complaint)));
+  });
+}
+
+function failureOf(code: number | null, signal: NodeJS.Signals | null, complaint: string): string | undefined {
+  if (code === 0) return undefined;
+  const said = complaint.trim().slice(0, COMPLAINT_LENGTH_MAX);
+  return `it ended with ${signal ?? code}${said === '' ? '' : `: ${said}`}`;
+}
+
+function killGroup({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // All of them have ended.
+  }
+}

@@ -1,0 +1,14 @@
+/** What a query's process and the one that started it say to each other. Plain data only. */
+
+import type { ErrorKind } from '../../exit-codes.ts';
+
+export interface QueryTask {
+  readonly db: string;
+  readonly sql: string;
+  /** Whether the statement is only to be looked at, and no row read. */
+  readonly isCheck: boolean;
+}
+
+export type QueryAnswer =
+  | { readonly type: 'rows'; readonly rows: readonly unknown[] }
+  | { readonly type: 'failed'; readonly kind: ErrorKind; readonly message: string };

@@ -1,0 +1,73 @@
+/** Reads all rows that one statement gives, from a database that nothing of it changes; a statement that could change something is refused. */
+
+import { statSync } from 'node:fs';
+import { errorMessage, OperatingError } from '../../errors.ts';
+import { formatNumber } from '../../format/counts.ts';
+import type { SqliteDatabase } from '../../sqlite/binding.ts';
+import { fileIdentity } from '../../sqlite/file-identity.ts';
+import { databaseError, openDatabaseForReading } from '../../sqlite/open.ts';
+import type { QueryTask } from './query-messages.ts';
+
+const ROWS_MAX = 500_000;
+const WAIT_MS = 1_000;
+/** What else gives rows, a PRAGMA for one, may do something. */
+const READING = /^(\s|--[^\n]*\n|\/\*.*?\*\/)*(select|with|values)\b/is;
+const COLUMNS = ['id', 'until', 'why'];
+
+/** @returns ids, or objects with one and what else the statement names. @throws OperatingError */
+export function queryRows({ db, sql, isCheck }: QueryTask): readonly unknown[] {
+  const identity = fileIdentity(db);
+  const database = openDatabaseForReading(db, { busyTimeoutMs: WAIT_MS });
+  try {
+    throwIfTorn(database, db);
+    const rows = readRows(database, sql, isCheck);
+    // What was read is not what the host writes to by now.
+    if (fileIdentity(db) !== identity)
+      throw new OperatingError('unavailable', `query ${db}: it was replaced meanwhile`);
+    return rows;
+  } catch (error) {
+    throw queryError(db, error);
+  } finally {
+    database.close();
+  }
+}
+
+/** Of a page that is cut off, SQLite takes the missing bytes for zeros, and rows for empty ones. */
+function throwIfTorn(database: SqliteDatabase, db: string): void {
+  const pageBytes = Number(database.pragma('page_size', { simple: true }));
+  if (statSync(db).size % pageBytes === 0) return;
+  throw new OperatingError('bad-data', `query ${db}: the file is cut off in the middle of a page`);
+}
+
+function readRows(database: SqliteDatabase, sql: string, isCheck: boolean): readonly unknown[] {
+  if (!READING.test(sql)) throw new Error('expected one statement that begins with SELECT, WITH or VALUES');
+  const statement = database.prepare(sql);
+  if (!statement.reader || !statement.readonly) throw new Error('expected a statement that only reads');
+  const columns = statement.columns().map(({ name }) => name);
+  const unknown = columns.find((name) => !COLUMNS.includes(name));
+  if (columns.length > 1 && unknown !== undefined) {
+    throw new Error(`expected one column, or columns called ${COLUMNS.join(', ')}, and there is ${unknown}`);
+  }
+  if (columns.length > 1 && !columns.includes('id')) throw new Error('none of its columns is called id');
+  if (isCheck) return [];
+  const idColumn = columns.length === 1 ? 0 : columns.indexOf('id');
+  const rows: unknown[] = [];
+  for (const values of statement.raw().iterate() as Iterable<readonly unknown[]>) {
+    if (rows.length === ROWS_MAX) throw new Error(`it gives more than ${formatNumber(ROWS_MAX)} rows`);
+    // A conversation that has no session yet.
+    if (values[idColumn] === null) continue;
+    rows.push(columns.length === 1 ? values[0] : entryOf(columns, values));
+  }
+  return rows;
+}
+
+function entryOf(columns: readonly string[], values: readonly unknown[]): object {
+  const fields = columns.map((name, index) => [name, values[index]] as const);
+  return Object.fromEntries(fields.filter(([, value]) => value !== null));
+}
+
+function queryError(db: string, error: unknown): OperatingError {
+  const known = databaseError(db, 'query', error);
+  if (known instanceof OperatingError) return known;
+  return new OperatingError('bad-data', `query ${db}: ${errorMessage(error)}`, { cause: error });
+}
