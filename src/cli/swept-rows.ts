@@ -1,17 +1,14 @@
 /** `map swept|restore`: rows that a sweep has taken out of the resume map, and their way back. */
 
-import { join } from 'node:path';
 import { systemClock } from '../clock.ts';
-import type { Config } from '../config/config.ts';
 import { errorMessage, OperatingError } from '../errors.ts';
 import { type ErrorKind, EXIT_CODES } from '../exit-codes.ts';
 import { formatCount } from '../format/counts.ts';
 import { escapeControls, shownText, shownValue } from '../format/shown-text.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import type { KeptRow } from '../ledger/swept-rows.ts';
-import { openResumeMap, openResumeMapForReading } from '../live-sources/open-sources.ts';
-import type { SqliteResumeMap } from '../resume-map/sqlite.ts';
 import type { CommandContext } from './command.ts';
+import { OpenedMaps, type SweptMap, sweptMaps } from './swept-maps.ts';
 import { renderTable } from './table.ts';
 import { formatAge, formatTime } from './terminal.ts';
 
@@ -59,44 +56,46 @@ export async function restoreSweptRows(
     throw new OperatingError('usage', 'map restore: name the keys, or say --last-run');
   }
   const { config } = context.resolved;
-  const map = openResumeMap(config, systemClock);
   const kinds = new Set<ErrorKind>();
+  const maps = new OpenedMaps();
+  const ledger = openWritten(config.stateDir);
   try {
-    const ledger = openWritten(config.stateDir);
-    try {
-      const results: RestoredRow[] = [];
-      for (const one of wantedRows(ledger, mapPaths(config), keys, lastRun)) {
-        results.push(await restoreOne(one, { map, ledger, touches }, (kind) => kinds.add(kind)));
-      }
-      tellRestored(context, results, touches);
-    } finally {
-      ledger?.close();
+    const results: RestoredRow[] = [];
+    for (const one of wantedRows(ledger, sweptMaps(config), keys, lastRun)) {
+      results.push(await restoreOne(one, { maps, ledger, touches }, (kind) => kinds.add(kind)));
     }
+    tellRestored(context, results, touches);
   } finally {
-    await map.close();
+    ledger?.close();
+    await maps.close();
   }
   if (kinds.size === 0) return EXIT_CODES.ok;
   return kinds.size === 1 && kinds.has('bad-data') ? EXIT_CODES['bad-data'] : EXIT_CODES.io;
 }
 
-type Wanted = KeptRow | { readonly key: string; readonly content?: undefined };
+/** A row that was swept, and from which map. */
+type KeptRowOf = KeptRow & { readonly from: SweptMap };
+type Wanted = KeptRowOf | { readonly key: string; readonly content?: undefined };
 
 function wantedRows(
   ledger: Ledger | undefined,
-  maps: readonly string[],
+  maps: readonly SweptMap[],
   keys: readonly string[],
   lastRun: boolean,
 ): Wanted[] {
-  if (lastRun)
-    return [...(maps.map((map) => ledger?.sweptRows.keptByLastRun(map) ?? []).find((rows) => rows.length > 0) ?? [])];
-  const kept = keptOf(ledger, maps);
+  if (lastRun) {
+    const rows = keptOf(maps, (path) => ledger?.sweptRows.keptByLastRun(path));
+    const lastMs = Math.max(...rows.map(({ runAtMs }) => runAtMs));
+    return rows.filter(({ runAtMs }) => runAtMs === lastMs);
+  }
+  const kept = keptOf(maps, (path) => ledger?.sweptRows.kept(path));
   // What a terminal was shown is as good as what stands in the map.
   return [...new Set(keys)].map((key) => kept.find((row) => row.key === key || shownText(row.key) === key) ?? { key });
 }
 
 async function restoreOne(
   wanted: Wanted,
-  { map, ledger, touches }: { map: SqliteResumeMap; ledger: Ledger | undefined; touches: boolean },
+  { maps, ledger, touches }: { maps: OpenedMaps; ledger: Ledger | undefined; touches: boolean },
   onRefused: (kind: ErrorKind) => void,
 ): Promise<RestoredRow> {
   const { key } = wanted;
@@ -105,6 +104,7 @@ async function restoreOne(
       throw new OperatingError('bad-data', 'no row of this key was swept within trash.keep, or it is purged');
     }
     const nowMs = systemClock.now();
+    const map = await maps.get(wanted.from);
     // A sweep that was killed has written it down, and left it where it was.
     if (!(await map.hasRow(wanted.content))) await map.restoreRow(wanted.content, touches ? nowMs : undefined);
     ledger?.sweptRows.noteRestored(wanted.number, nowMs);
@@ -137,27 +137,33 @@ function tellRestored({ io, json, resolved }: CommandContext, rows: readonly Res
 /** Those that are not in the map as they were: a sweep that was killed has left them there. */
 async function readKept({ resolved: { config } }: CommandContext): Promise<readonly KeptRow[]> {
   const ledger = Ledger.openForReading(config.stateDir);
-  const kept = keptOf(ledger, mapPaths(config));
+  const kept = keptOf(sweptMaps(config), (path) => ledger?.sweptRows.kept(path));
   ledger?.close();
-  if (kept.length === 0) return [];
-  const map = await openResumeMapForReading(config, systemClock);
+  const maps = new OpenedMaps({ isRead: true });
   try {
     const gone: KeptRow[] = [];
-    for (const row of kept) if (!(await map.hasRow(row.content))) gone.push(row);
+    for (const { from, ...row } of kept) if (!(await isThere(maps, from, row))) gone.push(row);
     return gone;
   } finally {
-    await map.close();
+    await maps.close();
   }
 }
 
-function keptOf(ledger: Ledger | undefined, maps: readonly string[]): readonly KeptRow[] {
-  return maps.flatMap((map) => ledger?.sweptRows.kept(map) ?? []);
+/** A further map that cannot be read now hides nothing of what was swept from it. */
+async function isThere(maps: OpenedMaps, from: SweptMap, { content }: KeptRow): Promise<boolean> {
+  try {
+    return await (await maps.get(from)).hasRow(content);
+  } catch (error) {
+    if (from.isFirst || !(error instanceof OperatingError)) throw error;
+    return false;
+  }
 }
 
-/** By today's name first: what was swept while the state directory had its former name was swept from the same map. */
-function mapPaths({ 'sessions.db': path, ownsSessionsDb, formerStateDir }: Config): readonly string[] {
-  const former = formerStateDir === undefined || !ownsSessionsDb ? path : join(formerStateDir, 'sessions.db');
-  return former === path ? [path] : [path, former];
+function keptOf(
+  maps: readonly SweptMap[],
+  keptIn: (path: string) => readonly KeptRow[] | undefined,
+): readonly KeptRowOf[] {
+  return maps.flatMap((from) => from.paths.flatMap((path) => (keptIn(path) ?? []).map((row) => ({ ...row, from }))));
 }
 
 /** To be changed, where there is one. */

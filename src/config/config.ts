@@ -17,7 +17,7 @@ import {
   settingTable,
   variableOf,
 } from './settings.ts';
-import { sourceFaults } from './source-settings.ts';
+import { isHeldMap, sourceFaults } from './source-settings.ts';
 import { formerDefaultStateDir } from './state-dir.ts';
 import { showAge } from './values.ts';
 import { parseYaml } from './yaml-text.ts';
@@ -216,7 +216,7 @@ function crossCheckPlaces(settings: Partial<Settings>, { file }: ConfigSources, 
   if (resumeMap !== undefined && stores.some((path) => realPath(path) === realPath(resumeMap))) {
     faults.push(`sessions.store: ${resumeMap} is the resume map's own database; a store needs another`);
   }
-  const maps = sources.filter((source) => source.kind === 'resume-map' || source.kind === 'thread-map');
+  const maps = sources.filter(isHeldMap);
   const tables = [
     `resume-map ${resumeMap && realPath(resumeMap)}`,
     ...maps.map(({ kind, db }) => `${kind} ${realPath(db)}`),

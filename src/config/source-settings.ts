@@ -2,7 +2,18 @@
 
 import { redacted } from '../format/shown-text.ts';
 import { listByKind } from './records.ts';
-import { absolutePath, boolean, duration, type Parsed, type Parser, parser, refused, showAge } from './values.ts';
+import {
+  type Age,
+  absolutePath,
+  age,
+  boolean,
+  duration,
+  type Parsed,
+  type Parser,
+  parser,
+  refused,
+  showAge,
+} from './values.ts';
 
 /** The live sources that are there by themselves, as logs and metrics show them. */
 export const BUILT_IN_SOURCE_NAMES = [
@@ -22,16 +33,24 @@ interface SourceOfAnyKind {
   readonly lasting?: boolean;
 }
 
-/** A resume map in a host's own database. */
-export interface ResumeMapSettings extends SourceOfAnyKind {
-  readonly kind: 'resume-map';
+interface MapSettings extends SourceOfAnyKind {
   readonly db: string;
+  /** Whether its rows are swept; it is not written to where that is not said. */
+  readonly sweep?: boolean;
+  /** How long its rows stay unused; for ever where it is not said. */
+  readonly maxAge?: Age;
+  /** Whether every session of it has its transcript on this host, so that a row of none may go; false where it is not said. */
+  readonly onlyThisHost?: boolean;
+}
+
+/** A resume map in a host's own database. */
+export interface ResumeMapSettings extends MapSettings {
+  readonly kind: 'resume-map';
 }
 
 /** A bot's thread map. */
-export interface ThreadMapSettings extends SourceOfAnyKind {
+export interface ThreadMapSettings extends MapSettings {
   readonly kind: 'thread-map';
-  readonly db: string;
 }
 
 /** A directory with a file an id, as `pin` makes it, or a file of ids. */
@@ -88,6 +107,16 @@ export type SourceSettings =
 export const DEFAULT_TIMEOUT_MS = 10_000;
 const TIMEOUT_MAX_MS = 10 * 60_000;
 
+/** Whether it is a map in SQLite, whose writers can be held back. */
+export function isHeldMap(source: SourceSettings): source is HeldMapSettings {
+  return source.kind === 'resume-map' || source.kind === 'thread-map';
+}
+
+/** What the ledger and messages call it: two kinds may share a database. */
+export function mapNameOf({ kind, db }: HeldMapSettings): string {
+  return kind === 'thread-map' ? `${db} (threads)` : db;
+}
+
 const NAME = '[a-z][a-z0-9-]{0,39}';
 const name = pattern('expected a name of lower-case letters, digits and hyphens, which begins with a letter', NAME);
 const field = pattern('expected the name of a field', '[^\\s]{1,100}');
@@ -138,9 +167,15 @@ const OF_ANY_KIND = { name: required(name), required: optional(boolean), lasting
 /** @param home what a leading `~` stands for */
 export function sourceSettings(home: string): Parser<readonly SourceSettings[]> {
   const path = absolutePath(home);
+  const ofMap = {
+    db: required(path),
+    sweep: optional(boolean),
+    maxAge: optional(age),
+    onlyThisHost: optional(boolean),
+  };
   return listByKind<SourceSettings>({
-    'resume-map': { kind: required(exactly('resume-map')), ...OF_ANY_KIND, db: required(path) },
-    'thread-map': { kind: required(exactly('thread-map')), ...OF_ANY_KIND, db: required(path) },
+    'resume-map': { kind: required(exactly('resume-map')), ...OF_ANY_KIND, ...ofMap },
+    'thread-map': { kind: required(exactly('thread-map')), ...OF_ANY_KIND, ...ofMap },
     'keep-list': { kind: required(exactly('keep-list')), ...OF_ANY_KIND, path: required(path) },
     'json-map': {
       kind: required(exactly('json-map')),
@@ -177,10 +212,15 @@ export function sourceFaults(sources: readonly SourceSettings[]): readonly strin
   });
 }
 
+function withShownAge(source: HeldMapSettings): object {
+  return source.maxAge === undefined ? source : { ...source, maxAge: showAge(source.maxAge) };
+}
+
 /** As it would stand in the configuration, but for what may be a secret. */
 export function showSources(sources: readonly SourceSettings[]): string {
   return JSON.stringify(
     sources.map((source) => {
+      if (isHeldMap(source)) return withShownAge(source);
       if (source.kind !== 'query' && source.kind !== 'command' && source.kind !== 'http') return source;
       const shown = source.kind === 'http' ? { ...source, url: redacted(source.url) } : source;
       return source.timeout === undefined ? shown : { ...shown, timeout: showAge(source.timeout) };

@@ -12,6 +12,8 @@ export interface MapTable {
   /** SQL that gives Unix epoch milliseconds, and what stands there as it is where that is no time. */
   readonly lastUsedAtMs: string;
   readonly createdAtMs: string;
+  /** SQL that tells whether the session of a row is another agent's, whose transcripts are not Claude's. */
+  readonly isOthers: string;
   /** The column of the last use, and what is written there. */
   readonly lastUsed: { readonly column: string; valueOf(timeMs: number): unknown };
 }

@@ -29,6 +29,8 @@ export interface UncheckedFields {
   readonly sessionId: unknown;
   readonly lastUsedAtMs: unknown;
   readonly createdAtMs: unknown;
+  /** Not 0 where its session is another agent's, whose transcripts lie elsewhere. */
+  readonly isOthers?: unknown;
 }
 
 export interface UncheckedResumeRow extends UncheckedFields {

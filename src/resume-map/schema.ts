@@ -55,6 +55,7 @@ export const RESUME_MAP_TABLE: MapTable = {
   sessionId: 'session_id',
   lastUsedAtMs: 'last_used_at',
   createdAtMs: 'created_at',
+  isOthers: '0',
   lastUsed: { column: 'last_used_at', valueOf: (timeMs) => timeMs },
 };
 

@@ -17,8 +17,8 @@ const STALE_PAGE_ROWS = 256;
  * Another program may have written any bytes: a text that is not UTF-8 reaches JavaScript changed, and would never be found again. So a
  * row is found again by its bytes and their type.
  */
-function rowColumns({ key, sessionId, lastUsedAtMs, createdAtMs }: MapTable): string {
-  return `${key} AS key, ${sessionId} AS sessionId, ${lastUsedAtMs} AS lastUsedAtMs, ${createdAtMs} AS createdAtMs,
+function rowColumns({ key, sessionId, lastUsedAtMs, createdAtMs, isOthers }: MapTable): string {
+  return `${key} AS key, ${sessionId} AS sessionId, ${lastUsedAtMs} AS lastUsedAtMs, ${createdAtMs} AS createdAtMs, ${isOthers} AS isOthers,
     CAST(${key} AS BLOB) AS keyBytes, typeof(${key}) AS keyType, CAST(${sessionId} AS BLOB) AS sessionIdBytes`;
 }
 

@@ -12,30 +12,28 @@ import { displayName } from '../files/byte-name.ts';
 import { throwIfUnsafeStateDir } from '../files/state-dir-safety.ts';
 import { formatCount } from '../format/counts.ts';
 import { nextHistory, readClocks, unwitnessedMs } from '../jobs/guards/clock.ts';
-import { allowAll, type Guards } from '../jobs/guards/guards.ts';
+import { allowAll } from '../jobs/guards/guards.ts';
 import { guardsBy } from '../jobs/guards/removals.ts';
 import type { Job, JobContext } from '../jobs/job.ts';
 import type { JobName } from '../jobs/job-names.ts';
-import type { RemovalHistory, RemovalRecorder, SweptRowRecorder } from '../jobs/ledger-contracts.ts';
+import type { RemovalRecorder } from '../jobs/ledger-contracts.ts';
 import type { CleanupRules } from '../jobs/prune-transcripts/directory-cleanup.ts';
 import { pruneTranscriptsJob } from '../jobs/prune-transcripts/index.ts';
 import { prunePolicy } from '../jobs/prune-transcripts/policy.ts';
 import { purgeTrashJob } from '../jobs/purge-trash/index.ts';
 import type { JobReport } from '../jobs/report.ts';
-import { sweepSessionsJob } from '../jobs/sweep-sessions/index.ts';
 import { Ledger, ledgerPath } from '../ledger/ledger.ts';
 import { liveSources, openResumeMap, openResumeMapForReading } from '../live-sources/open-sources.ts';
 import { Acquired } from '../process/acquired.ts';
-import { SHUTDOWN_BUDGET } from '../process/shutdown-budget.ts';
-import type { MaintainableResumeMap } from '../resume-map/resume-map.ts';
-import type { SessionMaxAge } from '../resume-map/row-age.ts';
 import { SqliteResumeMap } from '../resume-map/sqlite.ts';
 import { isTaken } from '../sqlite/file-identity.ts';
 import { giveBack } from '../sqlite/give-back.ts';
-import { ShortHolds, withoutRests } from '../sqlite/short-holds.ts';
+import { ShortHolds } from '../sqlite/short-holds.ts';
+import { JOB_WAIT } from './job-wait.ts';
 import type { RunTask } from './messages.ts';
-import { type OpenedStores, openStores } from './open-stores.ts';
+import { openStores } from './open-stores.ts';
 import { giveUpStateReserveIfFull, keepStateReserve } from './state-reserve.ts';
+import { previewSources, previewSwept, type SweepSurroundings, sweepOfAllMaps, unwrittenRows } from './sweep-maps.ts';
 import { UnwrittenHistory } from './unwritten-history.ts';
 
 export interface ConfiguredJob extends RunTask {
@@ -83,7 +81,7 @@ export async function runConfiguredJob(
     const { stores, refusedStores } = opened;
     const sweptRows = context.dryRun || ledger === undefined ? unwrittenRows(ledger?.sweptRows) : ledger.sweptRows;
     const maxAge = await map.maxSessionAge();
-    const surroundings: Surroundings = {
+    const surroundings: SweepSurroundings = {
       config,
       openDirs,
       ...opened,
@@ -92,19 +90,20 @@ export async function runConfiguredJob(
       sweptRows,
       holds,
       clock,
+      startedAtMs: clock.now(),
       maxAge,
     };
     // The sweep that comes before has changed nothing in a dry run: the job is to see the rows as they would be after it.
-    if (context.dryRun && allJobs.includes('sweep-sessions') && name !== 'sweep-sessions') {
-      const swept = await previewSwept(map, surroundings);
-      if (swept !== undefined) map = acquired.add(swept, (opened) => opened.close());
-    }
+    const isSweptBefore = context.dryRun && allJobs.includes('sweep-sessions') && name !== 'sweep-sessions';
+    const swept = isSweptBefore ? await previewSwept(map, surroundings) : undefined;
+    if (swept !== undefined) map = acquired.add(swept, (opened) => opened.close());
     const isNamed = only !== undefined || onlyAt !== undefined;
-    const sources = liveSources(map, config, liveDirs, clock);
+    const all = liveSources(map, config, liveDirs, clock);
+    const sources = isSweptBefore ? await previewSources(all, surroundings) : all;
     const { gaps } = nextHistory(ledger?.clockHistory(), readClocks(clock));
     const recorder = context.dryRun || ledger === undefined ? NO_RECORDER : ledger;
     const jobs: { readonly [Name in JobName]: () => Job<Name> } = {
-      'sweep-sessions': () => configuredSweep(map, surroundings),
+      'sweep-sessions': () => sweepOfAllMaps(map, surroundings),
       'prune-transcripts': () =>
         pruneTranscriptsJob({
           claudeDirs,
@@ -191,36 +190,6 @@ function keepReserves(stateDir: string, claudeDirs: readonly ClaudeDir[]): void 
   for (const claudeDir of claudeDirs) keepReserveOf(claudeDir);
 }
 
-interface Surroundings extends OpenedStores {
-  /** Of the rows of the resume map. */
-  readonly maxAge: SessionMaxAge;
-  readonly config: Config;
-  readonly openDirs: readonly ClaudeDir[];
-  readonly guards: Guards;
-  readonly history: RemovalHistory;
-  readonly sweptRows: SweptRowRecorder;
-  readonly holds: ShortHolds;
-  readonly clock: Clock;
-}
-
-function configuredSweep(
-  map: MaintainableResumeMap,
-  { config, openDirs, maxAge, ...surroundings }: Surroundings,
-): Job<'sweep-sessions'> {
-  const isEveryDirOpen = openDirs.length === config.claudeDir.length;
-  return sweepSessionsJob({
-    map,
-    mapPath: config['sessions.db'],
-    ...surroundings,
-    claudeDirs: openDirs,
-    maxAge,
-    minAgeMs: config.minAge,
-    sweepsDangling: config['sweep.dangling'] && config['sessions.onlyThisHost'] && isEveryDirOpen,
-    // Whose conversation may lie in a store that nobody can look into is not gone for certain.
-    areStoresWhole: surroundings.refusedStores.length === 0,
-  });
-}
-
 /** Undefined for a host's own map, and for one that an older release has made. */
 async function identityOf(map: SqliteResumeMap, { ownsSessionsDb }: Config): Promise<string | undefined> {
   return ownsSessionsDb ? map.identity() : undefined;
@@ -238,22 +207,6 @@ async function identityOfOwnMap(config: Config): Promise<string | undefined> {
   }
 }
 
-/** The map as a sweep would leave it, in memory; undefined where it would leave it as it is, which saves the copy. */
-async function previewSwept(map: SqliteResumeMap, surroundings: Surroundings): Promise<SqliteResumeMap | undefined> {
-  const context: JobContext = {
-    dryRun: true,
-    listsRemoved: 'none',
-    shouldStop: async () => false,
-    onProgress: () => undefined,
-  };
-  const { swept } = await configuredSweep(map, surroundings).run(context);
-  if (swept === undefined || swept.expired + swept.dangling === 0) return undefined;
-  const copy = await SqliteResumeMap.preview(map, undefined, { clock: surroundings.clock });
-  const holds = new ShortHolds(withoutRests);
-  await configuredSweep(copy, { ...surroundings, holds }).run({ ...context, dryRun: false });
-  return copy;
-}
-
 export function cleanupRules({ shield: scope }: Config): CleanupRules {
   return {
     scope,
@@ -264,16 +217,6 @@ export function cleanupRules({ shield: scope }: Config): CleanupRules {
 }
 
 const DAY_MS = 86_400_000;
-export const JOB_WAIT = { busyTimeoutMs: SHUTDOWN_BUDGET.databaseWaitMs };
 /** In a dry run: the map that the next run will make. */
 const NOT_YET_MADE = 'not yet made';
 const NO_RECORDER: RemovalRecorder = { recordRemovals() {} };
-
-/** For a dry run, which sweeps a copy of the map at the most. */
-function unwrittenRows(written: SweptRowRecorder | undefined): SweptRowRecorder {
-  return {
-    recordSwept: () => [],
-    forgetSwept: () => undefined,
-    restoredSince: (map, sinceMs) => written?.restoredSince(map, sinceMs) ?? new Map(),
-  };
-}

@@ -9,7 +9,8 @@ import type { Config } from '../config/config.ts';
 import { prunePolicy } from '../jobs/prune-transcripts/policy.ts';
 import { shieldNamed } from '../jobs/prune-transcripts/shield-named.ts';
 import { Ledger } from '../ledger/ledger.ts';
-import { cleanupRules, JOB_WAIT } from './compose-job.ts';
+import { cleanupRules } from './compose-job.ts';
+import { JOB_WAIT } from './job-wait.ts';
 
 /**
  * @param lock that of all Claude directories of the configuration

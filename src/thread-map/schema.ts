@@ -52,6 +52,7 @@ export const THREAD_MAP_TABLE: MapTable = {
   // A row with any time that cannot be read is as old as nobody knows.
   lastUsedAtMs: `${INSTANT_MS}(last_active, created_at)`,
   createdAtMs: `${INSTANT_MS}(created_at)`,
+  isOthers: "agent_kind IS NOT 'claude'",
   lastUsed: { column: 'last_active', valueOf: formatInstant },
 };
 

@@ -12,6 +12,7 @@ import {
   settingTable,
   variableOf,
 } from '../../src/config/settings.ts';
+import { showSources } from '../../src/config/source-settings.ts';
 import { SYSTEM_TIME_ZONE } from '../../src/config/values.ts';
 import { ConfigError } from '../../src/errors.ts';
 import { EXIT_CODES } from '../../src/exit-codes.ts';
@@ -636,6 +637,17 @@ describe('the list of projects', () => {
 });
 
 describe('the list of sources', () => {
+  it('is shown as it can be given again', () => {
+    const map = { db: '/srv/threads.db', sweep: true, maxAge: '36h', onlyThisHost: false };
+    const sources = [
+      { kind: 'thread-map', name: 'slack', ...map },
+      { kind: 'resume-map', name: 'second', db: '/srv/second.db', maxAge: 'never' },
+    ];
+    const { config } = resolve({ file: { sources } });
+    expect(config.sources).toMatchObject([{ maxAge: 36 * 3_600_000 }, { maxAge: 'never' }]);
+    expect(resolve({ flags: { sources: showSources(config.sources) } }).config.sources).toEqual(config.sources);
+  });
+
   it('is refused with all that is wrong with it', () => {
     const sources = [
       { kind: 'oracle', name: 'a' },

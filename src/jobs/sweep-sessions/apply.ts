@@ -1,17 +1,18 @@
 /**
- * Deletes rows of the resume map that still are as they were read, each written down whole before it goes, and lets the guards know which
+ * Deletes rows of a map that still are as they were read, each written down whole before it goes, and lets the guards know which
  * of the ids that they know are gone by it.
  */
 
 import type { Clock } from '../../clock.ts';
-import { RESUME_MAP } from '../../live-sources/resume-map-source.ts';
-import type { MaintainableResumeMap, UncheckedResumeRow, WholeRow } from '../../resume-map/resume-map.ts';
+import type { SweepableMap, UncheckedResumeRow, WholeRow } from '../../resume-map/resume-map.ts';
 import type { ShortHolds } from '../../sqlite/short-holds.ts';
 import type { RemovalHistory, SweptRow, SweptRowRecorder, SweptRun } from '../ledger-contracts.ts';
 import type { SweepReason } from './plan.ts';
 
 export interface SweepApplyOptions {
-  readonly map: MaintainableResumeMap;
+  readonly map: SweepableMap;
+  /** By what name it is a live source. */
+  readonly sourceName: string;
   readonly holds: ShortHolds;
   readonly history: Pick<RemovalHistory, 'knownIds' | 'recordKnownIds'>;
   readonly sweptRows: SweptRowRecorder;
@@ -37,7 +38,7 @@ export async function* deleteRows(
       }
     }
   } finally {
-    noteForgotten(rows, total, options.history);
+    noteForgotten(rows, total, options);
   }
 }
 
@@ -76,11 +77,11 @@ function sweptRow(row: WholeRow, reason: SweepReason, sweptAtMs: number): SweptR
 function noteForgotten(
   rows: readonly UncheckedResumeRow[],
   deleted: number,
-  history: SweepApplyOptions['history'],
+  { history, sourceName }: Pick<SweepApplyOptions, 'history' | 'sourceName'>,
 ): void {
-  const known = history.knownIds(RESUME_MAP);
+  const known = history.knownIds(sourceName);
   if (known === undefined || deleted === 0) return;
   const isKnown = ({ createdAtMs }: UncheckedResumeRow) => !(Number(createdAtMs) > known.readAtMs);
   const ids = new Set(rows.filter(isKnown).map(({ sessionId }) => sessionId));
-  history.recordKnownIds(RESUME_MAP, { ...known, ids: Math.max(0, known.ids - Math.min(deleted, ids.size)) });
+  history.recordKnownIds(sourceName, { ...known, ids: Math.max(0, known.ids - Math.min(deleted, ids.size)) });
 }

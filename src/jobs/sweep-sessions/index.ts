@@ -20,8 +20,14 @@ import { lookAgain, type ObservedStore, observePresent } from './observe.ts';
 import { judgeRow, type PresentSessions, type RowKeepReason, type RowVerdict, type SweepReason } from './plan.ts';
 
 export interface SweepDependencies extends SweepApplyOptions {
-  /** The path of the map's database. */
+  /** The path of the map's database, or what the ledger calls the map beside another in it. */
   readonly mapPath: string;
+  /** What an operator can do against being swept at all. */
+  readonly offSwitch: string;
+  /** When the job began, of which this is a part; Unix epoch ms. Now where it is all of it. */
+  readonly startedAtMs?: number;
+  /** Is told in a dry run which rows would go. */
+  readonly onDue?: (rows: readonly UncheckedResumeRow[]) => void;
   readonly claudeDirs: readonly ClaudeDir[];
   readonly stores: readonly ObservedStore[];
   /** Whether those are all there are: one that could not be opened may hold any conversation. */
@@ -58,7 +64,7 @@ class Sweep {
     this.#dependencies = dependencies;
     this.#context = context;
     this.#state = new RunState(context);
-    this.#startedAtMs = dependencies.clock.now();
+    this.#startedAtMs = dependencies.startedAtMs ?? dependencies.clock.now();
     const { maxAge, sweptRows, mapPath } = dependencies;
     this.#restored = sweptRows.restoredSince(mapPath, maxAge === 'never' ? 0 : this.#startedAtMs - maxAge);
   }
@@ -72,8 +78,10 @@ class Sweep {
         await this.#sweepDangling();
         this.#remember();
       } else {
-        const way = 'drop that, or set sessions.maxAge to never';
-        this.#state.addFault(`sweep the resume map: ${obstacle}, so no row is deleted; ${way}`);
+        const way = `drop that, or ${this.#dependencies.offSwitch}`;
+        this.#state.addFault(
+          `sweep the ${placeOfMap(this.#dependencies.mapPath)}: ${obstacle}, so no row is deleted; ${way}`,
+        );
       }
     } catch (error) {
       // What was deleted until then has been deleted, and is told.
@@ -182,6 +190,7 @@ class Sweep {
   async #remove(rows: readonly UncheckedResumeRow[], reason: SweepReason): Promise<void> {
     if (this.#context.dryRun) {
       this.#swept[reason] += rows.length;
+      this.#dependencies.onDue?.(rows);
       return;
     }
     const run = { map: this.#dependencies.mapPath, runAtMs: this.#startedAtMs };

@@ -43,7 +43,8 @@ export function judgeRow(
   if (!isSensibleTime(row.lastUsedAtMs, nowMs)) return 'senseless';
   if (isStale(row, nowMs, policy.maxAge)) return 'expired';
   if (sessionId === undefined) return 'senseless';
-  if (present === undefined || present.has(sessionId) || isYoung(row, policy, nowMs)) return 'in-use';
+  const isClaudes = (row.isOthers ?? 0) === 0;
+  if (present === undefined || present.has(sessionId) || isYoung(row, policy, nowMs) || !isClaudes) return 'in-use';
   return 'gone';
 }
 

@@ -2,12 +2,13 @@
 
 import { accessSync, constants, realpathSync } from 'node:fs';
 import type { Clock } from '../../clock.ts';
-import type {
-  CommandSettings,
-  HeldMapSettings,
-  HttpSettings,
-  QuerySettings,
-  SourceSettings,
+import {
+  type CommandSettings,
+  type HeldMapSettings,
+  type HttpSettings,
+  isHeldMap,
+  type QuerySettings,
+  type SourceSettings,
 } from '../../config/source-settings.ts';
 import { operatingError } from '../../errors.ts';
 import { type LiveReading, type LiveSource, withFreshReading } from '../live-source.ts';
@@ -41,7 +42,7 @@ export function configuredSources(
     const source = sourceOf(settings, clock, { heldDatabases, queryScript });
     return { settings, source: settings.required === false ? optionalSource(source) : source };
   });
-  const isHeld = ({ settings: { kind } }: (typeof opened)[number]) => kind === 'resume-map' || kind === 'thread-map';
+  const isHeld = ({ settings }: (typeof opened)[number]) => isHeldMap(settings);
   return {
     asked: opened.filter((one) => !isHeld(one)).map(({ source }) => source),
     held: opened.filter(isHeld).map(({ source }) => source),

@@ -4,7 +4,7 @@ import type { SessionId } from '../../claude-dir/session-id.ts';
 import type { Clock } from '../../clock.ts';
 import type { HeldMapSettings } from '../../config/source-settings.ts';
 import { BusyError } from '../../errors.ts';
-import type { LiveMap } from '../../resume-map/resume-map.ts';
+import type { LiveMap, SweepableMap } from '../../resume-map/resume-map.ts';
 import { SqliteResumeMap } from '../../resume-map/sqlite.ts';
 import { SqliteThreadMap } from '../../thread-map/sqlite.ts';
 import { BrieflyBusyError, type LiveSource } from '../live-source.ts';
@@ -19,10 +19,25 @@ const WAIT_MS = 1_000;
 
 const KINDS = { 'resume-map': SqliteResumeMap, 'thread-map': SqliteThreadMap };
 
-export function heldMapSource({ kind, name, db }: HeldMapSettings, clock: Clock): LiveSource {
-  const openForReading = () => KINDS[kind].openForReading(db, { clock, busyTimeoutMs: WAIT_MS });
+export interface OpenMapOptions {
+  readonly clock: Clock;
+  readonly busyTimeoutMs?: number;
+  /** Opens it so that no byte of it changes. */
+  readonly isRead: boolean;
+}
+
+/** @throws OperatingError where it is not there, or is no such map */
+export function openConfiguredMap(
+  { kind, db }: HeldMapSettings,
+  { isRead, ...options }: OpenMapOptions,
+): LiveMap & SweepableMap {
+  return isRead ? KINDS[kind].openForReading(db, options) : KINDS[kind].openExisting(db, options);
+}
+
+export function heldMapSource(settings: HeldMapSettings, clock: Clock): LiveSource {
+  const openForReading = () => openConfiguredMap(settings, { clock, busyTimeoutMs: WAIT_MS, isRead: true });
   return {
-    name,
+    name: settings.name,
     protection: 'live',
     read: async () => andClose(openForReading(), (map) => map.readLiveIds()),
     withLive: async (ids, act, onHeld) => {
@@ -32,7 +47,7 @@ export function heldMapSource({ kind, name, db }: HeldMapSettings, clock: Clock)
         return act(live);
       };
       try {
-        const map = KINDS[kind].openExisting(db, { clock, busyTimeoutMs: WAIT_WHILE_HOLDING_MS });
+        const map = openConfiguredMap(settings, { clock, busyTimeoutMs: WAIT_WHILE_HOLDING_MS, isRead: false });
         return await andClose(map, (opened) => opened.withWritersHeld(ids, acting, onHeld));
       } catch (error) {
         if (isActing || !(error instanceof BusyError)) throw error;

@@ -6,6 +6,7 @@ import { purgeTrashJob } from '../../../src/jobs/purge-trash/index.ts';
 import type { SweepReport } from '../../../src/jobs/report.ts';
 import { sweepSessionsJob } from '../../../src/jobs/sweep-sessions/index.ts';
 import { Ledger } from '../../../src/ledger/ledger.ts';
+import { RESUME_MAP } from '../../../src/live-sources/resume-map-source.ts';
 import type { MaintainableResumeMap } from '../../../src/resume-map/resume-map.ts';
 import { SqliteResumeMap } from '../../../src/resume-map/sqlite.ts';
 import { ShortHolds, withoutRests } from '../../../src/sqlite/short-holds.ts';
@@ -56,6 +57,8 @@ class Host {
   sweep(map: MaintainableResumeMap = this.map, sweepsDangling = false): Promise<SweepReport> {
     return sweepSessionsJob({
       map,
+      sourceName: RESUME_MAP,
+      offSwitch: 'set sessions.maxAge to never',
       mapPath: this.path,
       sweptRows: this.ledger.sweptRows,
       claudeDirs: [],

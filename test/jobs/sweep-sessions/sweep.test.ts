@@ -10,6 +10,7 @@ import type { JobContext } from '../../../src/jobs/job.ts';
 import type { SweepReport } from '../../../src/jobs/report.ts';
 import { type SweepDependencies, sweepSessionsJob } from '../../../src/jobs/sweep-sessions/index.ts';
 import { Ledger } from '../../../src/ledger/ledger.ts';
+import { RESUME_MAP } from '../../../src/live-sources/resume-map-source.ts';
 import type { MaintainableResumeMap, UncheckedResumeRow } from '../../../src/resume-map/resume-map.ts';
 import { SqliteResumeMap } from '../../../src/resume-map/sqlite.ts';
 import { UnwrittenHistory } from '../../../src/runs/unwritten-history.ts';
@@ -61,6 +62,8 @@ class Host {
   sweep(overrides: Partial<SweepDependencies> = {}, context: Partial<JobContext> = {}): Promise<SweepReport> {
     return sweepSessionsJob({
       map: this.map,
+      sourceName: RESUME_MAP,
+      offSwitch: 'set sessions.maxAge to never',
       mapPath: join(this.stateDir, 'sessions.db'),
       sweptRows: this.ledger.sweptRows,
       claudeDirs: [openClaudeDir(this.path)],
