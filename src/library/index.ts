@@ -20,6 +20,7 @@ import { openResumeMap as openMap } from '../live-sources/open-sources.ts';
 import type { Forgotten, ResumeMap } from '../resume-map/resume-map.ts';
 import type { SessionMaxAge } from '../resume-map/row-age.ts';
 import { HostTranscripts } from './host-transcripts.ts';
+import { warnOfForgotten } from './warn-of-forgotten.ts';
 
 export interface ResumeMapOptions {
   /**
@@ -91,10 +92,6 @@ export async function openResumeMap(options: ResumeMapOptions = {}): Promise<Res
     await map.close();
     throw error;
   }
-}
-
-function warnOfForgotten({ reason, ...fields }: Forgotten): void {
-  console.warn(`claude-session-sweeper: conversation forgotten, ${reason} ${JSON.stringify(fields)}`);
 }
 
 export { parseSessionId, type SessionId } from '../claude-dir/session-id.ts';

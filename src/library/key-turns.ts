@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BusyError } from '../errors.ts';
-import { LEASE_MS } from '../resume-map/key-leases.ts';
+import { LEASE_MS } from '../resume-map/lease-holder.ts';
 import type { KeyLease, ResumeMap } from '../resume-map/resume-map.ts';
 
 /** Another run of the same conversation went on for longer than the caller would wait. Nothing was asked, and the same call may be made again. */

@@ -32,6 +32,18 @@ export async function migratePostgres(
   }
 }
 
+/**
+ * For a database that is only looked at, which is not migrated: an older schema is left to its hosts.
+ * @throws OperatingError `bad-data` where the schema comes from a newer release
+ */
+export async function checkPostgresVersion(
+  transaction: PostgresTransaction,
+  versionTable: string,
+  migrations: readonly string[],
+): Promise<void> {
+  await appliedVersion(transaction, versionTable, migrations.length);
+}
+
 export async function hasTable(transaction: PostgresTransaction, table: string): Promise<boolean> {
   const [row] = await transaction.rows<{ isThere: boolean }>(
     'SELECT to_regclass($1::text) IS NOT NULL AS "isThere"',

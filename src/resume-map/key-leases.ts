@@ -2,14 +2,10 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
-import { systemUptime } from '../process/machine-clock.ts';
-import { kernelProcessTable } from '../process/process-table.ts';
+import { type FoundLease, isHeldLease, LEASE_MS, processIdentity } from './lease-holder.ts';
 import type { MapConnection } from './map-connection.ts';
 import type { KeyLease } from './resume-map.ts';
 import { hasTable, LEASES_TABLE } from './schema.ts';
-
-/** Three renewals may be missed; a killed holder that nobody can look at blocks its key for as long as this. */
-export const LEASE_MS = 60_000;
 
 const FIND = `SELECT holder, process, expires_at AS expiresAtMs FROM ${LEASES_TABLE} WHERE key = ?`;
 const TAKE = `INSERT INTO ${LEASES_TABLE} (key, holder, process, expires_at) VALUES (@key, @holder, @process, @expiresAtMs)
@@ -17,12 +13,6 @@ const TAKE = `INSERT INTO ${LEASES_TABLE} (key, holder, process, expires_at) VAL
 const RENEW = `UPDATE ${LEASES_TABLE} SET expires_at = @expiresAtMs WHERE key = @key AND holder = @holder`;
 const RELEASE = `DELETE FROM ${LEASES_TABLE} WHERE key = @key AND holder = @holder`;
 const FORGET_EXPIRED = `DELETE FROM ${LEASES_TABLE} WHERE expires_at < ?`;
-
-interface FoundLease {
-  readonly holder: string;
-  readonly process: string;
-  readonly expiresAtMs: number;
-}
 
 /** A map without a table for leases, as a host's own: everybody gets one, and nobody is kept waiting. */
 const NO_LEASE: KeyLease = { renew: async () => true, release: async () => undefined };
@@ -89,32 +79,6 @@ export class KeyLeases {
 
   #isHeld(key: string): boolean {
     const found = this.#connection.statement(FIND).get(key) as FoundLease | undefined;
-    if (found === undefined) return false;
-    const leftMs = found.expiresAtMs - this.#clock.now();
-    if (leftMs <= 0) return false;
-    const state = holderState(found.process);
-    // No lease ends later than that: the clock has been set back, and only a holder that is seen alive renews it soon.
-    return leftMs > LEASE_MS ? state === 'alive' : state !== 'dead';
+    return found !== undefined && isHeldLease(found, this.#clock.now());
   }
-}
-
-/** `BOOT PIDNAMESPACE PID STARTTICKS`; undefined where that cannot be told, or there is no such process. */
-function processIdentity(pid: number): string | undefined {
-  const { bootId } = systemUptime();
-  const table = kernelProcessTable();
-  const startTicks = table.find(pid)?.startTicks;
-  if (bootId === 'unknown' || table.pidNamespace === undefined || startTicks === undefined) return undefined;
-  return [bootId, table.pidNamespace, pid, startTicks].join(' ');
-}
-
-function holderState(identity: string): 'alive' | 'dead' | 'unknown' {
-  const [bootId, pidNamespace, pid] = identity.split(' ');
-  const table = kernelProcessTable();
-  // The processes of another machine, container or boot cannot be looked at.
-  if (pidNamespace === undefined || bootId !== systemUptime().bootId || pidNamespace !== table.pidNamespace)
-    return 'unknown';
-  const found = table.find(Number(pid));
-  if (found === undefined) return 'dead';
-  if (found.startTicks === undefined) return 'unknown';
-  return identity.endsWith(` ${found.startTicks}`) ? 'alive' : 'dead';
 }

@@ -65,6 +65,13 @@ export function parseSessionKey(key: string): (SessionKeyParts & { readonly issu
   return { forge, agent, repo, issue };
 }
 
+/** Whether a key is of an issue, by its parts; of every forge where none is named. */
+export function isOfIssue(key: string, repo: string, issue: string | number, forge: string | undefined): boolean {
+  const parts = parseSessionKey(key);
+  if (parts === undefined || parts.repo !== repo || parts.issue !== String(issue)) return false;
+  return forge === undefined || parts.forge === forge;
+}
+
 /** Any key that a host may use: not empty, not endless, one line of text. */
 export function checkedKey(key: string): string {
   if (typeof key !== 'string' || key === '') throw new OperatingError('usage', 'session key: must not be empty');

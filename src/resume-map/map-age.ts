@@ -5,14 +5,19 @@ import type { MapConnection } from './map-connection.ts';
 import type { SessionMaxAge } from './row-age.ts';
 import { createSettingsTable, hasTable, SETTINGS_TABLE } from './schema.ts';
 
-const MAX_AGE = 'max_session_age_ms';
+/** Under which it is written. */
+export const MAX_AGE = 'max_session_age_ms';
 const GET = `SELECT value FROM ${SETTINGS_TABLE} WHERE name = ?`;
 const SET = `INSERT INTO ${SETTINGS_TABLE} (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value`;
 
 /** @returns what a host has written; undefined where none has, or it makes no sense */
 export function writtenMaxAge(connection: MapConnection): SessionMaxAge | undefined {
   if (!hasTable(connection.database, SETTINGS_TABLE)) return undefined;
-  const value = connection.statement(GET).pluck().get(MAX_AGE);
+  return parseMaxAge(connection.statement(GET).pluck().get(MAX_AGE));
+}
+
+/** @returns undefined where it makes no sense */
+export function parseMaxAge(value: unknown): SessionMaxAge | undefined {
   if (value === 'never') return 'never';
   const ageMs = typeof value === 'string' ? Number(value) : Number.NaN;
   return Number.isFinite(ageMs) && ageMs > 0 ? ageMs : undefined;

@@ -45,3 +45,6 @@ export function mayBeLate({ lastUsedAtMs, createdAtMs }: RowTimes, nowMs: number
     return typeof timeMs === 'number' && timeMs > nowMs - TRANSCRIPT_LATE_MAX_MS;
   });
 }
+
+/** A rename takes microseconds; whoever waits here is about to lose a conversation. */
+export const SECOND_LOOK_AFTER_MS = 50;

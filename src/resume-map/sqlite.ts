@@ -4,7 +4,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseSessionId, type SessionId } from '../claude-dir/session-id.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { DEFAULT_SESSION_MAX_AGE_MS } from '../config/settings.ts';
-import { OperatingError } from '../errors.ts';
 import { checkVersion, migrate } from '../sqlite/migrate.ts';
 import {
   guarded,
@@ -15,10 +14,12 @@ import {
   type SqliteDatabase,
 } from '../sqlite/open.ts';
 import { ShortHolds, systemPacer, withoutRests } from '../sqlite/short-holds.ts';
+import { checkedMaxAge, checkedSessionId } from './checked-values.ts';
+import { ATTEMPTS, DROPPED, FAILURES, FORGOTTEN } from './counter-names.ts';
 import { DeadTurns } from './dead-turns.ts';
 import { insertOnce, type SessionsJson } from './import/sessions-json.ts';
 import { KeyLeases } from './key-leases.ts';
-import { checkedKey, checkIssue, parseSessionKey } from './keys.ts';
+import { checkedKey, checkIssue, isOfIssue } from './keys.ts';
 import { liveAmong, readLiveIds } from './live-ids.ts';
 import { maxAgeInForce, writeMaxAge, writtenMaxAge } from './map-age.ts';
 import { MapConnection } from './map-connection.ts';
@@ -37,7 +38,7 @@ import type {
   Whereabouts,
   WholeRow,
 } from './resume-map.ts';
-import { isStale, mayBeLate, type SessionMaxAge } from './row-age.ts';
+import { isStale, mayBeLate, SECOND_LOOK_AFTER_MS, type SessionMaxAge } from './row-age.ts';
 import { type RowOrder, rowOrderOf } from './row-order.ts';
 import {
   COUNTERS_TABLE,
@@ -66,15 +67,6 @@ export interface SqliteResumeMapOptions {
   readonly onForgotten?: (forgotten: Forgotten) => void;
   readonly transcripts?: { whereIs(sessionId: SessionId): Whereabouts };
 }
-
-/** A rename takes microseconds; whoever waits here is about to lose a conversation. */
-const SECOND_LOOK_AFTER_MS = 50;
-
-const ATTEMPTS = 'resume_attempts';
-const FAILURES = 'resume_failures';
-/** Rows that a host took out on purpose: what is missing beside them was lost. */
-const DROPPED = 'rows_dropped';
-const FORGOTTEN: Readonly<Record<ForgetReason, string>> = { expired: 'forgotten_expired', gone: 'forgotten_gone' };
 
 const GET = `SELECT session_id AS sessionId, last_used_at AS lastUsedAtMs, created_at AS createdAtMs FROM ${SESSIONS_TABLE} WHERE key = ?`;
 const ID_OF_KEY = `SELECT session_id FROM ${SESSIONS_TABLE} WHERE key = ?`;
@@ -257,11 +249,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
     return this.#connection.write('drop sessions of an issue', () => {
       // The suffix narrows it down by exact comparison; the parts decide.
       const candidates = this.#connection.statement(KEYS_ENDING_IN).pluck().all({ suffix }) as string[];
-      const keys = candidates.filter((key) => {
-        const parts = parseSessionKey(key);
-        if (parts === undefined || parts.repo !== repo || parts.issue !== String(issueOrPr)) return false;
-        return options.forge === undefined || parts.forge === options.forge;
-      });
+      const keys = candidates.filter((key) => isOfIssue(key, repo, issueOrPr, options.forge));
       const drop = this.#connection.statement(DROP);
       return this.#inTransaction(() => {
         return this.#dropped(keys.reduce((dropped, key) => dropped + drop.run(key).changes, 0));
@@ -459,17 +447,4 @@ export class SqliteResumeMap implements MaintainableResumeMap {
     const value = this.#connection.statement(COUNTER).pluck().get(name);
     return typeof value === 'number' ? value : 0;
   }
-}
-
-/** By 0 every row would be stale, by NaN none. */
-function checkedMaxAge(maxAge: SessionMaxAge): SessionMaxAge {
-  if (maxAge === 'never' || (Number.isFinite(maxAge) && maxAge > 0)) return maxAge;
-  throw new OperatingError('usage', `session max age: ${maxAge} must be milliseconds, more than 0, or 'never'`);
-}
-
-function checkedSessionId(sessionId: string): SessionId {
-  const id = parseSessionId(sessionId);
-  if (id !== undefined) return id;
-  const shown = JSON.stringify(String(sessionId).slice(0, 64));
-  throw new OperatingError('usage', `session id: ${shown} is not a lower-case UUID`);
 }

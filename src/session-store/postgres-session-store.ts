@@ -1,17 +1,10 @@
 /** The Agent SDK's `SessionStore` in PostgreSQL: transcripts that many hosts share, each of which can resume them. */
 
-import {
-  checkOptions,
-  durationMs,
-  expected,
-  type OptionChecks,
-  required,
-  someFunction,
-} from '../config/host-options.ts';
+import { checkOptions, type OptionChecks, someFunction } from '../config/host-options.ts';
+import { POSTGRES_OPTIONS, someCount } from '../config/postgres-options.ts';
 import { operatingError } from '../errors.ts';
 import { migratePostgres } from '../postgres/migrate.ts';
 import { PostgresDatabase, type PostgresOptions, type PostgresTransaction } from '../postgres/postgres-database.ts';
-import { postgresUrlFaults } from '../postgres/postgres-url.ts';
 import { NOW_MS, textArray } from '../postgres/sql-text.ts';
 import { checkPostgresKey, type EntryRow, entryRow, inStatements } from './entry-rows.ts';
 import { POSTGRES_STORE_MIGRATIONS, throwIfForeign } from './postgres-schema.ts';
@@ -53,17 +46,10 @@ const DELETE_SUBPATH = `WITH gone AS (DELETE FROM ${ENTRIES_TABLE} WHERE ${OF_TR
 
 type UrlAndOptions = PostgresSessionStoreOptions & { readonly url: string };
 
-const someCount = expected('a whole number, more than 0', (value) => Number.isSafeInteger(value) && Number(value) > 0);
-
 const CHECKS: OptionChecks<UrlAndOptions> = {
-  url: required(postgresUrlFaults),
-  foldSessionSummary: someFunction,
+  ...POSTGRES_OPTIONS,
   maxConnections: someCount,
-  prepare: expected('true or false', (value) => typeof value === 'boolean'),
-  lockTimeoutMs: durationMs,
-  statementTimeoutMs: durationMs,
-  graceMs: durationMs,
-  connectTimeoutMs: durationMs,
+  foldSessionSummary: someFunction,
 };
 
 /**

@@ -16,7 +16,7 @@ import {
   BusyError, ConfigError, OperatingError, openResumeMap, openThreadMap, parseSessionId, type ResumeMap, type ResumeMapOptions,
   runWithSessionResume, type SessionId, sessionKey, type SessionStoreEntry, SqliteSessionStore,
 } from 'claude-session-sweeper';
-import { BusyError as PostgresBusyError, PostgresSessionStore } from 'claude-session-sweeper/postgres';
+import { BusyError as PostgresBusyError, openPostgresResumeMap, PostgresSessionStore } from 'claude-session-sweeper/postgres';
 
 interface Message { readonly type: string; readonly session_id?: string }
 interface Options { readonly resume?: string }
@@ -62,6 +62,10 @@ async function main(directory: string): Promise<void> {
   const wrong = () => threads.update('1.2', { status: 'stopped' });
   const turns: number | undefined = (await threads.getByThread('1.2'))?.totalTurns;
   if (turns !== 2 || typeof wrong !== 'function') throw new Error(String(turns));
+  // @ts-expect-error without its URL it is nowhere
+  const nowhere = () => openPostgresResumeMap({ host: 'here' });
+  const there = (url: string): Promise<ResumeMap> => openPostgresResumeMap({ url, maxSessionAgeMs: 'never' });
+  if (typeof nowhere !== typeof there) throw new Error('no map of several hosts');
   // Its driver is an optional package, and is not here.
   await using shared = new PostgresSessionStore('postgres://nobody@127.0.0.1:1/none', { connectTimeoutMs: 9_000 });
   const isDriverHere: boolean = await shared.listSessions('-srv-app').then(() => true, (error: unknown) => {

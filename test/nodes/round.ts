@@ -159,7 +159,7 @@ async function daemonFailures({ executable, program }: Tried, { flags }: Place):
 }
 
 const HOST = `
-async function main({ openResumeMap, SqliteSessionStore }, directory) {
+async function main({ openResumeMap, SqliteSessionStore }, { PostgresSessionStore }, directory) {
   const map = await openResumeMap({ stateDir: directory });
   const idOf = (number) => '00000000-0000-4000-8000-' + String(number).padStart(12, '0');
   for (let number = 0; number < 25; number += 1) {
@@ -169,12 +169,18 @@ async function main({ openResumeMap, SqliteSessionStore }, directory) {
   }
   await map.close();
   new SqliteSessionStore(directory + '/store.db').close();
+  // Nobody listens there; the driver, which is optional, is loaded for it all the same.
+  const store = new PostgresSessionStore('postgres://nobody@127.0.0.1:1/none');
+  const listed = await store.listSessions('-srv-app').catch((error) => error.message);
+  if (!String(listed).includes('ECONNREFUSED')) throw new Error(String(listed));
+  await store.close();
 }
 `;
 /** The ways in which a host takes the library in, by the name of its script. */
 const HOSTS: Readonly<Record<string, string>> = {
-  'host.mjs': `import * as library from 'claude-session-sweeper';${HOST}await main(library, process.argv[2]);\n`,
-  'host.cjs': `${HOST}main(require('claude-session-sweeper'), process.argv[2]);\n`,
+  'host.mjs': `import * as library from 'claude-session-sweeper';
+import * as postgres from 'claude-session-sweeper/postgres';${HOST}await main(library, postgres, process.argv[2]);\n`,
+  'host.cjs': `${HOST}main(require('claude-session-sweeper'), require('claude-session-sweeper/postgres'), process.argv[2]);\n`,
 };
 
 async function hostFailures({ executable, hostDirectory }: Tried, { directory }: Place): Promise<string[]> {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { LEASE_MS } from '../../src/resume-map/key-leases.ts';
+import { LEASE_MS } from '../../src/resume-map/lease-holder.ts';
 import { SqliteResumeMap } from '../../src/resume-map/sqlite.ts';
 import { forkProgram } from '../support/forked.ts';
 import { SetClock } from '../support/set-clock.ts';

@@ -31,9 +31,16 @@ async function untilFree(operate) {
   }
 }
 
+/** By a path, or a URL. */
+async function openMap(place) {
+  if (!place.startsWith('postgres:')) return SqliteResumeMap.openOwn(place);
+  const { openPostgresResumeMap } = await import('../../dist/library/postgres.js');
+  return openPostgresResumeMap({ url: place, lockTimeoutMs: 30_000 });
+}
+
 /** One writer's operations: its own conversations, one that all write to, and the counters of all. */
 async function write(path, group, writer, rounds) {
-  const map = SqliteResumeMap.openOwn(path);
+  const map = await openMap(path);
   const rows = {};
   const counted = { attempts: 0, failures: 0 };
   for (let round = 0; round < rounds; round += 1) {

@@ -42,15 +42,18 @@ export function postgresServer(): Promise<PostgresServer> {
   return running;
 }
 
-/** The URL of a new, empty schema, and a connection to it that goes another way than what is tested. */
-export async function newSchema() {
+/**
+ * The URL of a new, empty schema, and a connection to it that goes another way than what is tested.
+ * @param atTheEnd when that is closed
+ */
+export async function newSchema(atTheEnd: (act: () => Promise<void>) => void = onTestFinished) {
   const server = await postgresServer();
   const name = `s${schemas}`;
   schemas += 1;
   // What stands before the server's own functions takes their place: the clock is the test's.
   const url = `${server.url}&search_path=${name},test_clock,pg_catalog`;
   const outside = postgres(socketOptions(url));
-  onTestFinished(() => outside.end());
+  atTheEnd(() => outside.end());
   await outside.unsafe(`CREATE SCHEMA ${name}`);
   return { url, outside, server };
 }
