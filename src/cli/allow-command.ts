@@ -10,7 +10,9 @@ const OF_THE_DAEMON = /^(schedule\.|listen$|log(Level|Format)$)/;
 
 export function allowCommand(job: JobName, { config, origins, configFile }: ResolvedConfig, home: string): string {
   const table = settingTable({ home });
-  const given = SETTING_PATHS.filter((path) => isGiven(origins[path]) && !OF_THE_DAEMON.test(path));
+  const given = SETTING_PATHS.filter((path) => {
+    return isGiven(origins[path]) && !OF_THE_DAEMON.test(path) && table[path].isSecret !== true;
+  });
   const flags = given.flatMap((path: SettingPath) => {
     const setting: Setting<unknown> = table[path];
     return [flagOf(path), setting.show(config[path])];

@@ -4,6 +4,7 @@ import { systemClock } from '../clock.ts';
 import { OperatingError } from '../errors.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import { formatAmount } from '../format/counts.ts';
+import { shownText } from '../format/shown-text.ts';
 import { absenceLimits, ClockGuard } from '../jobs/guards/clock.ts';
 import { OLDEST_LISTED } from '../jobs/job.ts';
 import { JOB_NAMES, type JobName, type Outcome } from '../jobs/job-names.ts';
@@ -11,6 +12,7 @@ import type { ListingRequest } from '../jobs/listing-request.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { createLogger } from '../log.ts';
 import { jobHere } from '../runs/job-in-this-process.ts';
+import { Notices } from '../runs/notices.ts';
 import { openLedger } from '../runs/open-ledger.ts';
 import { runJob } from '../runs/run-job.ts';
 import type { RunResult } from '../runs/run-result.ts';
@@ -28,7 +30,9 @@ export async function runNow(
   { yes = false }: { readonly yes?: boolean } = {},
 ): Promise<number> {
   if (!yes && jobs.includes('prune-transcripts') && !(await isAgreed(context, jobs))) return EXIT_CODES.ok;
-  const results = await runJobs(context, jobs, context.json ? { listsRemoved: 'all' } : FOR_PEOPLE);
+  const notices = noticesOf(context);
+  const told = context.json ? ({ listsRemoved: 'all' } as const) : FOR_PEOPLE;
+  const results = await runJobs(context, jobs, told, (job, run) => notices.around(job, run));
   await writeTextfile(context);
   const { stdout } = context.io;
   if (context.json) stdout.write(`${JSON.stringify({ jobs: results.map(toDocument) })}\n`);
@@ -90,11 +94,28 @@ const FOR_PEOPLE = {
   lists: { which: 'going', order: 'oldest', limit: OLDEST_LISTED },
 } as const satisfies Told;
 
-/** Runs jobs in their fixed order: sweep, prune, purge. @param told which sessions the reports are to list */
+/** Of a dry run nobody is told. */
+function noticesOf({ io, resolved: { config }, log, dryRun }: CommandContext): Notices {
+  const settings = dryRun ? { hooks: {}, 'ping.url': 'off', 'webhook.url': 'off' } : config;
+  const warn = (fields: object, message: string) => {
+    log.warn(fields, message);
+    // There, the log is silent.
+    const told = shownText(`${message}: ${Object.values(fields).join(': ')}`);
+    if (io.stderr.isTTY) io.stderr.write(`claude-session-sweeper: ${told}\n`);
+  };
+  return new Notices(settings, { log: { warn }, environment: io.environment, shutdown: io.shutdown });
+}
+
+/**
+ * Runs jobs in their fixed order: sweep, prune, purge.
+ * @param told which sessions the reports are to list
+ * @param around runs each of them
+ */
 export async function runJobs(
   context: CommandContext,
   jobs: readonly JobName[],
   told: Told = { listsRemoved: context.json ? 'all' : 'none' },
+  around: (job: JobName, run: () => Promise<RunResult>) => Promise<RunResult> = (_job, run) => run(),
 ): Promise<RunResult[]> {
   const { config } = context.resolved;
   const { log, dryRun, io } = context;
@@ -122,8 +143,12 @@ export async function runJobs(
   try {
     for (const job of JOB_NAMES.filter((name) => jobs.includes(name))) {
       if (io.shutdown.aborted) break;
-      results.push(await runJob(jobHere(job, config), request, dependencies));
-      progress.clear();
+      const result = await around(job, async () => {
+        const ended = await runJob(jobHere(job, config), request, dependencies);
+        progress.clear();
+        return ended;
+      });
+      results.push(result);
     }
     return results;
   } finally {

@@ -120,7 +120,8 @@ function parse(setting: Setting<unknown>, value: unknown, name: string, faults: 
   const parsed = setting.parse(value);
   if ('value' in parsed) return parsed.value;
   for (const { fault, at } of parsed.faults) {
-    faults.push(`${name}: ${shownValue(value)}${at === undefined ? '' : ` at ${at}`}: ${fault}`);
+    const shown = setting.isSecret === true ? '' : `${shownValue(value)}${at === undefined ? '' : ` at ${at}`}: `;
+    faults.push(`${name}: ${shown}${fault}`);
   }
   return undefined;
 }

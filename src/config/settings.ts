@@ -5,6 +5,7 @@
 
 import type { LogFormat, LogLevel } from '../format/log-line.ts';
 import { type ClassAges, classAges, DEFAULT_CLASS_AGES } from './class-ages.ts';
+import { type HookSettings, hookSettings, secretUrl, showSecretUrl } from './notice-settings.ts';
 import { type ProjectOverride, projectOverrides } from './project-overrides.ts';
 import { type SourceSettings, showSources, sourceSettings } from './source-settings.ts';
 import { defaultStateDir } from './state-dir.ts';
@@ -51,6 +52,9 @@ export interface Settings {
   runDeadline: number;
   listen: values.ListenAddress | 'off';
   'metrics.textfile': string;
+  hooks: HookSettings;
+  'ping.url': string;
+  'webhook.url': string;
   logLevel: LogLevel;
   logFormat: LogFormat;
 }
@@ -66,6 +70,8 @@ export interface Setting<T> {
   readonly parse: values.Parser<T>;
   defaultValue(surroundings: Surroundings): T;
   show(value: T): string;
+  /** It is never told, neither where it is wrong nor in a command that is suggested. */
+  readonly isSecret?: true;
 }
 
 /** What defaults depend on. */
@@ -313,6 +319,36 @@ export function settingTable({ home }: Pick<Surroundings, 'home'>): SettingTable
       parse: values.metricsFile(home),
       defaultValue: () => 'off',
       show: String,
+    },
+    hooks: {
+      argument: 'JSON',
+      description:
+        'programs that are started about each run, with what is known of it on stdin: `{before, after, onFailure, onHeld, onNotice, timeout}`, each a list of a program and its arguments',
+      defaultText: 'none',
+      parse: hookSettings,
+      defaultValue: () => ({}),
+      show: ({ timeout, ...rest }) =>
+        JSON.stringify(timeout === undefined ? rest : { ...rest, timeout: values.showAge(timeout) }),
+    },
+    'ping.url': {
+      argument: 'URL',
+      description:
+        'address of a dead-man switch, as of Healthchecks, that is told when a prune starts, ends well or does not; a secret, and never shown',
+      defaultText: '`off`',
+      parse: secretUrl,
+      defaultValue: () => 'off',
+      show: showSecretUrl,
+      isSecret: true,
+    },
+    'webhook.url': {
+      argument: 'URL',
+      description:
+        'address that is sent JSON, as a chat takes it, of runs that failed, were held back or announced something; a secret, and never shown',
+      defaultText: '`off`',
+      parse: secretUrl,
+      defaultValue: () => 'off',
+      show: showSecretUrl,
+      isSecret: true,
     },
     logLevel: {
       argument: 'LEVEL',

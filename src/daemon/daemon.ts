@@ -13,7 +13,9 @@ import { Acquired } from '../process/acquired.ts';
 import { SHUTDOWN_BUDGET } from '../process/shutdown-budget.ts';
 import { HostLook } from '../runs/host-metrics.ts';
 import { jobInChild } from '../runs/job-in-child.ts';
+import { Notices } from '../runs/notices.ts';
 import { type RunJobDependencies, runJob, skippedRun } from '../runs/run-job.ts';
+import type { RunResult } from '../runs/run-result.ts';
 import { startHttpServer } from './http.ts';
 import { HttpAddress } from './http-address.ts';
 import { daemonRoutes } from './http-routes.ts';
@@ -281,23 +283,12 @@ class Daemon {
   }
 
   async #run(job: JobName): Promise<void> {
-    const { environment, shutdown: signal } = this.#options;
+    const { environment, log, shutdown: signal } = this.#options;
     if (signal.aborted) return void this.#cutShort.add(job);
     const inForce = this.#inForce;
     try {
-      inForce.lookForClaudeDir();
-      this.#presence.begin(job);
-      const onProgress = ({ phase }: JobProgress) => this.#presence.phase(phase);
-      const request = {
-        options: runOptionsOf(job, inForce.config.logLevel),
-        signal,
-        onProgress,
-      };
-      const result = await runJob(
-        jobInChild(job, inForce.config, { environment }),
-        request,
-        this.#runDependencies(inForce),
-      );
+      const notices = new Notices(inForce.config, { log, environment, shutdown: signal });
+      const result = await notices.around(job, () => this.#runOnce(job, inForce));
       this.#metrics.observeRun(result);
       if (signal.aborted && result.outcome !== 'ok') this.#cutShort.add(job);
       // What the run has met with in the ledger, this process may not have: opened anew, it is looked at from end to end.
@@ -306,6 +297,16 @@ class Daemon {
       this.#presence.end();
       this.#leaveSuperseded();
     }
+  }
+
+  async #runOnce(job: JobName, inForce: InForce): Promise<RunResult> {
+    const { environment, shutdown: signal } = this.#options;
+    inForce.lookForClaudeDir();
+    this.#presence.begin(job);
+    const onProgress = ({ phase }: JobProgress) => this.#presence.phase(phase);
+    const options = runOptionsOf(job, inForce.config.logLevel);
+    const inChild = jobInChild(job, inForce.config, { environment });
+    return runJob(inChild, { options, signal, onProgress }, this.#runDependencies(inForce));
   }
 
   #runDependencies(inForce: InForce): RunJobDependencies {

@@ -8,7 +8,9 @@ export const SHUTDOWN_BUDGET = {
   databaseWaitMs: 1_000,
   /** A batch in hand takes milliseconds: a run that has not ended by then hangs, and its process is killed. */
   runGraceMs: 3_500,
-  /** For which the daemon waits for its run, the kill and its record included. */
+  /** What is told of a run that is over by then may take so long. */
+  noticeGraceMs: 500,
+  /** For which the daemon waits for its run, the kill, its record and what is told of it included. */
   daemonWaitMs: 4_500,
   /** When the process leaves, whatever hangs. */
   leaveAfterMs: 4_800,

@@ -179,6 +179,19 @@ const SAMPLES: { readonly [P in SettingPath]: Sample<Settings[P]> } = {
     ['/x.prom', '/x.prom'],
     'off',
   ),
+  hooks: {
+    flag: ['{"after":["/bin/true","-x"]}', { after: ['/bin/true', '-x'] }],
+    environment: ['{before: [notify], timeout: 5s}', { before: ['notify'], timeout: 5_000 }],
+    file: [{ onHeld: ['/bin/mail', 'ops'] }, { onHeld: ['/bin/mail', 'ops'] }],
+    default: {},
+  },
+  'ping.url': textSample(
+    ['https://a/b', 'https://a/b'],
+    ['http://c', 'http://c'],
+    ['https://d/?e=1', 'https://d/?e=1'],
+    'off',
+  ),
+  'webhook.url': textSample(['https://a/b', 'https://a/b'], ['http://c', 'http://c'], ['off', 'off'], 'off'),
   listen: textSample<Settings['listen']>(
     ['off', 'off'],
     ['0.0.0.0:80', { host: '0.0.0.0', port: 80 }],
@@ -373,6 +386,12 @@ describe('a value that means nothing', () => {
     ['schedule.prune', ' 17 4 * * *'],
     ['schedule.timeZone', ''],
     ['schedule.timeZone', 'Mars/Olympus_Mons'],
+    ['hooks', '{"after":"/bin/true"}'],
+    ['hooks', '{"after":[]}'],
+    ['hooks', '{"after":["./notify"]}'],
+    ['hooks', '{"after":[""]}'],
+    ['hooks', '{"later":["/bin/true"]}'],
+    ['hooks', '{"timeout":"11m"}'],
     ['metrics.textfile', '/f/x'],
     ['metrics.textfile', 'x.prom'],
     ['metrics.textfile', '/f/../x.prom'],
@@ -388,6 +407,20 @@ describe('a value that means nothing', () => {
     ['logLevel', 'INFO'],
     ['logLevel', 'verbose'],
   ];
+
+  it.each([
+    ['ping.url', 'ftp://s3cret'],
+    ['ping.url', 's3cret'],
+    ['ping.url', 'https://me:s3cret@a/b'],
+    ['ping.url', 'https://s3 cret'],
+    ['webhook.url', ''],
+    ['webhook.url', 'https://'],
+  ] as const)('%s: a secret that is wrong is refused, and not shown: %j', (path, value) => {
+    const faults = faultsOf({ environment: { [variableOf(path)]: value } });
+    expect(faults).toEqual([
+      `${variableOf(path)}: expected an address that begins with https:// or http:// and names no user, or off`,
+    ]);
+  });
 
   it.each(NONSENSE)('%s: %j is refused, and named', (path, value) => {
     const faults = faultsOf({ environment: { [variableOf(path)]: value } });

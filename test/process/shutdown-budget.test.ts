@@ -4,8 +4,8 @@ import { SHUTDOWN_BUDGET } from '../../src/process/shutdown-budget.ts';
 
 describe('The time to leave', () => {
   it('is divided so that each is through before the next one loses patience', () => {
-    const { databaseWaitMs, runGraceMs, daemonWaitMs, leaveAfterMs, promisedMs } = SHUTDOWN_BUDGET;
-    const inOrder = [0, databaseWaitMs, runGraceMs, daemonWaitMs, leaveAfterMs, promisedMs];
+    const { databaseWaitMs, runGraceMs, noticeGraceMs, daemonWaitMs, leaveAfterMs, promisedMs } = SHUTDOWN_BUDGET;
+    const inOrder = [0, databaseWaitMs, runGraceMs, runGraceMs + noticeGraceMs, daemonWaitMs, leaveAfterMs, promisedMs];
     expect(inOrder).toEqual([...new Set(inOrder)].toSorted((left, right) => left - right));
     expect(Object.keys(SHUTDOWN_BUDGET)).toHaveLength(inOrder.length - 1);
   });

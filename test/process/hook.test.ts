@@ -1,0 +1,88 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { runHook } from '../../src/process/hook.ts';
+import { tempDir } from '../support/temp-dir.ts';
+import { until } from '../support/wait.ts';
+
+const NEVER = new AbortController().signal;
+const environment = { PATH: process.env.PATH, MARK: 'here' };
+
+/** A script of Node, so that no shell has to be there. */
+function node(code: string): string[] {
+  return [process.execPath, '-e', code];
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    // One that is dead and that nobody has taken note of is still found.
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+describe('a hook', () => {
+  it('finds on stdin what it is told, in the environment that it is given, and no shell reads its arguments', async () => {
+    const file = join(tempDir(), 'told');
+    const script = `require('fs').writeFileSync(${JSON.stringify(file)},
+      process.env.MARK + process.argv[1] + require('fs').readFileSync(0, 'utf8'))`;
+    const fault = await runHook([...node(script), '$(touch /x); "'], 'the run', { environment, limit: NEVER });
+    expect(fault).toBeUndefined();
+    expect(readFileSync(file, 'utf8')).toBe('here$(touch /x); "the run');
+  });
+
+  it('may leave what it is told unread', async () => {
+    expect(await runHook(['true'], 'x'.repeat(2 ** 22), { environment, limit: NEVER })).toBeUndefined();
+  });
+
+  it('is told of by its exit code and by what it says last, of which a flood is cut', async () => {
+    const said = await runHook(node('console.error("no mail today"); process.exitCode = 3'), '', {
+      environment,
+      limit: NEVER,
+    });
+    expect(said).toBe('it ended with 3: no mail today');
+    const flood = node('process.stderr.write("x".repeat(1e7), () => process.kill(process.pid, "SIGTERM"))');
+    const fault = await runHook(flood, '', { environment, limit: NEVER });
+    expect(fault).toMatch(/^it ended with SIGTERM: x+$/);
+    expect(fault?.length).toBeLessThan(2_000);
+  });
+
+  it('that cannot be started says why', async () => {
+    const start = (...argv: string[]) => runHook(argv, '', { environment, limit: NEVER });
+    expect(await start('/nonexistent/hook')).toBe('it could not be started: ENOENT');
+    expect(await start('/dev/null')).toBe('it could not be started: EACCES');
+  });
+
+  it('is killed when its time is over, with all that it has started', async () => {
+    const file = join(tempDir(), 'pid');
+    const script = `const child = require('child_process').spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e6)']);
+      require('fs').writeFileSync(${JSON.stringify(file)}, child.pid + ' ' + process.pid + ' ');
+      setInterval(() => {}, 1e6)`;
+    const limit = new AbortController();
+    const hook = runHook(node(script), '', { environment, limit: limit.signal });
+    const pids = await until('both to be there', () => {
+      return existsSync(file) && readFileSync(file, 'utf8').split(' ').slice(0, 2).map(Number);
+    });
+    expect(pids).toHaveLength(2);
+    limit.abort();
+    expect(await hook).toBe('it was killed: its time was over');
+    await until('their end', () => !pids.some(isAlive));
+  });
+
+  it('that has ended is not waited for because of what it has left behind', async () => {
+    const script = `const child = require('child_process').spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e6)'],
+      { detached: true, stdio: 'inherit' });
+      console.error(child.pid); child.unref(); process.exitCode = 1`;
+    const fault = await runHook(node(script), '', { environment, limit: NEVER });
+    const pid = Number(/^it ended with 1: (\d+)$/.exec(fault ?? '')?.[1]);
+    expect(isAlive(pid)).toBe(true);
+    process.kill(pid, 'SIGKILL');
+  });
+
+  it('is not started when there is no time left', async () => {
+    const limit = AbortSignal.abort();
+    expect(await runHook(['true'], '', { environment, limit })).toContain('not started');
+  });
+});
