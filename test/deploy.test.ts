@@ -15,9 +15,10 @@ import { UNSUPPORTED_NODE_EXIT_CODE } from '../src/process/supported-node.ts';
 import { resolveConfig } from './support/resolved-config.ts';
 
 const top = fileURLToPath(new URL('..', import.meta.url));
-const DAEMON_UNIT = 'deploy/systemd/claude-session-sweeper.service';
-const ONCE_UNIT = 'deploy/systemd/claude-session-sweeper-once.service';
-const TIMER_UNIT = 'deploy/systemd/claude-session-sweeper-once.timer';
+const DAEMON_UNIT = 'deploy/systemd/claude-session-sweeper@.service';
+const ONCE_UNIT = 'deploy/systemd/claude-session-sweeper-once@.service';
+const TIMER_UNIT = 'deploy/systemd/claude-session-sweeper-once@.timer';
+const USER_UNIT = 'deploy/systemd/user/claude-session-sweeper.service';
 const ENVIRONMENT_EXAMPLE = 'deploy/systemd/claude-session-sweeper.env.example';
 const COMPOSE_FILE = 'deploy/docker-compose.yml';
 const SERVICE_UNITS = [DAEMON_UNIT, ONCE_UNIT] as const;
@@ -129,7 +130,7 @@ describe('the settings that the deploy files name', () => {
 
 describe('the systemd units', () => {
   it.skipIf(!hasSystemdAnalyze)('are understood by systemd without a word', () => {
-    const { stderr, stdout } = analyze('verify', DAEMON_UNIT, ONCE_UNIT, TIMER_UNIT);
+    const { stderr, stdout } = analyze('verify', DAEMON_UNIT, ONCE_UNIT, TIMER_UNIT, USER_UNIT);
     // Only that the program is not installed here may be said; unknown keys leave the exit code at 0.
     const said = `${stdout}${stderr}`.split('\n').filter((line) => {
       return line !== '' && !/: Command \/usr\/bin\/claude-session-sweeper is not executable: /.test(line);
@@ -153,6 +154,15 @@ describe('the systemd units', () => {
     expect(words(DAEMON_UNIT, 'RestartPreventExitStatus')).toContain(String(UNSUPPORTED_NODE_EXIT_CODE));
     expect(directives(ONCE_UNIT).has('Restart')).toBe(false);
     expect(words(ONCE_UNIT, 'SuccessExitStatus')).not.toContain(String(UNSUPPORTED_NODE_EXIT_CODE));
+  });
+
+  it('start and end for a user of a laptop as they do for a host', () => {
+    const [ofUser, ofHost] = [directives(USER_UNIT), directives(DAEMON_UNIT)];
+    const ownToUsers = ['Environment', 'ExecStart', 'WantedBy', 'Description'];
+    for (const [key, values] of ofUser)
+      if (!ownToUsers.includes(key)) expect([key, ofHost.get(key)]).toEqual([key, values]);
+    for (const key of ['Restart', 'RestartPreventExitStatus', 'Type', 'WatchdogSec'])
+      expect(ofUser.has(key)).toBe(true);
   });
 
   it('say of every exit code whether it is tried again', () => {
@@ -183,7 +193,7 @@ describe('the systemd units', () => {
     'bind a Claude directory whole, so that a rename into its trash stays in one mount: %s',
     (unit) => {
       const places = words(unit, 'BindPaths');
-      expect(places).toContain('-/home/claude/.claude');
+      expect(places).toContain('-/home/%i/.claude');
       expect(places.filter((place) => place.includes('/projects'))).toEqual([]);
     },
   );
@@ -191,14 +201,14 @@ describe('the systemd units', () => {
   it.each(SERVICE_UNITS)(
     'bind the state directory by its name and by its former one, under which a map protects as well: %s',
     (unit) => {
-      const homes = { home: '/home/claude', environment: {} };
+      const homes = { home: '/home/%i', environment: {} };
       const { stateDir, formerStateDir } = resolveConfig({ ...homes, flags: {} }).config;
       expect(words(unit, 'BindPaths')).toEqual(expect.arrayContaining([`-${stateDir}`, `-${formerStateDir}`]));
     },
   );
 
   it.each(SERVICE_UNITS)('let the configuration of its user be read: %s', (unit) => {
-    const directory = dirname(defaultConfigPath('/home/claude', {}));
+    const directory = dirname(defaultConfigPath('/home/%i', {}));
     expect(words(unit, 'BindReadOnlyPaths')).toEqual([`-${directory}`]);
   });
 
@@ -214,7 +224,8 @@ describe('the systemd units', () => {
     const ofRestarts = ['Restart', 'RestartSec', 'RestartPreventExitStatus', 'StartLimitIntervalSec'];
     const ofTheNetwork = ['RestrictAddressFamilies', 'IPAddressAllow', 'PrivateNetwork'];
     // Only the daemon has a process beside the one that takes the memory.
-    for (const key of [...ofRestarts, ...ofTheNetwork, 'OOMPolicy', 'ExecReload']) differing.add(key);
+    const ofItsLife = ['OOMPolicy', 'ExecReload', 'NotifyAccess', 'WatchdogSec'];
+    for (const key of [...ofRestarts, ...ofTheNetwork, ...ofItsLife]) differing.add(key);
     const shared = (unit: string) => Object.fromEntries([...directives(unit)].filter(([key]) => !differing.has(key)));
     expect(shared(ONCE_UNIT)).toEqual(shared(DAEMON_UNIT));
     expect(directives(ONCE_UNIT).get('PrivateNetwork')).toEqual(['yes']);

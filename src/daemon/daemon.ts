@@ -23,10 +23,11 @@ import { InForce } from './in-force.ts';
 import { JobQueue } from './job-queue.ts';
 import { createMetrics, type Metrics } from './metrics-page.ts';
 import { Presence } from './presence.ts';
-import { readiness } from './readiness.ts';
+import { faultOfSources, readiness } from './readiness.ts';
 import { Reload } from './reload.ts';
 import { runOptionsOf } from './run-options.ts';
 import { Schedule, scheduleSettings } from './schedule.ts';
+import { Supervisor } from './supervisor.ts';
 import { WorkerLocks } from './worker-locks.ts';
 
 export interface DaemonOptions {
@@ -78,6 +79,9 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   }
 }
 
+/** A run ends by its deadline, or is killed: one that is at work for longer still will not end. */
+const STUCK_AFTER_DEADLINE_MS = 60_000;
+
 class Daemon {
   readonly #options: DaemonOptions;
   readonly #locks = new WorkerLocks();
@@ -86,6 +90,7 @@ class Daemon {
   readonly #address: HttpAddress;
   readonly #reload: Reload;
   readonly #presence: Presence;
+  readonly #supervisor: Supervisor;
   readonly #hostLook = new HostLook();
   /** When each job was last put into the queue. */
   readonly #addedAtMs = new Map<JobName, number>();
@@ -117,9 +122,17 @@ class Daemon {
       claudeDirs: () => this.#inForce.claudeDirs,
       stateDir: () => this.#inForce.config.stateDir,
       nextRunMs: (job) => this.#schedule.nextRunMs(job),
+      onChange: () => this.#supervisor.changed(),
+    });
+    this.#supervisor = new Supervisor({
+      ...{ environment: options.environment, log },
+      fault: () => faultOfSources(this.#inForce),
+      status: () => this.#presence.status(),
+      isMoving: () => this.#presence.activeMs <= this.#inForce.config.runDeadline + STUCK_AFTER_DEADLINE_MS,
     });
     this.#reload = new Reload({
       ...{ clock, log },
+      supervisor: this.#supervisor,
       load: () => options.load(),
       inForce: () => this.#inForce.config,
       apply: (reloaded) => this.#apply(reloaded),
@@ -156,6 +169,7 @@ class Daemon {
     await this.#address.moveTo(this.#inForce.config.listen);
     this.#startSchedule(this.#schedule, this.#inForce);
     this.#presence.enter();
+    this.#supervisor.start();
   }
 
   /** Asks for the configuration to be read again. */
@@ -176,6 +190,7 @@ class Daemon {
   }
 
   async close(): Promise<void> {
+    const isTold = this.#supervisor.stopping();
     this.#schedule.stop();
     await this.#reload.close();
     await Promise.race([this.#queue.idle(), sleep(SHUTDOWN_BUDGET.daemonWaitMs, undefined, { ref: false })]);
@@ -184,6 +199,7 @@ class Daemon {
     if (this.left.length === 0) this.#presence.leave(this.#inForce.claudeDirs);
     for (const opened of [...this.#superseded, this.#inForce]) opened.close();
     this.#locks.keepOnly([]);
+    await isTold;
   }
 
   /** All that can fail comes before anything is given up. */

@@ -15,12 +15,16 @@ export interface PresenceOptions {
   claudeDirs(): readonly ClaudeDir[];
   stateDir(): string;
   nextRunMs(job: JobName): number | undefined;
+  /** What it does is another. */
+  onChange(): void;
 }
 
 export class Presence {
   readonly #options: PresenceOptions;
   readonly #startedAtMs: number;
   #activity: Activity | undefined;
+  /** By the clock that no jump moves. */
+  #activeSince: number | undefined;
 
   constructor(options: PresenceOptions) {
     this.#options = options;
@@ -36,6 +40,7 @@ export class Presence {
 
   begin(job: JobName): void {
     this.#activity = { job, sinceMs: this.#options.clock.now() };
+    this.#activeSince = performance.now();
     this.#tell();
   }
 
@@ -48,7 +53,26 @@ export class Presence {
 
   end(): void {
     this.#activity = undefined;
+    this.#activeSince = undefined;
     this.#tell();
+  }
+
+  /** For how long the job at work has been so, in milliseconds; 0 where there is none. */
+  get activeMs(): number {
+    return this.#activeSince === undefined ? 0 : performance.now() - this.#activeSince;
+  }
+
+  /** One line for whoever looks at the service. */
+  status(): string {
+    if (this.#activity !== undefined) {
+      const { job, phase } = this.#activity;
+      return phase === undefined ? `${job} at work` : `${job} at work: ${phase}`;
+    }
+    const next = JOB_NAMES.flatMap((job) => {
+      const timeMs = this.#options.nextRunMs(job);
+      return timeMs === undefined ? [] : [{ job, timeMs }];
+    }).sort((one, other) => one.timeMs - other.timeMs)[0];
+    return next === undefined ? 'waiting' : `waiting; next ${next.job} at ${new Date(next.timeMs).toISOString()}`;
   }
 
   leave(claudeDirs: readonly ClaudeDir[]): void {
@@ -64,5 +88,6 @@ export class Presence {
     const activity = this.#activity === undefined ? {} : { activity: this.#activity };
     const who = { pid: process.pid, startedAtMs: this.#startedAtMs };
     writeActivity(stateDir(), { ...who, nextRunsMs: Object.fromEntries(nextRuns), ...activity });
+    this.#options.onChange();
   }
 }

@@ -15,21 +15,38 @@ export interface ReadinessSources {
   readonly clock: Clock;
 }
 
+/** What every run reads, by the names of the checks. */
+const SOURCES = {
+  ledger: (inForce: InForce) => inForce.ledger.get().lastRun('prune-transcripts'),
+  'live-sources': (inForce: InForce) => inForce.checkSources(),
+} as const;
+
 export async function readiness(sources: ReadinessSources): Promise<readonly ReadinessCheck[]> {
   const { inForce } = sources;
   const checks: ReadinessCheck[] = [];
-  const check = async (name: string, verify: () => unknown) => {
-    try {
-      await verify();
-      checks.push({ name, fault: undefined });
-    } catch (error) {
-      checks.push({ name, fault: errorMessage(error) });
-    }
-  };
-  await check('ledger', () => inForce.ledger.get().lastRun('prune-transcripts'));
-  await check('live-sources', () => inForce.checkSources());
-  for (const job of JOB_NAMES) await check(job, () => throwIfOverdue(job, sources));
+  for (const [name, verify] of Object.entries(SOURCES)) {
+    checks.push({ name, fault: await faultOf(() => verify(inForce)) });
+  }
+  for (const job of JOB_NAMES) checks.push({ name: job, fault: await faultOf(() => throwIfOverdue(job, sources)) });
   return checks;
+}
+
+/** What keeps a run from its work, whatever is due; undefined for nothing. */
+export async function faultOfSources(inForce: InForce): Promise<string | undefined> {
+  for (const verify of Object.values(SOURCES)) {
+    const fault = await faultOf(() => verify(inForce));
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
+}
+
+async function faultOf(verify: () => unknown): Promise<string | undefined> {
+  try {
+    await verify();
+    return undefined;
+  } catch (error) {
+    return errorMessage(error);
+  }
 }
 
 /** Overdue: the time after the last run has passed by more than a run may take. */

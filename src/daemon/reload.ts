@@ -6,10 +6,13 @@ import type { Config, ResolvedConfig } from '../config/config.ts';
 import { errorKind, errorMessage } from '../errors.ts';
 import { shownText } from '../format/shown-text.ts';
 import type { Logger } from '../log.ts';
+import type { Supervisor } from './supervisor.ts';
 
 export interface ReloadOptions {
   readonly clock: Clock;
   readonly log: Logger;
+  /** Is told that it is at work, and that it is through. */
+  readonly supervisor: Pick<Supervisor, 'reloading' | 'reloaded'>;
   /** The configuration as it stands now; rejects with what is wrong with it. */
   load(): Promise<ResolvedConfig>;
   inForce(): Config;
@@ -57,7 +60,9 @@ export class Reload {
   async #work(): Promise<void> {
     while (this.#isAskedAgain && !this.#isClosed) {
       this.#isAskedAgain = false;
+      this.#options.supervisor.reloading();
       await this.#once();
+      this.#options.supervisor.reloaded();
     }
     this.#atWork = undefined;
   }
