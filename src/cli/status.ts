@@ -26,6 +26,7 @@ import { nothingYet } from './nothing-yet.ts';
 import { exitCodeOf, runJobs } from './run.ts';
 import { pruneOf, renderHeld, toDocument } from './run-output.ts';
 import { renderFaces, renderSessions, shownFace, usedText } from './session-columns.ts';
+import { renderSources, sourceDocument, sourceStatuses } from './source-status.ts';
 import { renderTable } from './table.ts';
 import { formatAge, formatTime } from './terminal.ts';
 
@@ -136,6 +137,7 @@ function statusDocument(
       nextRun: nextMs === undefined ? null : new Date(nextMs),
     })),
     nextPrune: toDocument(prune),
+    sources: sourceStatuses(prune, config).map(sourceDocument),
     projects,
     largest,
     oldest,
@@ -170,6 +172,8 @@ function renderStatus(
     renderTable(['JOB', 'LAST RUN', 'NEXT RUN (while a daemon runs)'], runs, colors),
     ...(formerState === undefined ? [] : [renderFinding(formerState, colors)]),
   ];
+  const sources = renderSources(sourceStatuses(prune, context.resolved.config), context, nowMs);
+  if (sources !== undefined) blocks.push(sources);
   if (links.length > 0) {
     blocks.push(
       links.map((link) => `${link.claudeDir}/projects is ${link.projects}; trash: ${link.own}/trash`).join('\n'),

@@ -5,6 +5,7 @@ import { EXIT_CODES } from '../exit-codes.ts';
 import { formatBytes } from '../format/byte-size.ts';
 import { formatCount, formatNumber } from '../format/counts.ts';
 import { formatDurationRounded } from '../format/duration.ts';
+import { shownText } from '../format/shown-text.ts';
 import { KEEP_REASONS, type KeepReason, type RemoveReason } from '../jobs/prune-transcripts/plan.ts';
 import type { ListedSession } from '../jobs/report.ts';
 import type { CommandContext } from './command.ts';
@@ -15,7 +16,7 @@ import { type FilterFlags, knownHere, matchingHere, throwIfNeither } from './ses
 
 /** What each rule asks; a session stays by the first that says yes. */
 const RULES: Readonly<Record<KeepReason, string>> = {
-  live: 'Does the resume map name it?',
+  live: 'Does a live source name it, the resume map or one of the sources?',
   running: "Do Claude's records say that a process or a background job is at work on it?",
   pinned: "Is it pinned, here or in Claude's list of background jobs?",
   tagged: 'Is its transcript tagged `keep`?',
@@ -78,6 +79,7 @@ function explained(session: ListedSession, { io, colors }: CommandContext): stri
     `  last used  ${lastUsed(session, nowMs)}`,
     `  size       ${sizeOf(session)}`,
     `  why        ${whyOf(session)}`,
+    ...namedBy(session),
     ...goesOn(session, nowMs).map((line) => `  ${line}`),
     '',
     ...rulesAsked(session, colors),
@@ -102,6 +104,12 @@ function whyOf({ reason, isGoing, maxAgeMs }: ListedSession): string {
   return isGoing
     ? `${reason}: ${REMOVALS[reason as RemoveReason]}; it ${may}`
     : `${reason}; by its age alone it ${may}`;
+}
+
+function namedBy({ namedBy: sources = [] }: ListedSession): string[] {
+  return sources.map(({ source, why }, index) => {
+    return `  ${index === 0 ? 'named by ' : '         '}  ${source}${why === undefined ? '' : `: ${shownText(why)}`}`;
+  });
 }
 
 /** When that changes, and by what. */

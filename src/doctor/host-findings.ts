@@ -15,6 +15,7 @@ import type { Finding } from './finding.ts';
 import { formerStateFinding } from './former-state-finding.ts';
 import { examineReturning } from './returning-findings.ts';
 import { projectRulesFinding } from './rule-findings.ts';
+import { examineSources } from './source-findings.ts';
 
 const FOREIGN_BITS = 0o077;
 
@@ -23,6 +24,7 @@ export async function examineHost(config: Config, clock: Clock): Promise<readonl
   return [
     await guardedFinding('resume map', () => examineMap(config, clock)),
     await guardedFinding('keep list', () => examinePins(config)),
+    ...(await examineSources(config, clock)),
     await guardedFinding('ledger', () => examineLedger(config)),
     await guardedFinding('databases', () => examineDatabases(config)),
     await guardedFinding('coming back', () => examineReturning(config, clock)),

@@ -19,6 +19,17 @@ export interface AmountOfFiles extends Amount {
   readonly files: number;
 }
 
+/** How a live source has answered. */
+export interface SourceFigure {
+  readonly isUp: boolean;
+  /** Ids and prefixes. */
+  readonly ids: number;
+  /** Unix epoch ms; absent where it did not answer. */
+  readonly answeredAtMs?: number;
+  /** Sessions that are here and that no other source names; absent where that was not looked at. */
+  readonly onlyIts?: number;
+}
+
 /** The figures of all jobs. */
 export interface Figures {
   /** What an earlier run had left half-done when it was killed, by what has become of it. */
@@ -44,6 +55,8 @@ export interface Figures {
   readonly shielded: number;
   /** What lies in the trash afterwards. */
   readonly trash: Amount;
+  /** By live source. */
+  readonly sources: Readonly<Record<string, SourceFigure>>;
   /** Ids by live source. */
   readonly liveIds: Counts;
   /** Entries of a live source that name no session, and so protect none. */
@@ -225,6 +238,37 @@ const FIGURES: { readonly [Name in FigureName]: FigureDeclaration<Figures[Name]>
       },
     ],
   },
+  sources: {
+    metrics: [
+      {
+        name: 'live_source_up',
+        kind: 'gauge',
+        help: '1 where a live source could be read in full when it was last asked; NaN before.',
+        labels: ['source'],
+        known: BUILT_IN_SOURCE_NAMES,
+        unknown: 'each',
+        values: (sources) => mapped(sources, ({ isUp }) => (isUp ? 1 : 0)),
+      },
+      {
+        name: 'live_source_last_answer_timestamp_seconds',
+        kind: 'gauge',
+        help: 'When a live source could last be read in full, Unix time; NaN before.',
+        labels: ['source'],
+        known: BUILT_IN_SOURCE_NAMES,
+        unknown: 'each',
+        values: (sources) => given(sources, ({ answeredAtMs }) => answeredAtMs && answeredAtMs / 1000),
+      },
+      {
+        name: 'live_source_only_protects',
+        kind: 'gauge',
+        help: 'Sessions on disk that a live source named in the last prune, and that no other one did; NaN before there was one.',
+        labels: ['source'],
+        known: BUILT_IN_SOURCE_NAMES,
+        unknown: 'each',
+        values: (sources) => given(sources, ({ onlyIts }) => onlyIts),
+      },
+    ],
+  },
   liveIds: {
     metrics: [
       {
@@ -399,6 +443,16 @@ export function metricsOf(figures: Partial<Figures>, kind: MetricDeclaration['ki
     });
   };
   return FIGURE_NAMES.flatMap((name) => valuesOfOne(name, figures[name]));
+}
+
+/** Those that have one. */
+function given<T>(values: Readonly<Record<string, T>>, value: (of: T) => number | undefined): Counts {
+  return Object.fromEntries(
+    Object.entries(values).flatMap(([key, one]) => {
+      const found = value(one);
+      return found === undefined ? [] : [[key, found]];
+    }),
+  );
 }
 
 function mapped<T>(values: Readonly<Record<string, T>>, map: (value: T) => number): Counts {

@@ -1,10 +1,24 @@
 /** Who is live when a run begins, by every source there is. */
 
-import { type LiveSessions, type LiveSource, readAllSources, type SourceCount } from '../live-sources/live-source.ts';
-import type { JobFault } from './report.ts';
+import type { Clock } from '../clock.ts';
+import {
+  type LiveSessions,
+  type LiveSource,
+  type NamedSessions,
+  readAllSources,
+  type SourceCount,
+  type SourceState,
+  UnreadSourceError,
+} from '../live-sources/live-source.ts';
+import type { SourceFigure } from './figures.ts';
+import type { JobFault, RunEnd } from './report.ts';
 
 export interface LiveObservation {
   readonly sessions: LiveSessions;
+  /** By source. */
+  readonly named: ReadonlyMap<string, NamedSessions>;
+  /** How each source has answered, by its name. */
+  readonly sources: Readonly<Record<string, SourceFigure>>;
   readonly counts: Readonly<Record<string, number>>;
   /** Ids that were ever taken out on purpose, by live source. */
   readonly droppedOnPurpose: Readonly<Record<string, number>>;
@@ -15,17 +29,46 @@ export interface LiveObservation {
   readonly faults: readonly JobFault[];
 }
 
-/** @throws OperatingError of any source that cannot be read in full: then nothing may be removed */
-export async function observeLive(sources: readonly LiveSource[]): Promise<LiveObservation> {
-  const { sessions, counts, faults } = await readAllSources(sources);
+/**
+ * Does the work of a job with all that the sources name; nothing of it where one of them cannot be read in full, and the report then says
+ * how each has answered.
+ */
+export async function withAllSources<Report extends RunEnd, Name>(
+  job: Name,
+  { sources, clock }: { readonly sources: readonly LiveSource[]; readonly clock: Clock },
+  work: (live: LiveObservation) => Promise<Report>,
+): Promise<Report | (RunEnd & { readonly job: Name; readonly sources: LiveObservation['sources'] })> {
+  let live: LiveObservation;
+  try {
+    live = await observeLive(sources, clock);
+  } catch (error) {
+    if (!(error instanceof UnreadSourceError)) throw error;
+    const { kind, message, states } = error;
+    return { job, sources: figuresOf(states, clock), faults: [], failure: { kind, message } };
+  }
+  return work(live);
+}
+
+/** @throws UnreadSourceError where a source cannot be read in full: then nothing may be removed */
+async function observeLive(sources: readonly LiveSource[], clock: Clock): Promise<LiveObservation> {
+  const { sessions, named, counts, states, faults } = await readAllSources(sources);
   return {
     sessions,
+    named,
+    sources: figuresOf(states, clock),
     counts: Object.fromEntries(counts.map(({ source, ids: count }) => [source, count])),
     droppedOnPurpose: Object.fromEntries(counts.map(({ source, droppedOnPurpose }) => [source, droppedOnPurpose])),
     malformed: countsOf(counts, ({ malformed }) => malformed),
     stale: countsOf(counts, ({ stale }) => stale),
     faults: faults.map((message) => ({ kind: 'bad-data', message })),
   };
+}
+
+function figuresOf(states: readonly SourceState[], clock: Clock): LiveObservation['sources'] {
+  const nowMs = clock.now();
+  return Object.fromEntries(
+    states.map(({ source, isUp, ids }) => [source, isUp ? { isUp, ids, answeredAtMs: nowMs } : { isUp, ids }]),
+  );
 }
 
 function countsOf(counts: readonly SourceCount[], count: (of: SourceCount) => number): Record<string, number> {

@@ -34,6 +34,8 @@ export interface ListedSession extends Partial<SessionFace> {
   readonly claudeDir: string;
   readonly project: string | undefined;
   readonly reason: string;
+  /** The live sources that name it, with what they say of it; absent where none does. */
+  readonly namedBy?: readonly { readonly source: string; readonly why?: string }[];
   readonly isGoing: boolean;
   readonly files: number;
   readonly bytes: number;
@@ -101,6 +103,7 @@ export interface PruneReport
       | 'kept'
       | 'shielded'
       | 'trash'
+      | 'sources'
       | 'liveIds'
       | 'malformedIds'
       | 'staleRecords'
@@ -125,7 +128,7 @@ export interface PruneReport
 
 export interface PurgeReport
   extends RunEnd,
-    FiguresOf<'purged' | 'purgedEarly' | 'overLimit' | 'givenBack' | 'purgedRows' | 'kept' | 'trash'> {
+    FiguresOf<'sources' | 'purged' | 'purgedEarly' | 'overLimit' | 'givenBack' | 'purgedRows' | 'kept' | 'trash'> {
   readonly job: 'purge-trash';
 }
 

@@ -57,6 +57,8 @@ export interface RunRecord extends FinishedRun {
   readonly increments: readonly MetricValue[];
   /** Metrics that this run found anew. */
   readonly levels: readonly MetricValue[];
+  /** All live sources that there are, where that is known, and the metrics that show each: of others, nothing is shown any more. */
+  readonly sources?: { readonly names: readonly string[]; readonly metrics: readonly string[] };
 }
 
 export interface ReturningSessions {
@@ -176,6 +178,7 @@ export class Ledger implements RemovalRecorder, TrashCache, RemovalHistory, True
           )
           .run(metric);
       }
+      if (run.sources !== undefined) this.#forgetOtherSources(run.sources);
       for (const metric of run.levels) {
         this.#statements
           .get(
@@ -405,6 +408,15 @@ export class Ledger implements RemovalRecorder, TrashCache, RemovalHistory, True
 
   close(): void {
     this.#database.close();
+  }
+
+  #forgetOtherSources({ names, metrics }: NonNullable<RunRecord['sources']>): void {
+    this.#statements
+      .get(
+        `DELETE FROM metrics WHERE name IN (SELECT value FROM json_each(?))
+         AND label NOT IN (SELECT value FROM json_each(?))`,
+      )
+      .run(JSON.stringify(metrics), JSON.stringify(names));
   }
 
   #forget(run: RunRecord): void {

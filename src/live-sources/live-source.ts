@@ -2,7 +2,7 @@
 
 import { type IdPrefix, IdPrefixes } from '../claude-dir/id-prefixes.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
-import { BusyError } from '../errors.ts';
+import { BusyError, OperatingError } from '../errors.ts';
 
 /** How a source protects; also the reason that a plan gives for a kept unit, the first of several. */
 export const PROTECTIONS = ['live', 'running', 'pinned'] as const;
@@ -51,12 +51,19 @@ export interface LiveSource {
 /** Others are held up meanwhile, so that this source did not wait for long: it is to be asked again when all are free. */
 export class BrieflyBusyError extends BusyError {}
 
-/** Whom the sources of one protection name. */
+/** Ids of several sources; one that two of them name may come twice. */
+export interface NamedIds extends Iterable<SessionId> {
+  has(id: SessionId): boolean;
+}
+
+/** Whom the sources of one protection name, or one source alone. */
 export interface NamedSessions {
-  readonly ids: ReadonlySet<SessionId>;
+  readonly ids: NamedIds;
   readonly prefixes: IdPrefixes;
   /** Unix epoch ms; infinite where all are named by their ids. */
   readonly writtenSinceMs: number;
+  /** Why one is named, as far as a source says it. */
+  reasonFor(id: SessionId): string | undefined;
 }
 
 /** The live sessions of all sources, by what protects them. */
@@ -71,50 +78,126 @@ export interface SourceCount {
   readonly droppedOnPurpose: number;
 }
 
+/** How one source has answered. */
+export interface SourceState {
+  readonly source: string;
+  readonly isUp: boolean;
+  /** Ids and prefixes that it named. */
+  readonly ids: number;
+}
+
 export interface LiveReadings {
   readonly sessions: LiveSessions;
+  /** By source. */
+  readonly named: ReadonlyMap<string, NamedSessions>;
   readonly counts: readonly SourceCount[];
+  readonly states: readonly SourceState[];
   readonly faults: readonly string[];
 }
 
-/** Reads all sources. @throws OperatingError of the first that cannot be read in full: then nothing may be removed */
+/** Some source could not be read, so that nothing may be removed; the message is of the first, and the states are of all. */
+export class UnreadSourceError extends OperatingError {
+  readonly states: readonly SourceState[];
+
+  constructor(first: OperatingError, states: readonly SourceState[]) {
+    super(first.kind, first.message, { cause: first });
+    this.name = 'UnreadSourceError';
+    this.states = states;
+  }
+}
+
+/** Reads all sources. @throws UnreadSourceError where one cannot be read in full: then nothing may be removed */
 export async function readAllSources(sources: readonly LiveSource[]): Promise<LiveReadings> {
-  const gathered = { live: new Gathered(), running: new Gathered(), pinned: new Gathered() };
-  const countBySource = new Map<string, SourceCount>();
-  const faults: string[] = [];
+  const readings = new Readings();
   for (const source of sources) {
-    const reading = await source.read();
-    gathered[source.protection].add(reading);
-    faults.push(...(reading.faults ?? []));
+    try {
+      readings.add(source, await source.read());
+    } catch (error) {
+      if (!(error instanceof OperatingError)) throw error;
+      readings.fail(source, error);
+    }
+  }
+  return readings.all();
+}
+
+class Readings {
+  readonly #byProtection = { live: new Gathered(), running: new Gathered(), pinned: new Gathered() };
+  readonly #bySource = new Map<string, Gathered>();
+  readonly #counts = new Map<string, SourceCount>();
+  readonly #down = new Set<string>();
+  readonly #faults: string[] = [];
+  #failure: OperatingError | undefined;
+
+  add({ name, protection }: LiveSource, reading: LiveReading): void {
+    this.#byProtection[protection].add(reading);
+    const ofSource = this.#bySource.get(name) ?? new Gathered();
+    this.#bySource.set(name, ofSource);
+    ofSource.add(reading);
+    this.#faults.push(...(reading.faults ?? []));
     // What it named before is not what it names now, and neither is nothing.
-    if (reading.isSilent) continue;
-    const before = countBySource.get(source.name);
-    countBySource.set(source.name, {
-      source: source.name,
+    if (reading.isSilent) this.#down.add(name);
+    else this.#count(name, reading);
+  }
+
+  fail({ name }: LiveSource, error: OperatingError): void {
+    this.#down.add(name);
+    this.#failure ??= error;
+  }
+
+  /** @throws UnreadSourceError */
+  all(): LiveReadings {
+    const names = [...new Set([...this.#bySource.keys(), ...this.#down])];
+    const states = names.map((source): SourceState => {
+      return { source, isUp: !this.#down.has(source), ids: this.#counts.get(source)?.ids ?? 0 };
+    });
+    if (this.#failure !== undefined) throw new UnreadSourceError(this.#failure, states);
+    const { live, running, pinned } = this.#byProtection;
+    return {
+      sessions: { live: live.all(), running: running.all(), pinned: pinned.all() },
+      named: new Map(Array.from(this.#bySource, ([source, gathered]) => [source, gathered.all()])),
+      counts: [...this.#counts.values()],
+      states,
+      faults: this.#faults,
+    };
+  }
+
+  #count(source: string, reading: LiveReading): void {
+    const before = this.#counts.get(source);
+    this.#counts.set(source, {
+      source,
       ids: reading.ids.size + (reading.prefixes?.size ?? 0) + (before?.ids ?? 0),
       malformed: reading.malformed + (before?.malformed ?? 0),
       stale: (reading.stale ?? 0) + (before?.stale ?? 0),
       droppedOnPurpose: (reading.droppedOnPurpose ?? 0) + (before?.droppedOnPurpose ?? 0),
     });
   }
-  const { live, running, pinned } = gathered;
-  const sessions = { live: live.all(), running: running.all(), pinned: pinned.all() };
-  return { sessions, counts: [...countBySource.values()], faults };
 }
 
+/** Several readings as one. A million ids are not held twice for it. */
 class Gathered {
-  readonly #ids = new Set<SessionId>();
+  readonly #readings: LiveReading[] = [];
   readonly #prefixes = new Set<IdPrefix>();
   #writtenSinceMs = Number.POSITIVE_INFINITY;
 
-  add({ ids, prefixes, writtenSinceMs }: LiveReading): void {
-    for (const id of ids) this.#ids.add(id);
-    for (const prefix of prefixes ?? []) this.#prefixes.add(prefix);
-    this.#writtenSinceMs = Math.min(this.#writtenSinceMs, writtenSinceMs ?? Number.POSITIVE_INFINITY);
+  add(reading: LiveReading): void {
+    this.#readings.push(reading);
+    for (const prefix of reading.prefixes ?? []) this.#prefixes.add(prefix);
+    this.#writtenSinceMs = Math.min(this.#writtenSinceMs, reading.writtenSinceMs ?? Number.POSITIVE_INFINITY);
   }
 
   all(): NamedSessions {
-    return { ids: this.#ids, prefixes: new IdPrefixes(this.#prefixes), writtenSinceMs: this.#writtenSinceMs };
+    const readings = this.#readings;
+    return {
+      ids: {
+        has: (id) => readings.some(({ ids }) => ids.has(id)),
+        *[Symbol.iterator]() {
+          for (const { ids } of readings) yield* ids;
+        },
+      },
+      prefixes: new IdPrefixes(this.#prefixes),
+      writtenSinceMs: this.#writtenSinceMs,
+      reasonFor: (id) => readings.find(({ reasons }) => reasons?.has(id))?.reasons?.get(id),
+    };
   }
 }
 

@@ -1,7 +1,7 @@
 /** What a run says to the metrics: how it ended, and the figures of its report. */
 
 import { ERROR_KINDS } from '../exit-codes.ts';
-import { type MetricDeclaration, type MetricValue, metricsOf } from '../jobs/figures.ts';
+import { FIGURE_METRICS, type Figures, type MetricDeclaration, type MetricValue, metricsOf } from '../jobs/figures.ts';
 import { GUARD_NAMES } from '../jobs/guards/guards.ts';
 import { JOB_NAMES, OUTCOMES } from '../jobs/job-names.ts';
 import type { JobReport } from '../jobs/report.ts';
@@ -47,18 +47,24 @@ function pairs(left: readonly string[], right: readonly string[]): string[] {
   return left.flatMap((first) => right.map((second) => `${first},${second}`));
 }
 
+const SOURCE_METRICS = FIGURE_METRICS.filter(({ labels }) => labels.join() === 'source').map(({ name }) => name);
+
 export interface RunFigures {
   /** What is added to what was there. */
   readonly increments: readonly MetricValue[];
   /** What takes the place of what was there. */
   readonly levels: readonly MetricValue[];
+  /** Where all live sources are known: their names, and the metrics that show each. What is of another source is nobody's any more. */
+  readonly sources?: { readonly names: readonly string[]; readonly metrics: readonly string[] };
 }
 
 export function figuresOf(result: RunResult, finishedAtMs: number): RunFigures {
   const { job, outcome } = result;
-  const figures = result.report ?? {};
+  const figures: Partial<Figures> = result.report ?? {};
+  const { sources } = figures;
   const timeOf = (name: string): MetricValue => ({ name, label: job, value: finishedAtMs / 1000 });
   return {
+    ...(sources === undefined ? {} : { sources: { names: Object.keys(sources), metrics: SOURCE_METRICS } }),
     increments: [
       { name: RUN_METRICS.runs.name, label: `${job},${outcome}`, value: 1 },
       ...metricsOf(figures, 'counter'),
@@ -67,9 +73,17 @@ export function figuresOf(result: RunResult, finishedAtMs: number): RunFigures {
     levels: [
       ...(outcome === 'skipped' ? [] : [timeOf(RUN_METRICS.lastRun.name), durationOf(result), ...heldOf(result)]),
       ...(outcome === 'ok' ? [timeOf(RUN_METRICS.lastSuccess.name)] : []),
-      ...(isWhole(result) ? metricsOf(figures, 'gauge') : []),
+      // Which source has not answered is known above all where a run has come to nothing by it.
+      ...metricsOf(isWhole(result) ? figures : answersOf(figures), 'gauge'),
     ],
   };
+}
+
+function answersOf({ sources }: Partial<Figures>): Partial<Figures> {
+  if (sources === undefined) return {};
+  // How many sessions only one of them names, half a look does not tell.
+  const answers = Object.entries(sources).map(([name, { onlyIts: _, ...answer }]) => [name, answer] as const);
+  return { sources: Object.fromEntries(answers) };
 }
 
 /** Half a look, a failed one, or one that could not look everywhere, says nothing of what is there. */

@@ -62,6 +62,17 @@ describe('the ledger', () => {
     expect(figuresOf(open(stateDir))).toEqual({ 'runs{a}': 2 });
   });
 
+  it('forgets the metrics of live sources that are none any more, and of those alone', () => {
+    const ledger = open(tempDir());
+    const level = (name: string, label: string) => ({ name, label, value: 1 });
+    const levels = [level('up', 'a'), level('up', 'b'), level('names', 'b'), level('held', 'b')];
+    ledger.recordRun(runOf({ levels, sources: { names: ['a', 'b'], metrics: ['up', 'names'] } }));
+    ledger.recordRun(runOf({ levels: [level('up', 'c')] }));
+    expect(Object.keys(figuresOf(ledger)).sort()).toEqual(['held{b}', 'names{b}', 'up{a}', 'up{b}', 'up{c}']);
+    ledger.recordRun(runOf({ sources: { names: ['a'], metrics: ['up', 'names'] } }));
+    expect(figuresOf(ledger)).toEqual({ 'held{b}': 1, 'up{a}': 1 });
+  });
+
   it.each<{ what: string; make: (path: string) => void; kind: string }>([
     {
       what: 'no database',

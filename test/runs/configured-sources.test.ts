@@ -74,6 +74,12 @@ describe('a prune of a host that names its sources', () => {
       kept: { live: 5 },
       removed: { sessions: 25 },
       liveIds: { vips: 1, bot: 2, second: 3, 'resume-map': 0 },
+      sources: {
+        vips: { isUp: true, ids: 1, onlyIts: 0, answeredAtMs: NOW },
+        bot: { isUp: true, ids: 2, onlyIts: 1 },
+        second: { isUp: true, ids: 3, onlyIts: 3 },
+        'running-processes': { isUp: true, ids: 0, onlyIts: 0 },
+      },
     });
   });
 
@@ -94,7 +100,10 @@ describe('a prune of a host that names its sources', () => {
     const host = newHost();
     const sources = [vips(host, [A]), bot(host, [B])];
     rmSync(join(host.place, 'bot.json'));
-    await expect(prune(host, sources)).rejects.toThrow(/bot\.json: there is no such file/);
+    expect(await prune(host, sources)).toMatchObject({
+      failure: { kind: 'unavailable', message: expect.stringContaining('bot.json: there is no such file') },
+      sources: { vips: { isUp: true, ids: 1 }, bot: { isUp: false }, 'resume-map': { isUp: true } },
+    });
     expect(existsSync(join(host.path, `projects/-srv-app/${sessionIdOf(9)}.jsonl`))).toBe(true);
   });
 
@@ -102,8 +111,9 @@ describe('a prune of a host that names its sources', () => {
     const host = newHost();
     const source = vips(host, [A], { required: false });
     rmSync(join(host.place, 'vips'));
-    const { removed, faults, liveIds } = await prune(host, [source]);
+    const { removed, faults, liveIds, sources } = await prune(host, [source]);
     expect(removed?.sessions).toBe(30);
+    expect(sources).toMatchObject({ vips: { isUp: false }, 'resume-map': { isUp: true } });
     expect(faults.map(({ message }) => message)).toEqual([
       expect.stringContaining('the live source vips cannot be read'),
     ]);

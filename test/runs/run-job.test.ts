@@ -425,6 +425,31 @@ describe('the figures of a run', () => {
     expect(increments).toContainEqual({ name: 'transcripts_removed_total', label: 'expired', value: 2 });
   });
 
+  it('tell which live source has not answered, also where the run has come to nothing by it', () => {
+    const sources = {
+      bot: { isUp: false, ids: 0 },
+      vips: { isUp: true, ids: 2, answeredAtMs: NOW, onlyIts: 1 },
+    };
+    const failure: JobFault = { kind: 'unavailable', message: 'no answer' };
+    const report: JobReport = { job: 'prune-transcripts', faults: [], failure, sources };
+    const of = (result: RunResult) => {
+      const figures = figuresOf(result, NOW);
+      const ofSources = figures.levels.filter(({ name }) => name.startsWith('live_source_'));
+      return { names: figures.sources?.names, levels: ofSources.map(({ name, label, value }) => [name, label, value]) };
+    };
+    const answers = [
+      ['live_source_up', 'bot', 0],
+      ['live_source_up', 'vips', 1],
+      ['live_source_last_answer_timestamp_seconds', 'vips', NOW / 1000],
+    ];
+    expect(of(resultOf({ outcome: 'failed', failure, report }))).toEqual({ names: ['bot', 'vips'], levels: answers });
+    expect(of(resultOf({ report: { ...REPORT, sources } })).levels).toEqual([
+      ...answers,
+      ['live_source_only_protects', 'vips', 1],
+    ]);
+    expect(figuresOf(resultOf(), NOW).sources).toBeUndefined();
+  });
+
   it('count a failure among the errors, but not the lock of another', () => {
     const errorsOf = (result: RunResult) =>
       figuresOf(result, NOW)

@@ -6,7 +6,7 @@ import { freeSpace } from '../guards/free-space.ts';
 import type { Job, JobContext } from '../job.ts';
 import type { RemovalHistory } from '../ledger-contracts.ts';
 import { LiveHolds } from '../live-holds.ts';
-import { type LiveObservation, observeLive } from '../observe-live.ts';
+import { type LiveObservation, withAllSources } from '../observe-live.ts';
 import type { PruneReport } from '../report.ts';
 import { RunState } from '../run-state.ts';
 import { neededByRun } from '../whole-run-error.ts';
@@ -22,17 +22,16 @@ import type { Plan } from './plan.ts';
 import { planWithFacts } from './plan-with-facts.ts';
 import { oldestOf, projectsOf, removalRows, roomFor } from './removal-rows.ts';
 import { SessionCopies } from './session-copies.ts';
+import { soleProtection } from './sole-protection.ts';
 import { StorePlace } from './store-place.ts';
 import { PruneTally } from './tally.ts';
 
 export function pruneTranscriptsJob(dependencies: PruneDependencies): Job<'prune-transcripts'> {
   return {
     name: 'prune-transcripts',
-    run: async (context) => {
-      // Nothing may be removed where any source cannot be read in full.
-      const live = await observeLive(dependencies.sources);
-      return new Prune(dependencies, context, live).run();
-    },
+    // Nothing may be removed where any source cannot be read in full.
+    run: (context) =>
+      withAllSources('prune-transcripts', dependencies, (live) => new Prune(dependencies, context, live).run()),
   };
 }
 
@@ -53,14 +52,14 @@ class Prune {
     this.#holds = new LiveHolds(dependencies.sources, dependencies.holds);
     this.#state = new RunState(context);
     this.#tally = new PruneTally(context.listsRemoved);
-    this.#listing = context.lists && new Listing(context.lists, listingRules(dependencies));
+    this.#listing = context.lists && new Listing(context.lists, { ...listingRules(dependencies), named: live.named });
   }
 
   async run(): Promise<PruneReport> {
     this.#state.addFaults(this.#live.faults);
     const places = await this.#allowedPlaces();
     // A run that a guard holds as a whole has looked at nothing, and has nothing to say of it.
-    if (places === undefined) return { job: 'prune-transcripts', ...this.#state.end() };
+    if (places === undefined) return { job: 'prune-transcripts', sources: this.#live.sources, ...this.#state.end() };
     this.#noteStored();
     const prune = this.#dependencies.policy.isAllOrNone ? this.#pruneTogether(places) : this.#pruneInTurn(places);
     await prune;
@@ -160,6 +159,7 @@ class Prune {
     if (observed.stopped) this.#state.stop();
     if (this.#state.isOver) return undefined;
     const plan = await this.#planned(path, observed);
+    this.#tally.addSole(soleProtection(observed, this.#live.named));
     if (plan !== undefined) await this.#listing?.add(path, observed, plan);
     return plan;
   }
@@ -274,7 +274,7 @@ class Prune {
   }
 }
 
-function listingRules({ clock, policy }: PruneDependencies): ListingDependencies {
+function listingRules({ clock, policy }: PruneDependencies): Omit<ListingDependencies, 'named'> {
   return { nowMs: clock.now(), minAgeMs: policy.minAgeMs, noticeMs: policy.noticeMs ?? 0 };
 }
 

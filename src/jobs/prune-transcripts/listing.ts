@@ -5,6 +5,7 @@ import { type ProjectPattern, projectPattern } from '../../claude-dir/project-pa
 import { SHORT_ID_LENGTH } from '../../claude-dir/session-id.ts';
 import type { Units } from '../../claude-dir/unit.ts';
 import { displayName } from '../../files/byte-name.ts';
+import type { NamedSessions } from '../../live-sources/live-source.ts';
 import type { ListingRequest } from '../listing-request.ts';
 import type { ListedSession, SessionList } from '../report.ts';
 import type { ObservedPlace } from './place.ts';
@@ -14,6 +15,8 @@ export interface ListingDependencies {
   readonly nowMs: number;
   readonly minAgeMs: number;
   readonly noticeMs: number;
+  /** By live source. */
+  readonly named: ReadonlyMap<string, NamedSessions>;
 }
 
 /** How many more than asked for are gathered before they are sorted out. */
@@ -87,9 +90,23 @@ export class Listing {
     const shared = sharedHeads(this.#heads);
     const sessions = this.#first.map(({ rank: _rank, row: _row, ...session }) => {
       const isShared = shared.has(headNumberOf(session.sessionId));
-      return { ...session, shortId: isShared ? session.sessionId : session.sessionId.slice(0, SHORT_ID_LENGTH) };
+      const namedBy = this.#namedBy(session);
+      const shortId = isShared ? session.sessionId : session.sessionId.slice(0, SHORT_ID_LENGTH);
+      return { ...session, ...(namedBy.length === 0 ? {} : { namedBy }), shortId };
     });
     return { matching: this.#matching, sessions };
+  }
+
+  #namedBy({
+    sessionId,
+    lastUsedMs,
+  }: Pick<Candidate, 'sessionId' | 'lastUsedMs'>): NonNullable<ListedSession['namedBy']> {
+    return Array.from(this.#dependencies.named).flatMap(([source, named]) => {
+      const { ids, prefixes, writtenSinceMs } = named;
+      if (!ids.has(sessionId) && !prefixes.match(sessionId) && !(lastUsedMs >= writtenSinceMs)) return [];
+      const why = named.reasonFor(sessionId);
+      return [why === undefined ? { source } : { source, why }];
+    });
   }
 
   #row(units: Units, plan: Plan, row: number): Row {

@@ -65,6 +65,7 @@ export class PruneTally {
   readonly #trash = { sessions: 0, bytes: 0 };
   readonly #reconciled = { undone: 0, completed: 0 };
   readonly #exposed: Record<string, Exposure> = {};
+  readonly #sole: Record<string, number> = {};
   #shielded = 0;
   #reserveBytes = 0;
   readonly #cameBack = { sessions: 0, bytes: 0 };
@@ -116,16 +117,22 @@ export class PruneTally {
     if (exposure !== undefined) this.#exposed[path] = exposure;
   }
 
+  /** @param counts by live source */
+  addSole(counts: ReadonlyMap<string, number>): void {
+    for (const [source, count] of counts) this.#sole[source] = (this.#sole[source] ?? 0) + count;
+  }
+
   addTrash({ sessions, bytes }: { readonly sessions: number; readonly bytes: number }): void {
     this.#trash.sessions += sessions;
     this.#trash.bytes += bytes;
   }
 
   report({
+    sources,
     counts: liveIds,
     malformed,
     stale,
-  }: Pick<LiveObservation, 'counts' | 'malformed' | 'stale'>): Omit<PruneReport, keyof RunEnd> {
+  }: Pick<LiveObservation, 'sources' | 'counts' | 'malformed' | 'stale'>): Omit<PruneReport, keyof RunEnd> {
     const { undone, completed } = this.#reconciled;
     return {
       job: 'prune-transcripts',
@@ -140,6 +147,12 @@ export class PruneTally {
       },
       ...(this.#listing === 'none' ? {} : { removedSessions: this.#listed() }),
       trash: this.#trash,
+      sources: Object.fromEntries(
+        Object.entries(sources).map(([name, source]) => {
+          const onlyIts = this.#sole[name];
+          return [name, onlyIts === undefined ? source : { ...source, onlyIts }];
+        }),
+      ),
       liveIds,
       ...(Object.keys(malformed).length > 0 ? { malformedIds: malformed } : {}),
       ...(Object.keys(stale).length > 0 ? { staleRecords: stale } : {}),

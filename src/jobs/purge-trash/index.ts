@@ -12,7 +12,7 @@ import type { Guards } from '../guards/guards.ts';
 import type { Job, JobContext } from '../job.ts';
 import type { SweptRowTrash } from '../ledger-contracts.ts';
 import { LiveHolds } from '../live-holds.ts';
-import { type LiveObservation, observeLive } from '../observe-live.ts';
+import { type LiveObservation, withAllSources } from '../observe-live.ts';
 import type { PurgeReport } from '../report.ts';
 import { RunState } from '../run-state.ts';
 import { WholeRunError } from '../whole-run-error.ts';
@@ -57,11 +57,9 @@ const NONE_LIVE: ReadonlySet<SessionId> = new Set();
 export function purgeTrashJob(dependencies: PurgeDependencies): Job<'purge-trash'> {
   return {
     name: 'purge-trash',
-    run: async (context) => {
-      // What is live again is spared, so nothing may be destroyed where any source cannot be read in full.
-      const live = await observeLive(dependencies.sources);
-      return new Purge(dependencies, context, live).run();
-    },
+    // What is live again is spared, so nothing may be destroyed where any source cannot be read in full.
+    run: (context) =>
+      withAllSources('purge-trash', dependencies, (live) => new Purge(dependencies, context, live).run()),
   };
 }
 
@@ -99,12 +97,14 @@ class Purge {
   async run(): Promise<PurgeReport> {
     const places = await this.#allowedPlaces();
     // A run that a guard holds as a whole has looked at nothing, and has nothing to say of it.
-    if (places === undefined) return { job: 'purge-trash', ...this.#state.end() };
+    const { sources } = this.#live;
+    if (places === undefined) return { job: 'purge-trash', sources, ...this.#state.end() };
     for (const place of places) {
       await this.#state.inPlace(`purge the trash of ${place.path}`, () => this.#purge(place));
     }
     await this.#state.attempt('purge swept rows', () => this.#purgeRows());
     const figures = {
+      sources,
       purged: this.#purged,
       ...(this.#early.sessions > 0 ? { purgedEarly: this.#early } : {}),
       ...(this.#overLimitBytes > 0 ? { overLimit: this.#overLimitBytes } : {}),

@@ -49,6 +49,8 @@ function entriesOf(value: unknown): readonly unknown[] {
 }
 
 const FIELDS = ['id', 'until', 'why'];
+/** A sentence; the rest is cut off. */
+const WHY_LENGTH_MAX = 500;
 
 /**
  * @param entries ids, or objects with one
@@ -69,7 +71,7 @@ export function readingOfEntries(entries: readonly unknown[], nowMs: number): Li
       continue;
     }
     ids.add(id);
-    if (why !== undefined) reasons.set(id, why);
+    if (why !== undefined) reasons.set(id, why.slice(0, WHY_LENGTH_MAX));
   }
   return { ids, malformed: 0, stale, ...(reasons.size === 0 ? {} : { reasons }) };
 }

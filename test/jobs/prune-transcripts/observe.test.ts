@@ -36,8 +36,13 @@ describe('What a prune looks at first', () => {
     const onRead = () => {
       throw new OperatingError('unavailable', 'read live ids: the disk is on fire');
     };
-    const sources = [scriptedSource(), scriptedSource({ onRead })];
-    await expect(prune(path, { sources })).rejects.toThrow('the disk is on fire');
+    const sources = [scriptedSource({ name: 'bot', planned: [A] }), scriptedSource({ name: 'other', onRead })];
+    expect(await prune(path, { sources })).toEqual({
+      job: 'prune-transcripts',
+      sources: { bot: { isUp: true, ids: 1, answeredAtMs: NOW }, other: { isUp: false, ids: 0 } },
+      faults: [],
+      failure: { kind: 'unavailable', message: 'read live ids: the disk is on fire' },
+    });
     expect(snapshot(path)).toEqual(before);
   });
 

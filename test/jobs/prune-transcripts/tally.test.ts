@@ -26,7 +26,7 @@ function removedIn(listing: RemovedListing): readonly { readonly newestMtimeMs: 
   };
   const tally = new PruneTally(listing);
   tally.addPlan('/c', rowsOf(units), plan, AppliedPlan.wholly(COUNT));
-  const report = tally.report({ counts: {}, malformed: {}, stale: {} });
+  const report = tally.report({ sources: {}, counts: {}, malformed: {}, stale: {} });
   expect(report.removed?.sessions).toBe(COUNT);
   return report.removedSessions;
 }

@@ -114,6 +114,7 @@ describe('a purge', () => {
     const before = snapshot(path);
     expect(await purge(path)).toEqual({
       job: 'purge-trash',
+      sources: {},
       purged: { sessions: 2, bytes: 200 },
       kept: { 'within-keep': 1 },
       trash: { sessions: 1, bytes: 100 },
@@ -254,7 +255,12 @@ describe('what goes wrong', () => {
     const onRead = () => {
       throw new OperatingError('unavailable', 'read live ids: the disk is on fire');
     };
-    await expect(purge(path, { sources: [scriptedSource({ onRead })] })).rejects.toThrow('the disk is on fire');
+    expect(await purge(path, { sources: [scriptedSource({ onRead })] })).toEqual({
+      job: 'purge-trash',
+      sources: { 'running-processes': { isUp: false, ids: 0 } },
+      faults: [],
+      failure: { kind: 'unavailable', message: 'read live ids: the disk is on fire' },
+    });
     expect(snapshot(path)).toEqual(before);
   });
 
@@ -471,6 +477,7 @@ describe('a live source that names hardly anybody any more', () => {
     const report = await purge(path, { sources: emptied, guards });
     expect(report).toEqual({
       job: 'purge-trash',
+      sources: { 'resume-map': { isUp: true, ids: 0, answeredAtMs: NOW } },
       faults: [],
       held: [expect.objectContaining({ guard: 'emptied-source' })],
     });
