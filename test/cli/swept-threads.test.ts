@@ -66,3 +66,33 @@ it('a thread that is there again stays as it is, and what was swept from a map t
   expect((await sweeper('map', 'swept')).stdout).toContain('1.2');
   expect((await sweeper('map', 'restore', '1.2')).stderr).toContain('it holds no table sessions');
 });
+
+it('two maps in one database are swept each by its own age, and each row comes back to its own', async () => {
+  const place = tempPlace();
+  const db = join(place.directory, 'bot.db');
+  const threads = SqliteThreadMap.open(db);
+  const time = new Date(OLD_MS);
+  const session = { threadTs: '1.1', sessionId: sessionIdOf(1), repo: 'app', repoPath: '/srv/app', channelId: 'C1' };
+  await threads.insert({ ...session, createdAt: time, lastActive: time });
+  await threads.close();
+  const database = new Database(db);
+  onTestFinished(() => void database.close());
+  database.exec('CREATE TABLE claude_sdk_sessions (key TEXT PRIMARY KEY, session_id, last_used_at, created_at)');
+  const insert = database.prepare('INSERT INTO claude_sdk_sessions VALUES (?, ?, ?, ?)');
+  for (const key of ['1.1', 'young']) insert.run(key, sessionIdOf(2), key === 'young' ? Date.now() : OLD_MS, OLD_MS);
+  const dump = () =>
+    ['sessions', 'claude_sdk_sessions'].map((table) => database.prepare(`SELECT * FROM ${table}`).all());
+  const before = dump();
+  const sources = JSON.stringify([
+    { kind: 'thread-map', name: 'slack', db, sweep: true, maxAge: '500d' },
+    { kind: 'resume-map', name: 'second', db, sweep: true, maxAge: '30d' },
+  ]);
+  const sweeper = (...args: string[]) => cli([...place.flags, '--sources', sources, ...args]);
+  await sweeper('--run-now', '--job', 'sweep-sessions');
+  expect(dump().map(({ length }) => length)).toEqual([1, 1]);
+  const { rows } = JSON.parse((await sweeper('map', 'swept', '--json')).stdout) as { rows: unknown[] };
+  expect(rows).toMatchObject([{ key: '1.1', sessionId: sessionIdOf(2) }]);
+  expect(await sweeper('map', 'restore', '--last-run')).toMatchObject({ code: 0 });
+  expect(dump().map(({ length }) => length)).toEqual([1, 2]);
+  expect(dump()[0]).toEqual(before[0]);
+});

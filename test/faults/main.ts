@@ -17,7 +17,7 @@ import { kill } from './kill.ts';
 import { names } from './names.ts';
 import { odd } from './odd.ts';
 import { orders } from './orders.ts';
-import { race } from './race.ts';
+import { race, raceSources } from './race.ts';
 import { resources } from './resources.ts';
 import { swap } from './swap.ts';
 import { writers } from './writers.ts';
@@ -26,6 +26,7 @@ const HARNESSES: readonly Harness[] = [
   kill,
   errno,
   race,
+  raceSources,
   swap,
   writers,
   inputs,

@@ -3,25 +3,24 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import Database from 'better-sqlite3';
-import { freshDirectory, Place } from '../support/place.ts';
+import { freshDirectory, type Place } from '../support/place.ts';
 import { PROGRAM, run, start } from '../support/process.ts';
 import { percentile } from '../support/samples.ts';
-import { DAY_MS, makeSession, sessionIdOf } from '../support/tree.ts';
-import { companionText, filesOf, transcriptOf, transcriptText } from './dispatched-session.ts';
+import { DAY_MS } from '../support/tree.ts';
 import type { Harness, HarnessOptions, HarnessResult } from './harness.ts';
-import { integrityFault, trashRuns } from './oracle.ts';
+import { trashRuns } from './oracle.ts';
 import type { DispatcherReport } from './programs/dispatcher.ts';
+import { judge, RacedPlace } from './raced-place.ts';
 
 const DISPATCHERS = 8;
-/** More than dispatchers ever have expired at once: a daemon does not take most of a tree. */
-const YOUNG_SESSIONS = 500;
 const SET_P99_MAX_MS = 50;
 /** Below these the run has shown nothing. */
 const LEAST = {
   short: { removed: 50, liveChecks: 400, prunes: 1 },
   full: { removed: 1_000, liveChecks: 5_000, prunes: 2 },
 };
+/** A command is started for each batch. */
+const LEAST_REMOVED_WITH_COMMAND = { short: 5, full: 100 };
 /** In seconds. */
 const DURATIONS = { short: { race: 8, alone: 3, control: 2 }, full: { race: 65, alone: 15, control: 5 } };
 
@@ -33,13 +32,8 @@ const CONTROL_ROUNDS_MAX = 5;
 const DISPATCHER = fileURLToPath(new URL('./programs/dispatcher.js', import.meta.url));
 const SNAPSHOT_PRUNER = fileURLToPath(new URL('./controls/snapshot-prune.js', import.meta.url));
 
-interface RacedPlace extends Place {
-  /** The files of the sessions that are young. */
-  readonly young: readonly string[];
-}
-
 /** What works beside the dispatchers. */
-type Pruning = (place: Place, untilMs: number) => Promise<PruningReport>;
+type Pruning = (place: RacedPlace, untilMs: number) => Promise<PruningReport>;
 
 interface PruningReport {
   readonly prunes: number;
@@ -53,14 +47,16 @@ interface Round {
   readonly faults: readonly string[];
 }
 
-export const race: Harness = { name: 'race', run: runRace };
+export const race: Harness = { name: 'race', run: (options) => runRace(options, false) };
+/** Half of the dispatchers have a thread map; a command names sessions that nobody else does. */
+export const raceSources: Harness = { name: 'race-sources', run: (options) => runRace(options, true) };
 
-async function runRace(options: HarnessOptions): Promise<HarnessResult> {
+async function runRace(options: HarnessOptions, hasSources: boolean): Promise<HarnessResult> {
   const form = options.isShort ? 'short' : 'full';
   const seconds = DURATIONS[form];
-  const alone = await runRound(options, 'alone', seconds.alone, async () => ({ prunes: 0, faults: [] }));
-  const raced = await runRound(options, 'race', seconds.race, pruneAllTheTime);
-  const control = await runControl(options, seconds.control);
+  const alone = await runRound(options, hasSources, 'alone', seconds.alone, async () => ({ prunes: 0, faults: [] }));
+  const raced = await runRound(options, hasSources, 'race', seconds.race, pruneAllTheTime);
+  const control = await runControl(options, hasSources, seconds.control);
   const operations = total(raced, (report) => report.operations);
   const removed = trashedTranscripts(raced.place);
   const liveChecks = total(raced, (report) => report.liveChecks);
@@ -69,7 +65,7 @@ async function runRace(options: HarnessOptions): Promise<HarnessResult> {
     cases: operations,
     failures: [
       ...[alone, raced].flatMap(({ faults }) => faults),
-      ...tooLittle(seen, LEAST[form]),
+      ...tooLittle(seen, hasSources ? { ...LEAST[form], removed: LEAST_REMOVED_WITH_COMMAND[form] } : LEAST[form]),
       ...waitFaults(raced, alone, options),
     ],
     control: `snapshot pruner: ${control.lost} live lost in ${control.checks} checks`,
@@ -79,24 +75,34 @@ async function runRace(options: HarnessOptions): Promise<HarnessResult> {
       `${total(raced, (report) => report.setMs.length)} taken up`,
       `${removed} removed in ${seen.prunes} prunes`,
       `${keptInTheMoment(raced.place)} kept in the moment of the move`,
-      `setSession ${waits(raced)}, without prune ${waits(alone)}${isTooBusy(alone) ? ': too busy a machine to judge' : ''}`,
+      `written down ${waits(raced)}, without prune ${waits(alone)}${isTooBusy(alone) ? ': too busy a machine to judge' : ''}`,
     ].join(', '),
   };
 }
 
 /** On a busy machine a few seconds may go by without a single unlucky moment: then there are a few more. */
-async function runControl(options: HarnessOptions, seconds: number): Promise<{ lost: number; checks: number }> {
+async function runControl(
+  options: HarnessOptions,
+  hasSources: boolean,
+  seconds: number,
+): Promise<{ lost: number; checks: number }> {
   let [lost, checks] = [0, 0];
   for (let attempt = 0; attempt < CONTROL_ROUNDS_MAX && lost === 0; attempt += 1) {
-    const round = await runRound(options, 'control', seconds, pruneBySnapshot);
+    const round = await runRound(options, hasSources, 'control', seconds, pruneBySnapshot);
     lost += total(round, (report) => report.lost.length);
     checks += total(round, (report) => report.liveChecks);
   }
   return { lost, checks };
 }
 
-async function runRound(options: HarnessOptions, name: string, seconds: number, pruning: Pruning): Promise<Round> {
-  const place = makePlace(freshDirectory(options.directory, name));
+async function runRound(
+  options: HarnessOptions,
+  hasSources: boolean,
+  name: string,
+  seconds: number,
+  pruning: Pruning,
+): Promise<Round> {
+  const place = new RacedPlace(freshDirectory(options.directory, name), hasSources);
   // Makes the databases: nobody is to find them missing.
   await place.run(['--run-now', '--job', 'sweep-sessions']);
   const fromMs = Date.now() + START_MS;
@@ -110,17 +116,10 @@ async function runRound(options: HarnessOptions, name: string, seconds: number, 
   return { place, reports, pruning: pruned, faults: [...lost, ...pruned.faults, ...judge(place, reports)] };
 }
 
-function makePlace(directory: string): RacedPlace {
-  const place = new Place(directory);
-  const young = Array.from({ length: YOUNG_SESSIONS }, (_, number) => {
-    const shape = { id: sessionIdOf(number), project: `-srv-young-${number % 5}`, ageMs: (2 + (number % 20)) * DAY_MS };
-    return makeSession(place.claudeDir, shape).files;
-  });
-  return Object.assign(place, { young: young.flat() });
-}
-
-async function dispatch({ claudeDir, stateDir }: Place, numbers: readonly number[]): Promise<DispatcherReport> {
-  const exit = await run(process.execPath, [DISPATCHER, claudeDir, stateDir, ...numbers.map(String)]);
+async function dispatch(place: RacedPlace, numbers: readonly number[]): Promise<DispatcherReport> {
+  const { claudeDir, stateDir } = place;
+  const threads = (numbers[0] ?? 0) % 2 === 0 ? place.threads : '';
+  const exit = await run(process.execPath, [DISPATCHER, claudeDir, stateDir, threads, ...numbers.map(String)]);
   if (exit.code !== 0)
     throw new Error(`dispatcher ${numbers[0]} ended with ${exit.code}: ${exit.stderr.slice(0, 500)}`);
   return JSON.parse(exit.stdout) as DispatcherReport;
@@ -148,54 +147,12 @@ async function pruneAllTheTime(place: Place, untilMs: number): Promise<PruningRe
 }
 
 /** The control: reads once who is live, then moves. */
-async function pruneBySnapshot({ claudeDir, stateDir }: Place, untilMs: number): Promise<PruningReport> {
+async function pruneBySnapshot({ claudeDir, stateDir, threads }: RacedPlace, untilMs: number): Promise<PruningReport> {
   const trash = join(claudeDir, 'session-sweeper/trash/snapshot');
-  const args = [SNAPSHOT_PRUNER, claudeDir, join(stateDir, 'sessions.db'), trash, 30 * DAY_MS, untilMs];
+  const args = [SNAPSHOT_PRUNER, claudeDir, join(stateDir, 'sessions.db'), threads, trash, 30 * DAY_MS, untilMs];
   const { code, stderr } = await run(process.execPath, args.map(String));
   if (code !== 0) throw new Error(`the snapshot pruner ended with ${code}: ${stderr.slice(0, 500)}`);
   return { prunes: 0, faults: [] };
-}
-
-/** After the race: each session is in one place, whole; what has a row is where its host left it. */
-function judge(place: RacedPlace, reports: readonly DispatcherReport[]): string[] {
-  const { claudeDir, stateDir } = place;
-  const runs = trashRuns(claudeDir);
-  const faults = place.young
-    .filter((file) => !existsSync(join(claudeDir, file)))
-    .map((file) => `${file}, young, is gone`);
-  for (const report of reports) {
-    for (const [id, resumes] of Object.entries(report.resumes))
-      faults.push(...sessionFaults(claudeDir, runs, id, resumes));
-  }
-  for (const id of liveIds(stateDir)) {
-    if (!existsSync(join(claudeDir, transcriptOf(id)))) faults.push(`session ${id} has a row, and no transcript`);
-  }
-  const torn = integrityFault(join(stateDir, 'sessions.db'));
-  return torn === undefined ? faults : [...faults, torn];
-}
-
-function sessionFaults(claudeDir: string, runs: readonly string[], id: string, resumes: number): string[] {
-  const faults: string[] = [];
-  const homes = filesOf(id).map((file) => {
-    const copies = [claudeDir, ...runs].filter((home) => existsSync(join(home, file)));
-    if (copies.length !== 1) faults.push(`${file} is there ${copies.length} times`);
-    const expected = file === transcriptOf(id) ? transcriptText(id, resumes) : companionText(id);
-    for (const home of copies) {
-      if (readFileSync(join(home, file), 'utf8') !== expected) faults.push(`${file} is not what its host wrote`);
-    }
-    return copies[0];
-  });
-  if (new Set(homes).size > 1) faults.push(`session ${id} is torn: ${homes.join(', ')}`);
-  return faults;
-}
-
-function liveIds(stateDir: string): string[] {
-  const database = new Database(join(stateDir, 'sessions.db'), { readonly: true });
-  try {
-    return database.prepare('SELECT session_id FROM claude_sdk_sessions').pluck().all() as string[];
-  } finally {
-    database.close();
-  }
 }
 
 function trashedTranscripts({ claudeDir }: Place): number {
@@ -228,7 +185,7 @@ function waitFaults(raced: Round, alone: Round, { isShort }: HarnessOptions): st
   // A few seconds have too few calls for one in a hundred of them to mean much.
   if (isShort) return [];
   if (waitP99(raced) <= SET_P99_MAX_MS || isTooBusy(alone)) return [];
-  return [`one setSession in a hundred took longer than ${waitP99(raced).toFixed(1)} ms beside the prune`];
+  return [`writing down one session in a hundred took longer than ${waitP99(raced).toFixed(1)} ms beside the prune`];
 }
 
 function waits(round: Round): string {

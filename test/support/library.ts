@@ -9,6 +9,5 @@ const BUILT = pathToFileURL(join(REPOSITORY, 'dist/library/index.js'));
 
 export type { ResumeMap } from '../../src/library/index.ts';
 
-export const { OperatingError, openResumeMap, runWithSessionResume, sessionKey, SqliteSessionStore } = (await import(
-  BUILT.href
-)) as typeof Library;
+export const { OperatingError, openResumeMap, openThreadMap, runWithSessionResume, sessionKey, SqliteSessionStore } =
+  (await import(BUILT.href)) as typeof Library;

@@ -1,5 +1,5 @@
 /**
- * A deliberately broken pruner: `snapshot-prune.js CLAUDE_DIR DATABASE TRASH MAX_AGE_MS UNTIL_MS`. Again and again it reads once who is
+ * A deliberately broken pruner: `snapshot-prune.js CLAUDE_DIR DATABASE THREADS TRASH MAX_AGE_MS UNTIL_MS`, with or without a thread map. Again and again it reads once who is
  * live, takes as long to look around as it takes in a big tree, and then moves what is old and was not live at the beginning.
  */
 
@@ -10,9 +10,12 @@ import Database from 'better-sqlite3';
 
 const LOOK_AROUND_MS = 50;
 
-const [claudeDir = '', databasePath = '', trash = '', maxAgeMs = '0', untilMs = '0'] = process.argv.slice(2);
-const database = new Database(databasePath, { readonly: true });
-const liveIds = database.prepare('SELECT session_id FROM claude_sdk_sessions').pluck();
+const [claudeDir = '', databasePath = '', threads = '', trash = '', maxAgeMs = '0', untilMs = '0'] =
+  process.argv.slice(2);
+const databases = [databasePath, threads].filter(Boolean).map((path) => new Database(path, { readonly: true }));
+const liveIds = databases.map((database, index) => {
+  return database.prepare(`SELECT session_id FROM ${index === 0 ? 'claude_sdk_sessions' : 'sessions'}`).pluck();
+});
 
 function transcripts(): string[] {
   return readdirSync(join(claudeDir, 'projects')).flatMap((project) =>
@@ -31,9 +34,9 @@ function moveIfOld(path: string): void {
 }
 
 while (Date.now() < Number(untilMs)) {
-  const live = new Set(liveIds.all());
+  const live = new Set(liveIds.flatMap((ids) => ids.all()));
   const paths = transcripts().filter((path) => !live.has(path.slice(-'.jsonl'.length - 36, -'.jsonl'.length)));
   await sleep(LOOK_AROUND_MS);
   for (const path of paths) moveIfOld(path);
 }
-database.close();
+for (const database of databases) database.close();

@@ -1,12 +1,11 @@
 /**
- * A host at full speed: `dispatcher.js CLAUDE_DIR STATE_DIR NUMBER SEED FROM_MS UNTIL_MS`. It takes expired sessions up, resumes them and
- * drops them, and checks all the time that what it holds a row for is there and whole. Its report goes to stdout.
+ * A host at full speed: `dispatcher.js CLAUDE_DIR STATE_DIR THREADS NUMBER SEED FROM_MS UNTIL_MS`, with a thread map where THREADS is its
+ * path, and not empty. It takes expired sessions up, resumes them and drops them, and checks all the time that what it holds a row for is there and whole. Its report goes to stdout.
  */
 
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
-import { openResumeMap, sessionKey } from '../../support/library.ts';
 import { seededRandom } from '../../support/samples.ts';
 import { sessionIdOf } from '../../support/tree.ts';
 import {
@@ -18,6 +17,7 @@ import {
   transcriptOf,
   transcriptText,
 } from '../dispatched-session.ts';
+import { openResumeMapOf, openThreadMapOf } from './dispatched-map.ts';
 
 export interface DispatcherReport {
   readonly operations: number;
@@ -26,7 +26,7 @@ export interface DispatcherReport {
   readonly foundPruned: number;
   /** One sentence for each session that was lost while its row was there. */
   readonly lost: readonly string[];
-  /** How long each `setSession` took. */
+  /** How long it took to write down each that was taken up. */
   readonly setMs: readonly number[];
   /** How often each session that was ever made has been resumed. */
   readonly resumes: Readonly<Record<string, number>>;
@@ -41,18 +41,16 @@ const SESSIONS_OF_ONE = 10_000_000;
 const EXPIRED_MAX = 40;
 const LIVE_MAX = 12;
 
-const [claudeDir = '', stateDir = '', number = '', seed = '', fromMs = '', untilMs = ''] = process.argv.slice(2);
+const [claudeDir = '', stateDir = '', threads = '', number = '', seed = '', fromMs = '', untilMs = ''] =
+  process.argv.slice(2);
 const random = seededRandom(Number(seed) + Number(number));
-const map = await openResumeMap({ stateDir });
+const map = await (threads === '' ? openResumeMapOf(number, stateDir) : openThreadMapOf(number, threads));
 const expired: Session[] = [];
 const live = new Map<string, Session>();
 const made: Session[] = [];
 const lost: string[] = [];
 const setMs: number[] = [];
 const counts = { operations: 0, liveChecks: 0, foundPruned: 0 };
-
-const keyOf = (slot: number) =>
-  sessionKey({ forge: 'forgejo', agent: `dispatcher-${number}`, repo: 'acme/app', issue: slot });
 
 /** Removes and returns one of them. */
 function takeAny<T>(items: T[]): T | undefined {
@@ -69,10 +67,10 @@ function make(): void {
 async function takeUp(): Promise<void> {
   // The newest is the least likely to have been pruned already, and the likeliest to be pruned right now.
   const session = random() < 0.5 ? expired.pop() : takeAny(expired);
-  const key = Array.from({ length: LIVE_MAX }, (_, slot) => keyOf(slot)).find((free) => !live.has(free));
+  const key = Array.from({ length: LIVE_MAX }, (_, slot) => map.keyOf(slot)).find((free) => !live.has(free));
   if (session === undefined || key === undefined) return;
   const startedAt = performance.now();
-  await map.setSession(key, session.id);
+  await map.set(key, session.id);
   setMs.push(performance.now() - startedAt);
   if (existsSync(join(claudeDir, transcriptOf(session.id)))) {
     live.set(key, session);
@@ -80,12 +78,12 @@ async function takeUp(): Promise<void> {
     return;
   }
   counts.foundPruned += 1;
-  await map.dropSession(key);
+  await map.drop(key);
 }
 
 /** Claude appends without a look at what is there: where the transcript has gone, a tail alone would be left. */
 async function resume(key: string, session: Session): Promise<void> {
-  const found = await map.getSession(key);
+  const found = await map.get(key);
   if (found !== session.id) lost.push(`the row of ${session.id} holds ${found}`);
   check(key, session, 'resumed');
   if (!live.has(key)) return;
@@ -99,7 +97,7 @@ async function resume(key: string, session: Session): Promise<void> {
 async function drop(key: string, session: Session): Promise<void> {
   check(key, session, 'dropped');
   if (!live.delete(key)) return;
-  await map.dropSession(key);
+  await map.drop(key);
   try {
     expireAgain(claudeDir, session.id);
     expired.push(session);
