@@ -38,7 +38,11 @@ export function runHook(
     });
     // Many end without having read all of it.
     child.stdin.on('error', () => undefined).end(input);
+    // However this process leaves, no hook of it stays behind.
+    const leave = () => killGroup(child.pid);
+    process.once('exit', leave);
     const end = (fault: string | undefined) => {
+      process.off('exit', leave);
       limit.removeEventListener('abort', kill);
       // What it has started may hold them open, and may hang: nobody waits for that.
       child.stdin.destroy();

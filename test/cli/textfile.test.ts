@@ -1,14 +1,15 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { startProgram } from '../support/forked.ts';
 import { throwIfMissing } from '../support/installed.ts';
 import type { Place } from '../support/place.ts';
-import { addressOf } from '../support/process.ts';
+import { addressOf, start } from '../support/process.ts';
 import { metricsFault, seriesValue } from '../support/prometheus-text.ts';
 import { tempPlace } from '../support/temp-place.ts';
 import { DAY_MS, makeSession, sessionIdOf } from '../support/tree.ts';
+import { until } from '../support/wait.ts';
 
 function placeWithFile() {
   const place = tempPlace();
@@ -43,6 +44,25 @@ describe('metrics.textfile', () => {
     await runNow(place, file);
     const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: readFileSync(file) });
     expect([status, `${stdout}${stderr}`]).toEqual([0, '']);
+  });
+
+  it('is shown by a real node_exporter, what is unknown included', async () => {
+    throwIfMissing('prometheus-node-exporter', 'prometheus-node-exporter');
+    const { place, file } = placeWithFile();
+    await runNow(place, file, '--job', 'prune-transcripts');
+    const exporter = start('prometheus-node-exporter', [
+      ...['--collector.disable-defaults', '--collector.textfile', '--web.listen-address=127.0.0.1:0'],
+      `--collector.textfile.directory=${dirname(file)}`,
+    ]);
+    onTestFinished(async () => {
+      exporter.kill('SIGKILL');
+      await exporter.exit;
+    });
+    const port = await until('its port', () => /Listening on" address=127\.0\.0\.1:(\d+)/.exec(exporter.log())?.[1]);
+    const page = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    expect(seriesValue(page, 'node_textfile_scrape_error')).toBe(0);
+    expect(seriesValue(page, REMOVED)).toBe(1);
+    expect(seriesValue(page, 'session_sweeper_run_last_success_timestamp_seconds{job="purge-trash"}')).toBeNaN();
   });
 
   it('says the same as a daemon that comes after', async () => {

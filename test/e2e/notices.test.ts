@@ -32,6 +32,14 @@ function writer(place: Place) {
   return { argv: [process.execPath, '-e', script], told };
 }
 
+/** A hook that says who it is, and then nothing any more. */
+function hangingHook(place: Place) {
+  const file = join(place.directory, 'pid');
+  const script = `require('fs').writeFileSync(${JSON.stringify(file)}, process.pid + ' '); setInterval(() => {}, 1e6)`;
+  const pid = () => existsSync(file) && Number.parseInt(readFileSync(file, 'utf8'), 10);
+  return { argv: [process.execPath, '-e', script], pid };
+}
+
 describe('a run by hand', () => {
   it('tells hooks of each job, and the dead-man switch of the prune, and ends as it would without them', async () => {
     const place = placeWithSession();
@@ -63,6 +71,19 @@ describe('a run by hand', () => {
     expect(stdout + stderr).not.toContain('s3cret');
   });
 
+  it('that is told twice to leave does so, and leaves no hook behind', async () => {
+    const place = placeWithSession();
+    const { argv, pid } = hangingHook(place);
+    const config = configOf(place, { hooks: { before: argv, timeout: '10m' } });
+    const running = startProgram([...place.flags, ...config, '--run-now']);
+    const hook = await until('the hook', pid);
+    running.kill('SIGTERM');
+    await until('word of it', () => running.log().includes('signal heard: stopping'));
+    running.kill('SIGTERM');
+    await running.exit;
+    await until('its end', () => !existsSync(`/proc/${hook}`));
+  });
+
   it('tells nobody where it is dry', async () => {
     const place = placeWithSession();
     const { argv, told } = writer(place);
@@ -88,14 +109,13 @@ describe('the daemon', () => {
 
   it('leaves in order while a hook hangs, which does not stay behind', async () => {
     const place = placeWithSession();
-    const file = join(place.directory, 'pid');
-    const script = `require('fs').writeFileSync(${JSON.stringify(file)}, process.pid + ' '); setInterval(() => {}, 1e6)`;
-    const config = configOf(place, { hooks: { after: [process.execPath, '-e', script], timeout: '10m' } });
+    const { argv, pid } = hangingHook(place);
+    const config = configOf(place, { hooks: { after: argv, timeout: '10m' } });
     const daemon = startProgram([...place.flags, ...config, ...EVERY_SECOND, '--listen', 'off']);
-    const pid = await until('the hook', () => existsSync(file) && Number.parseInt(readFileSync(file, 'utf8'), 10));
+    const hook = await until('the hook', pid);
     daemon.kill('SIGTERM');
     expect(await daemon.exit).toMatchObject({ code: 0 });
-    await until('its end', () => !existsSync(`/proc/${pid}`));
+    await until('its end', () => !existsSync(`/proc/${hook}`));
   });
 });
 
