@@ -2,7 +2,7 @@
 
 import type { PostgresOptions } from '../postgres/postgres-database.ts';
 import { postgresUrlFaults } from '../postgres/postgres-url.ts';
-import { durationMs, expected, type OptionChecks, required } from './host-options.ts';
+import { absolutePath, durationMs, expected, type OptionChecks, required } from './host-options.ts';
 
 export const someCount = expected('a whole number, more than 0', (value) => {
   return Number.isSafeInteger(value) && Number(value) > 0;
@@ -16,4 +16,5 @@ export const POSTGRES_OPTIONS: OptionChecks<Omit<PostgresOptions, 'maxConnection
   statementTimeoutMs: durationMs,
   graceMs: durationMs,
   connectTimeoutMs: durationMs,
+  passwordFile: absolutePath,
 };

@@ -1,6 +1,7 @@
 /** Live sources that a host names itself: which kinds there are, and what each kind is told. */
 
 import { redacted } from '../format/shown-text.ts';
+import { postgresUrlFaults, shownPostgresUrl } from '../postgres/postgres-url.ts';
 import { listByKind } from './records.ts';
 import {
   type Age,
@@ -33,14 +34,17 @@ interface SourceOfAnyKind {
   readonly lasting?: boolean;
 }
 
-interface MapSettings extends SourceOfAnyKind {
-  readonly db: string;
+interface SweepableSettings extends SourceOfAnyKind {
   /** Whether its rows are swept; it is not written to where that is not said. */
   readonly sweep?: boolean;
   /** How long its rows stay unused; for ever where it is not said. */
   readonly maxAge?: Age;
   /** Whether every session of it has its transcript on this host, so that a row of none may go; false where it is not said. */
   readonly onlyThisHost?: boolean;
+}
+
+interface MapSettings extends SweepableSettings {
+  readonly db: string;
 }
 
 /** A resume map in a host's own database. */
@@ -51,6 +55,13 @@ export interface ResumeMapSettings extends MapSettings {
 /** A bot's thread map. */
 export interface ThreadMapSettings extends MapSettings {
   readonly kind: 'thread-map';
+}
+
+/** A resume map in PostgreSQL, which several hosts share. */
+export interface PostgresMapSettings extends SourceOfAnyKind {
+  readonly kind: 'postgres-map';
+  readonly url: string;
+  readonly passwordFile?: string;
 }
 
 /** A directory with a file an id, as `pin` makes it, or a file of ids. */
@@ -97,6 +108,7 @@ export interface HttpSettings extends AskedSettings {
 export type HeldMapSettings = ResumeMapSettings | ThreadMapSettings;
 export type SourceSettings =
   | HeldMapSettings
+  | PostgresMapSettings
   | KeepListSettings
   | JsonMapSettings
   | QuerySettings
@@ -143,6 +155,11 @@ const url: Parser<string> = parser({ type: 'string', pattern: '^https?://' }, (r
   return isUrl ? { value: raw } : refused('expected a URL that begins with http:// or https://');
 });
 
+const postgresUrl: Parser<string> = parser({ type: 'string', pattern: '^postgres(ql)?://' }, (raw) => {
+  const [fault] = postgresUrlFaults(raw);
+  return fault === undefined ? { value: raw as string } : refused(fault);
+});
+
 function pattern(expectation: string, source: string): Parser<string> {
   const whole = new RegExp(`^${source}$`, 'u');
   return parser({ type: 'string', pattern: `^${source}$` }, (raw) => {
@@ -176,6 +193,12 @@ export function sourceSettings(home: string): Parser<readonly SourceSettings[]> 
   return listByKind<SourceSettings>({
     'resume-map': { kind: required(exactly('resume-map')), ...OF_ANY_KIND, ...ofMap },
     'thread-map': { kind: required(exactly('thread-map')), ...OF_ANY_KIND, ...ofMap },
+    'postgres-map': {
+      kind: required(exactly('postgres-map')),
+      ...OF_ANY_KIND,
+      url: required(postgresUrl),
+      passwordFile: optional(path),
+    },
     'keep-list': { kind: required(exactly('keep-list')), ...OF_ANY_KIND, path: required(path) },
     'json-map': {
       kind: required(exactly('json-map')),
@@ -221,6 +244,7 @@ export function showSources(sources: readonly SourceSettings[]): string {
   return JSON.stringify(
     sources.map((source) => {
       if (isHeldMap(source)) return withShownAge(source);
+      if (source.kind === 'postgres-map') return { ...source, url: shownPostgresUrl(source.url) };
       if (source.kind !== 'query' && source.kind !== 'command' && source.kind !== 'http') return source;
       const shown = source.kind === 'http' ? { ...source, url: redacted(source.url) } : source;
       return source.timeout === undefined ? shown : { ...shown, timeout: showAge(source.timeout) };

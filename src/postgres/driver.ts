@@ -1,7 +1,8 @@
 /** The one place that loads the PostgreSQL driver: only where a URL is given, and with a socket of ours that can be cut off. */
 
+import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { errnoError, OperatingError } from '../errors.ts';
+import { errnoError, OperatingError, operatingError } from '../errors.ts';
 import type { PostgresTarget } from './postgres-url.ts';
 
 export type SqlValue = string | number | boolean | null;
@@ -16,6 +17,8 @@ export interface DriverConnection {
   ): Promise<{ readonly rows: readonly SqlRow[]; readonly count: number }>;
   /** Whether it was ever cut off; what was begun on it is lost then. */
   isCut(): boolean;
+  /** Whether it keeps the process alive. */
+  keepAlive(keeps: boolean): void;
   /** Whatever waits for an answer gets an error. */
   cut(): void;
   /** Takes leave of the server, where that listens. */
@@ -26,6 +29,8 @@ export interface DriverOptions {
   readonly connectTimeoutMs: number;
   /** Whether statements are prepared by name, which not every pooler lets through. */
   readonly prepare: boolean;
+  /** A file with the password, in place of the one in the URL; read at each connection, since it may be changed. */
+  readonly passwordFile?: string | undefined;
 }
 
 /** Whole milliseconds and numbers of rows fit; the driver itself gives them as text. */
@@ -36,7 +41,8 @@ const CLOSE_MAX_S = 1;
 /** @throws OperatingError `config` where the driver is not installed */
 export async function newDriverConnection(target: PostgresTarget, options: DriverOptions): Promise<DriverConnection> {
   const postgres = await loadDriver();
-  const { user, password, database, tls, startParameters } = target;
+  const { user, database, tls, startParameters } = target;
+  const password = options.passwordFile === undefined ? target.password : readPassword(options.passwordFile);
   let socket: Socket | undefined;
   let isAsked = false;
   let isCut = false;
@@ -46,6 +52,8 @@ export async function newDriverConnection(target: PostgresTarget, options: Drive
     max: 1,
     prepare: options.prepare,
     fetch_types: false,
+    // Its timer would keep the process alive.
+    max_lifetime: null,
     connect_timeout: Math.ceil(options.connectTimeoutMs / 1_000),
     types: BIGINT_AS_NUMBER,
     // It writes them to the console else.
@@ -68,6 +76,10 @@ export async function newDriverConnection(target: PostgresTarget, options: Drive
       const rows = await client.unsafe(sql, [...values], { prepare: options.prepare });
       return { rows, count: rows.count };
     },
+    keepAlive: (keeps) => {
+      if (keeps) socket?.ref();
+      else socket?.unref();
+    },
     isCut: () => isCut || socket?.destroyed === true,
     cut: () => {
       isCut = true;
@@ -88,6 +100,14 @@ async function loadDriver() {
     return (await import('postgres')).default;
   } catch (error) {
     throw new OperatingError('config', 'PostgreSQL is configured: run “npm install postgres” first', { cause: error });
+  }
+}
+
+function readPassword(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').replace(/\r?\n$/, '');
+  } catch (error) {
+    throw operatingError('unavailable', 'read the password of a database', error);
   }
 }
 

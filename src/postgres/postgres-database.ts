@@ -21,6 +21,8 @@ export interface PostgresOptions {
   readonly graceMs?: number;
   /** Default ten seconds. */
   readonly connectTimeoutMs?: number;
+  /** Absolute path of a file with the password, in place of the one in the URL. It is read at each connection. */
+  readonly passwordFile?: string | undefined;
 }
 
 /** A transaction that is open. */
@@ -30,7 +32,7 @@ export interface PostgresTransaction {
   change(sql: string, ...values: SqlValue[]): Promise<number>;
 }
 
-const DEFAULTS: Required<PostgresOptions> = {
+const DEFAULTS = {
   maxConnections: 10,
   prepare: true,
   lockTimeoutMs: 5_000,
@@ -38,7 +40,7 @@ const DEFAULTS: Required<PostgresOptions> = {
   graceMs: 5_000,
   connectTimeoutMs: 10_000,
 };
-/** A connection that nobody has used for so long is closed: a process that is done with its work is to end. */
+/** A connection that nobody has used for so long is closed. It keeps no process alive until then. */
 const IDLE_MAX_MS = 60_000;
 /** Whatever the server's own default is: each statement sees what was committed before it. */
 const BEGIN = 'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE';
@@ -48,7 +50,7 @@ export class PostgresDatabase {
   /** Shows no password. */
   readonly name: string;
   readonly #target: PostgresTarget;
-  readonly #options: Required<PostgresOptions>;
+  readonly #options: PostgresOptions & typeof DEFAULTS;
   /** The one that was used last is the last. */
   readonly #idle: { readonly connection: DriverConnection; readonly timer: NodeJS.Timeout }[] = [];
   readonly #waiting: (() => void)[] = [];
@@ -197,7 +199,10 @@ export class PostgresDatabase {
   async #connected(): Promise<DriverConnection> {
     for (let last = this.#idle.pop(); last !== undefined; last = this.#idle.pop()) {
       clearTimeout(last.timer);
-      if (!last.connection.isCut()) return last.connection;
+      if (!last.connection.isCut()) {
+        last.connection.keepAlive(true);
+        return last.connection;
+      }
       last.connection.cut();
     }
     return newDriverConnection(this.#target, this.#options);
@@ -226,6 +231,8 @@ export class PostgresDatabase {
         void connection.close();
       }, IDLE_MAX_MS),
     };
+    idle.timer.unref();
+    connection.keepAlive(false);
     this.#idle.push(idle);
   }
 }

@@ -59,6 +59,13 @@ export function parsePostgresUrl(url: string): PostgresTarget {
   };
 }
 
+/** As it would stand in the configuration, but for the password. @param url one without faults */
+export function shownPostgresUrl(url: string): string {
+  const { parameters, ...place } = readParts(url);
+  const others = new URLSearchParams([...parameters].filter(([name]) => !PLACE_PARAMETERS.includes(name)));
+  return others.size === 0 ? displayNameOf(place) : `${displayNameOf(place)}?${others}`;
+}
+
 function readParts(given: unknown) {
   const url = typeof given === 'string' ? toUrl(given) : undefined;
   if (url === undefined || !PROTOCOLS.includes(url.protocol)) {

@@ -681,6 +681,18 @@ describe('the list of sources', () => {
     expect(resolve({ flags: { sources: showSources(config.sources) } }).config.sources).toEqual(config.sources);
   });
 
+  it.each(['bot:s3cret@db/claude?sslmode=on', ':s3cret@db/claude', 'bot@db:99999/claude?password=s3cret'])(
+    'is refused without a word of a password in it: %s',
+    (rest) => {
+      const [fault, ...others] = faultsOf({
+        file: { sources: [{ kind: 'postgres-map', name: 'shared', url: `postgres://${rest}` }] },
+      });
+      expect(others).toEqual([]);
+      expect(fault).toContain('at 0.url');
+      expect(fault).not.toContain('s3cret');
+    },
+  );
+
   it('is refused with all that is wrong with it', () => {
     const sources = [
       { kind: 'oracle', name: 'a' },
@@ -689,7 +701,7 @@ describe('the list of sources', () => {
       { kind: 'resume-map' },
     ];
     const faults = [
-      'at 0.kind: expected one of resume-map, thread-map, keep-list, json-map, query, command, http',
+      'at 0.kind: expected one of resume-map, thread-map, postgres-map, keep-list, json-map, query, command, http',
       'at 1.file: expected one of kind, name, required, lasting, path, field',
       'at 1.name: expected a name of lower-case letters, digits and hyphens',
       "at 1.path: expected an absolute path without '..'",

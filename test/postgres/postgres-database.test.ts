@@ -1,8 +1,7 @@
-import { once } from 'node:events';
-import { connect, createServer, type Server, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { BusyError } from '../../src/errors.ts';
 import { PostgresDatabase, type PostgresOptions } from '../../src/postgres/postgres-database.ts';
+import { networkTo } from '../support/network.ts';
 import { newSchema } from '../support/postgres-server.ts';
 
 function databaseAt(url: string, options: PostgresOptions = {}) {
@@ -12,43 +11,6 @@ function databaseAt(url: string, options: PostgresOptions = {}) {
 }
 
 const ofKind = (kind: string) => expect.objectContaining({ kind });
-
-/** Stands before the server, as a network does: it can fall silent, or drop everybody. */
-async function networkTo(url: string) {
-  const directory = new URL(url).searchParams.get('host');
-  const sockets = new Set<Socket>();
-  let isSilent = false;
-  const server: Server = createServer((near) => {
-    const far = connect(`${directory}/.s.PGSQL.5432`);
-    for (const [from, to] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      sockets.add(from);
-      from.on('data', (chunk) => isSilent || to.write(chunk));
-      from.on('error', () => undefined);
-      from.on('close', () => to.destroy());
-    }
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const drop = () => {
-    for (const socket of sockets) socket.destroy();
-  };
-  onTestFinished(() => {
-    drop();
-    server.close();
-  });
-  const { port } = server.address() as { port: number };
-  const parameters = new URL(url).searchParams;
-  return {
-    url: `postgres://postgres@127.0.0.1:${port}/postgres?sslmode=disable&search_path=${parameters.get('search_path')}`,
-    drop,
-    setSilent: (silent: boolean) => {
-      isSilent = silent;
-    },
-  };
-}
 
 describe('a PostgreSQL database', () => {
   it('does all of a transaction or nothing, and goes on with the next one', async () => {

@@ -7,6 +7,7 @@ import {
   type HeldMapSettings,
   type HttpSettings,
   isHeldMap,
+  type PostgresMapSettings,
   type QuerySettings,
   type SourceSettings,
 } from '../../config/source-settings.ts';
@@ -19,7 +20,7 @@ import { readJsonMap } from './json-map.ts';
 import { optionalSource } from './optional.ts';
 
 export interface ConfiguredSources {
-  /** Those without writers to hold back: asked before anybody is held up. */
+  /** Those without writers to hold back, and then those that are far away: asked before anybody here is held up. */
   readonly asked: readonly LiveSource[];
   /** Those whose writers wait meanwhile. */
   readonly held: readonly LiveSource[];
@@ -43,8 +44,11 @@ export function configuredSources(
     return { settings, source: settings.required === false ? optionalSource(source) : source };
   });
   const isHeld = ({ settings }: (typeof opened)[number]) => isHeldMap(settings);
+  const isFar = ({ settings }: (typeof opened)[number]) => settings.kind === 'postgres-map';
   return {
-    asked: opened.filter((one) => !isHeld(one)).map(({ source }) => source),
+    asked: [...opened.filter((one) => !isHeld(one) && !isFar(one)), ...opened.filter(isFar)].map(
+      ({ source }) => source,
+    ),
     held: opened.filter(isHeld).map(({ source }) => source),
   };
 }
@@ -60,6 +64,8 @@ function sourceOf(settings: SourceSettings, clock: Clock, { heldDatabases, query
     case 'resume-map':
     case 'thread-map':
       return mapSource(settings, clock, heldDatabases);
+    case 'postgres-map':
+      return postgresSource(settings);
     case 'keep-list':
       return askedSource(settings, 'pinned', () => readKeepList(settings));
     case 'json-map':
@@ -94,6 +100,21 @@ function realPathOf(path: string): string {
 }
 
 // What these take is loaded where it is asked for: hardly any host has them.
+
+function postgresSource(settings: PostgresMapSettings): LiveSource {
+  let opened: Promise<LiveSource> | undefined;
+  const source = () => {
+    opened ??= import('./postgres-map.ts').then(({ postgresMapSource }) => postgresMapSource(settings));
+    return opened;
+  };
+  return {
+    name: settings.name,
+    protection: 'live',
+    read: async () => (await source()).read(),
+    withLive: async (ids, act, onHeld) => (await source()).withLive(ids, act, onHeld),
+    check: async () => (await source()).check(),
+  };
+}
 
 function querySource(settings: QuerySettings, clock: Clock, script: URL | undefined): LiveSource {
   const load = () => import('./query.ts');

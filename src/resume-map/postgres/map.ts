@@ -56,6 +56,8 @@ const SET = `INSERT INTO ${SESSIONS_TABLE} (key, session_id, last_used_at, creat
 /** Whoever uses it has its transcript. */
 const TOUCH = `UPDATE ${SESSIONS_TABLE} SET last_used_at = ${NOW_MS}, host = $3, claude_dir = $4
   WHERE key = $1 AND session_id = $2`;
+/** A column that is missing is seen by it. */
+const CHECK = `SELECT key, session_id, last_used_at, created_at, host, claude_dir FROM ${SESSIONS_TABLE} LIMIT 1`;
 const DROP = `DELETE FROM ${SESSIONS_TABLE} WHERE key = $1`;
 const DROP_ALL = `DELETE FROM ${SESSIONS_TABLE} WHERE key = ANY ($1::text::text[])`;
 /** LIKE has wildcards. */
@@ -224,7 +226,7 @@ export class PostgresResumeMap implements MaintainableResumeMap {
   }
 
   async check(): Promise<void> {
-    await this.#connection.read('read', (transaction) => transaction.rows(`SELECT 1 FROM ${SESSIONS_TABLE} LIMIT 1`));
+    await this.#connection.read('read', (transaction) => transaction.rows(CHECK));
   }
 
   setMaxSessionAgeMs(maxAge: SessionMaxAge): void {

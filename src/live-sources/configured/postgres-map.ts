@@ -1,0 +1,44 @@
+/** A resume map in PostgreSQL as a live source: of every host that shares it, complete or an error, and never for long. */
+
+import type { SessionId } from '../../claude-dir/session-id.ts';
+import type { PostgresMapSettings } from '../../config/source-settings.ts';
+import { BusyError } from '../../errors.ts';
+import { PostgresResumeMap } from '../../resume-map/postgres/map.ts';
+import { BrieflyBusyError, type LiveSource } from '../live-source.ts';
+
+/** A run is deaf meanwhile. */
+const STATEMENT_MS = 10_000;
+const CONNECT_MS = 5_000;
+/** Whoever waits for the lock holds up all writers who come after him; he is asked again when all are free. */
+const LOCK_MS = 100;
+
+/** Its connection is kept between two questions, as there is one with each batch, and closes by itself. */
+export function postgresMapSource({ name, url, passwordFile }: PostgresMapSettings): LiveSource {
+  const map = PostgresResumeMap.openExisting(url, {
+    passwordFile,
+    lockTimeoutMs: LOCK_MS,
+    statementTimeoutMs: STATEMENT_MS,
+    connectTimeoutMs: CONNECT_MS,
+    graceMs: CONNECT_MS,
+    prepare: false,
+  });
+  return {
+    name,
+    protection: 'live',
+    read: () => map.readLiveIds(),
+    withLive: async (ids, act, onHeld) => {
+      let isActing = false;
+      const acting = (live: ReadonlySet<SessionId>) => {
+        isActing = true;
+        return act(live);
+      };
+      try {
+        return await map.withWritersHeld(ids, acting, onHeld);
+      } catch (error) {
+        if (isActing || !(error instanceof BusyError)) throw error;
+        throw new BrieflyBusyError(error.message, { cause: error });
+      }
+    },
+    check: () => map.check(),
+  };
+}

@@ -1,0 +1,41 @@
+/** A network before a PostgreSQL server: it can fall silent, and drop everybody. */
+
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { onTestFinished } from 'vitest';
+
+export async function networkTo(url: string) {
+  const directory = new URL(url).searchParams.get('host');
+  const sockets = new Set<Socket>();
+  let isSilent = false;
+  const server: Server = createServer((near) => {
+    const far = connect(`${directory}/.s.PGSQL.5432`);
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(from);
+      from.on('data', (chunk) => isSilent || to.write(chunk));
+      from.on('error', () => undefined);
+      from.on('close', () => to.destroy());
+    }
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const drop = () => {
+    for (const socket of sockets) socket.destroy();
+  };
+  onTestFinished(() => {
+    drop();
+    server.close();
+  });
+  const { port } = server.address() as { port: number };
+  const parameters = new URL(url).searchParams;
+  return {
+    url: `postgres://postgres@127.0.0.1:${port}/postgres?sslmode=disable&search_path=${parameters.get('search_path')}`,
+    drop,
+    setSilent: (silent: boolean) => {
+      isSilent = silent;
+    },
+  };
+}
