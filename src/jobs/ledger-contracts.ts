@@ -189,6 +189,21 @@ export interface ClockGap {
   readonly ms: number;
   /** The machine was off; else the clock jumped. */
   readonly isAbsence: boolean;
+  /** So much of it brought a clock back from where it had been put, and between which times it had gone meanwhile. */
+  readonly undone?: { readonly ms: number; readonly fromMs: number; readonly untilMs: number };
+}
+
+/** What is to be as before where a clock that was put back comes back. */
+export interface ClockSetback {
+  readonly ms: number;
+  /** It was put back while the machine was off: a clock without a battery. */
+  readonly isAtStart: boolean;
+  /** As it was before. */
+  readonly jumpMs: number;
+  /** Between which times it has gone since, Unix epoch ms. */
+  readonly fromMs: number;
+  readonly untilMs: number;
+  readonly gaps: readonly ClockGap[];
 }
 
 /** What is remembered of the clocks from look to look, over processes. */
@@ -204,6 +219,8 @@ export interface ClockHistory {
   readonly stoodMs: number;
   /** Stretches that only the wall clock has counted, oldest first. */
   readonly gaps: readonly ClockGap[];
+  /** While the clock is behind what it was. */
+  readonly setback?: ClockSetback;
 }
 
 export interface ClockHistoryStore {

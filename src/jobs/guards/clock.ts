@@ -2,22 +2,19 @@
  * Notices that the wall clock is not to be believed, by holding it against the time since boot (which goes on while the machine
  * sleeps) and against what earlier runs saw. By a wrong clock everything is old; so after a jump nothing is removed until the clock is
  * what it was again, a time server has confirmed it, it has stood for as long as it jumped (most of a day at the most), or an operator
- * says that it is right. What is destroyed for good goes by witnessed time alone: see `unwitnessedMs`.
+ * says that it is right. What is destroyed for good goes by witnessed time alone: see `unwitnessedMs` of clock-gaps.ts.
  */
 
 import type { Clock } from '../../clock.ts';
 import { formatDurationRounded } from '../../format/duration.ts';
 import { synchronisedAtMs, systemUptime, type Uptime } from '../../process/machine-clock.ts';
 import type { JobName } from '../job-names.ts';
-import type { ClockGap, ClockHistory, ClockHistoryStore, ClockReading } from '../ledger-contracts.ts';
+import type { ClockHistory, ClockHistoryStore, ClockReading } from '../ledger-contracts.ts';
+import { accountAfter, comesBack, JUMP_MIN_MS } from './clock-gaps.ts';
 import type { Held } from './guards.ts';
 
-/** More than any slewing or leap second, far less than any retention. */
-const JUMP_MIN_MS = 10 * 60_000;
 /** A daily run is some minutes early at times. */
 const CONFIRMED_AFTER_MS = 20 * 3_600_000;
-/** A machine that is off each night for more than a year; older gaps are told as one. */
-const GAPS_MAX = 400;
 
 /** For each job, the longest absence of the machine after which its clock is believed: less than what the job could remove by it. */
 export type AbsenceLimits = Readonly<Record<JobName, number>>;
@@ -110,50 +107,34 @@ export function nextHistory(before: ClockHistory | undefined, now: ClockReading,
     return { ...base, ...settled, gaps };
   }
   if (Math.abs(stepMs) <= JUMP_MIN_MS) return stood(before, base, witnessedMs);
-  const gaps = gapsAfter(before.gaps, { atMs: now.wallMs, ms: stepMs, isAbsence: !isSame });
+  const { gaps, setback } = accountAfter(before, { atMs: now.wallMs, ms: stepMs, isAbsence: !isSame });
   let { jumpMs, absenceMs } = before;
-  if (!isSame && stepMs > 0) absenceMs = stepMs;
+  if (before.setback?.isAtStart && comesBack(before.setback, { ms: stepMs })) {
+    // A clock without a battery has got the time: what it shows beyond that of before is what the machine was off.
+    absenceMs = Math.max(0, stepMs - before.setback.ms);
+    jumpMs = before.setback.jumpMs;
+  } else if (!isSame && stepMs > 0) absenceMs = stepMs;
   else {
     // What a wrong clock had made of an absence, it takes back when it is set right.
     const takenBackMs = Math.min(absenceMs, Math.max(0, -stepMs));
     absenceMs -= takenBackMs;
     jumpMs += stepMs + takenBackMs;
   }
-  return { ...base, ...(Math.abs(jumpMs) <= JUMP_MIN_MS ? { jumpMs: 0 } : { jumpMs }), absenceMs, stoodMs: 0, gaps };
+  if (Math.abs(jumpMs) <= JUMP_MIN_MS) jumpMs = 0;
+  // Where it was only set right, there is nothing that it could come back from.
+  const behind = jumpMs < 0 && setback !== undefined ? { setback } : {};
+  return { ...base, jumpMs, absenceMs, stoodMs: 0, gaps, ...behind };
 }
 
 function stood(
-  { jumpMs, absenceMs, stoodMs, gaps }: ClockHistory,
+  { jumpMs, absenceMs, stoodMs, gaps, setback }: ClockHistory,
   base: Pick<ClockHistory, 'sinceMs' | 'last'>,
   witnessedMs: number,
 ): ClockHistory {
   const sinceMs = stoodMs + witnessedMs;
   const neededMs = Math.min(CONFIRMED_AFTER_MS, Math.max(Math.abs(jumpMs), absenceMs));
   if (sinceMs >= neededMs) return { ...base, jumpMs: 0, absenceMs: 0, stoodMs: 0, gaps };
-  return { ...base, jumpMs, absenceMs, stoodMs: sinceMs, gaps };
-}
-
-/** A clock that is put back takes back the latest gaps, as far as it goes. */
-function gapsAfter(gaps: readonly ClockGap[], step: ClockGap): readonly ClockGap[] {
-  if (step.ms > 0) return merged([...gaps, step]);
-  const left = [...gaps];
-  let takenMs = -step.ms;
-  for (let last = left.pop(); last !== undefined; last = left.pop()) {
-    if (last.ms > takenMs) return [...left, { ...last, atMs: Math.min(last.atMs, step.atMs), ms: last.ms - takenMs }];
-    takenMs -= last.ms;
-  }
-  return [];
-}
-
-function merged(gaps: readonly ClockGap[]): readonly ClockGap[] {
-  const [first, second, ...rest] = gaps;
-  if (gaps.length <= GAPS_MAX || first === undefined || second === undefined) return gaps;
-  return [{ ...second, ms: first.ms + second.ms }, ...rest];
-}
-
-/** How much of the time since a moment (Unix epoch ms) nothing but the wall clock has counted; milliseconds. */
-export function unwitnessedMs(gaps: readonly ClockGap[], sinceMs: number): number {
-  return gaps.reduce((total, { atMs, ms }) => (atMs >= sinceMs ? total + ms : total), 0);
+  return { ...base, jumpMs, absenceMs, stoodMs: sinceMs, gaps, ...(setback === undefined ? {} : { setback }) };
 }
 
 /** Whether a time server has confirmed the clock since it jumped, or since the machine came up. */

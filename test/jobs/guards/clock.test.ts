@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { absenceLimits, ClockGuard, isDoubted, nextHistory, unwitnessedMs } from '../../../src/jobs/guards/clock.ts';
+import { absenceLimits, ClockGuard, isDoubted, nextHistory } from '../../../src/jobs/guards/clock.ts';
+import { unwitnessedMs } from '../../../src/jobs/guards/clock-gaps.ts';
 import type { ClockHistory, ClockReading } from '../../../src/jobs/ledger-contracts.ts';
 import { DAY_MS } from '../../support/tree.ts';
 
