@@ -35,13 +35,21 @@ function sourcesOf(sources: Config['sources'], clock: Clock): readonly LiveSourc
 }
 
 async function examined(source: LiveSource): Promise<Omit<Finding, 'check'>> {
-  const { ids, malformed, stale = 0 } = await source.read();
+  const { ids, malformed, senselessTimes = 0, stale = 0 } = await source.read();
   const over = stale === 0 ? '' : `; the time of ${stale} more is over`;
   const message = `names ${formatCount(ids.size, 'session')}${over}`;
-  if (malformed === 0) return { level: 'ok', message };
+  if (malformed + senselessTimes === 0) return { level: 'ok', message };
+  const odd = [
+    malformed === 0
+      ? ''
+      : `; ${formatCount(malformed, 'more entry', 'more entries')} of it: no session ids, and so nobody's`,
+    senselessTimes === 0
+      ? ''
+      : `; ${formatCount(senselessTimes, 'time')} of it cannot be believed: what has one never expires`,
+  ];
   return {
     level: 'notice',
-    message: `${message}; ${formatCount(malformed, 'more entry', 'more entries')} of it: no session ids, and so nobody's`,
+    message: message + odd.join(''),
     advice: 'look at the host that writes them',
   };
 }

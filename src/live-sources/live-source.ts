@@ -16,6 +16,8 @@ export interface LiveReading {
   readonly writtenSinceMs?: number | undefined;
   /** Entries that name no session, and so protect none. */
   readonly malformed: number;
+  /** Entries with times that cannot be read or believed: they protect like any other, and never expire. */
+  readonly senselessTimes?: number;
   /** How many ids were ever taken out on purpose, where the source counts that: they are no loss. */
   readonly droppedOnPurpose?: number;
   /** Entries that have had their time: they protect nothing, and may be deleted. */

@@ -68,6 +68,8 @@ export interface LiveIds {
   readonly senselessTimes: number;
   /** Rows that hosts have ever taken out on purpose, by the calls of this map. */
   readonly droppedOnPurpose: number;
+  /** Why some of them are live, where the map says it. */
+  readonly reasons?: ReadonlyMap<SessionId, string>;
 }
 
 /** Why a map has let a conversation go that a host asked for. */

@@ -1,6 +1,6 @@
 /** The thread map in a SQLite file that other programs may have made, and may be writing to. */
 
-import type { SessionId } from '../claude-dir/session-id.ts';
+import { parseProtectedId, type SessionId } from '../claude-dir/session-id.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { liveAmong, readLiveIds } from '../resume-map/live-ids.ts';
 import { MapConnection } from '../resume-map/map-connection.ts';
@@ -51,6 +51,9 @@ export interface SqliteThreadMapOptions {
 const ALL = COLUMNS.join(', ');
 const GET = `SELECT ${ALL} FROM sessions WHERE thread_ts = ?`;
 const ACTIVE = `SELECT ${ALL} FROM sessions WHERE status IS NOT 'error' ORDER BY thread_ts`;
+const WHY = 'SELECT session_id, thread_ts, repo FROM sessions';
+/** Another program may have written texts of any length. */
+const WHY_LENGTH_MAX = 200;
 const HAS_ID = 'SELECT 1 FROM sessions WHERE session_id = ? LIMIT 1';
 /** What a host keeps in columns of its own stays: REPLACE would delete the row. A table may say IGNORE of itself. */
 const INSERT = `INSERT OR ABORT INTO sessions (${ALL}) VALUES (${COLUMNS.map((column) => `@${column}`).join(', ')})
@@ -172,8 +175,9 @@ export class SqliteThreadMap implements ThreadMap, LiveMap, SweepableMap {
 
   async readLiveIds(): Promise<LiveIds> {
     return this.#connection.read('read live ids from', () => {
+      const live = readLiveIds(this.#connection, THREAD_MAP_TABLE, this.#clock.now());
       // How many rows were taken out on purpose stands nowhere: the table is as its hosts know it.
-      return { ...readLiveIds(this.#connection, THREAD_MAP_TABLE, this.#clock.now()), droppedOnPurpose: 0 };
+      return { ...live, droppedOnPurpose: 0, reasons: this.#reasons() };
     });
   }
 
@@ -227,6 +231,17 @@ export class SqliteThreadMap implements ThreadMap, LiveMap, SweepableMap {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /** Of several threads of one session, one is named. */
+  #reasons(): Map<SessionId, string> {
+    const rows = this.#connection.statement(WHY).raw().iterate() as Iterable<[unknown, unknown, unknown]>;
+    const reasons = new Map<SessionId, string>();
+    for (const [sessionId, threadTs, repo] of rows) {
+      const id = parseProtectedId(sessionId);
+      if (id !== undefined) reasons.set(id, `thread ${threadTs} of ${repo}`.slice(0, WHY_LENGTH_MAX));
+    }
+    return reasons;
   }
 
   #countNot(condition: string): Promise<number> {

@@ -2,7 +2,9 @@ import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { SqliteThreadMap } from '../../src/thread-map/sqlite.ts';
 import { snapshot } from '../support/disk.ts';
+import { tempDir } from '../support/temp-dir.ts';
 import { tempPlace } from '../support/temp-place.ts';
 import { DAY_MS, makeSession, sessionIdOf } from '../support/tree.ts';
 import { cli } from './cli-here.ts';
@@ -35,6 +37,33 @@ async function documentOf(run: ReturnType<typeof host>['run'], ...args: string[]
 }
 
 describe('What a person is told of the sources of a host', () => {
+  it('is which thread of a bot keeps a session, and how many of its times cannot be believed', async () => {
+    const db = join(tempDir(), 'threads.db');
+    const { run } = host([{ kind: 'thread-map', name: 'slack', db }]);
+    const map = SqliteThreadMap.open(db);
+    const time = new Date();
+    const thread = {
+      sessionId: B,
+      repo: 'app',
+      repoPath: '/srv/app',
+      channelId: 'C1',
+      createdAt: time,
+      lastActive: time,
+    };
+    await map.insert({ ...thread, threadTs: '1.000100' });
+    await map.insert({ ...thread, threadTs: '1.000200', sessionId: C, lastActive: '2999-01-01T00:00:00Z' });
+    await map.close();
+    expect((await run('why', B)).stdout).toContain(' slack: thread 1.000100 of app\n');
+    const { findings } = await documentOf(run, 'doctor');
+    expect(findings).toContainEqual(
+      expect.objectContaining({
+        check: 'source slack',
+        level: 'notice',
+        message: 'names 2 sessions; 1 time of it cannot be believed: what has one never expires',
+      }),
+    );
+  });
+
   it('is why a session stays, by which of them, and what they say of it', async () => {
     const { run } = host();
     const { stdout } = await run('why', A, B);
