@@ -8,6 +8,13 @@ import { BusyError, OperatingError } from '../errors.ts';
 export const PROTECTIONS = ['live', 'running', 'pinned'] as const;
 export type Protection = (typeof PROTECTIONS)[number];
 
+export interface NamedProject {
+  /** As `projectPattern` takes it. */
+  readonly match: string;
+  /** As the source says. */
+  readonly why: string | undefined;
+}
+
 export interface LiveReading {
   readonly ids: ReadonlySet<SessionId>;
   /** Each protects every session whose id begins with it. */
@@ -24,6 +31,8 @@ export interface LiveReading {
   readonly stale?: number;
   /** What somebody should see to, one sentence each; names as `displayName` gives them. */
   readonly faults?: readonly string[];
+  /** Each protects every session that was begun in it. */
+  readonly projects?: readonly NamedProject[];
   /** Why some of them are live, as the source itself says. */
   readonly reasons?: ReadonlyMap<SessionId, string>;
   /** It could not be read, and by the configuration that stops nothing: what is here is what was read last, if anything. */
@@ -64,6 +73,7 @@ export interface NamedSessions {
   readonly prefixes: IdPrefixes;
   /** Unix epoch ms; infinite where all are named by their ids. */
   readonly writtenSinceMs: number;
+  readonly projects: readonly NamedProject[];
   /** Why one is named, as far as a source says it. */
   reasonFor(id: SessionId): string | undefined;
 }
@@ -73,7 +83,7 @@ export type LiveSessions = Readonly<Record<Protection, NamedSessions>>;
 
 export interface SourceCount {
   readonly source: string;
-  /** Ids and prefixes. */
+  /** Ids, prefixes and projects. */
   readonly ids: number;
   readonly malformed: number;
   readonly stale: number;
@@ -84,7 +94,7 @@ export interface SourceCount {
 export interface SourceState {
   readonly source: string;
   readonly isUp: boolean;
-  /** Ids and prefixes that it named. */
+  /** Ids, prefixes and projects that it named. */
   readonly ids: number;
 }
 
@@ -167,12 +177,16 @@ class Readings {
     const before = this.#counts.get(source);
     this.#counts.set(source, {
       source,
-      ids: reading.ids.size + (reading.prefixes?.size ?? 0) + (before?.ids ?? 0),
+      ids: namesIn(reading) + (before?.ids ?? 0),
       malformed: reading.malformed + (before?.malformed ?? 0),
       stale: (reading.stale ?? 0) + (before?.stale ?? 0),
       droppedOnPurpose: (reading.droppedOnPurpose ?? 0) + (before?.droppedOnPurpose ?? 0),
     });
   }
+}
+
+function namesIn({ ids, prefixes, projects = [] }: LiveReading): number {
+  return ids.size + (prefixes?.size ?? 0) + projects.length;
 }
 
 /** Several readings as one. A million ids are not held twice for it. */
@@ -198,6 +212,7 @@ class Gathered {
       },
       prefixes: new IdPrefixes(this.#prefixes),
       writtenSinceMs: this.#writtenSinceMs,
+      projects: readings.flatMap(({ projects = [] }) => projects),
       reasonFor: (id) => readings.find(({ reasons }) => reasons?.has(id))?.reasons?.get(id),
     };
   }

@@ -77,6 +77,15 @@ describe('What a person is told of the sources of a host', () => {
     expect(namedBy.get(C)).toBeUndefined();
   });
 
+  it('is which project is named that it belongs to, and why', async () => {
+    const { run, program } = host();
+    const answer = JSON.stringify([{ project: '-srv-*', why: 'a release' }]);
+    writeFileSync(program, `#!/bin/sh\ncat <<'END'\n${answer}\nEND\n`);
+    const { stdout } = await run('why', C);
+    expect(stdout).toContain('why        live;');
+    expect(stdout).toContain(' named by   waiting: a release\n');
+  });
+
   it('is how each of them stands, and since when one is silent', async () => {
     const { run, list } = host();
     expect((await run('run')).code).toBe(0);

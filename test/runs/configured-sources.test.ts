@@ -96,6 +96,33 @@ describe('a prune of a host that names its sources', () => {
     expect(done).toMatchObject({ kept: { live: 2 }, removed: { sessions: 28 }, faults: [] });
   });
 
+  it.each([
+    ['by its real path', '/srv/web', 3],
+    ['by a glob', '/srv/w*', 3],
+    ['by the name that Claude gives it', '-srv-web', 3],
+    ['of which some sessions do not tell their path', '/opt/*', 5],
+    ['that is none of these', '/srv/nowhere', 0],
+  ])('keeps all sessions of a project that is named %s', async (_how, project, live) => {
+    const host = { path: makeClaudeDir(tempDir()), stateDir: join(tempDir(), 'state'), place: tempDir() };
+    const cwd = (path: string) => `${JSON.stringify({ type: 'user', cwd: path, sessionId: A })}\n`;
+    for (const [index, id] of SESSIONS.slice(0, 12).entries()) {
+      if (index < 3)
+        makeSession(host.path, { id, project: '-srv-web', ageMs: 90 * DAY_MS, content: cwd('/srv/web') }, NOW);
+      else if (index < 8) makeSession(host.path, { id, project: '-opt-job', ageMs: 90 * DAY_MS, content: '{}\n' }, NOW);
+      else makeSession(host.path, { id, project: '-srv-api', ageMs: 90 * DAY_MS, content: cwd('/srv/api') }, NOW);
+    }
+    const path = join(host.place, 'program');
+    writeFileSync(path, `#!/bin/sh\ncat <<'END'\n${JSON.stringify([{ project, why: 'a release' }])}\nEND\n`, {
+      mode: 0o755,
+    });
+    const command = { kind: 'command', name: 'releases', argv: [path] };
+    expect(await prune(host, [command])).toMatchObject({
+      ...(live === 0 ? {} : { kept: { live } }),
+      removed: { sessions: 12 - live },
+      sources: { releases: { ids: 1, onlyIts: live }, 'resume-map': { onlyIts: 0 } },
+    });
+  });
+
   it('removes nothing while one of them cannot be read', async () => {
     const host = newHost();
     const sources = [vips(host, [A]), bot(host, [B])];

@@ -8,6 +8,7 @@ import { displayName } from '../../files/byte-name.ts';
 import type { NamedSessions } from '../../live-sources/live-source.ts';
 import type { ListingRequest } from '../listing-request.ts';
 import type { ListedSession, SessionList } from '../report.ts';
+import { projectMatcher } from './live-protection.ts';
 import type { ObservedPlace } from './place.ts';
 import type { Plan } from './plan.ts';
 
@@ -39,7 +40,7 @@ interface Row {
 }
 
 /** Where sessions are listed from. */
-export type Listable = Pick<ObservedPlace, 'units' | 'face' | 'name' | 'facts'>;
+export type Listable = Pick<ObservedPlace, 'units' | 'face' | 'name' | 'facts' | 'projectPaths'>;
 
 export class Listing {
   readonly #request: ListingRequest;
@@ -82,7 +83,10 @@ export class Listing {
     this.#heads.push(heads);
     this.#shorten();
     // While the place is open; of those that a later place will push out again, there are no more than are listed.
-    this.#first = this.#first.map((one) => (one.claudeDir === path ? { ...one, ...place.face(one.row) } : one));
+    const namedBy = this.#namingAt(place);
+    this.#first = this.#first.map((one) => {
+      return one.claudeDir === path ? { ...one, ...place.face(one.row), ...namedBy(one) } : one;
+    });
   }
 
   end(): SessionList {
@@ -90,23 +94,29 @@ export class Listing {
     const shared = sharedHeads(this.#heads);
     const sessions = this.#first.map(({ rank: _rank, row: _row, ...session }) => {
       const isShared = shared.has(headNumberOf(session.sessionId));
-      const namedBy = this.#namedBy(session);
+
       const shortId = isShared ? session.sessionId : session.sessionId.slice(0, SHORT_ID_LENGTH);
-      return { ...session, ...(namedBy.length === 0 ? {} : { namedBy }), shortId };
+      return { ...session, shortId };
     });
     return { matching: this.#matching, sessions };
   }
 
-  #namedBy({
-    sessionId,
-    lastUsedMs,
-  }: Pick<Candidate, 'sessionId' | 'lastUsedMs'>): NonNullable<ListedSession['namedBy']> {
-    return Array.from(this.#dependencies.named).flatMap(([source, named]) => {
-      const { ids, prefixes, writtenSinceMs } = named;
-      if (!ids.has(sessionId) && !prefixes.match(sessionId) && !(lastUsedMs >= writtenSinceMs)) return [];
-      const why = named.reasonFor(sessionId);
-      return [why === undefined ? { source } : { source, why }];
+  /** Which sources name a session, asked while its place is open. */
+  #namingAt(place: Listable): (one: Candidate) => Pick<ListedSession, 'namedBy'> {
+    const sources = Array.from(this.#dependencies.named, ([source, named]) => {
+      const { projects } = named;
+      return { source, named, projectOf: projects.length === 0 ? () => undefined : projectMatcher(place, projects) };
     });
+    return ({ sessionId, lastUsedMs, row }) => {
+      const namedBy = sources.flatMap(({ source, named: { ids, prefixes, writtenSinceMs, reasonFor }, projectOf }) => {
+        const project = projectOf(row);
+        const isNamed = ids.has(sessionId) || prefixes.match(sessionId) || lastUsedMs >= writtenSinceMs;
+        if (!isNamed && project === undefined) return [];
+        const why = reasonFor(sessionId) ?? project?.why;
+        return [why === undefined ? { source } : { source, why }];
+      });
+      return namedBy.length === 0 ? {} : { namedBy };
+    };
   }
 
   #row(units: Units, plan: Plan, row: number): Row {

@@ -10,6 +10,7 @@ import type { LiveSessions } from '../../live-sources/live-source.ts';
 import type { RunState } from '../run-state.ts';
 import type { Facts, PrunePolicy } from './age-rules.ts';
 import { announcementKey } from './announcements.ts';
+import { protectionAt } from './live-protection.ts';
 import type { ObservedPlace } from './place.ts';
 import { isKeptByAge, type Plan, planPrune } from './plan.ts';
 import { policyAt } from './policy.ts';
@@ -30,13 +31,13 @@ export interface PlanOptions {
 export async function planWithFacts(
   place: Pick<
     ObservedPlace,
-    'kind' | 'aged' | 'protection' | 'facts' | 'asksForFacts' | 'freeableBytes' | 'projectPaths'
+    'kind' | 'units' | 'aged' | 'protection' | 'facts' | 'asksForFacts' | 'freeableBytes' | 'projectPaths'
   >,
   { live, policy: inGeneral, copies, announced, clock, state }: PlanOptions,
 ): Promise<Plan> {
   const nowMs = clock.now();
   const policy = policyAt(inGeneral, () => place.projectPaths());
-  const protection = place.protection(live);
+  const protection = protectionAt(place, live);
   const freeableBytes = policy.minFreeBytes === 'off' ? undefined : place.freeableBytes();
   const faults: ReadFault[] = [];
   const facts = new Map<number, Facts>();

@@ -2,7 +2,7 @@
 
 import { parseProtectedId, type SessionId } from '../../claude-dir/session-id.ts';
 import { shownValue } from '../../format/shown-text.ts';
-import type { LiveReading } from '../live-source.ts';
+import type { LiveReading, NamedProject } from '../live-source.ts';
 import { parseIdLines } from './id-lines.ts';
 import { parseStrictJson } from './strict-json.ts';
 
@@ -48,46 +48,86 @@ function entriesOf(value: unknown): readonly unknown[] {
   return sessions;
 }
 
-const FIELDS = ['id', 'until', 'why'];
+const FIELDS = ['id', 'project', 'until', 'why'];
 /** A sentence; the rest is cut off. */
 const WHY_LENGTH_MAX = 500;
+const PROJECTS_MAX = 1_000;
+const PROJECT_LENGTH_MAX = 300;
+/** What else a glob may be made of can take for ever to match, and this one comes from outside. */
+const PROJECT = /^[^()[\]{}!|\\]+$/;
+const STARS_MAX = 6;
 
 /**
- * @param entries ids, or objects with one
+ * @param entries ids, or objects with one, or with a project
  * @throws Error with the first entry that is wrong
  */
 export function readingOfEntries(entries: readonly unknown[], nowMs: number): LiveReading {
   const ids = new Set<SessionId>();
+  const projects: NamedProject[] = [];
   const reasons = new Map<SessionId, string>();
   let stale = 0;
-  for (const [index, entry] of entries.entries()) {
-    const at = `entry ${index}`;
-    const { id: text, until, why } = fieldsOf(entry, at);
-    const id = parseProtectedId(text);
-    if (id === undefined) throw new Error(`${at}: ${shownValue(text)} is no session id`);
-    if (why !== undefined && typeof why !== 'string') throw new Error(`${at}: why is no text`);
-    if (isOver(until, nowMs, at)) {
-      stale += 1;
-      continue;
+  for (const [index, raw] of entries.entries()) {
+    const { entry, why, isStale } = parsedEntry(raw, nowMs, `entry ${index}`);
+    if (isStale) stale += 1;
+    else if (entry.kind === 'project') projects.push({ match: entry.match, why });
+    else {
+      ids.add(entry.id);
+      if (why !== undefined) reasons.set(entry.id, why);
     }
-    ids.add(id);
-    if (why !== undefined) reasons.set(id, why.slice(0, WHY_LENGTH_MAX));
   }
-  return { ids, malformed: 0, stale, ...(reasons.size === 0 ? {} : { reasons }) };
+  if (projects.length > PROJECTS_MAX) throw new Error(`it names more than ${PROJECTS_MAX} projects`);
+  return {
+    ids,
+    malformed: 0,
+    stale,
+    ...(projects.length === 0 ? {} : { projects }),
+    ...(reasons.size === 0 ? {} : { reasons }),
+  };
 }
 
-function fieldsOf(
-  entry: unknown,
-  at: string,
-): { readonly id?: unknown; readonly until?: unknown; readonly why?: unknown } {
+interface ParsedEntry {
+  readonly entry:
+    | { readonly kind: 'id'; readonly id: SessionId }
+    | { readonly kind: 'project'; readonly match: string };
+  readonly why: string | undefined;
+  /** Its time is over. */
+  readonly isStale: boolean;
+}
+
+function parsedEntry(raw: unknown, nowMs: number, at: string): ParsedEntry {
+  const { id: text, project, until, why } = fieldsOf(raw, at);
+  if (why !== undefined && typeof why !== 'string') throw new Error(`${at}: why is no text`);
+  const said = { why: why?.slice(0, WHY_LENGTH_MAX), isStale: isOver(until, nowMs, at) };
+  if (project !== undefined) {
+    if (text !== undefined) throw new Error(`${at} names both an id and a project`);
+    return { entry: { kind: 'project', match: checkedProject(project, at) }, ...said };
+  }
+  const id = parseProtectedId(text);
+  if (id === undefined) throw new Error(`${at}: ${shownValue(text)} is no session id`);
+  return { entry: { kind: 'id', id }, ...said };
+}
+
+function fieldsOf(entry: unknown, at: string): Readonly<Record<string, unknown>> {
   if (typeof entry === 'string') return { id: entry };
   if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) {
     throw new Error(`${at} is neither an id nor an object with one`);
   }
   const unknown = Object.keys(entry).find((key) => !FIELDS.includes(key));
-  if (unknown !== undefined)
+  if (unknown !== undefined) {
     throw new Error(`${at}: expected ${FIELDS.join(', ')}, and there is ${shownValue(unknown)}`);
-  return entry;
+  }
+  return { ...entry };
+}
+
+function checkedProject(project: unknown, at: string): string {
+  const isRight =
+    typeof project === 'string' &&
+    project.length <= PROJECT_LENGTH_MAX &&
+    PROJECT.test(project) &&
+    project.split('*').length - 1 <= STARS_MAX;
+  if (isRight) return project;
+  const what = "no real path and no name of Claude's, with * and ? for more";
+  throw new Error(`${at}: project is ${shownValue(project)}, and ${what}`);
 }
 
 const RFC_3339 = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;

@@ -158,11 +158,22 @@ function askedSource(
   read: () => Promise<LiveReading>,
   check: () => Promise<unknown> = read,
 ): LiveSource {
+  /** Of the reading that the plan was made by. */
+  let planned: ReadonlySet<string> = new Set();
   const source: LiveSource = {
     name,
     protection,
-    read,
-    withLive: (ids, act) => withFreshReading(source, ids, act),
+    read: async () => {
+      const reading = await read();
+      planned = new Set(reading.projects?.map(({ match }) => match));
+      return reading;
+    },
+    withLive: async (ids, act) => {
+      const reading = await read();
+      // Which sessions are of a project that is named only now, the next plan finds out.
+      const isNew = reading.projects?.some(({ match }) => !planned.has(match)) === true;
+      return isNew ? act(new Set(ids)) : withFreshReading({ read: async () => reading }, ids, act);
+    },
     check: async () => {
       await check();
     },

@@ -12,7 +12,8 @@ const ROWS_MAX = 500_000;
 const WAIT_MS = 1_000;
 /** What else gives rows, a PRAGMA for one, may do something. */
 const READING = /^(\s|--[^\n]*\n|\/\*.*?\*\/)*(select|with|values)\b/is;
-const COLUMNS = ['id', 'until', 'why'];
+const COLUMNS = ['id', 'project', 'until', 'why'];
+const NAMING = ['id', 'project'];
 
 /** @returns ids, or objects with one and what else the statement names. @throws OperatingError */
 export function queryRows({ db, sql, isCheck }: QueryTask): readonly unknown[] {
@@ -48,15 +49,16 @@ function readRows(database: SqliteDatabase, sql: string, isCheck: boolean): read
   if (columns.length > 1 && unknown !== undefined) {
     throw new Error(`expected one column, or columns called ${COLUMNS.join(', ')}, and there is ${unknown}`);
   }
-  if (columns.length > 1 && !columns.includes('id')) throw new Error('none of its columns is called id');
+  const isNaming = columns.length === 1 || NAMING.some((name) => columns.includes(name));
+  if (!isNaming) throw new Error('none of its columns is called id or project');
   if (isCheck) return [];
-  const idColumn = columns.length === 1 ? 0 : columns.indexOf('id');
+  const naming = columns.length === 1 ? [0] : NAMING.map((name) => columns.indexOf(name));
   const rows: unknown[] = [];
   for (const values of statement.raw().iterate() as Iterable<readonly unknown[]>) {
     if (rows.length === ROWS_MAX) throw new Error(`it gives more than ${formatNumber(ROWS_MAX)} rows`);
     // A conversation that has no session yet.
-    if (values[idColumn] === null) continue;
-    rows.push(columns.length === 1 ? values[0] : entryOf(columns, values));
+    if (naming.every((column) => (values[column] ?? null) === null)) continue;
+    rows.push(columns.length === 1 && columns[0] !== 'project' ? values[0] : entryOf(columns, values));
   }
   return rows;
 }

@@ -39,6 +39,7 @@ async function planned(
   });
   const place = {
     kind: 'directory' as const,
+    units: rowsOf(units),
     aged: rowsOf(units),
     protection: () => () => undefined,
     freeableBytes: () => undefined,

@@ -57,8 +57,8 @@ describe('a query', () => {
     ['WITH x AS (SELECT 1) DELETE FROM bot RETURNING id', 'expected a statement that only reads'],
     ['SELECT id FROM bot; DELETE FROM bot', 'more than one statement'],
     ['SELECT missing FROM bot', 'no such column: missing'],
-    ['SELECT id, x FROM bot', 'expected one column, or columns called id, until, why, and there is x'],
-    ['SELECT until, reason AS why FROM bot', 'none of its columns is called id'],
+    ['SELECT id, x FROM bot', 'expected one column, or columns called id, project, until, why, and there is x'],
+    ['SELECT until, reason AS why FROM bot', 'none of its columns is called id or project'],
     ["SELECT load_extension('x')", ''],
   ])('is refused where it is %j, and changes nothing', async (sql, fault) => {
     const { db, directory } = bot();
@@ -134,8 +134,15 @@ describe('a command', () => {
     ['[{"id": "x"}]', 'entry 0: "x" is no session id'],
     [`[{"id": "${A}", "until": "soon"}]`, 'until is "soon", and no time'],
     [`[{"id": "${A}", "until": 1}]`, 'until is 1, and no time'],
-    [`[{"id": "${A}", "untl": "2026-01-31T12:00:00Z"}]`, 'expected id, until, why'],
+    [`[{"id": "${A}", "untl": "2026-01-31T12:00:00Z"}]`, 'expected id, project, until, why'],
     [`[{"id": "${A}", "why": 7}]`, 'why is no text'],
+    [`[{"id": "${A}", "project": "/srv/app"}]`, 'names both an id and a project'],
+    ['[{"project": ""}]', 'project is "", and no real path'],
+    ['[{"project": 7}]', 'project is 7, and no real path'],
+    ['[{"project": "/srv/{a,b}"}]', 'project is "/srv/{a,b}", and no real path'],
+    ['[{"project": "!/srv"}]', 'project is "!/srv", and no real path'],
+    [`[{"project": "${'*a'.repeat(9)}"}]`, 'and no real path'],
+    [JSON.stringify(Array(1_001).fill({ project: '/srv/app' })), 'it names more than 1000 projects'],
     ['[null]', 'entry 0 is neither an id nor an object with one'],
     ['{"sessions": []}', 'it does not say "complete": true'],
     ['{"sessions": {}, "complete": true}', 'sessions is no list'],
@@ -156,6 +163,47 @@ function hasEnded(pid: number): boolean {
     return true;
   }
 }
+
+describe('a source that names projects', () => {
+  const entries = (projects: readonly object[]) => JSON.stringify([A, ...projects]);
+
+  it('names each with its time and its reason, and none whose time is over', async () => {
+    const projects = [
+      { project: '/srv/app', why: 'a release' },
+      { project: '-srv-*', until: '2001-01-01T00:00:00Z' },
+    ];
+    const url = serve((_, response) => response.end(entries(projects)));
+    const reading = await read({ kind: 'http', name: 'bot', url });
+    expect(reading.projects).toEqual([{ match: '/srv/app', why: 'a release' }]);
+    expect(reading).toMatchObject({ ids: new Set([A]), stale: 1 });
+  });
+
+  it('may be a query', async () => {
+    const db = join(tempDir(), 'bot.db');
+    const database = new Database(db);
+    database.exec(
+      `CREATE TABLE bot (session TEXT, path TEXT); INSERT INTO bot VALUES (NULL, '/srv/app'), ('${B}', NULL), (NULL, NULL)`,
+    );
+    database.close();
+    const ask = (sql: string) => read({ kind: 'query', name: 'bot', db, sql });
+    const both = await ask('SELECT session AS id, path AS project FROM bot');
+    expect(both).toMatchObject({ ids: new Set([B]), projects: [{ match: '/srv/app' }] });
+    expect((await ask('SELECT path AS project FROM bot')).projects).toEqual([{ match: '/srv/app', why: undefined }]);
+  });
+
+  it('keeps all of a batch where a project has come that the plan did not know', async () => {
+    let projects: readonly object[] = [{ project: '/srv/app' }];
+    const url = serve((_, response) => response.end(entries(projects)));
+    const source = sourceOf({ kind: 'http', name: 'bot', url });
+    await source.read();
+    const liveOf = () => source.withLive([A, B], async (live) => [...live]);
+    expect(await liveOf()).toEqual([A]);
+    projects = [{ project: '/srv/other' }];
+    expect(await liveOf()).toEqual([A, B]);
+    projects = [];
+    expect(await liveOf()).toEqual([A]);
+  });
+});
 
 describe('a server', () => {
   it('is asked by GET alone, with the token of a file, which is read anew each time', async () => {
