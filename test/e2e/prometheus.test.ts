@@ -60,7 +60,7 @@ function countResume({ stateDir }: Place): void {
 }
 
 describe('a real Prometheus that scrapes a real daemon', () => {
-  it('tells that no prune has ever ended well, and stops when one has', async () => {
+  it('tells that no prune has ever ended well, and by which source, and stops when one has', async () => {
     const place = tempPlace();
     makeSession(place.claudeDir, { id: sessionIdOf(1), ageMs: 40 * DAY_MS });
     const never = ['prune', 'sweep', 'purge'].flatMap((job) => [`--schedule-${job}`, '0 0 1 1 *']);
@@ -76,8 +76,15 @@ describe('a real Prometheus that scrapes a real daemon', () => {
     const alert = 'SessionSweeperPruneOverdue';
     const annotations = await until(alert, async () => (await prometheus.firing()).get(alert));
     expect(annotations.summary).toMatch(/^The prune of 127\.0\.0\.1:\d+ is overdue: none has ended well in time \(\d/);
+    const source = 'SessionSweeperLiveSourceDown';
+    await until(source, async () =>
+      (await prometheus.firing()).get(source)?.summary?.startsWith('The live source keep-list of'),
+    );
     rmSync(pins);
-    await until('its end', async () => !(await prometheus.firing()).has(alert));
+    await until('their end', async () => {
+      const firing = await prometheus.firing();
+      return !firing.has(alert) && !firing.has(source);
+    });
     expect(await prometheus.query('up == 1')).toHaveLength(1);
   });
 
