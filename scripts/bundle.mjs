@@ -67,7 +67,8 @@ async function putTogether(entries, output = {}) {
 
 await putTogether(FIRST);
 await putTogether(PROGRAM, { codeSplitting: { groups: [{ name: 'process', test: EVERY_RUN }] } });
-await putTogether(SCRIPTS);
+// What they load later has names of its own: else it would take the place of the program's, and bring the script along into that.
+await putTogether(SCRIPTS, { chunkFileNames: '[name].script.js' });
 for (const name of BUILT_IN) {
   copyFileSync(new URL(`../node_modules/${name}/LICENSE`, import.meta.url), inDist(`program/${name}-LICENSE`));
 }
