@@ -3,8 +3,8 @@
 import { join } from 'node:path';
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
-import { type HeldMapSettings, isHeldMap, mapNameOf } from '../config/source-settings.ts';
-import { openConfiguredMap } from '../live-sources/configured/held-map.ts';
+import { isSweptMap, mapNameOf, type SweptMapSettings } from '../config/source-settings.ts';
+import { openSweptMap } from '../live-sources/configured/swept-map.ts';
 import { openResumeMap, openResumeMapForReading } from '../live-sources/open-sources.ts';
 import type { LiveMap, SweepableMap } from '../resume-map/resume-map.ts';
 
@@ -24,14 +24,14 @@ export function sweptMaps(config: Config): readonly SweptMap[] {
     isFirst: true,
     open: (isRead) => (isRead ? openResumeMapForReading(config, systemClock) : openResumeMap(config, systemClock)),
   };
-  return [first, ...config.sources.filter(isHeldMap).map(furtherMap)];
+  return [first, ...config.sources.filter(isSweptMap).map(furtherMap)];
 }
 
-function furtherMap(settings: HeldMapSettings): SweptMap {
+function furtherMap(settings: SweptMapSettings): SweptMap {
   return {
     paths: [mapNameOf(settings)],
     isFirst: false,
-    open: (isRead) => openConfiguredMap(settings, { clock: systemClock, isRead }),
+    open: async (isRead) => (await openSweptMap(settings, { clock: systemClock, isRead })).map,
   };
 }
 

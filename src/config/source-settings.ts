@@ -58,10 +58,12 @@ export interface ThreadMapSettings extends MapSettings {
 }
 
 /** A resume map in PostgreSQL, which several hosts share. */
-export interface PostgresMapSettings extends SourceOfAnyKind {
+export interface PostgresMapSettings extends SweepableSettings {
   readonly kind: 'postgres-map';
   readonly url: string;
   readonly passwordFile?: string;
+  /** Whose rows are this host's; its name where it is not said. */
+  readonly host?: string;
 }
 
 /** A directory with a file an id, as `pin` makes it, or a file of ids. */
@@ -106,6 +108,8 @@ export interface HttpSettings extends AskedSettings {
 }
 
 export type HeldMapSettings = ResumeMapSettings | ThreadMapSettings;
+/** Maps that rows may be swept from. */
+export type SweptMapSettings = HeldMapSettings | PostgresMapSettings;
 export type SourceSettings =
   | HeldMapSettings
   | PostgresMapSettings
@@ -124,14 +128,21 @@ export function isHeldMap(source: SourceSettings): source is HeldMapSettings {
   return source.kind === 'resume-map' || source.kind === 'thread-map';
 }
 
-/** What the ledger and messages call it: two kinds may share a database. */
-export function mapNameOf({ kind, db }: HeldMapSettings): string {
-  return kind === 'thread-map' ? `${db} (threads)` : db;
+export function isSweptMap(source: SourceSettings): source is SweptMapSettings {
+  return isHeldMap(source) || source.kind === 'postgres-map';
+}
+
+/** What the ledger and messages call it: two kinds may share a database, and a URL may have a password. */
+export function mapNameOf(settings: SweptMapSettings): string {
+  if (settings.kind === 'postgres-map') return shownPostgresUrl(settings.url);
+  return settings.kind === 'thread-map' ? `${settings.db} (threads)` : settings.db;
 }
 
 const NAME = '[a-z][a-z0-9-]{0,39}';
 const name = pattern('expected a name of lower-case letters, digits and hyphens, which begins with a letter', NAME);
 const field = pattern('expected the name of a field', '[^\\s]{1,100}');
+
+const host = pattern('expected the name of a host', '[^\\s]{1,255}');
 
 const sql = pattern('expected a statement', '[\\s\\S]{1,100000}');
 
@@ -184,12 +195,8 @@ const OF_ANY_KIND = { name: required(name), required: optional(boolean), lasting
 /** @param home what a leading `~` stands for */
 export function sourceSettings(home: string): Parser<readonly SourceSettings[]> {
   const path = absolutePath(home);
-  const ofMap = {
-    db: required(path),
-    sweep: optional(boolean),
-    maxAge: optional(age),
-    onlyThisHost: optional(boolean),
-  };
+  const ofSwept = { sweep: optional(boolean), maxAge: optional(age), onlyThisHost: optional(boolean) };
+  const ofMap = { db: required(path), ...ofSwept };
   return listByKind<SourceSettings>({
     'resume-map': { kind: required(exactly('resume-map')), ...OF_ANY_KIND, ...ofMap },
     'thread-map': { kind: required(exactly('thread-map')), ...OF_ANY_KIND, ...ofMap },
@@ -198,6 +205,8 @@ export function sourceSettings(home: string): Parser<readonly SourceSettings[]> 
       ...OF_ANY_KIND,
       url: required(postgresUrl),
       passwordFile: optional(path),
+      host: optional(host),
+      ...ofSwept,
     },
     'keep-list': { kind: required(exactly('keep-list')), ...OF_ANY_KIND, path: required(path) },
     'json-map': {
@@ -235,7 +244,7 @@ export function sourceFaults(sources: readonly SourceSettings[]): readonly strin
   });
 }
 
-function withShownAge(source: HeldMapSettings): object {
+function withShownAge(source: SweptMapSettings): object {
   return source.maxAge === undefined ? source : { ...source, maxAge: showAge(source.maxAge) };
 }
 
@@ -244,7 +253,7 @@ export function showSources(sources: readonly SourceSettings[]): string {
   return JSON.stringify(
     sources.map((source) => {
       if (isHeldMap(source)) return withShownAge(source);
-      if (source.kind === 'postgres-map') return { ...source, url: shownPostgresUrl(source.url) };
+      if (source.kind === 'postgres-map') return withShownAge({ ...source, url: shownPostgresUrl(source.url) });
       if (source.kind !== 'query' && source.kind !== 'command' && source.kind !== 'http') return source;
       const shown = source.kind === 'http' ? { ...source, url: redacted(source.url) } : source;
       return source.timeout === undefined ? shown : { ...shown, timeout: showAge(source.timeout) };

@@ -4,7 +4,7 @@ import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import { parseProtectedId, type SessionId } from '../claude-dir/session-id.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
-import { type HeldMapSettings, isHeldMap, mapNameOf } from '../config/source-settings.ts';
+import { isSweptMap, mapNameOf, type SweptMapSettings } from '../config/source-settings.ts';
 import { OperatingError } from '../errors.ts';
 import type { Guards } from '../jobs/guards/guards.ts';
 import type { Job, JobContext } from '../jobs/job.ts';
@@ -12,7 +12,7 @@ import type { RemovalHistory, SweptRowRecorder } from '../jobs/ledger-contracts.
 import type { SweepReport } from '../jobs/report.ts';
 import { sweepsInTurn } from '../jobs/sweep-sessions/in-turn.ts';
 import { sweepSessionsJob } from '../jobs/sweep-sessions/index.ts';
-import { openConfiguredMap } from '../live-sources/configured/held-map.ts';
+import { openSweptMap } from '../live-sources/configured/swept-map.ts';
 import type { LiveSource } from '../live-sources/live-source.ts';
 import { RESUME_MAP } from '../live-sources/resume-map-source.ts';
 import type { MaintainableResumeMap, UncheckedResumeRow } from '../resume-map/resume-map.ts';
@@ -58,17 +58,19 @@ function sweepOfResumeMap(map: MaintainableResumeMap, surroundings: SweepSurroun
 }
 
 async function sweepSource(
-  settings: HeldMapSettings,
+  settings: SweptMapSettings,
   surroundings: SweepSurroundings,
   context: JobContext,
   onDue?: (rows: readonly UncheckedResumeRow[]) => void,
 ): Promise<SweepReport> {
   const { name, maxAge = 'never', onlyThisHost = false } = settings;
-  const map = openConfiguredMap(settings, { clock: surroundings.clock, ...JOB_WAIT, isRead: context.dryRun });
+  const opening = { clock: surroundings.clock, ...JOB_WAIT, isRead: context.dryRun };
+  const { map, rowClock } = await openSweptMap(settings, opening);
   try {
     const job = sweepSessionsJob({
       ...placesOf(surroundings),
       map,
+      rowClock,
       sourceName: name,
       mapPath: mapNameOf(settings),
       offSwitch: `take sweep from the source ${name}`,
@@ -82,8 +84,8 @@ async function sweepSource(
   }
 }
 
-function sweptSources({ sources }: Config): readonly HeldMapSettings[] {
-  return sources.filter(isHeldMap).filter(({ sweep }) => sweep === true);
+function sweptSources({ sources }: Config): readonly SweptMapSettings[] {
+  return sources.filter(isSweptMap).filter(({ sweep }) => sweep === true);
 }
 
 function placesOf({ config, openDirs, ...surroundings }: SweepSurroundings) {
@@ -140,7 +142,7 @@ export async function previewSources(
 
 /** Those that no row would name any more. What cannot be swept now stays. */
 async function idsSwept(
-  settings: HeldMapSettings,
+  settings: SweptMapSettings,
   surroundings: SweepSurroundings,
 ): Promise<ReadonlySet<SessionId | undefined>> {
   const due = new Set<string>();
@@ -154,7 +156,7 @@ async function idsSwept(
   }
   const swept = new Set<SessionId | undefined>();
   const left = new Set<SessionId | undefined>();
-  const map = openConfiguredMap(settings, { clock: surroundings.clock, ...JOB_WAIT, isRead: true });
+  const { map } = await openSweptMap(settings, { clock: surroundings.clock, ...JOB_WAIT, isRead: true });
   try {
     for await (const page of map.readPages()) {
       for (const row of page) (due.has(rowName(row)) ? swept : left).add(parseProtectedId(row.sessionId));

@@ -5,6 +5,7 @@
 
 import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
 import { parseProtectedId, type SessionId } from '../../claude-dir/session-id.ts';
+import type { Clock } from '../../clock.ts';
 import { errorCode, isExhaustion, OperatingError } from '../../errors.ts';
 import type { UncheckedResumeRow } from '../../resume-map/resume-map.ts';
 import type { SessionMaxAge } from '../../resume-map/row-age.ts';
@@ -32,6 +33,8 @@ export interface SweepDependencies extends SweepApplyOptions {
   readonly stores: readonly ObservedStore[];
   /** Whether those are all there are: one that could not be opened may hold any conversation. */
   readonly areStoresWhole: boolean;
+  /** By which the rows are stamped, where that is not the run's own. */
+  readonly rowClock?: Clock;
   readonly maxAge: SessionMaxAge;
   readonly minAgeMs: number;
   /** Whether rows whose transcript is gone from this host's disks are to go. */
@@ -93,12 +96,12 @@ class Sweep {
 
   /** How many rows are over their age, and which of them may go by the guards. */
   async #findExpired(): Promise<ExpiredRows> {
-    const { map, mapPath, clock, guards } = this.#dependencies;
+    const { map, mapPath, guards } = this.#dependencies;
     const expired = new ExpiredRows();
     let rows = 0;
     for await (const page of map.readPages()) {
       if (await this.#state.shouldStop()) return expired;
-      const nowMs = clock.now();
+      const nowMs = this.#rowsNowMs();
       for (const row of page) if (this.#judge(row, undefined, nowMs) === 'expired') expired.add(row);
       rows += page.length;
     }
@@ -119,11 +122,11 @@ class Sweep {
   }
 
   async #sweepExpired(allowed: ExpiredRows): Promise<void> {
-    const { map, clock, sweepsDangling, areStoresWhole } = this.#dependencies;
+    const { map, sweepsDangling, areStoresWhole } = this.#dependencies;
     const present = sweepsDangling && areStoresWhole ? observePresent(this.#dependencies) : undefined;
     for await (const page of map.readPages()) {
       if (await this.#state.shouldStop()) return;
-      const nowMs = clock.now();
+      const nowMs = this.#rowsNowMs();
       const expired: UncheckedResumeRow[] = [];
       for (const row of page) {
         const verdict = this.#judge(row, present, nowMs);
@@ -137,6 +140,11 @@ class Sweep {
       this.#seen += page.length;
       this.#context.onProgress({ phase: 'sweep', done: this.#seen });
     }
+  }
+
+  #rowsNowMs(): number {
+    const { rowClock, clock } = this.#dependencies;
+    return (rowClock ?? clock).now();
   }
 
   #judge(row: UncheckedResumeRow, present: PresentSessions, nowMs: number): RowVerdict | 'restored' {

@@ -1,5 +1,6 @@
 /** A resume map in PostgreSQL as a live source: of every host that shares it, complete or an error, and never for long. */
 
+import { hostname } from 'node:os';
 import type { SessionId } from '../../claude-dir/session-id.ts';
 import type { PostgresMapSettings } from '../../config/source-settings.ts';
 import { BusyError } from '../../errors.ts';
@@ -12,16 +13,26 @@ const CONNECT_MS = 5_000;
 /** Whoever waits for the lock holds up all writers who come after him; he is asked again when all are free. */
 const LOCK_MS = 100;
 
-/** Its connection is kept between two questions, as there is one with each batch, and closes by itself. */
-export function postgresMapSource({ name, url, passwordFile }: PostgresMapSettings): LiveSource {
-  const map = PostgresResumeMap.openExisting(url, {
+/** Hosts alone make it. */
+export function openPostgresMap(
+  { url, passwordFile, host = hostname() }: PostgresMapSettings,
+  lockTimeoutMs?: number,
+): PostgresResumeMap {
+  return PostgresResumeMap.openExisting(url, {
     passwordFile,
-    lockTimeoutMs: LOCK_MS,
+    host,
+    ...(lockTimeoutMs === undefined ? {} : { lockTimeoutMs }),
     statementTimeoutMs: STATEMENT_MS,
     connectTimeoutMs: CONNECT_MS,
     graceMs: CONNECT_MS,
     prepare: false,
   });
+}
+
+/** Its connection is kept between two questions, as there is one with each batch, and closes by itself. */
+export function postgresMapSource(settings: PostgresMapSettings): LiveSource {
+  const { name } = settings;
+  const map = openPostgresMap(settings, LOCK_MS);
   return {
     name,
     protection: 'live',

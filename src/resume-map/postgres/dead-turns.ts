@@ -1,7 +1,7 @@
 /** How many turns in a row a key's session could not answer, in PostgreSQL: beside the rows, for whichever host runs the next one. */
 
 import type { PostgresTransaction } from '../../postgres/postgres-database.ts';
-import { NOW_MS } from '../../postgres/sql-text.ts';
+import { serverNowMs } from '../../postgres/sql-text.ts';
 import type { TurnRecord } from '../resume-map.ts';
 import { DEAD_TURNS_TABLE, SESSIONS_TABLE } from '../schema.ts';
 import type { PostgresMapConnection } from './connection.ts';
@@ -45,8 +45,7 @@ export class PostgresDeadTurns {
       answered: async () => {
         lastUsedAtMs = await this.#connection.write('forget dead turns of', async (transaction) => {
           await transaction.change(FORGET, key);
-          const [row] = await transaction.rows<{ nowMs: number }>(`SELECT ${NOW_MS} AS "nowMs"`);
-          return row?.nowMs;
+          return serverNowMs(transaction);
         });
       },
     };

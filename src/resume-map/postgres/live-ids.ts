@@ -2,7 +2,7 @@
 
 import { parseProtectedId, type SessionId } from '../../claude-dir/session-id.ts';
 import type { PostgresTransaction } from '../../postgres/postgres-database.ts';
-import { NOW_MS, textArray } from '../../postgres/sql-text.ts';
+import { serverNowMs, textArray } from '../../postgres/sql-text.ts';
 import { DROPPED } from '../counter-names.ts';
 import type { LiveIds } from '../resume-map.ts';
 import { isSensibleTime } from '../row-age.ts';
@@ -18,7 +18,7 @@ const GIVEN = `SELECT DISTINCT asked.id FROM unnest($1::text::text[]) AS asked (
 
 /** @param transaction in which all is of one moment: a row that moves between two pages would be in neither */
 export async function readLiveIds(transaction: PostgresTransaction): Promise<LiveIds> {
-  const [clock] = await transaction.rows<{ nowMs: number }>(`SELECT ${NOW_MS} AS "nowMs"`);
+  const nowMs = await serverNowMs(transaction);
   const ids = new Set<SessionId>();
   let malformed = 0;
   let senselessTimes = 0;
@@ -28,7 +28,7 @@ export async function readLiveIds(transaction: PostgresTransaction): Promise<Liv
       const id = parseProtectedId(sessionId);
       if (id === undefined) malformed += 1;
       else ids.add(id);
-      if (!isSensibleTime(lastUsedAtMs, clock?.nowMs ?? 0)) senselessTimes += 1;
+      if (!isSensibleTime(lastUsedAtMs, nowMs)) senselessTimes += 1;
     }
     after = rows.at(-1)?.key;
   }

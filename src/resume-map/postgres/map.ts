@@ -3,9 +3,10 @@
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseSessionId, type SessionId } from '../../claude-dir/session-id.ts';
+import { type Clock, systemClock } from '../../clock.ts';
 import { DEFAULT_SESSION_MAX_AGE_MS } from '../../config/settings.ts';
 import type { PostgresOptions } from '../../postgres/postgres-database.ts';
-import { NOW_MS, textArray } from '../../postgres/sql-text.ts';
+import { NOW_MS, serverNowMs, textArray } from '../../postgres/sql-text.ts';
 import type { ShortHolds } from '../../sqlite/short-holds.ts';
 import { checkedMaxAge, checkedSessionId } from '../checked-values.ts';
 import { ATTEMPTS, FAILURES, FORGOTTEN } from '../counter-names.ts';
@@ -227,6 +228,13 @@ export class PostgresResumeMap implements MaintainableResumeMap {
 
   async check(): Promise<void> {
     await this.#connection.read('read', (transaction) => transaction.rows(CHECK));
+  }
+
+  /** By which the rows are stamped: this host's own may go wrong. */
+  async rowClock(): Promise<Clock> {
+    const nowMs = await this.#connection.read('read', serverNowMs);
+    const aheadMs = nowMs - systemClock.now();
+    return { now: () => systemClock.now() + aheadMs };
   }
 
   setMaxSessionAgeMs(maxAge: SessionMaxAge): void {

@@ -120,7 +120,10 @@ export class PostgresRows {
 }
 
 function located(row: FoundRow): UncheckedResumeRow {
-  return { ...row, locator: { place: row.key, keyBytes: row.key, keyType: 'text', sessionIdBytes: row.sessionId } };
+  return {
+    ...row,
+    locator: { place: row.key, keyBytes: Buffer.from(row.key), keyType: 'text', sessionIdBytes: row.sessionId },
+  };
 }
 
 /** In one statement: a row that somebody changes meanwhile is looked at again, and stays. */
