@@ -1,6 +1,6 @@
 /** A program of the operator's, started without a shell, for a limited time: it is told something, and whatever it does, its caller goes on. */
 
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { errorCode } from '../errors.ts';
 
 /** How much of what it says on stderr is told where it fails. */
@@ -26,18 +26,20 @@ export function runHook(
   return new Promise((resolve) => {
     if (limit.aborted) return resolve('it was not started: there was no time left');
     // A leader of its own group, so that what it starts can be killed with it.
-    const child = spawn(program, args, {
+    const child: ChildProcess = spawn(program, args, {
       detached: true,
       cwd: '/',
       env: { ...environment },
       stdio: ['pipe', 'ignore', 'pipe'],
     });
+    // Before all else: where descriptors have run out there is no pipe to it, and an error that nobody hears ends the process.
+    child.once('error', (error) => end(`it could not be started: ${errorCode(error) ?? error.message}`));
     let said = '';
-    child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
       said = `${said}${chunk}`.slice(0, STDERR_LENGTH_MAX);
     });
     // Many end without having read all of it.
-    child.stdin.on('error', () => undefined).end(input);
+    child.stdin?.on('error', () => undefined).end(input);
     // However this process leaves, no hook of it stays behind.
     const leave = () => killGroup(child.pid);
     process.once('exit', leave);
@@ -45,8 +47,8 @@ export function runHook(
       process.off('exit', leave);
       limit.removeEventListener('abort', kill);
       // What it has started may hold them open, and may hang: nobody waits for that.
-      child.stdin.destroy();
-      child.stderr.destroy();
+      child.stdin?.destroy();
+      child.stderr?.destroy();
       child.unref();
       const words = said.trim();
       resolve(fault === undefined || words === '' ? fault : `${fault}: ${words}`);
@@ -56,7 +58,6 @@ export function runHook(
       end('it was killed: its time was over');
     };
     limit.addEventListener('abort', kill, { once: true });
-    child.once('error', (error) => end(`it could not be started: ${errorCode(error) ?? error.message}`));
     child.once('exit', async (code, signal) => {
       await lastWords();
       end(code === 0 ? undefined : `it ended with ${code ?? signal}`);

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { runHook } from '../../src/process/hook.ts';
+import { REPOSITORY, run } from '../support/process.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { until } from '../support/wait.ts';
 
@@ -53,6 +54,18 @@ describe('a hook', () => {
     const start = (...argv: string[]) => runHook(argv, '', { environment, limit: NEVER });
     expect(await start('/nonexistent/hook')).toBe('it could not be started: ENOENT');
     expect(await start('/dev/null')).toBe('it could not be started: EACCES');
+  });
+
+  it('that cannot be started since descriptors have run out ends nobody', async () => {
+    const hook = JSON.stringify(join(REPOSITORY, 'dist/process/hook.js'));
+    const starter = `const fs = await import('node:fs');
+      const { runHook } = await import(${hook});
+      try { for (;;) fs.openSync('/dev/null') } catch {}
+      const fault = await runHook(['true'], 'x', { environment: {}, limit: new AbortController().signal });
+      fs.writeSync(1, fault);`;
+    const limited = ['-n', '256', process.execPath, '--input-type=module', '-e', starter];
+    const { stdout, stderr } = await run('sh', ['-c', 'ulimit "$1" "$2"; shift 2; exec "$@"', 'sh', ...limited]);
+    expect(stdout, stderr).toBe('it could not be started: EMFILE');
   });
 
   it('is killed when its time is over, with all that it has started', async () => {
