@@ -30,13 +30,37 @@ export function refreshParts(claudeDir: ClaudeDir, parts: readonly Part[], times
   }
 }
 
+/** Looks at many units, one after the other, and changes nothing. */
+export class OlderParts {
+  readonly #held: OpenDirs;
+  readonly #look: Refresh;
+
+  constructor(claudeDir: ClaudeDir, thanMs: number) {
+    this.#held = new OpenDirs(claudeDir.root);
+    this.#look = new Refresh(claudeDir.surroundings, { toMs: thanMs, nowMs: thanMs }, 'look');
+    // What is moved meanwhile is looked at by its old name or not at all: no more than a question hangs on it.
+    this.#held.beginBatch();
+  }
+
+  /** Whether anything of a unit is so old that it would be made younger. */
+  has(parts: readonly Part[]): boolean {
+    return parts.some((part) => this.#look.part(this.#held, part) > 0);
+  }
+
+  close(): void {
+    this.#held.close();
+  }
+}
+
 class Refresh {
   readonly #surroundings: Surroundings;
   readonly #times: RefreshTimes;
+  readonly #isLook: boolean;
 
-  constructor(surroundings: Surroundings, times: RefreshTimes) {
+  constructor(surroundings: Surroundings, times: RefreshTimes, mode: 'change' | 'look' = 'change') {
     this.#surroundings = surroundings;
     this.#times = times;
+    this.#isLook = mode === 'look';
   }
 
   part(held: OpenDirs, { directory, name, kind }: Part): number {
@@ -74,6 +98,7 @@ class Refresh {
       // Most are young enough, and looking costs less than opening.
       const facts = directory.lstat(name);
       if (facts === undefined || !facts.isFile() || facts.nlink > 1 || facts.mtimeMs >= this.#times.toMs) return 0;
+      if (this.#isLook) return 1;
       fd = directory.openFile(name, constants.O_RDONLY);
     } catch (error) {
       return ignored(error);
@@ -90,6 +115,7 @@ class Refresh {
     const { toMs, nowMs } = this.#times;
     const before = fstatSync(fd);
     if (before.mtimeMs >= toMs) return 0;
+    if (this.#isLook) return 1;
     try {
       futimesSync(fd, before.atimeMs / 1_000, toMs / 1_000);
       // Written to in this very moment: then it is as young as that.

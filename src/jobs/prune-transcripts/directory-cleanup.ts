@@ -2,8 +2,9 @@
 
 import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
 import { PROJECTS, transcriptName } from '../../claude-dir/layout.ts';
+import { OlderParts } from '../../claude-dir/refresh.ts';
 import type { CleanupLimits } from '../../claude-dir/shield-margins.ts';
-import type { Units } from '../../claude-dir/unit.ts';
+import type { Part, Units } from '../../claude-dir/unit.ts';
 import type { ShieldScope } from '../../config/values.ts';
 import { OpenDirs } from '../../files/open-dirs.ts';
 import type { UnitTable } from '../../scan/unit-table.ts';
@@ -13,6 +14,9 @@ import type { ShieldedTimes, ShieldedTimesChange } from '../ledger-contracts.ts'
 import { exposureOf } from './count-exposed.ts';
 import type { KeptSessions } from './kept.ts';
 import { shield } from './shield.ts';
+
+/** Of a session with more files it takes less to read its transcript than to look at all of them. */
+const FILES_MAX = 256;
 
 /** How Claude cleans up, and what is done against it. */
 export interface CleanupRules {
@@ -28,6 +32,9 @@ export class DirectoryCleanup {
   readonly #rules: CleanupRules;
   readonly #limits: CleanupLimits | undefined;
   readonly #nowMs: number;
+  /** By row, whether a younger session has files that come near the limit. */
+  readonly #hasOlder = new Map<number, boolean>();
+  #older: OlderParts | undefined;
 
   constructor(claudeDir: ClaudeDir, rules: CleanupRules, nowMs: number) {
     this.#claudeDir = claudeDir;
@@ -36,10 +43,25 @@ export class DirectoryCleanup {
     this.#nowMs = nowMs;
   }
 
-  /** Whether a session is so near the limit that it is time to know whether somebody has marked it: nothing else would tell. */
-  asksForFacts(units: Units, row: number): boolean {
-    if (this.#limits === undefined || this.#rules.scope !== 'wanted') return false;
-    return units.hasTranscript(row) && units.newestMtimeMs(row) <= this.#nowMs - this.#limits.oldestMs;
+  /**
+   * Whether a session, or any file of it, is so near the limit that it is time to know whether somebody has marked it: nothing else would
+   * tell. Claude deletes file by file, so one that is used each day may lose its older part.
+   * @param partsOf undefined for what is not there yet
+   */
+  asksForFacts(units: Units, row: number, partsOf: (() => readonly Part[]) | undefined): boolean {
+    if (this.#limits === undefined || this.#rules.scope !== 'wanted' || !units.hasTranscript(row)) return false;
+    const thanMs = this.#nowMs - this.#limits.oldestMs;
+    if (units.newestMtimeMs(row) <= thanMs) return true;
+    const files = units.files(row);
+    if (files === 1 || partsOf === undefined) return false;
+    this.#older ??= new OlderParts(this.#claudeDir, thanMs);
+    const known = this.#hasOlder.get(row) ?? (files > FILES_MAX || this.#older.has(partsOf()));
+    this.#hasOlder.set(row, known);
+    return known;
+  }
+
+  close(): void {
+    this.#older?.close();
   }
 
   /** @returns undefined where nothing is shielded here */

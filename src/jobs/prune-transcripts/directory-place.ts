@@ -267,7 +267,8 @@ class ObservedDirectory implements ObservedPlace {
   }
 
   asksForFacts(row: number): boolean {
-    return this.#cleanup.asksForFacts(this.units, row);
+    const isThere = row < this.#seen.scan.units.length;
+    return this.#cleanup.asksForFacts(this.units, row, isThere ? () => this.unit(row).parts : undefined);
   }
 
   emptied(plan: Plan): readonly EmptyProject[] {
@@ -340,6 +341,7 @@ class ObservedDirectory implements ObservedPlace {
 
   close(): void {
     this.#facts.close();
+    this.#cleanup.close();
     this.#projects.close();
     this.#seen.trash?.close();
   }

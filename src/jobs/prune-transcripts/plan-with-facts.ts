@@ -17,6 +17,9 @@ import { policyAt } from './policy.ts';
 import { scanFaults } from './scan-faults.ts';
 import type { SessionCopies } from './session-copies.ts';
 
+/** Between two questions whether to stop. */
+const STEP_ROWS = 256;
+
 export interface PlanOptions {
   readonly live: LiveSessions;
   readonly policy: PrunePolicy;
@@ -47,6 +50,8 @@ export async function planWithFacts(
   const look = async (plan: Plan) => {
     const before = facts.size;
     for (let row = 0; row < plan.length && !state.isOver; row += 1) {
+      // To ask whether one has to be looked into may take looks at its files.
+      if (row % STEP_ROWS === STEP_ROWS - 1 && (await state.shouldStop())) break;
       const isAsked = plan.asksForFacts(row) || (isKeptByAge(plan.reason(row)) && place.asksForFacts(row));
       if (seen[row] === 1 || !isAsked) continue;
       if (await state.shouldStop()) break;

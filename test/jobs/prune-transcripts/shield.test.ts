@@ -12,7 +12,7 @@ import { scriptedSource } from '../../support/scripted-source.ts';
 import { SetClock } from '../../support/set-clock.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 import { tempPlace } from '../../support/temp-place.ts';
-import { DAY_MS, makeClaudeDir, makeSession, type SessionShape, sessionIdOf } from '../../support/tree.ts';
+import { DAY_MS, makeClaudeDir, makeSession, type SessionShape, sessionIdOf, writeAged } from '../../support/tree.ts';
 import { NOW } from '../../support/units.ts';
 import { left, type PruneOptions, prune, transcriptOf } from './pruning.ts';
 
@@ -176,6 +176,19 @@ describe('the shield over what is wanted', () => {
     expect(await one.prune([], { cleanup: { scope: 'all' } })).toMatchObject({ shielded: 1, removed: { sessions: 1 } });
     expect(one.ageOf(A)).toBeCloseTo(24, 3);
     expect(statSync(join(one.path, `tasks/${C}/1.json`)).mtimeMs).toBe(NOW - 28 * DAY_MS);
+  });
+
+  it.each([
+    ['its transcript is', 28, 1],
+    ['a result that a tool left is', 1, 28],
+  ])('is held over one that is tagged where only %s near the limit', async (_, transcriptDays, resultDays) => {
+    const one = host({ id: A, days: transcriptDays, content: tagged('keep') }, { id: B, days: 1 });
+    const result = `projects/-srv-app/${A}/tool-results/1.txt`;
+    writeAged(join(one.path, result), 'found', NOW - resultDays * DAY_MS);
+    expect(await one.prune([])).toMatchObject({ shielded: 1, kept: { tagged: 1 } });
+    const ageOfResult = (NOW - statSync(join(one.path, result)).mtimeMs) / DAY_MS;
+    expect(Math.max(one.ageOf(A), ageOfResult)).toBeCloseTo(24, 3);
+    expect(Math.min(one.ageOf(A), ageOfResult)).toBeCloseTo(1, 3);
   });
 
   it('looks into transcripts near the limit alone', async () => {
