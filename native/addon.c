@@ -1,10 +1,11 @@
-/* The scan as Node has it: in this thread, or in one of libuv's with a promise. Through Node-API, so that one binary serves every Node. */
+/* The scan as Node has it, and the single calls: in this thread, or in one of libuv's with a promise. Through Node-API, so that one binary serves every Node. */
 #include <errno.h>
 #include <node_api.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "addon.h"
 #include "scan.h"
 
 struct job {
@@ -17,12 +18,12 @@ struct job {
   napi_async_work work;
 };
 
-static napi_value fail(napi_env env, const char *text) {
+napi_value fail(napi_env env, const char *text) {
   napi_throw_error(env, NULL, text);
   return NULL;
 }
 
-static bool typed_array(napi_env env, napi_value value, napi_typedarray_type type, void **at, size_t *length) {
+bool typed_array(napi_env env, napi_value value, napi_typedarray_type type, void **at, size_t *length) {
   bool is_one = false;
   napi_typedarray_type found;
   if (napi_is_typedarray(env, value, &is_one) != napi_ok || !is_one) return false;
@@ -136,6 +137,6 @@ NAPI_MODULE_INIT() {
       {"scan", NULL, scan, NULL, NULL, NULL, napi_enumerable, NULL},
       {"scanHere", NULL, scan_here, NULL, NULL, NULL, napi_enumerable, NULL},
   };
-  napi_define_properties(env, exports, sizeof calls / sizeof *calls, calls);
-  return exports;
+  bool is_whole = napi_define_properties(env, exports, sizeof calls / sizeof *calls, calls) == napi_ok;
+  return is_whole && define_calls(env, exports) ? exports : NULL;
 }

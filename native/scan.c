@@ -152,8 +152,8 @@ static int add_file(struct scan *scan, int directory, const char *name, struct m
   measure->bytes += facts.size;
   measure->disk_bytes += facts.blocks * BLOCK_BYTES / facts.names;
   /* A layer's file gets another number when it is moved or written to. */
-  measure->digest += digest_of(is_of_layer ? 0 : (double)facts.inode, facts.size, facts.changed_ms);
-  if (facts.changed_ms > measure->newest_file_ms) measure->newest_file_ms = facts.changed_ms;
+  measure->digest += digest_of(is_of_layer ? 0 : (double)facts.inode, facts.size, facts.modified_ms);
+  if (facts.modified_ms > measure->newest_file_ms) measure->newest_file_ms = facts.modified_ms;
   return 0;
 }
 
@@ -198,7 +198,7 @@ static int add_directory(struct scan *scan, int parent, const char *name, struct
   if (error == 0 && (facts.device != scan->device || facts.owner != scan->owner || !facts.is_plain)) error = EXDEV;
   if (error == 0) {
     measure->disk_bytes += facts.blocks * BLOCK_BYTES;
-    if (facts.changed_ms > measure->newest_directory_ms) measure->newest_directory_ms = facts.changed_ms;
+    if (facts.modified_ms > measure->newest_directory_ms) measure->newest_directory_ms = facts.modified_ms;
     error = add_entries(scan, directory, measure, depth + 1);
   }
   close_directory(directory);

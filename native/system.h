@@ -38,7 +38,7 @@ struct facts {
   bool is_plain;
   double size;
   double blocks;
-  double changed_ms;
+  double modified_ms;
 };
 
 struct entry {
@@ -57,7 +57,7 @@ struct statx_answer {
     int64_t seconds;
     uint32_t nanoseconds;
     int32_t reserved;
-  } accessed, made, altered, changed;
+  } accessed, made, changed, modified;
   uint32_t file_major, file_minor, device_major, device_minor;
   uint64_t mount;
   uint64_t later[13];
@@ -74,24 +74,39 @@ static inline uint32_t kind_of_mode(uint32_t mode) {
   return (mode & KIND_MASK) == 0040000 ? KIND_DIRECTORY : KIND_OTHER;
 }
 
+static inline uint64_t device_of(const struct statx_answer *answer) {
+  uint64_t major = answer->device_major, minor = answer->device_minor;
+  /* As the C library's `makedev` puts it together. */
+  return (major & 0xfff) << 8 | (minor & 0xff) | (minor & ~(uint64_t)0xff) << 12 | (major & ~(uint64_t)0xfff) << 32;
+}
+
+/* As Node computes it, so that both see the same time. */
+static inline double milliseconds(int64_t seconds, uint32_t nanoseconds) {
+  return (double)seconds * 1e3 + (double)nanoseconds / 1e6;
+}
+
+static inline int ask_statx(int directory, const char *name, int flags, struct statx_answer *answer) {
+  if (syscall(SYS_statx, directory, name, flags, BASIC_FACTS | STATX_MNT_ID, answer) != 0) return errno;
+  return (answer->mask & BASIC_FACTS) == BASIC_FACTS ? 0 : ENODATA;
+}
+
 static inline int ask(int directory, const char *name, int flags, struct facts *facts) {
   struct statx_answer answer;
   *facts = (struct facts){0};
-  if (syscall(SYS_statx, directory, name, flags, BASIC_FACTS | STATX_MNT_ID, &answer) != 0) return errno;
-  if ((answer.mask & BASIC_FACTS) != BASIC_FACTS) return ENODATA;
-  uint64_t major = answer.device_major, minor = answer.device_minor;
-  facts->device = (major & 0xfff) << 8 | (minor & 0xff) | (minor & ~(uint64_t)0xff) << 12 | (major & ~(uint64_t)0xfff) << 32;
+  int error = ask_statx(directory, name, flags, &answer);
+  if (error != 0) return error;
+  facts->device = device_of(&answer);
   facts->inode = answer.inode;
   facts->mount = (answer.mask & STATX_MNT_ID) != 0 ? (uint32_t)answer.mount : SCAN_NO_MOUNT;
   facts->owner = answer.owner;
   facts->names = answer.names;
   facts->kind = kind_of_mode(answer.mode);
-  facts->is_plain = answer.size < EXACT_MAX && answer.blocks < EXACT_MAX && answer.changed.seconds < SECONDS_MAX &&
-                    answer.changed.seconds > -SECONDS_MAX && answer.names > 0 &&
+  facts->is_plain = answer.size < EXACT_MAX && answer.blocks < EXACT_MAX && answer.modified.seconds < SECONDS_MAX &&
+                    answer.modified.seconds > -SECONDS_MAX && answer.names > 0 &&
                     (answer.names == 1 || answer.inode < EXACT_MAX);
   facts->size = (double)answer.size;
   facts->blocks = (double)answer.blocks;
-  facts->changed_ms = (double)answer.changed.seconds * 1e3 + (double)answer.changed.nanoseconds / 1e6;
+  facts->modified_ms = milliseconds(answer.modified.seconds, answer.modified.nanoseconds);
   return 0;
 }
 

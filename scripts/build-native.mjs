@@ -8,8 +8,8 @@ import { mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const inTop = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
-const SOURCES = ['native/addon.c', 'native/scan.c'].map(inTop);
-const HEADERS = ['native/scan.h', 'native/system.h', 'scripts/build-native.mjs'].map(inTop);
+const SOURCES = ['native/addon.c', 'native/calls.c', 'native/scan.c'].map(inTop);
+const HEADERS = ['native/addon.h', 'native/scan.h', 'native/system.h', 'scripts/build-native.mjs'].map(inTop);
 const OUTPUT = inTop(`native/build/${process.platform}-${process.arch}.node`);
 
 const FLAGS = [

@@ -4,9 +4,9 @@ import { homedir } from 'node:os';
 import { isatty } from 'node:tty';
 import { errorCode } from '../errors.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
+import { exitAtOnce } from '../files/exit-at-once.ts';
 import { createLogger } from '../log.ts';
 import { styleOf } from '../log-output.ts';
-import { exitAtOnce } from '../process/exit-at-once.ts';
 import { SHUTDOWN_BUDGET } from '../process/shutdown-budget.ts';
 import type { SignalEffect } from './command.ts';
 

@@ -3,10 +3,10 @@
  * and make objects of more than is asked for. Reads alone: whatever changes something goes through Node.
  */
 
-import { constants, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { endianness } from 'node:os';
+import { constants } from 'node:fs';
+import { constants as osConstants } from 'node:os';
 import { type ByteName, byteNameFromSystem } from './byte-name.ts';
+import { type NativePart, nativePart } from './native-part.ts';
 
 /** What the system says of one file, as far as it matters here. Node's `Stats` is one, too. */
 export interface FileFacts {
@@ -55,207 +55,81 @@ export interface NativeCalls {
   rewind(directory: number): boolean;
 }
 
-/** Loading them takes as long as some thousand calls by Node; a thread that has made so many will make more. */
-const CALLS_WORTH_LOADING = 200;
-let callsByNode = 0;
-let loaded: NativeCalls | undefined | 'not yet' = 'not yet';
+let ofPart: NativePart | undefined;
+let calls: NativeCalls | undefined;
 
-/** Undefined where they are not to be had, and in a thread that makes but a few calls: Node's do as well then. */
+/** Undefined where the native part is not to be had: Node's calls do as well then. */
 export function nativeCalls(): NativeCalls | undefined {
-  if (loaded !== 'not yet') return loaded;
-  callsByNode += 1;
-  if (callsByNode > CALLS_WORTH_LOADING) loaded = loadNativeCalls();
-  return loaded === 'not yet' ? undefined : loaded;
-}
-
-/** For a thread that will make many calls, or, with `undefined`, is to do without them. */
-export function useNativeCalls(calls: NativeCalls | undefined): void {
-  loaded = calls;
-}
-
-/** @returns undefined where koffi, an optional dependency, or one of the calls is not to be had on this system */
-export function loadNativeCalls(): NativeCalls | undefined {
-  if (process.platform !== 'linux' || endianness() !== 'LE') return undefined;
-  try {
-    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-    const c = koffi.load(null);
-    const dlopen = c.func('void *dlopen(const char *path, int flags)') as (path: string, flags: number) => unknown;
-    if (!stayLoaded(dlopen)) return undefined;
-    return systemCalls({
-      errno: () => koffi.errno(),
-      openat: c.func('int openat(int directory, const void *name, int flags)'),
-      statx: c.func('int statx(int directory, const void *name, int flags, unsigned int mask, void *facts)'),
-      read: c.func('long read(int file, void *bytes, size_t size)'),
-      close: c.func('int close(int directory)'),
-      getdents: c.func('long getdents64(int directory, void *entries, size_t size)'),
-      lseek: c.func('long lseek(int directory, long offset, int whence)'),
-    });
-  } catch {
-    // Not installed, or not made for this system.
-    return undefined;
+  const part = nativePart();
+  if (part !== ofPart) {
+    ofPart = part;
+    calls = part && callsOf(part);
   }
+  return calls;
 }
 
-/**
- * When it is unloaded, with the last thread that uses it, koffi's library syncs stdout and stderr, and hangs for good where that fails.
- * @returns whether it stays until the process ends
- */
-function stayLoaded(dlopen: (path: string, flags: number) => unknown): boolean {
-  const [path] = readFileSync('/proc/self/maps', 'utf8').match(/\/.*\/koffi\.node$/m) ?? [];
-  return path !== undefined && dlopen(path, RTLD_NOW | RTLD_NODELETE) !== null;
-}
-
-const RTLD_NOW = 2;
-const RTLD_NODELETE = 0x1000;
-
-interface LibraryCalls {
-  errno(): number;
-  openat(directory: number, name: Buffer, flags: number): number;
-  statx(directory: number, name: Buffer, flags: number, mask: number, facts: Buffer): number;
-  read(file: number, bytes: Buffer, size: number): number | bigint;
-  close(directory: number): number;
-  getdents(directory: number, entries: Buffer, size: number): number | bigint;
-  lseek(directory: number, offset: number, whence: number): number | bigint;
-}
-
-const NAME_BYTES_MAX = 255;
 const ENTRIES_BYTES = 1 << 16;
-const ENOENT = 2;
-const O_CLOEXEC = 0o2000000;
-const DIRECTORY_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW | O_CLOEXEC;
-const FILE_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | O_CLOEXEC;
+const DIRECTORY_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY;
 
-function systemCalls({ errno, openat, read, close, statx, getdents, lseek }: LibraryCalls): NativeCalls {
-  const nameBytes = Buffer.alloc(NAME_BYTES_MAX + 1);
-  const statxBytes = Buffer.alloc(STATX.bytes);
-  const statxView = new DataView(statxBytes.buffer, statxBytes.byteOffset, STATX.bytes);
+/** For one thread: what is asked is told in memory that the calls share. */
+export function callsOf(part: NativePart): NativeCalls {
+  const facts = new Float64Array(FACTS);
   const entriesBytes = Buffer.alloc(ENTRIES_BYTES);
-  const terminated = (name: ByteName) => {
-    if (name.length > NAME_BYTES_MAX) return undefined;
-    nameBytes[nameBytes.write(name, 'latin1')] = 0;
-    return nameBytes;
-  };
-  const calls: NativeCalls = {
-    openDirectory(directory, name) {
-      const bytes = terminated(name);
-      const fd = bytes === undefined ? -1 : openat(directory, bytes, DIRECTORY_FLAGS);
-      return fd < 0 ? undefined : fd;
-    },
-    openFile(directory, name, flags) {
-      const bytes = terminated(name);
-      const fd = bytes === undefined ? -1 : openat(directory, bytes, flags | FILE_FLAGS);
-      return fd < 0 ? undefined : fd;
-    },
-    read(fd, into) {
-      const length = Number(read(fd, into, into.length));
-      return length < 0 ? undefined : length;
-    },
-    close(fd) {
-      close(fd);
-    },
+  const known = (result: number) => (result < 0 ? undefined : result);
+  const native: NativeCalls = {
+    openDirectory: (directory, name) => known(part.openAt(directory, name, DIRECTORY_FLAGS)),
+    openFile: (directory, name, flags) => known(part.openAt(directory, name, flags)),
+    read: (fd, into) => known(part.read(fd, into)),
+    close: (fd) => void part.close(fd),
     lstat(directory, name) {
-      const bytes = terminated(name);
-      if (bytes === undefined) return undefined;
-      if (statx(directory, bytes, STATX.noFollow, STATX.basic, statxBytes) === 0) return factsOf(statxView);
-      return errno() === ENOENT ? null : undefined;
+      const result = part.lookAt(directory, name, facts);
+      if (result === 0) return new NativeFacts(facts);
+      return result === -osConstants.errno.ENOENT ? null : undefined;
     },
-    fstat(fd) {
-      nameBytes[0] = 0;
-      return statx(fd, nameBytes, STATX.itself, STATX.basic, statxBytes) === 0 ? factsOf(statxView) : undefined;
-    },
-    rewind: (directory) => Number(lseek(directory, 0, 0)) === 0,
+    fstat: (fd) => (part.lookAtOpen(fd, facts) === 0 ? new NativeFacts(facts) : undefined),
+    rewind: (directory) => part.rewind(directory) === 0,
     entries(directory) {
       const entries: DirEntry[] = [];
       let hasUnknown = false;
       for (;;) {
-        const length = Number(getdents(directory, entriesBytes, ENTRIES_BYTES));
+        const length = part.readEntries(directory, entriesBytes);
         if (length < 0) return undefined;
         if (length === 0) break;
         hasUnknown = addEntries(entriesBytes, length, entries) || hasUnknown;
       }
-      return hasUnknown ? withKinds(directory, entries, calls) : entries;
+      return hasUnknown ? withKinds(directory, entries, native) : entries;
     },
   };
-  return calls;
+  return native;
 }
 
-/** `struct statx`, the same on every architecture. Source: statx(2), linux/stat.h. */
-const STATX = {
-  bytes: 256,
-  /** AT_SYMLINK_NOFOLLOW */
-  noFollow: 0x100,
-  /** AT_EMPTY_PATH */
-  itself: 0x1000,
-  /** STATX_BASIC_STATS */
-  basic: 0x7ff,
-  nlink: 16,
-  uid: 20,
-  gid: 24,
-  mode: 28,
-  ino: 32,
-  size: 40,
-  blocks: 48,
-  ctime: 96,
-  mtime: 112,
-  devMajor: 136,
-  devMinor: 140,
-} as const;
+/** How many numbers the native part tells of a file. */
+const FACTS = 10;
 
-function factsOf(view: DataView): FileFacts {
-  return new StatxFacts(
-    view.getUint16(STATX.mode, true),
-    deviceNumber(view.getUint32(STATX.devMajor, true), view.getUint32(STATX.devMinor, true)),
-    uint64(view, STATX.ino),
-    view.getUint32(STATX.uid, true),
-    view.getUint32(STATX.gid, true),
-    view.getUint32(STATX.nlink, true),
-    uint64(view, STATX.size),
-    uint64(view, STATX.blocks),
-    milliseconds(view, STATX.mtime),
-    milliseconds(view, STATX.ctime),
-  );
-}
-
-/** The time in a `struct statx_timestamp`, as Node computes it, so that both see the same time. */
-function milliseconds(view: DataView, offset: number): number {
-  const seconds = view.getUint32(offset, true) + view.getInt32(offset + 4, true) * 2 ** 32;
-  return seconds * 1_000 + view.getUint32(offset + 8, true) / 1_000_000;
-}
-
-class StatxFacts implements FileFacts {
-  readonly mode: number;
+class NativeFacts implements FileFacts {
   readonly dev: number;
   readonly ino: number;
   readonly uid: number;
   readonly gid: number;
+  readonly mode: number;
   readonly nlink: number;
   readonly size: number;
   readonly blocks: number;
   readonly mtimeMs: number;
   readonly ctimeMs: number;
 
-  constructor(
-    mode: number,
-    dev: number,
-    ino: number,
-    uid: number,
-    gid: number,
-    nlink: number,
-    size: number,
-    blocks: number,
-    mtimeMs: number,
-    ctimeMs: number,
-  ) {
-    this.mode = mode;
-    this.dev = dev;
-    this.ino = ino;
-    this.uid = uid;
-    this.gid = gid;
-    this.nlink = nlink;
-    this.size = size;
-    this.blocks = blocks;
-    this.mtimeMs = mtimeMs;
-    this.ctimeMs = ctimeMs;
+  /** @param facts in the order of `native/calls.c` */
+  constructor(facts: Float64Array) {
+    this.dev = facts[0] ?? 0;
+    this.ino = facts[1] ?? 0;
+    this.uid = facts[2] ?? 0;
+    this.gid = facts[3] ?? 0;
+    this.mode = facts[4] ?? 0;
+    this.nlink = facts[5] ?? 0;
+    this.size = facts[6] ?? 0;
+    this.blocks = facts[7] ?? 0;
+    this.mtimeMs = facts[8] ?? 0;
+    this.ctimeMs = facts[9] ?? 0;
   }
 
   isFile(): boolean {
@@ -269,16 +143,6 @@ class StatxFacts implements FileFacts {
   isSymbolicLink(): boolean {
     return (this.mode & constants.S_IFMT) === constants.S_IFLNK;
   }
-}
-
-function uint64(view: DataView, offset: number): number {
-  return view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 2 ** 32;
-}
-
-/** As the C library's `makedev` puts it together, which is what Node shows. */
-function deviceNumber(major: number, minor: number): number {
-  const low = ((major & 0xfff) << 8) | (minor & 0xff);
-  return low + (minor >>> 8) * 2 ** 20 + ((major & 0xfffff000) >>> 0) * 2 ** 32;
 }
 
 /** `struct linux_dirent64`. Source: getdents(2). */

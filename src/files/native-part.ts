@@ -12,6 +12,22 @@ export interface NativePart {
   scan(words: Uint32Array, names: Uint8Array, stop: Int32Array): Promise<NativeAnswer>;
   /** In this thread. */
   scanHere(words: Uint32Array, names: Uint8Array, stop: Int32Array): NativeAnswer;
+  /**
+   * A new descriptor, for reading; never through a symlink, never waiting for a FIFO's writer. Here and below a name is one component, one
+   * character a byte, and a number below 0 is that of the system's error, negated.
+   */
+  openAt(directory: number, name: string, flags: number): number;
+  /** Of an entry itself. @param facts are filled: `native/calls.c` says with what */
+  lookAt(directory: number, name: string, facts: Float64Array): number;
+  lookAtOpen(fd: number, facts: Float64Array): number;
+  /** How many bytes came, from the descriptor's position on; 0 at the end. */
+  read(fd: number, into: Uint8Array): number;
+  /** The same of the entries of a directory, each a `struct linux_dirent64`. */
+  readEntries(directory: number, into: Uint8Array): number;
+  rewind(directory: number): number;
+  close(fd: number): number;
+  /** At once, whatever other threads do. */
+  exit(code: number): never;
 }
 
 /** The environment variable that, with `off`, has Node's own calls do everything. */
@@ -23,6 +39,25 @@ let loaded: NativePart | undefined | 'not yet' = 'not yet';
 export function nativePart(): NativePart | undefined {
   if (loaded === 'not yet') loaded = process.env[NATIVE_SWITCH] === 'off' ? undefined : loadNativePart();
   return loaded;
+}
+
+let underWay = 0;
+let atWork: NativePart | undefined;
+
+/** As the native part's own `scan`, so that it is known that a thread is at work. */
+export async function scanApart(part: NativePart, ...request: Parameters<NativePart['scan']>): Promise<NativeAnswer> {
+  underWay += 1;
+  atWork = part;
+  try {
+    return await part.scan(...request);
+  } finally {
+    underWay -= 1;
+  }
+}
+
+/** The native part, where a thread is in it that cannot be ended otherwise. */
+export function nativeUnderWay(): NativePart | undefined {
+  return underWay > 0 ? atWork : undefined;
 }
 
 /** From now on in this thread; with `undefined`, Node's own calls. */

@@ -2,8 +2,8 @@
 
 import { once } from 'node:events';
 import { errorKind, errorMessage } from '../errors.ts';
+import { exitAtOnce } from '../files/exit-at-once.ts';
 import type { JobProgress } from '../jobs/job.ts';
-import { exitAtOnce } from '../process/exit-at-once.ts';
 import { watchParent } from '../process/parent-watch.ts';
 import { keepHeapsSmall } from '../process/small-heap.ts';
 import { jobHere } from './job-in-this-process.ts';

@@ -5,7 +5,7 @@
 
 import { availableParallelism, constants } from 'node:os';
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
-import type { NativeAnswer, NativePart } from '../files/native-part.ts';
+import { type NativeAnswer, type NativePart, scanApart } from '../files/native-part.ts';
 import { type DirectoryRecords, DirectoryScanner } from './directory-scan.ts';
 import { type DirectoryTask, directoryOf, mayBePart } from './directory-task.ts';
 import { type NativeTold, nativeRequest, readAnswer } from './native-request.ts';
@@ -64,7 +64,7 @@ export class NativeScan {
         if (await shouldStop()) return this.#end();
         const natively = tasks.filter((task) => this.#isPlain(task));
         const { words, names } = this.#request(natively);
-        const answer = await this.#native.scan(words, names, this.#stop);
+        const answer = await scanApart(this.#native, words, names, this.#stop);
         if (this.#stop[0] !== 0) return;
         for (const found of this.#found(tasks, natively, answer)) {
           if (await shouldStop()) return this.#end();

@@ -3,7 +3,6 @@
 import { workerData } from 'node:worker_threads';
 import { errorCode, errorMessage } from '../errors.ts';
 import { AnchoredDir } from '../files/anchored-dir.ts';
-import { loadNativeCalls, useNativeCalls } from '../files/native-calls.ts';
 import { type DirectoryRecords, DirectoryScanner } from './directory-scan.ts';
 import { TaskQueue } from './task-queue.ts';
 import type { ScanThreadMessage, ScanThreadTask } from './thread-messages.ts';
@@ -16,7 +15,6 @@ const { rootFd, projectsFd, surroundings, queue, begun, port } = workerData as S
 const post = (message: ScanThreadMessage, buffers: ArrayBuffer[] = []) => port.postMessage(message, buffers);
 
 try {
-  useNativeCalls(loadNativeCalls());
   const [root, projects] = [reopened(rootFd), reopened(projectsFd)];
   try {
     Atomics.store(begun, 0, 1);

@@ -182,7 +182,8 @@ class Scan {
 
   #listProjects() {
     try {
-      return this.#claudeDir.projects.entries();
+      // Of several projects that a session may belong to, the first counts: whoever lists them.
+      return this.#claudeDir.projects.entries().sort((left, right) => (left.name < right.name ? -1 : 1));
     } catch (error) {
       const code = errorCode(error);
       if (code === undefined || isExhaustion(code)) throw error;

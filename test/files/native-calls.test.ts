@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   closeSync,
+  constants,
   fstatSync,
   linkSync,
   lstatSync,
@@ -15,14 +16,11 @@ import {
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type ByteName, byteNameFromSystem, fixedName } from '../../src/files/byte-name.ts';
-import { type FileFacts, loadNativeCalls, type NativeCalls } from '../../src/files/native-calls.ts';
+import { callsOf, type FileFacts, type NativeCalls } from '../../src/files/native-calls.ts';
+import { builtNativePart } from '../support/native.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
-function loaded(): NativeCalls {
-  const calls = loadNativeCalls();
-  if (calls === undefined) throw new Error('koffi could not be loaded: is the optional dependency installed?');
-  return calls;
-}
+const loaded = (): NativeCalls => callsOf(builtNativePart());
 
 function opened(path: string): number {
   const fd = openSync(path, 'r');
@@ -150,5 +148,19 @@ describe('native calls', () => {
     expect(native.lstat(opened(join(path, 'file')), fixedName('absent'))).toBeUndefined();
     expect(native.lstat(opened(path), byteNameFromSystem('n'.repeat(256)))).toBeUndefined();
     expect(native.entries(opened(join(path, 'file')))).toBeUndefined();
+  });
+
+  it.each(['a/b', '/etc', 'a\0b', ''])('take %j for no name', (name) => {
+    const path = makeOneOfEach();
+    const native = loaded();
+    expect(native.lstat(opened(path), byteNameFromSystem(name))).toBeUndefined();
+    expect(native.openDirectory(opened(path), byteNameFromSystem(name))).toBeUndefined();
+  });
+
+  it('make no file, and write to none', () => {
+    const fd = opened(makeOneOfEach());
+    for (const flags of [constants.O_WRONLY, constants.O_RDWR, constants.O_CREAT, constants.O_TRUNC]) {
+      expect(() => builtNativePart().openAt(fd, 'file', flags)).toThrow('no arguments for a call of the system');
+    }
   });
 });

@@ -58,7 +58,6 @@ export const IMPORTERS: Readonly<Record<string, RegExp>> = {
   commander: /^cli\//,
   'better-sqlite3': /^sqlite\/binding\.ts$/,
   postgres: /^postgres\/driver\.ts$/,
-  koffi: /^(files\/native-calls|process\/exit-at-once)\.ts$/,
   'node:child_process':
     /^(daemon\/supervisor|process\/hook|runs\/job-in-child|live-sources\/configured\/(bounded-process|query))\.ts$/,
   'node:worker_threads': /^(scan\/|process\/parent-watch(-thread)?\.ts$)/,

@@ -4,8 +4,8 @@ import { isFor, isPermissive, type LockedPackages, runtimePackages } from './pac
 
 /** Every one of them runs with the rights of whoever runs the program, which may delete what its users have. */
 const REQUIRED_MAX = 60;
-/** Those without which the program works as well: koffi, its build for the platform, and the driver of PostgreSQL. */
-const OPTIONAL_MAX = 3;
+/** Those without which the program works as well: the driver of PostgreSQL. */
+const OPTIONAL_MAX = 1;
 
 const HERE = { os: process.platform, cpu: process.arch };
 const top = new URL('../../', import.meta.url);
