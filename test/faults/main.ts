@@ -15,6 +15,7 @@ import { http } from './http.ts';
 import { inputs } from './inputs.ts';
 import { kill } from './kill.ts';
 import { names } from './names.ts';
+import { native } from './native.ts';
 import { odd } from './odd.ts';
 import { orders } from './orders.ts';
 import { race, raceSources } from './race.ts';
@@ -31,6 +32,7 @@ const HARNESSES: readonly Harness[] = [
   writers,
   inputs,
   names,
+  native,
   clock,
   doubleStart,
   resources,
