@@ -11,6 +11,7 @@ import {
   UnreadSourceError,
 } from '../live-sources/live-source.ts';
 import type { SourceFigure } from './figures.ts';
+import type { JobContext } from './job.ts';
 import type { JobFault, RunEnd } from './report.ts';
 
 export interface LiveObservation {
@@ -36,13 +37,16 @@ export interface LiveObservation {
 export async function withAllSources<Report extends RunEnd, Name>(
   job: Name,
   { sources, clock }: { readonly sources: readonly LiveSource[]; readonly clock: Clock },
+  { shouldStop }: Pick<JobContext, 'shouldStop'>,
   work: (live: LiveObservation) => Promise<Report>,
-): Promise<Report | (RunEnd & { readonly job: Name; readonly sources: LiveObservation['sources'] })> {
+): Promise<Report | (RunEnd & { readonly job: Name; readonly sources?: LiveObservation['sources'] })> {
   let live: LiveObservation;
   try {
     live = await observeLive(sources, clock);
   } catch (error) {
     if (!(error instanceof UnreadSourceError)) throw error;
+    // Nobody has waited for their answers.
+    if (await shouldStop()) return { job, faults: [], stopped: true };
     const { kind, message, states } = error;
     return { job, sources: figuresOf(states, clock), faults: [], failure: { kind, message } };
   }

@@ -58,14 +58,18 @@ export async function openResumeMapForReading(settings: MapSettings, clock: Cloc
   }
 }
 
-/** Everything that protects. What may take long to answer comes first: nobody is held up meanwhile. */
+/**
+ * Everything that protects. What may take long to answer comes first: nobody is held up meanwhile.
+ * @param stop ends the waiting for a host's own programs
+ */
 export function liveSources(
   map: MaintainableResumeMap,
   settings: FormerStateSettings & Pick<Config, 'sources' | 'sessions.db'>,
   claudeDirs: readonly LiveDir[],
   clock: Clock,
+  stop?: AbortSignal,
 ): LiveSource[] {
-  const { asked, held } = configuredSources(settings.sources, clock, { heldDatabase: settings['sessions.db'] });
+  const { asked, held } = configuredSources(settings.sources, clock, { heldDatabase: settings['sessions.db'], stop });
   return [
     ...asked,
     resumeMapSource(map),

@@ -34,6 +34,7 @@ import { JOB_WAIT } from './job-wait.ts';
 import type { RunTask } from './messages.ts';
 import { openStores } from './open-stores.ts';
 import { giveUpStateReserveIfFull, keepStateReserve } from './state-reserve.ts';
+import { stopSignal } from './stop-signal.ts';
 import { previewSources, previewSwept, type SweepSurroundings, sweepOfAllMaps, unwrittenRows } from './sweep-maps.ts';
 import { UnwrittenHistory } from './unwritten-history.ts';
 
@@ -99,7 +100,8 @@ export async function runConfiguredJob(
     const swept = isSweptBefore ? await previewSwept(map, surroundings) : undefined;
     if (swept !== undefined) map = acquired.add(swept, (opened) => opened.close());
     const isNamed = only !== undefined || onlyAt !== undefined;
-    const all = liveSources(map, config, liveDirs, clock);
+    const stop = acquired.add(stopSignal(context), (watch) => watch.end());
+    const all = liveSources(map, config, liveDirs, clock, stop.signal);
     const sources = isSweptBefore ? await previewSources(all, surroundings) : all;
     const { gaps } = nextHistory(ledger?.clockHistory(), readClocks(clock));
     const recorder = context.dryRun || ledger === undefined ? NO_RECORDER : ledger;

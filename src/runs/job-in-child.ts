@@ -148,6 +148,8 @@ const RUNTIME_VARIABLES: ReadonlySet<string> = new Set([
   ...['UV_THREADPOOL_SIZE', 'UV_USE_IO_URING'],
   ...['LD_PRELOAD', 'LD_LIBRARY_PATH', 'GLIBC_TUNABLES', 'MALLOC_ARENA_MAX', 'LANG', 'LC_ALL', 'TZ'],
   ...['TMPDIR', 'SQLITE_TMPDIR'],
+  // Whom a source over HTTPS is trusted by.
+  ...['NODE_EXTRA_CA_CERTS', 'NODE_USE_SYSTEM_CA', 'SSL_CERT_FILE', 'SSL_CERT_DIR'],
 ]);
 /** A clock that is preloaded (libfaketime) must be the same in a run. */
 const CLOCK_VARIABLES = /^(NO_)?FAKE/;

@@ -31,7 +31,9 @@ export function pruneTranscriptsJob(dependencies: PruneDependencies): Job<'prune
     name: 'prune-transcripts',
     // Nothing may be removed where any source cannot be read in full.
     run: (context) =>
-      withAllSources('prune-transcripts', dependencies, (live) => new Prune(dependencies, context, live).run()),
+      withAllSources('prune-transcripts', dependencies, context, (live) =>
+        new Prune(dependencies, context, live).run(),
+      ),
   };
 }
 

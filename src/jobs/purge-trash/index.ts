@@ -59,7 +59,7 @@ export function purgeTrashJob(dependencies: PurgeDependencies): Job<'purge-trash
     name: 'purge-trash',
     // What is live again is spared, so nothing may be destroyed where any source cannot be read in full.
     run: (context) =>
-      withAllSources('purge-trash', dependencies, (live) => new Purge(dependencies, context, live).run()),
+      withAllSources('purge-trash', dependencies, context, (live) => new Purge(dependencies, context, live).run()),
   };
 }
 

@@ -7,6 +7,8 @@ import { formatDurationExact } from '../../format/duration.ts';
 export interface ProcessBounds {
   readonly timeoutMs: number;
   readonly bytesMax: number;
+  /** Nobody waits for it any more. */
+  readonly stop: AbortSignal | undefined;
 }
 
 /** So much of what it complains is told. */
@@ -19,7 +21,7 @@ const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/
  * @returns what it wrote to stdout before it ended with 0
  * @throws Error saying how it failed
  */
-export function outputOf(argv: readonly string[], { timeoutMs, bytesMax }: ProcessBounds): Promise<Buffer> {
+export function outputOf(argv: readonly string[], { timeoutMs, bytesMax, stop }: ProcessBounds): Promise<Buffer> {
   const [program = '', ...args] = argv;
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
@@ -40,6 +42,9 @@ export function outputOf(argv: readonly string[], { timeoutMs, bytesMax }: Proce
     const timer = setTimeout(() => breakOff(`it took longer than ${formatDurationExact(timeoutMs)}`), timeoutMs);
     const leave = () => killGroup(child);
     process.once('exit', leave);
+    const stopped = () => breakOff('the run is to stop');
+    stop?.addEventListener('abort', stopped);
+    if (stop?.aborted) stopped();
     const chunks: Buffer[] = [];
     let length = 0;
     child.stdout.on('data', (chunk: Buffer) => {
@@ -54,6 +59,7 @@ export function outputOf(argv: readonly string[], { timeoutMs, bytesMax }: Proce
     const end = (how: string | undefined) => {
       clearTimeout(timer);
       process.off('exit', leave);
+      stop?.removeEventListener('abort', stopped);
       if (how === undefined) resolve(Buffer.concat(chunks));
       else reject(new Error(how));
     };

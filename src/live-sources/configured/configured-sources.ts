@@ -29,6 +29,8 @@ export interface ConfiguredSources {
 export interface ConfiguredOptions {
   /** The database of a map whose writers are held back already when these are asked. */
   readonly heldDatabase?: string;
+  /** Ends the waiting for a host's own programs. */
+  readonly stop?: AbortSignal | undefined;
   /** What a query's process executes. */
   readonly queryScript?: URL;
 }
@@ -36,11 +38,11 @@ export interface ConfiguredOptions {
 export function configuredSources(
   all: readonly SourceSettings[],
   clock: Clock,
-  { heldDatabase, queryScript }: ConfiguredOptions = {},
+  { heldDatabase, queryScript, stop }: ConfiguredOptions = {},
 ): ConfiguredSources {
   const heldDatabases = heldDatabase === undefined ? [] : [realPathOf(heldDatabase)];
   const opened = all.map((settings) => {
-    const source = sourceOf(settings, clock, { heldDatabases, queryScript });
+    const source = sourceOf(settings, clock, { heldDatabases, queryScript, stop });
     return { settings, source: settings.required === false ? optionalSource(source) : source };
   });
   const isHeld = ({ settings }: (typeof opened)[number]) => isHeldMap(settings);
@@ -57,13 +59,14 @@ interface SourceContext {
   /** By their real paths; whoever holds one adds it. */
   readonly heldDatabases: string[];
   readonly queryScript: URL | undefined;
+  readonly stop: AbortSignal | undefined;
 }
 
-function sourceOf(settings: SourceSettings, clock: Clock, { heldDatabases, queryScript }: SourceContext): LiveSource {
+function sourceOf(settings: SourceSettings, clock: Clock, context: SourceContext): LiveSource {
   switch (settings.kind) {
     case 'resume-map':
     case 'thread-map':
-      return mapSource(settings, clock, heldDatabases);
+      return mapSource(settings, clock, context.heldDatabases);
     case 'postgres-map':
       return postgresSource(settings);
     case 'keep-list':
@@ -71,11 +74,11 @@ function sourceOf(settings: SourceSettings, clock: Clock, { heldDatabases, query
     case 'json-map':
       return askedSource(settings, 'live', async () => readJsonMap(settings));
     case 'query':
-      return querySource(settings, clock, queryScript);
+      return querySource(settings, clock, context);
     case 'command':
-      return commandSource(settings, clock);
+      return commandSource(settings, clock, context);
     case 'http':
-      return httpSource(settings, clock);
+      return httpSource(settings, clock, context);
   }
 }
 
@@ -116,27 +119,27 @@ function postgresSource(settings: PostgresMapSettings): LiveSource {
   };
 }
 
-function querySource(settings: QuerySettings, clock: Clock, script: URL | undefined): LiveSource {
+function querySource(settings: QuerySettings, clock: Clock, { queryScript, stop }: SourceContext): LiveSource {
   const load = () => import('./query.ts');
   const read = async () => {
     const { readQuery, QUERY_SCRIPT } = await load();
-    return readQuery(settings, clock, script ?? QUERY_SCRIPT);
+    return readQuery(settings, clock, { script: queryScript ?? QUERY_SCRIPT, stop });
   };
   return askedSource(settings, 'live', read, async () => {
     const { checkQuery, QUERY_SCRIPT } = await load();
-    await checkQuery(settings, script ?? QUERY_SCRIPT);
+    await checkQuery(settings, { script: queryScript ?? QUERY_SCRIPT, stop });
   });
 }
 
-function commandSource(settings: CommandSettings, clock: Clock): LiveSource {
-  const read = async () => (await import('./command.ts')).readCommand(settings, clock);
+function commandSource(settings: CommandSettings, clock: Clock, { stop }: SourceContext): LiveSource {
+  const read = async () => (await import('./command.ts')).readCommand(settings, clock, stop);
   return askedSource(settings, 'live', read, async () => throwIfNotExecutable(settings));
 }
 
-function httpSource(settings: HttpSettings, clock: Clock): LiveSource {
+function httpSource(settings: HttpSettings, clock: Clock, { stop }: SourceContext): LiveSource {
   let asker: HttpAsker | undefined;
   const read = async () => {
-    asker ??= new (await import('./http.ts')).HttpAsker(settings, clock);
+    asker ??= new (await import('./http.ts')).HttpAsker(settings, clock, stop);
     return asker.read();
   };
   // Whether it answers, only an answer tells, and whoever watches the worker asks often.

@@ -17,6 +17,8 @@ export interface HttpBounds {
   /** For all of it, redirects included. */
   readonly timeoutMs: number;
   readonly bytesMax: number;
+  /** Nobody waits for it any more. */
+  readonly stop: AbortSignal | undefined;
 }
 
 export type HttpAnswer =
@@ -27,8 +29,9 @@ const REDIRECTS_MAX = 3;
 const REDIRECTS: ReadonlySet<number | undefined> = new Set([301, 302, 303, 307, 308]);
 
 /** @throws Error saying how it failed; no URL and no token stands in it */
-export async function getWhole(question: HttpQuestion, { timeoutMs, bytesMax }: HttpBounds): Promise<HttpAnswer> {
-  const signal = AbortSignal.timeout(timeoutMs);
+export async function getWhole(question: HttpQuestion, { timeoutMs, bytesMax, stop }: HttpBounds): Promise<HttpAnswer> {
+  const timeout = AbortSignal.timeout(timeoutMs);
+  const signal = stop === undefined ? timeout : AbortSignal.any([timeout, stop]);
   try {
     let url = new URL(question.url);
     for (let redirects = 0; redirects <= REDIRECTS_MAX; redirects += 1) {
@@ -40,7 +43,8 @@ export async function getWhole(question: HttpQuestion, { timeoutMs, bytesMax }: 
     }
     throw new Error(`it leads on more than ${REDIRECTS_MAX} times`);
   } catch (error) {
-    if (signal.aborted) throw new Error(`it took longer than ${formatDurationExact(timeoutMs)}`);
+    if (stop?.aborted) throw new Error('the run is to stop');
+    if (timeout.aborted) throw new Error(`it took longer than ${formatDurationExact(timeoutMs)}`);
     throw error;
   }
 }

@@ -15,10 +15,12 @@ const TOKEN_BYTES_MAX = 65_536;
 export class HttpAsker {
   readonly #settings: HttpSettings;
   readonly #clock: Clock;
+  readonly #stop: AbortSignal | undefined;
   #last: { readonly text: string; readonly isCounted: boolean; readonly etag: string } | undefined;
 
-  constructor(settings: HttpSettings, clock: Clock) {
+  constructor(settings: HttpSettings, clock: Clock, stop: AbortSignal | undefined) {
     this.#settings = settings;
+    this.#stop = stop;
     this.#clock = clock;
   }
 
@@ -40,7 +42,8 @@ export class HttpAsker {
     const { url, timeout = DEFAULT_TIMEOUT_MS } = this.#settings;
     const last = this.#last;
     const question = { url, token: this.#token(), etag: last?.etag };
-    const answer = await getWhole(question, { timeoutMs: timeout, bytesMax: ANSWER_BYTES_MAX });
+    const bounds = { timeoutMs: timeout, bytesMax: ANSWER_BYTES_MAX, stop: this.#stop };
+    const answer = await getWhole(question, bounds);
     if (answer.kind === 'unchanged') {
       if (last === undefined) throw new Error('it says that nothing has changed since an answer that was never given');
       return last;

@@ -8,8 +8,8 @@ import { shownValue } from '../../format/shown-text.ts';
 import type { LiveReading } from '../live-source.ts';
 import { parseStrictJson } from './strict-json.ts';
 
-/** A quarter of a million entries. Reading takes many times the file's size in memory. */
-const FILE_BYTES_MAX = 32 * 2 ** 20;
+/** Over a hundred thousand entries. Reading takes many times the file's size in memory. */
+const FILE_BYTES_MAX = 16 * 2 ** 20;
 /** As an old `sessions.json` has it, and as bots mostly have it. */
 const USUAL_FIELDS = ['id', 'session_id', 'sessionId'];
 

@@ -1,7 +1,7 @@
 /** A source of which the configuration says that its silence stops nothing: that is told, and what it named last still protects. */
 
 import type { SessionId } from '../../claude-dir/session-id.ts';
-import { errorMessage, OperatingError } from '../../errors.ts';
+import { BusyError, errorMessage, OperatingError } from '../../errors.ts';
 import type { LiveReading, LiveSource } from '../live-source.ts';
 
 const NOTHING: LiveReading = { ids: new Set(), malformed: 0 };
@@ -9,13 +9,16 @@ const NOTHING: LiveReading = { ids: new Set(), malformed: 0 };
 /** @param source asked by its own `read` and `withLive`; what goes wrong while `act` runs is not its silence */
 export function optionalSource(source: LiveSource): LiveSource {
   let last: LiveReading | undefined;
+  let wasSilent = false;
   return {
     ...source,
     read: async () => {
       try {
         last = await source.read();
+        wasSilent = false;
         return last;
       } catch (error) {
+        wasSilent = true;
         const before = last ?? NOTHING;
         return { ...before, faults: [silence(source, error)], isSilent: true };
       }
@@ -30,6 +33,8 @@ export function optionalSource(source: LiveSource): LiveSource {
         return await source.withLive(ids, acting, onHeld);
       } catch (error) {
         if (isActing || !(error instanceof OperatingError)) throw error;
+        // It has answered, and is only busy: it is asked again.
+        if (error instanceof BusyError && !wasSilent) throw error;
         return act(new Set(ids.filter((id) => last?.ids.has(id))));
       }
     },

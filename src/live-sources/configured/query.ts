@@ -11,9 +11,16 @@ import type { QueryAnswer, QueryTask } from './query-messages.ts';
 
 export const QUERY_SCRIPT = new URL('./query-main.js', import.meta.url);
 
+export interface QueryContext {
+  /** What its process executes. */
+  readonly script: URL;
+  /** Nobody waits for it any more. */
+  readonly stop: AbortSignal | undefined;
+}
+
 /** @throws OperatingError */
-export async function readQuery(settings: QuerySettings, clock: Clock, script: URL): Promise<LiveReading> {
-  const rows = await rowsOf(settings, script, false);
+export async function readQuery(settings: QuerySettings, clock: Clock, context: QueryContext): Promise<LiveReading> {
+  const rows = await rowsOf(settings, context, false);
   try {
     return readingOfEntries(rows, clock.now());
   } catch (error) {
@@ -22,12 +29,16 @@ export async function readQuery(settings: QuerySettings, clock: Clock, script: U
 }
 
 /** Looks whether the statement is one that can be run. @throws OperatingError */
-export async function checkQuery(settings: QuerySettings, script: URL): Promise<void> {
-  await rowsOf(settings, script, true);
+export async function checkQuery(settings: QuerySettings, context: QueryContext): Promise<void> {
+  await rowsOf(settings, context, true);
 }
 
-function rowsOf({ db, sql, timeout = DEFAULT_TIMEOUT_MS }: QuerySettings, script: URL, isCheck: boolean) {
-  return new Promise<readonly unknown[]>((resolve, reject) => {
+function rowsOf(
+  { db, sql, timeout = DEFAULT_TIMEOUT_MS }: QuerySettings,
+  { script, stop }: QueryContext,
+  isCheck: boolean,
+): Promise<readonly unknown[]> {
+  return new Promise((resolve, reject) => {
     const child = fork(script, [], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], serialization: 'advanced' });
     let fault = 'its process died before it had answered';
     const kill = () => void child.kill('SIGKILL');
@@ -36,6 +47,12 @@ function rowsOf({ db, sql, timeout = DEFAULT_TIMEOUT_MS }: QuerySettings, script
       kill();
     }, timeout);
     process.once('exit', kill);
+    const stopped = () => {
+      fault = 'the run is to stop';
+      kill();
+    };
+    stop?.addEventListener('abort', stopped);
+    if (stop?.aborted) stopped();
     let answer: QueryAnswer | undefined;
     child.once('message', (message: QueryAnswer) => {
       answer = message;
@@ -44,6 +61,7 @@ function rowsOf({ db, sql, timeout = DEFAULT_TIMEOUT_MS }: QuerySettings, script
     const end = (how: string) => {
       clearTimeout(timer);
       process.off('exit', kill);
+      stop?.removeEventListener('abort', stopped);
       if (answer?.type === 'rows') resolve(answer.rows);
       else if (answer !== undefined) reject(new OperatingError(answer.kind, answer.message));
       else reject(new OperatingError('unavailable', `query ${db}: ${how}`));

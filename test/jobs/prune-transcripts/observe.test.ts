@@ -46,6 +46,16 @@ describe('What a prune looks at first', () => {
     expect(snapshot(path)).toEqual(before);
   });
 
+  it('is stopped, and has not failed, where it was told to stop while a source was asked', async () => {
+    const path = expiredSessions();
+    const onRead = () => {
+      throw new OperatingError('unavailable', 'the run is to stop');
+    };
+    const context = { shouldStop: async () => true };
+    const report = await prune(path, { sources: [scriptedSource({ onRead })], context });
+    expect(report).toEqual({ job: 'prune-transcripts', faults: [], stopped: true });
+  });
+
   it('makes a session whole that a killed run left half-moved, and then takes it as a whole', async () => {
     const path = expiredSessions();
     const before = outsideSweeper(snapshot(path));

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { SessionId } from '../../../src/claude-dir/session-id.ts';
-import { OperatingError } from '../../../src/errors.ts';
+import { BusyError, OperatingError } from '../../../src/errors.ts';
 import { configuredSources } from '../../../src/live-sources/configured/configured-sources.ts';
 import type { LiveSource } from '../../../src/live-sources/live-source.ts';
 import { snapshot } from '../../support/disk.ts';
@@ -106,5 +106,12 @@ describe.each(Object.keys(KINDS))('a source of the kind %s', (kind) => {
     });
     workshop.name([C]);
     expect(await liveOf(source, [A, C])).toEqual([C]);
+  });
+
+  it.runIf(KINDS[kind]?.isHeld)('that is not required is asked again where it is only busy', async () => {
+    const { source, workshop } = madeOf(kind, { required: false });
+    await source.read();
+    workshop.faults.locked?.();
+    await expect(source.withLive([A], async () => undefined)).rejects.toThrow(BusyError);
   });
 });

@@ -5,6 +5,7 @@ import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import type { SourceSettings } from '../../../src/config/source-settings.ts';
 import { errorMessage } from '../../../src/errors.ts';
+import { throwIfAnothers } from '../../../src/live-sources/configured/command.ts';
 import { configuredSources } from '../../../src/live-sources/configured/configured-sources.ts';
 import type { LiveReading, LiveSource } from '../../../src/live-sources/live-source.ts';
 import { snapshot } from '../../support/disk.ts';
@@ -163,6 +164,42 @@ function hasEnded(pid: number): boolean {
     return true;
   }
 }
+
+describe('a run that is to stop', () => {
+  it.each(['query', 'command', 'http'])('does not wait for a source of the kind %s', async (kind) => {
+    const directory = tempDir();
+    const [db, program] = [join(directory, 'bot.db'), join(directory, 'program')];
+    const database = new Database(db);
+    database.exec('CREATE TABLE bot (id TEXT)');
+    database.close();
+    writeFileSync(program, '#!/bin/sh\nsleep 1000\n', { mode: 0o755 });
+    const sql = 'WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n';
+    const settings: Readonly<Record<string, SourceSettings>> = {
+      query: { kind: 'query', name: 'bot', db, sql, timeout: 600_000 },
+      command: { kind: 'command', name: 'bot', argv: [program], timeout: 600_000 },
+      http: { kind: 'http', name: 'bot', url: serve(() => undefined), timeout: 600_000 },
+    };
+    const stop = new AbortController();
+    const one = settings[kind];
+    if (one === undefined) throw new Error(kind);
+    const [source] = configuredSources([one], new SetClock(NOW), { queryScript, stop: stop.signal }).asked;
+    const asked = faultOf(source?.read() ?? Promise.resolve());
+    stop.abort();
+    expect(await asked).toContain('the run is to stop');
+    expect(await faultOf(source?.read() ?? Promise.resolve())).toContain('the run is to stop');
+  });
+});
+
+describe('a program that root is to run', () => {
+  it.each([0o777, 0o775, 0o757])('is refused where others may write it: %o', (mode) => {
+    const program = join(tempDir(), 'program');
+    writeFileSync(program, '');
+    chmodSync(program, mode);
+    expect(() => throwIfAnothers(program, 'run x', 0)).toThrow(`chmod go-w ${program}`);
+    expect(() => throwIfAnothers(program, 'run x', 1_000)).not.toThrow();
+    expect(() => throwIfAnothers('/bin/sh', 'run x', 0)).not.toThrow();
+  });
+});
 
 describe('a source that names projects', () => {
   const entries = (projects: readonly object[]) => JSON.stringify([A, ...projects]);
