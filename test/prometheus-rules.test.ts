@@ -1,11 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { createMetrics } from '../src/daemon/metrics-page.ts';
 import { silentLogger } from '../src/log.ts';
 import { throwIfMissing } from './support/installed.ts';
 import { REPOSITORY, run } from './support/process.ts';
+import { tempDir } from './support/temp-dir.ts';
 
 const directory = join(REPOSITORY, 'deploy/prometheus');
 const RULE_FILES = ['rules.yml', 'alerts.yml'];
@@ -48,6 +49,15 @@ describe('the rules for Prometheus', () => {
   it('are taken by promtool', async () => {
     const { code, stdout, stderr } = await run('promtool', ['check', 'rules', ...RULE_FILES], { cwd: directory });
     expect(code, stdout + stderr).toBe(0);
+  });
+
+  it('stand in a configuration of Prometheus beside the snippet that scrapes', async () => {
+    const file = join(tempDir(), 'prometheus.yml');
+    const rule_files = RULE_FILES.map((name) => join(directory, name));
+    writeFileSync(file, stringify({ ...(parse(read('scrape.yml')) as object), rule_files }));
+    const { code, stdout, stderr } = await run('promtool', ['check', 'config', file]);
+    expect(code, stdout + stderr).toBe(0);
+    expect(stdout).toContain(`${alerts.length} rules found`);
   });
 
   it('fire in the cases that are written down beside them, and in no others', async () => {
