@@ -310,19 +310,23 @@ class Daemon {
       // What the run has met with in the ledger, this process may not have: opened anew, it is looked at from end to end.
       if (result.outcome === 'failed') inForce.ledger.close();
     } finally {
-      this.#presence.end();
       this.#leaveSuperseded();
     }
   }
 
+  /** Its presence is that of the run alone: those who are told of it have times of their own, and are no run that hangs. */
   async #runOnce(job: JobName, inForce: InForce): Promise<RunResult> {
     const { environment, shutdown: signal } = this.#options;
-    inForce.lookForClaudeDir();
-    this.#presence.begin(job);
-    const onProgress = ({ phase }: JobProgress) => this.#presence.phase(phase);
-    const options = runOptionsOf(job, inForce.config.logLevel);
-    const inChild = jobInChild(job, inForce.config, { environment });
-    return runJob(inChild, { options, signal, onProgress }, this.#runDependencies(inForce));
+    try {
+      inForce.lookForClaudeDir();
+      this.#presence.begin(job);
+      const onProgress = ({ phase }: JobProgress) => this.#presence.phase(phase);
+      const options = runOptionsOf(job, inForce.config.logLevel);
+      const inChild = jobInChild(job, inForce.config, { environment });
+      return await runJob(inChild, { options, signal, onProgress }, this.#runDependencies(inForce));
+    } finally {
+      this.#presence.end();
+    }
   }
 
   #runDependencies(inForce: InForce): RunJobDependencies {

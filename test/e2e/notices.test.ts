@@ -107,6 +107,17 @@ describe('the daemon', () => {
     expect(JSON.parse(told()[0] ?? '')).toMatchObject({ event: 'after', job: 'prune-transcripts', outcome: 'ok' });
   });
 
+  it('is at no run any more while a hook of one that has ended is at work', async () => {
+    const place = placeWithSession();
+    const { argv, pid } = hangingHook(place);
+    const config = configOf(place, { hooks: { after: argv, timeout: '10m' } });
+    startProgram([...place.flags, ...config, ...EVERY_SECOND, '--listen', 'off']);
+    await until('the hook', pid);
+    const { stdout } = await place.run([...config, 'status', '--json']);
+    expect(stdout).toMatch(/"running":\s*true/);
+    expect(stdout).toMatch(/"now":\s*null/);
+  });
+
   it('leaves in order while a hook hangs, which does not stay behind', async () => {
     const place = placeWithSession();
     const { argv, pid } = hangingHook(place);
