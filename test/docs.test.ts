@@ -105,6 +105,13 @@ describe('The documentation', () => {
     expect(config.projects).toHaveLength(2);
   });
 
+  it('shows whom to tell of runs by a configuration that is one', () => {
+    const text = read('docs/monitoring.md').split('```yaml\n')[1]?.split('```')[0] ?? '';
+    const { config } = resolveConfig({ flags: {}, environment: {}, home: '/home/x', file: { path: '/c.yaml', text } });
+    expect(Object.keys(config.hooks)).toEqual(['after', 'onFailure', 'onHeld', 'onNotice', 'timeout']);
+    expect([config['ping.url'], config['webhook.url']]).not.toContain('off');
+  });
+
   it.each(pages)('leads nowhere that is not there: %s', (page) => {
     const links = [...read(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link).filter(isOurs);
     const dead = links.filter((link) => {
