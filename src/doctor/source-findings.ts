@@ -35,9 +35,10 @@ function sourcesOf(sources: Config['sources'], clock: Clock): readonly LiveSourc
 }
 
 async function examined(source: LiveSource): Promise<Omit<Finding, 'check'>> {
-  const { ids, malformed, senselessTimes = 0, stale = 0 } = await source.read();
+  const { ids, projects = [], malformed, senselessTimes = 0, stale = 0 } = await source.read();
+  const ofProjects = projects.length === 0 ? '' : ` and ${formatCount(projects.length, 'project')}`;
   const over = stale === 0 ? '' : `; the time of ${stale} more is over`;
-  const message = `names ${formatCount(ids.size, 'session')}${over}`;
+  const message = `names ${formatCount(ids.size, 'session')}${ofProjects}${over}`;
   if (malformed + senselessTimes === 0) return { level: 'ok', message };
   const odd = [
     malformed === 0

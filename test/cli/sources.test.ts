@@ -130,6 +130,13 @@ describe('What a person is told of the sources of a host', () => {
       'source chat': { level: 'problem', advice: expect.stringContaining('is not protected meanwhile') },
     });
     expect(snapshot(place.directory)).toEqual(before);
+    writeFileSync(
+      program,
+      `#!/bin/sh\necho '["${A}", {"project": "-srv-*"}, {"id": "${B}", "until": "2001-01-01T00:00:00Z"}]'\n`,
+    );
+    expect(await findings()).toMatchObject({
+      'source waiting': { level: 'ok', message: 'names 1 session and 1 project; the time of 1 more is over' },
+    });
     writeFileSync(program, '#!/bin/sh\necho no\n');
     writeFileSync(list, 'x');
     expect(await findings()).toMatchObject({
