@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { errnoError, OperatingError, operatingError } from '../errors.ts';
 import type { PostgresTarget } from './postgres-url.ts';
 
@@ -36,18 +37,31 @@ export interface DriverOptions {
 /** Whole milliseconds and numbers of rows fit; the driver itself gives them as text. */
 const BIGINT_AS_NUMBER = { bigint: { to: 20, from: [20], serialize: String, parse: Number } };
 
+/** As the driver takes it, which hands it on to Node's TLS, and would have an address pass for `localhost`. */
+export function driverTls({ tls, host }: Pick<PostgresTarget, 'tls' | 'host'>) {
+  if (typeof tls !== 'object') return tls;
+  const { isVerified, isNameChecked, ...certificates } = tls;
+  return {
+    ...certificates,
+    rejectUnauthorized: isVerified,
+    checkServerIdentity: (_: string, certificate: PeerCertificate) => {
+      return isNameChecked ? checkServerIdentity(host, certificate) : undefined;
+    },
+  };
+}
+
 const CLOSE_MAX_S = 1;
 
 /** @throws OperatingError `config` where the driver is not installed */
 export async function newDriverConnection(target: PostgresTarget, options: DriverOptions): Promise<DriverConnection> {
   const postgres = await loadDriver();
-  const { user, database, tls, startParameters } = target;
+  const { user, database, startParameters } = target;
   const password = options.passwordFile === undefined ? target.password : readPassword(options.passwordFile);
   let socket: Socket | undefined;
   let isAsked = false;
   let isCut = false;
   const client = postgres({
-    ...{ user, password, database, ssl: tls, host: target.host, port: target.port },
+    ...{ user, password, database, ssl: driverTls(target), host: target.host, port: target.port },
     connection: { application_name: 'claude-session-sweeper', ...startParameters },
     max: 1,
     prepare: options.prepare,
@@ -89,7 +103,7 @@ export async function newDriverConnection(target: PostgresTarget, options: Drive
     },
     close: async () => {
       isCut = true;
-      await client.end({ timeout: CLOSE_MAX_S });
+      await client.end({ timeout: CLOSE_MAX_S }).catch(() => undefined);
       socket?.destroy();
     },
   };

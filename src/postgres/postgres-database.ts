@@ -3,7 +3,7 @@
  * failure the next call connects anew.
  */
 
-import { OperatingError } from '../errors.ts';
+import { errnoError, OperatingError } from '../errors.ts';
 import { type DriverConnection, newDriverConnection, type SqlRow, type SqlValue } from './driver.ts';
 import { postgresError, serverCode } from './postgres-error.ts';
 import { type PostgresTarget, parsePostgresUrl } from './postgres-url.ts';
@@ -54,6 +54,8 @@ export class PostgresDatabase {
   /** The one that was used last is the last. */
   readonly #idle: { readonly connection: DriverConnection; readonly timer: NodeJS.Timeout }[] = [];
   readonly #waiting: (() => void)[] = [];
+  /** By which the server itself ends what takes too long, of one transaction. */
+  readonly #limits: string;
   readonly #setUp: (transaction: PostgresTransaction) => Promise<void>;
   #places = 0;
   #isClosed = false;
@@ -76,6 +78,9 @@ export class PostgresDatabase {
     this.name = `${what} ${this.#target.displayName}`;
     this.#options = { ...DEFAULTS, ...options };
     this.#setUp = setUp;
+    const [lockMs, statementMs] = [this.#options.lockTimeoutMs, this.#options.statementTimeoutMs].map(wholeMs);
+    this.#limits = `SET LOCAL lock_timeout = ${lockMs}; SET LOCAL statement_timeout = ${statementMs};
+      SET LOCAL idle_in_transaction_session_timeout = ${statementMs}`;
   }
 
   /**
@@ -139,16 +144,14 @@ export class PostgresDatabase {
     begin: string,
     act: (transaction: PostgresTransaction) => Promise<T>,
   ): Promise<T> {
-    const { lockTimeoutMs, statementTimeoutMs } = this.#options;
-    const limits = `SET LOCAL lock_timeout = ${lockTimeoutMs}; SET LOCAL statement_timeout = ${statementTimeoutMs}; SET LOCAL idle_in_transaction_session_timeout = ${statementTimeoutMs}`;
     const failures: unknown[] = [];
     const query = (sql: string, values: readonly SqlValue[]) => {
       const answer = this.#answered(connection, sql, values);
       answer.catch((error) => failures.push(error));
       return answer;
     };
-    await this.#answered(connection, `${begin}; ${limits}`, []);
     try {
+      await this.#answered(connection, `${begin}; ${this.#limits}`, []);
       const result = await act({
         rows: async <R>(sql: string, ...values: SqlValue[]) => (await query(sql, values)).rows as readonly R[],
         change: async (sql, ...values) => (await query(sql, values)).count,
@@ -175,11 +178,16 @@ export class PostgresDatabase {
   /** A connection that does not answer is cut: nobody waits for ever. */
   async #answered(connection: DriverConnection, sql: string, values: readonly SqlValue[]) {
     if (connection.isCut()) throw new OperatingError('unavailable', `the connection to ${this.name} was lost`);
-    const waitMs = this.#options.statementTimeoutMs + this.#options.graceMs;
-    const timer = setTimeout(() => connection.cut(), waitMs);
+    const waitMs = wholeMs(this.#options.statementTimeoutMs + this.#options.graceMs);
+    let isSilent = false;
+    const timer = setTimeout(() => {
+      isSilent = true;
+      connection.cut();
+    }, waitMs);
     try {
       return await connection.query(sql, values);
     } catch (error) {
+      if (isSilent) throw errnoError('ETIMEDOUT', `no answer within ${waitMs} ms`);
       // The server has said no: with that, the connection is as good as before.
       if (serverCode(error) === undefined || connection.isCut()) connection.cut();
       throw error;
@@ -235,4 +243,9 @@ export class PostgresDatabase {
     connection.keepAlive(false);
     this.#idle.push(idle);
   }
+}
+
+/** The server and timers take no more, and 0 would be for ever. */
+function wholeMs(ms: number): number {
+  return Math.min(2_147_483_647, Math.ceil(ms));
 }

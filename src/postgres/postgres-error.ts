@@ -6,13 +6,16 @@ import type { ErrorKind } from '../exit-codes.ts';
 /** Another holds the lock, or has won; nothing was changed, and the same call may be made again. */
 const BUSY = /^(55P03|40001|40P01)$/;
 
+/** Of a prepared statement that is not there, or is there already: another client's. */
+const LOST_STATEMENT = /^(26000|42P05)$/;
+
 const KIND_BY_CODE: readonly (readonly [RegExp, ErrorKind])[] = [
   // Asked for too long, shut down, starting, out of connections, a standby, a wrong password, no such database.
   [/^(57|08|28|25006|3D000|53300|25P03)/, 'unavailable'],
   // No room on its disk or in its memory, or its disk fails.
   [/^(53|58)/, 'io'],
-  // No right, no such table or column, or another than ours.
-  [/^(42|3F|0A)/, 'config'],
+  // No right, no such table or column, or another than ours; a statement that a pooler has prepared elsewhere.
+  [/^(42|3F|0A|26)/, 'config'],
   // What cannot be written as text of its encoding, or is damaged there.
   [/^(22|23|XX)/, 'bad-data'],
 ];
@@ -28,7 +31,8 @@ export function postgresError(where: string, action: string, error: unknown): un
   if (error instanceof OperatingError) return error;
   const code = errorCode(error);
   if (code === undefined) return error;
-  const message = `${action} ${where}: ${errorMessage(error)} (${code})`;
+  const hint = LOST_STATEMENT.test(code) ? '; behind a pooler that does not pass such on, give prepare: false' : '';
+  const message = `${action} ${where}: ${errorMessage(error)} (${code})${hint}`;
   if (BUSY.test(code)) return new BusyError(message, { cause: error });
   const isServers = serverCode(error) !== undefined;
   const kind = isServers ? KIND_BY_CODE.find(([pattern]) => pattern.test(code))?.[1] : connectionKind(code);

@@ -3,15 +3,17 @@
 import { readFileSync } from 'node:fs';
 import { ConfigError, errorMessage } from '../errors.ts';
 
-/** How the connection is secured: the words and the object that the driver takes, which passes it on to Node's TLS. */
+/** How the connection is secured. */
 export type PostgresTls = false | 'prefer' | 'require' | PostgresTlsOptions;
 
 export interface PostgresTlsOptions {
-  readonly rejectUnauthorized: boolean;
+  /** Whether the server's certificate has to lead to a root that is trusted. */
+  readonly isVerified: boolean;
+  /** Whether it has to name the host. */
+  readonly isNameChecked: boolean;
   readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;
-  readonly checkServerIdentity?: () => undefined;
 }
 
 export interface PostgresTarget {
@@ -128,11 +130,11 @@ function tlsOf(parameters: URLSearchParams): PostgresTls {
   if (!isVerified && !cert) return mode === 'prefer' ? 'prefer' : 'require';
   const isNameChecked = mode === 'verify-full' || root === 'system';
   return {
-    rejectUnauthorized: isVerified,
+    isVerified,
+    isNameChecked,
     ...(root && root !== 'system' ? { ca: readPem('sslrootcert', root) } : {}),
     ...(cert ? { cert: readPem('sslcert', cert) } : {}),
     ...(key ? { key: readPem('sslkey', key) } : {}),
-    ...(isNameChecked ? {} : { checkServerIdentity: () => undefined }),
   };
 }
 

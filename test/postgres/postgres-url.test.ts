@@ -1,7 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { PeerCertificate } from 'node:tls';
 import { describe, expect, it } from 'vitest';
 import { PostgresSessionStore } from '../../src/library/postgres.ts';
+import { driverTls } from '../../src/postgres/driver.ts';
 import { parsePostgresUrl, postgresUrlFaults } from '../../src/postgres/postgres-url.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
@@ -28,15 +30,24 @@ describe('a PostgreSQL URL', () => {
     writeFileSync(root, 'a certificate');
     const tls = (parameters: string) => parsePostgresUrl(`postgres://bot@db/claude?${parameters}`).tls;
     expect([tls(''), tls('sslmode=disable'), tls('sslmode=require')]).toEqual(['prefer', false, 'require']);
-    expect(tls('sslmode=verify-full')).toEqual({ rejectUnauthorized: true });
-    expect(tls(`sslmode=verify-full&sslrootcert=${root}`)).toEqual({ rejectUnauthorized: true, ca: 'a certificate' });
-    for (const mode of ['require', 'verify-ca']) {
-      expect(tls(`sslmode=${mode}&sslrootcert=${root}`)).toMatchObject({
-        rejectUnauthorized: true,
-        ca: 'a certificate',
-        checkServerIdentity: expect.any(Function),
-      });
-    }
+    expect(tls('sslmode=verify-full')).toEqual({ isVerified: true, isNameChecked: true });
+    const trusted = { isVerified: true, ca: 'a certificate' };
+    expect(tls(`sslmode=verify-full&sslrootcert=${root}`)).toEqual({ ...trusted, isNameChecked: true });
+    expect(tls(`sslmode=verify-ca&sslrootcert=${root}`)).toEqual({ ...trusted, isNameChecked: false });
+    expect(tls(`sslmode=require&sslrootcert=${root}`)).toEqual({ ...trusted, isNameChecked: false });
+    expect(tls('sslmode=require&sslrootcert=system')).toEqual({ isVerified: true, isNameChecked: true });
+  });
+
+  it.each([
+    ['localhost', 'verify-full', true],
+    ['db.example', 'verify-full', false],
+    ['127.0.0.1', 'verify-full', false],
+    ['127.0.0.1', 'verify-ca', true],
+  ])('takes a certificate of localhost for one of %s with %s: %s', (host, mode, isTaken) => {
+    const tls = driverTls(parsePostgresUrl(`postgres://bot@${host}/claude?sslmode=${mode}`));
+    const certificate = { subject: { CN: 'localhost' }, subjectaltname: 'DNS:localhost' } as PeerCertificate;
+    const fault = typeof tls === 'object' ? tls.checkServerIdentity('localhost', certificate) : undefined;
+    expect([typeof tls, fault === undefined]).toEqual(['object', isTaken]);
   });
 
   it.each([
