@@ -30,7 +30,7 @@ interface SourceOfAnyKind {
   readonly name: string;
   /** Whether nothing is removed while it cannot be read; true where it is not said. */
   readonly required?: boolean;
-  /** Whether its ids do not go all at once, so that it is doubted where they do; true where it is not said. */
+  /** Whether its ids do not go all at once, so that it is doubted where they do; by its kind where it is not said. */
   readonly lasting?: boolean;
 }
 
@@ -70,6 +70,12 @@ export interface PostgresMapSettings extends SweepableSettings {
 export interface KeepListSettings extends SourceOfAnyKind {
   readonly kind: 'keep-list';
   readonly path: string;
+}
+
+/** A Claude directory that is not looked after here, of whose running sessions some may lie here. */
+export interface ProcessRecordsSettings extends SourceOfAnyKind {
+  readonly kind: 'process-records';
+  readonly claudeDir: string;
 }
 
 /** A JSON file in which a bot keeps its sessions. */
@@ -114,6 +120,7 @@ export type SourceSettings =
   | HeldMapSettings
   | PostgresMapSettings
   | KeepListSettings
+  | ProcessRecordsSettings
   | JsonMapSettings
   | QuerySettings
   | CommandSettings
@@ -209,6 +216,7 @@ export function sourceSettings(home: string): Parser<readonly SourceSettings[]> 
       ...ofSwept,
     },
     'keep-list': { kind: required(exactly('keep-list')), ...OF_ANY_KIND, path: required(path) },
+    'process-records': { kind: required(exactly('process-records')), ...OF_ANY_KIND, claudeDir: required(path) },
     'json-map': {
       kind: required(exactly('json-map')),
       ...OF_ANY_KIND,
@@ -259,4 +267,9 @@ export function showSources(sources: readonly SourceSettings[]): string {
       return source.timeout === undefined ? shown : { ...shown, timeout: showAge(source.timeout) };
     }),
   );
+}
+
+/** Processes do end overnight; what is written down does not. */
+export function isLasting({ kind, lasting = kind !== 'process-records' }: SourceSettings): boolean {
+  return lasting;
 }

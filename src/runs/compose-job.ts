@@ -7,6 +7,7 @@ import type { LiveDir } from '../claude-dir/sharers.ts';
 import { cleanupLimits } from '../claude-dir/shield-margins.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
+import { isLasting } from '../config/source-settings.ts';
 import { OperatingError } from '../errors.ts';
 import { displayName } from '../files/byte-name.ts';
 import { throwIfUnsafeStateDir } from '../files/state-dir-safety.ts';
@@ -164,7 +165,7 @@ export async function runConfiguredJob(
 
 /** Those that the configuration names, and does not except. */
 function lastingOf({ sources }: Config): readonly string[] {
-  return sources.filter(({ lasting }) => lasting !== false).map(({ name }) => name);
+  return sources.filter(isLasting).map(({ name }) => name);
 }
 
 /** What is not there yet is no fault; what was there, and is not any more, may be a mount that is missing. */

@@ -701,7 +701,7 @@ describe('the list of sources', () => {
       { kind: 'resume-map' },
     ];
     const faults = [
-      'at 0.kind: expected one of resume-map, thread-map, postgres-map, keep-list, json-map, query, command, http',
+      'at 0.kind: expected one of resume-map, thread-map, postgres-map, keep-list, process-records, json-map, query, command, http',
       'at 1.file: expected one of kind, name, required, lasting, path, field',
       'at 1.name: expected a name of lower-case letters, digits and hyphens',
       "at 1.path: expected an absolute path without '..'",

@@ -18,6 +18,7 @@ import type { HttpAsker } from './http.ts';
 import { readKeepList } from './id-file.ts';
 import { readJsonMap } from './json-map.ts';
 import { optionalSource } from './optional.ts';
+import { readProcessRecords } from './process-records.ts';
 
 export interface ConfiguredSources {
   /** Those without writers to hold back, and then those that are far away: asked before anybody here is held up. */
@@ -71,6 +72,8 @@ function sourceOf(settings: SourceSettings, clock: Clock, context: SourceContext
       return postgresSource(settings);
     case 'keep-list':
       return askedSource(settings, 'pinned', () => readKeepList(settings));
+    case 'process-records':
+      return askedSource(settings, 'running', async () => readProcessRecords(settings, clock));
     case 'json-map':
       return askedSource(settings, 'live', async () => readJsonMap(settings));
     case 'query':

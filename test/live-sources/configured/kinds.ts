@@ -1,7 +1,16 @@
 /** Every kind of source that a host can configure, as the contract suite makes it, fills it and breaks it: real files, programs and servers. */
 
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { onTestFinished } from 'vitest';
@@ -9,6 +18,7 @@ import type { SessionId } from '../../../src/claude-dir/session-id.ts';
 import type { SourceSettings } from '../../../src/config/source-settings.ts';
 
 import { withDescendants } from '../../support/process.ts';
+import { NOW } from '../../support/units.ts';
 import { httpKind } from './http-kind.ts';
 import { threadMap } from './thread-kind.ts';
 
@@ -41,6 +51,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   'thread-map': { isHeld: true, make: threadMap },
   'keep-list, a directory': { make: keepDirectory },
   'keep-list, a file': { make: keepFile },
+  'process-records': { make: processRecords },
   'json-map': { make: jsonMap },
   query: { isCheckedInPart: true, make: query },
   'command of lines': { isCheckedInPart: true, make: (directory) => command(directory, asLines) },
@@ -194,6 +205,39 @@ function keepFile(directory: string): Workshop {
       'of a comment alone': () => writeFileSync(path, '# Customers\n'),
       'no text': () => writeFileSync(path, Buffer.from([0xff, 0xfe, 0x00])),
       huge: () => truncateSync(path, 2 ** 40),
+    },
+  };
+}
+
+/** Of another machine: whether their processes run cannot be told here. */
+function processRecords(directory: string): Workshop {
+  const claudeDir = join(directory, 'claude');
+  const sessions = join(claudeDir, 'sessions');
+  return {
+    settings: { kind: 'process-records', name: 'container', claudeDir },
+    name: (ids) => {
+      rmSync(sessions, { recursive: true, force: true });
+      mkdirSync(sessions, { recursive: true });
+      for (const [index, sessionId] of ids.entries()) {
+        const [pid, path] = [index + 1, join(sessions, `${index + 1}.json`)];
+        writeFileSync(path, JSON.stringify({ pid, sessionId, procStart: '5', pidDomain: 'linux:elsewhere:pid:[9]' }));
+        utimesSync(path, NOW / 1000, NOW / 1000);
+      }
+    },
+    faults: {
+      gone: () => rmSync(claudeDir, { recursive: true }),
+      'a file': () => {
+        rmSync(claudeDir, { recursive: true });
+        writeFileSync(claudeDir, '');
+      },
+      'a symlink that leads nowhere': () => {
+        rmSync(claudeDir, { recursive: true });
+        execFileSync('ln', ['-s', 'nowhere', claudeDir]);
+      },
+      'of the wrong type': () => {
+        rmSync(sessions, { recursive: true });
+        writeFileSync(sessions, '');
+      },
     },
   };
 }
