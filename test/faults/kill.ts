@@ -4,7 +4,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freshDirectory, Place } from '../support/place.ts';
-import { PROGRAM, runProgram } from '../support/process.ts';
+import { PROGRAM, run } from '../support/process.ts';
 import { seededRandom, spread } from '../support/samples.ts';
 import { DAY_MS } from '../support/tree.ts';
 import { type Harness, type HarnessOptions, type HarnessResult, inParallel } from './harness.ts';
@@ -24,6 +24,7 @@ import {
   TREE_SEED,
 } from './scenarios.ts';
 import { countCalls, runInjected, straceMissing } from './strace.ts';
+import { threads } from './thread-scenario.ts';
 
 const MUTATING_CALLS = [
   'rename',
@@ -43,7 +44,7 @@ const DOUBLES = 220;
 const DOUBLES_SHORT = 8;
 const TREES = 1;
 
-const SCENARIOS: readonly Scenario[] = [prune, purge, restore, sweep, migrate];
+const SCENARIOS: readonly Scenario[] = [prune, purge, restore, sweep, migrate, threads];
 
 interface Case {
   readonly scenario: Scenario;
@@ -91,7 +92,7 @@ async function casesOf(scenario: Scenario, tree: number, options: HarnessOptions
   const template = await scenario.prepare(freshDirectory(options.directory, name), TREE_SEED + tree);
   const place = new Place(join(options.directory, `${name}-count`));
   copyPlace(template, place);
-  const command = [process.execPath, PROGRAM, ...scenario.args(place, template)];
+  const command = commandOf(scenario, scenario.args(place, template));
   const counts = await countCalls(MUTATING_CALLS, command, options.directory);
   rmSync(place.directory, { recursive: true });
   const kills = Array.from(counts, ([call, count]) =>
@@ -104,19 +105,24 @@ async function casesOf(scenario: Scenario, tree: number, options: HarnessOptions
   }));
 }
 
+function commandOf({ script = PROGRAM }: Scenario, args: readonly string[]): readonly string[] {
+  return [process.execPath, script, ...args];
+}
+
 async function runCase({ scenario, template, kills }: Case, place: Place): Promise<string[]> {
   copyPlace(template, place);
   // A copy has times of whole microseconds; what counts is that they do not change any more.
   const { claudeDir } = place;
   const prints = new Map([...template.prints, ...printsOfPresent(claudeDir, template)]);
   const args = scenario.args(place, template);
-  const command = [process.execPath, PROGRAM, ...args];
+  const command = commandOf(scenario, args);
   const faults: string[] = [];
   for (const point of kills) {
     await runInjected(point, command);
-    faults.push(...lostFaults(scenario, template, claudeDir, prints).map((fault) => `after the kill: ${fault}`));
+    const killed = [...lostFaults(scenario, template, claudeDir, prints), ...(scenario.judgeKilled?.(place) ?? [])];
+    faults.push(...killed.map((fault) => `after the kill: ${fault}`));
   }
-  const rerun = await runProgram(args);
+  const rerun = await run(process.execPath, command.slice(1));
   // A restore that had been through before the kill finds nothing to restore.
   if (rerun.code !== 0 && !(scenario === restore && rerun.code === 65)) {
     faults.push(`the second run ended with ${rerun.code}: ${rerun.stderr.slice(0, 300)}`);

@@ -19,10 +19,14 @@ export interface Template {
 export interface Scenario {
   readonly name: string;
   prepare(directory: string, seed: number): Promise<Template>;
+  /** What is run where it is not the program. */
+  readonly script?: string;
   /** @param place the copy that the case works on */
   args(place: Place, template: Template): readonly string[];
   /** Where each session must be after the second run; undefined for what is no matter of sessions. */
   expected(template: Template): ReadonlyMap<string, Whereabouts>;
+  /** What must be true after each kill. */
+  judgeKilled?(place: Place): readonly string[];
   /** What else must be true after the second run. */
   judge?(place: Place, template: Template): readonly string[];
 }
