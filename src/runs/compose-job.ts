@@ -101,8 +101,9 @@ export async function runConfiguredJob(
     const swept = isSweptBefore ? await previewSwept(map, surroundings) : undefined;
     if (swept !== undefined) map = acquired.add(swept, (opened) => opened.close());
     const isNamed = only !== undefined || onlyAt !== undefined;
-    const stop = acquired.add(stopSignal(context), (watch) => watch.end());
-    const all = liveSources(map, config, liveDirs, clock, stop.signal);
+    const isAsking = config.sources.length > 0;
+    const stop = isAsking ? acquired.add(stopSignal(context), (watch) => watch.end()) : undefined;
+    const all = liveSources(map, config, liveDirs, clock, stop?.signal);
     const sources = isSweptBefore ? await previewSources(all, surroundings) : all;
     const { gaps } = nextHistory(ledger?.clockHistory(), readClocks(clock));
     const recorder = context.dryRun || ledger === undefined ? NO_RECORDER : ledger;

@@ -123,15 +123,12 @@ function postgresSource(settings: PostgresMapSettings): LiveSource {
 }
 
 function querySource(settings: QuerySettings, clock: Clock, { queryScript, stop }: SourceContext): LiveSource {
-  const load = () => import('./query.ts');
   const read = async () => {
-    const { readQuery, QUERY_SCRIPT } = await load();
+    const { readQuery, QUERY_SCRIPT } = await import('./query.ts');
     return readQuery(settings, clock, { script: queryScript ?? QUERY_SCRIPT, stop });
   };
-  return askedSource(settings, 'live', read, async () => {
-    const { checkQuery, QUERY_SCRIPT } = await load();
-    await checkQuery(settings, { script: queryScript ?? QUERY_SCRIPT, stop });
-  });
+  // What only has to be understood takes no time, and no process.
+  return askedSource(settings, 'live', read, async () => (await import('./query-rows.ts')).checkQuery(settings));
 }
 
 function commandSource(settings: CommandSettings, clock: Clock, { stop }: SourceContext): LiveSource {

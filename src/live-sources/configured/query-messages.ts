@@ -5,8 +5,6 @@ import type { ErrorKind } from '../../exit-codes.ts';
 export interface QueryTask {
   readonly db: string;
   readonly sql: string;
-  /** Whether the statement is only to be looked at, and no row read. */
-  readonly isCheck: boolean;
 }
 
 export type QueryAnswer =

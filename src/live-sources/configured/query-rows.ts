@@ -3,7 +3,7 @@
 import { statSync } from 'node:fs';
 import { errorMessage, OperatingError } from '../../errors.ts';
 import { formatNumber } from '../../format/counts.ts';
-import type { SqliteDatabase } from '../../sqlite/binding.ts';
+import type { SqliteDatabase, SqliteStatement } from '../../sqlite/binding.ts';
 import { fileIdentity } from '../../sqlite/file-identity.ts';
 import { databaseError, openDatabaseForReading } from '../../sqlite/open.ts';
 import type { QueryTask } from './query-messages.ts';
@@ -16,16 +16,24 @@ const COLUMNS = ['id', 'project', 'until', 'why'];
 const NAMING = ['id', 'project'];
 
 /** @returns ids, or objects with one and what else the statement names. @throws OperatingError */
-export function queryRows({ db, sql, isCheck }: QueryTask): readonly unknown[] {
+export function queryRows({ db, sql }: QueryTask): readonly unknown[] {
+  return withDatabase(db, (database) => readRows(prepared(database, sql)));
+}
+
+/** Looks whether the statement is one that can be run, and reads no row. @throws OperatingError */
+export function checkQuery({ db, sql }: QueryTask): void {
+  withDatabase(db, (database) => prepared(database, sql));
+}
+
+function withDatabase<T>(db: string, ask: (database: SqliteDatabase) => T): T {
   const identity = fileIdentity(db);
   const database = openDatabaseForReading(db, { busyTimeoutMs: WAIT_MS });
   try {
     throwIfTorn(database, db);
-    const rows = readRows(database, sql, isCheck);
+    const answer = ask(database);
     // What was read is not what the host writes to by now.
-    if (fileIdentity(db) !== identity)
-      throw new OperatingError('unavailable', `query ${db}: it was replaced meanwhile`);
-    return rows;
+    if (fileIdentity(db) === identity) return answer;
+    throw new OperatingError('unavailable', `query ${db}: it was replaced meanwhile`);
   } catch (error) {
     throw queryError(db, error);
   } finally {
@@ -40,9 +48,14 @@ function throwIfTorn(database: SqliteDatabase, db: string): void {
   throw new OperatingError('bad-data', `query ${db}: the file is cut off in the middle of a page`);
 }
 
-function readRows(database: SqliteDatabase, sql: string, isCheck: boolean): readonly unknown[] {
+interface PreparedQuery {
+  readonly statement: SqliteStatement;
+  readonly columns: readonly string[];
+}
+
+function prepared(database: SqliteDatabase, sql: string): PreparedQuery {
   if (!READING.test(sql)) throw new Error('expected one statement that begins with SELECT, WITH or VALUES');
-  const statement = database.prepare(sql);
+  const statement = database.prepare<unknown[]>(sql);
   if (!statement.reader || !statement.readonly) throw new Error('expected a statement that only reads');
   const columns = statement.columns().map(({ name }) => name);
   const unknown = columns.find((name) => !COLUMNS.includes(name));
@@ -51,7 +64,10 @@ function readRows(database: SqliteDatabase, sql: string, isCheck: boolean): read
   }
   const isNaming = columns.length === 1 || NAMING.some((name) => columns.includes(name));
   if (!isNaming) throw new Error('none of its columns is called id or project');
-  if (isCheck) return [];
+  return { statement, columns };
+}
+
+function readRows({ statement, columns }: PreparedQuery): readonly unknown[] {
   const naming = columns.length === 1 ? [0] : NAMING.map((name) => columns.indexOf(name));
   const rows: unknown[] = [];
   for (const values of statement.raw().iterate() as Iterable<readonly unknown[]>) {

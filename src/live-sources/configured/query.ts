@@ -20,7 +20,7 @@ export interface QueryContext {
 
 /** @throws OperatingError */
 export async function readQuery(settings: QuerySettings, clock: Clock, context: QueryContext): Promise<LiveReading> {
-  const rows = await rowsOf(settings, context, false);
+  const rows = await rowsOf(settings, context);
   try {
     return readingOfEntries(rows, clock.now());
   } catch (error) {
@@ -28,15 +28,9 @@ export async function readQuery(settings: QuerySettings, clock: Clock, context: 
   }
 }
 
-/** Looks whether the statement is one that can be run. @throws OperatingError */
-export async function checkQuery(settings: QuerySettings, context: QueryContext): Promise<void> {
-  await rowsOf(settings, context, true);
-}
-
 function rowsOf(
   { db, sql, timeout = DEFAULT_TIMEOUT_MS }: QuerySettings,
   { script, stop }: QueryContext,
-  isCheck: boolean,
 ): Promise<readonly unknown[]> {
   return new Promise((resolve, reject) => {
     const child = fork(script, [], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], serialization: 'advanced' });
@@ -68,7 +62,7 @@ function rowsOf(
     };
     child.once('error', (error) => end(`its process cannot be started: ${error.message}`));
     child.once('close', () => end(fault));
-    const task: QueryTask = { db, sql, isCheck };
+    const task: QueryTask = { db, sql };
     child.send(task, () => undefined);
   });
 }
