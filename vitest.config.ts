@@ -4,6 +4,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: [...configDefaults.exclude, 'test/claude/**'],
+    // Starts what some of them share, where one asks for it.
+    globalSetup: 'test/support/postgres-for-all.ts',
     pool: 'forks',
     // Much of the time goes by in waiting for programs: one processor less would be one of two.
     maxWorkers: 2,

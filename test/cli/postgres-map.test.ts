@@ -75,7 +75,7 @@ describe('a host whose conversations are in PostgreSQL', () => {
     const { url, sweeper, keys, outside } = await newHost({ sweep: true, maxAge: '30d' });
     // As if the clock of this host went 20 days fast.
     await outside.unsafe(
-      `CREATE FUNCTION clock_timestamp() RETURNS timestamptz LANGUAGE sql AS 'SELECT pg_catalog.now() - interval ''20 days'''`,
+      `CREATE OR REPLACE FUNCTION clock_timestamp() RETURNS timestamptz LANGUAGE sql AS 'SELECT pg_catalog.now() - interval ''20 days'''`,
     );
     expect(await sweeper(url, '--run-now', '--job', 'sweep-sessions')).toMatchObject({ code: 0 });
     expect(await keys()).toEqual(['ours', 'theirs']);

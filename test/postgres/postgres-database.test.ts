@@ -69,7 +69,7 @@ describe('a PostgreSQL database', () => {
     const { url } = await newSchema();
     const nowhere = databaseAt('postgres://postgres@127.0.0.1:1/postgres');
     await expect(nowhere.reading('read', (one) => one.rows('SELECT 1'))).rejects.toEqual(ofKind('unavailable'));
-    const none = databaseAt(url.replace('/postgres?', '/none?'));
+    const none = databaseAt(url.replace(/\/t\d+\?/, '/none?'));
     await expect(none.reading('read', (one) => one.rows('SELECT 1'))).rejects.toEqual(ofKind('unavailable'));
     await expect(databaseAt(url).reading('read', (one) => one.rows('SELECT * FROM none'))).rejects.toEqual(
       ofKind('config'),
@@ -96,7 +96,9 @@ describe('a PostgreSQL database', () => {
     const { url, outside } = await newSchema();
     const database = databaseAt(url, { maxConnections: 1 });
     const endAll = () => {
-      return outside.unsafe('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()');
+      return outside.unsafe(
+        'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
+      );
     };
     const ask = () => database.reading('read', (one) => one.rows('SELECT 1 AS one'));
     await ask();

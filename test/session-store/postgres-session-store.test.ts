@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { PostgresSessionStore } from '../../src/library/postgres.ts';
 import { AGENT, countingFold, describeSessionStoreContract, entry, MAIN, PROJECT } from '../contract/session-store.ts';
-import { newSchema, type PostgresServer } from '../support/postgres-server.ts';
+import { newSchema, type SchemaClock } from '../support/postgres-server.ts';
 import { NOW } from '../support/units.ts';
 
 function storeAt(url: string, options = {}) {
@@ -11,7 +11,7 @@ function storeAt(url: string, options = {}) {
 }
 
 /** The clock of the database, as a test sets it. */
-function clockOf(server: PostgresServer) {
+function clockOf(server: SchemaClock) {
   let current = NOW;
   server.setClock(current);
   return {

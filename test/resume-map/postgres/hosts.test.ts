@@ -188,7 +188,8 @@ describe('the worker and a resume map in PostgreSQL', () => {
     await map.setSession(KEY, ID);
     const lost = map.withWritersHeld([ID], async () => {
       await outside.unsafe(
-        `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE mode = 'ShareLock' AND relation = 'claude_sdk_sessions'::regclass`,
+        `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE mode = 'ShareLock' AND relation = 'claude_sdk_sessions'::regclass
+           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
       );
       await put(outside, await storedRows(outside));
     });
