@@ -44,9 +44,10 @@ export async function checkPostgresVersion(
   await appliedVersion(transaction, versionTable, migrations.length);
 }
 
+/** A view of that name may show a part. */
 export async function hasTable(transaction: PostgresTransaction, table: string): Promise<boolean> {
   const [row] = await transaction.rows<{ isThere: boolean }>(
-    'SELECT to_regclass($1::text) IS NOT NULL AS "isThere"',
+    `SELECT EXISTS (SELECT 1 FROM pg_class WHERE oid = to_regclass($1::text) AND relkind IN ('r', 'p')) AS "isThere"`,
     table,
   );
   return row?.isThere === true;

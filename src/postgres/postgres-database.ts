@@ -54,7 +54,10 @@ export class PostgresDatabase {
   /** The one that was used last is the last. */
   readonly #idle: { readonly connection: DriverConnection; readonly timer: NodeJS.Timeout }[] = [];
   readonly #waiting: (() => void)[] = [];
-  /** By which the server itself ends what takes too long, of one transaction. */
+  /**
+   * Of one transaction: by which the server itself ends what takes too long, and by which it refuses what its rules for rows would show a
+   * part of.
+   */
   readonly #limits: string;
   readonly #setUp: (transaction: PostgresTransaction) => Promise<void>;
   #places = 0;
@@ -80,7 +83,7 @@ export class PostgresDatabase {
     this.#setUp = setUp;
     const [lockMs, statementMs] = [this.#options.lockTimeoutMs, this.#options.statementTimeoutMs].map(wholeMs);
     this.#limits = `SET LOCAL lock_timeout = ${lockMs}; SET LOCAL statement_timeout = ${statementMs};
-      SET LOCAL idle_in_transaction_session_timeout = ${statementMs}`;
+      SET LOCAL idle_in_transaction_session_timeout = ${statementMs}; SET LOCAL row_security = off`;
   }
 
   /**

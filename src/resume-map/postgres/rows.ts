@@ -20,7 +20,7 @@ const COLUMNS = `key, session_id AS "sessionId", last_used_at AS "lastUsedAtMs",
 /** Those whose transcripts are on this host: no host judges another's disk. */
 const OF_HOST = 'host = $1';
 const PAGE = (condition: string) =>
-  `SELECT ${COLUMNS} FROM ${SESSIONS_TABLE} WHERE ${condition} AND key > $2::text ORDER BY key LIMIT ${PAGE_ROWS}`;
+  `SELECT ${COLUMNS} FROM ${SESSIONS_TABLE} WHERE ${condition} AND ($2::text IS NULL OR key > $2::text) ORDER BY key LIMIT ${PAGE_ROWS}`;
 const WHOLE = `SELECT ${COLUMNS}, ${CONTENT} AS content FROM ${SESSIONS_TABLE} AS sessions WHERE key = ANY ($1::text::text[])`;
 const DELETE = `DELETE FROM ${SESSIONS_TABLE} AS sessions
   USING unnest($1::text::text[], $2::text::text[]) AS given (key, content)
@@ -29,14 +29,17 @@ const THERE = `SELECT key FROM ${SESSIONS_TABLE} WHERE key = ANY ($1::text::text
 /** The same as `isStale`: what makes no sense is never stale, and the younger time counts. */
 const STALE = `(last_used_at = 0 OR last_used_at >= ${EARLIEST_SENSIBLE_TIME_MS})
   AND last_used_at < ${NOW_MS} - $2::bigint AND created_at < ${NOW_MS} - $2::bigint`;
-const FIND_STALE = `SELECT key FROM ${SESSIONS_TABLE} WHERE ${OF_HOST} AND ${STALE} AND key > $3::text ORDER BY key LIMIT ${SWEEP_ROWS}`;
+const FIND_STALE = `SELECT key FROM ${SESSIONS_TABLE} WHERE ${OF_HOST} AND ${STALE} AND ($3::text IS NULL OR key > $3::text) ORDER BY key LIMIT ${SWEEP_ROWS}`;
 const DELETE_STALE = `DELETE FROM ${SESSIONS_TABLE} WHERE key = ANY ($3::text::text[]) AND ${OF_HOST} AND ${STALE}`;
 const INSERT = `INSERT INTO ${SESSIONS_TABLE} SELECT * FROM json_populate_record(NULL::${SESSIONS_TABLE}, $1::text::json)
   ON CONFLICT DO NOTHING RETURNING key`;
 const HAS = `SELECT 1 FROM ${SESSIONS_TABLE} AS sessions WHERE key = $1::text::json ->> 'key' AND ${CONTENT} = $1::text`;
 
-interface FoundRow {
+interface KeyOfRow {
   readonly key: string;
+}
+
+interface FoundRow extends KeyOfRow {
   readonly sessionId: string;
   readonly lastUsedAtMs: number;
   readonly createdAtMs: number;
@@ -54,9 +57,10 @@ export class PostgresRows {
   /** In the order of their keys, a page at a time. @param whose those of this host, or of all */
   async *pages(whose: 'own' | 'all'): AsyncGenerator<readonly UncheckedResumeRow[]> {
     const page = PAGE(whose === 'own' ? OF_HOST : '$1::text IS NOT NULL');
-    for (let after: string | undefined = ''; after !== undefined; ) {
-      const from: string = after;
-      const rows = await this.#connection.read('read', (one) => one.rows<FoundRow>(page, this.#host, from));
+    for (let after: string | null | undefined = null; after !== undefined; ) {
+      const from: string | null = after;
+      const read = (one: PostgresTransaction) => one.rows<FoundRow>(page, this.#host, from);
+      const rows: readonly FoundRow[] = await this.#connection.read('read', read);
       if (rows.length > 0) yield rows.map(located);
       after = rows.at(-1)?.key;
     }
@@ -91,15 +95,19 @@ export class PostgresRows {
   /** @returns how many rows of this host were older than that, and are gone */
   async sweepStale(maxAgeMs: number): Promise<number> {
     let swept = 0;
-    for (let after: string | undefined = ''; after !== undefined; ) {
-      const from: string = after;
-      after = await this.#connection.write('sweep', async (transaction) => {
-        const found = await transaction.rows<{ key: string }>(FIND_STALE, this.#host, maxAgeMs, from);
-        if (found.length === 0) return undefined;
-        const keys = textArray(found.map(({ key }) => key));
-        swept += await transaction.change(DELETE_STALE, this.#host, maxAgeMs, keys);
-        return found.at(-1)?.key;
-      });
+    for (let after: string | null | undefined = null; after !== undefined; ) {
+      const from: string | null = after;
+      const next: string | undefined = await this.#connection.write(
+        'sweep',
+        async (transaction): Promise<string | undefined> => {
+          const found: readonly KeyOfRow[] = await transaction.rows<KeyOfRow>(FIND_STALE, this.#host, maxAgeMs, from);
+          if (found.length === 0) return undefined;
+          const keys = textArray(found.map(({ key }) => key));
+          swept += await transaction.change(DELETE_STALE, this.#host, maxAgeMs, keys);
+          return found.at(-1)?.key;
+        },
+      );
+      after = next;
     }
     return swept;
   }

@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { OperatingError } from '../../../src/errors.ts';
 import { openPostgresResumeMap } from '../../../src/library/postgres.ts';
 import type { SqlValue } from '../../../src/postgres/driver.ts';
 import { PostgresDatabase } from '../../../src/postgres/postgres-database.ts';
@@ -180,6 +181,38 @@ describe('the worker and a resume map in PostgreSQL', () => {
       });
     });
     expect(ids.size).toBe(45_000);
+  });
+
+  it('sees every row, also one whose key is empty, in each walk over them', async () => {
+    const { url, outside } = await schemaAt();
+    const map = mapAt(url, { maxSessionAge: DAY_MS });
+    await map.check();
+    const row = { session_id: ID, last_used_at: NOW_MS - 2 * DAY_MS, created_at: NOW_MS - 2 * DAY_MS };
+    await put(outside, [{ key: '', ...row }]);
+    expect((await worker(url).readLiveIds()).ids).toEqual(new Set([ID]));
+    expect(await pagesOf(map)).toEqual(['']);
+    expect(await map.sweepStaleSessions()).toBe(1);
+  });
+
+  it.each([
+    ['rules that show it some rows', 'ALTER TABLE claude_sdk_sessions ENABLE ROW LEVEL SECURITY'],
+    [
+      'a view',
+      'ALTER TABLE claude_sdk_sessions RENAME TO t; CREATE VIEW claude_sdk_sessions AS SELECT * FROM t LIMIT 0',
+    ],
+    ['a standby', `CREATE FUNCTION pg_is_in_recovery() RETURNS boolean LANGUAGE sql AS 'SELECT true'`],
+  ])('takes nothing for all that may be a part: %s', async (_, sql) => {
+    const { url, outside } = await schemaAt();
+    await mapAt(url).setSession(KEY, ID);
+    await outside.unsafe(sql);
+    const role = `reader_${new URL(url).pathname.slice(1)}`;
+    const schema = new URL(url).searchParams.get('search_path')?.split(',')[0];
+    await outside.unsafe(
+      `DO $$ BEGIN CREATE ROLE ${role} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+       GRANT pg_read_server_files TO ${role}; GRANT EXECUTE ON FUNCTION pg_read_file(text) TO ${role};
+       GRANT USAGE ON SCHEMA ${schema} TO ${role}; GRANT SELECT ON ALL TABLES IN SCHEMA ${schema} TO ${role}`,
+    );
+    await expect(worker(url.replace('postgres@', `${role}@`)).readLiveIds()).rejects.toBeInstanceOf(OperatingError);
   });
 
   it('is told that a hold was lost, and nobody else is held back by it', async () => {
