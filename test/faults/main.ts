@@ -14,6 +14,7 @@ import { type Harness, type HarnessResult, makeWorkDirectory } from './harness.t
 import { http } from './http.ts';
 import { inputs } from './inputs.ts';
 import { kill } from './kill.ts';
+import { life } from './life.ts';
 import { names } from './names.ts';
 import { native } from './native.ts';
 import { odd } from './odd.ts';
@@ -38,6 +39,7 @@ const HARNESSES: readonly Harness[] = [
   resources,
   disk,
   orders,
+  life,
   odd,
   http,
 ];
