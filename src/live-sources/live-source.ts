@@ -55,6 +55,8 @@ export interface LiveSource {
     act: (live: ReadonlySet<SessionId>) => Promise<T>,
     onHeld?: () => void,
   ): Promise<T>;
+  /** Of a source that may take long and has no writers: those of `ids` that are live now. Several such are asked at once. */
+  ask?(ids: readonly SessionId[]): Promise<ReadonlySet<SessionId>>;
   /** Rejects where the source cannot be read; cheap. */
   check(): Promise<void>;
 }
@@ -219,7 +221,8 @@ class Gathered {
 }
 
 /**
- * Runs `act` with those of `ids` that any source protects now, while the writers of all of them are held back.
+ * Runs `act` with those of `ids` that any source protects now, while the writers of all of them are held back. Those that can only be
+ * asked are asked before, all at once, so that the answer of one is no older than the slowest of them takes.
  * @param onHeld called as soon as any of them holds its writers back
  */
 export async function withLiveOfAll<T>(
@@ -228,13 +231,40 @@ export async function withLiveOfAll<T>(
   act: (live: ReadonlySet<SessionId>) => T,
   onHeld: () => void = () => undefined,
 ): Promise<T> {
+  const asked = await answersOf(sources, ids);
+  const held = sources.filter(({ ask }) => ask === undefined);
+  return withLiveOfHeld(held, ids, (live) => act(union([...asked, live])), onHeld);
+}
+
+/** @throws what the first of them throws, once none is under way any more */
+async function answersOf(
+  sources: readonly LiveSource[],
+  ids: readonly SessionId[],
+): Promise<readonly ReadonlySet<SessionId>[]> {
+  const answers = await Promise.allSettled(sources.flatMap((source) => source.ask?.(ids) ?? []));
+  return answers.map((answer) => {
+    if (answer.status === 'rejected') throw answer.reason;
+    return answer.value;
+  });
+}
+
+async function withLiveOfHeld<T>(
+  sources: readonly LiveSource[],
+  ids: readonly SessionId[],
+  act: (live: ReadonlySet<SessionId>) => T,
+  onHeld: () => void,
+): Promise<T> {
   const [first, ...rest] = sources;
   if (first === undefined) return act(new Set());
   return first.withLive(
     ids,
-    (live) => withLiveOfAll(rest, ids, (liveElsewhere) => act(new Set([...live, ...liveElsewhere])), onHeld),
+    (live) => withLiveOfHeld(rest, ids, (liveElsewhere) => act(union([live, liveElsewhere])), onHeld),
     onHeld,
   );
+}
+
+function union(sets: readonly ReadonlySet<SessionId>[]): ReadonlySet<SessionId> {
+  return new Set(sets.flatMap((set) => [...set]));
 }
 
 /**

@@ -134,6 +134,37 @@ describe('an act', () => {
     expect(acted).toBe(0);
   });
 
+  it('comes after all that can only be asked, which are asked at once and before any is held', async () => {
+    const events: string[] = [];
+    const asked = (name: string, isFirst: boolean): LiveSource => ({
+      ...scriptedSource(),
+      ask: async (ids) => {
+        events.push(`ask ${name}`);
+        // The first one answers after the second was asked.
+        if (isFirst) await new Promise<void>((resolve) => setImmediate(resolve));
+        events.push(`answer of ${name}`);
+        return new Set(ids.filter((id) => id === (isFirst ? A : B)));
+      },
+    });
+    const held = scriptedSource({ atTheAct: [C], onHold: () => events.push('hold') });
+    const sources = [asked('one', true), held, asked('two', false)];
+    expect(await withLiveOfAll(sources, [A, B, C, D], (live) => [...live].toSorted())).toEqual([A, B, C]);
+    expect(events).toEqual(['ask one', 'ask two', 'answer of two', 'answer of one', 'hold']);
+  });
+
+  it('is not begun, and nobody is held, where one that is asked does not answer', async () => {
+    const events: string[] = [];
+    const silent: LiveSource = {
+      ...scriptedSource(),
+      ask: async () => {
+        throw new OperatingError('unavailable', 'no answer');
+      },
+    };
+    const sources = [silent, scriptedSource({ onHold: () => events.push('hold') })];
+    await expect(withLiveOfAll(sources, [A], () => events.push('act'))).rejects.toThrow('no answer');
+    expect(events).toEqual([]);
+  });
+
   it('is told of nothing where there are no sources', async () => {
     expect(await withLiveOfAll([], [A], (live) => live.size)).toBe(0);
   });

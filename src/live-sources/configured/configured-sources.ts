@@ -1,6 +1,7 @@
 /** The live sources that the configuration names, in the order in which they are to be asked. */
 
 import { accessSync, constants, realpathSync } from 'node:fs';
+import type { SessionId } from '../../claude-dir/session-id.ts';
 import type { Clock } from '../../clock.ts';
 import {
   type CommandSettings,
@@ -163,6 +164,12 @@ function askedSource(
 ): LiveSource {
   /** Of the reading that the plan was made by. */
   let planned: ReadonlySet<string> = new Set();
+  const ask = async (ids: readonly SessionId[]) => {
+    const reading = await read();
+    // Which sessions are of a project that is named only now, the next plan finds out.
+    const isNew = reading.projects?.some(({ match }) => !planned.has(match)) === true;
+    return new Set(ids.filter((id) => isNew || reading.ids.has(id) || reading.prefixes?.match(id)));
+  };
   const source: LiveSource = {
     name,
     protection,
@@ -171,12 +178,8 @@ function askedSource(
       planned = new Set(reading.projects?.map(({ match }) => match));
       return reading;
     },
-    withLive: async (ids, act) => {
-      const reading = await read();
-      // Which sessions are of a project that is named only now, the next plan finds out.
-      const isNew = reading.projects?.some(({ match }) => !planned.has(match)) === true;
-      return isNew ? act(new Set(ids)) : withFreshReading({ read: async () => reading }, ids, act);
-    },
+    ask,
+    withLive: async (ids, act) => act(await ask(ids)),
     check: async () => {
       await check();
     },

@@ -10,8 +10,30 @@ const NOTHING: LiveReading = { ids: new Set(), malformed: 0 };
 export function optionalSource(source: LiveSource): LiveSource {
   let last: LiveReading | undefined;
   let wasSilent = false;
+  const lastAmong = (ids: readonly SessionId[]) => {
+    return new Set(ids.filter((id) => last?.ids.has(id) || last?.prefixes?.match(id)));
+  };
+  /** @throws what is not its silence */
+  const throwUnlessSilent = (error: unknown) => {
+    if (!(error instanceof OperatingError)) throw error;
+    // It has answered, and is only busy: it is asked again.
+    if (error instanceof BusyError && !wasSilent) throw error;
+  };
+  const { ask } = source;
   return {
     ...source,
+    ...(ask === undefined
+      ? {}
+      : {
+          ask: async (ids) => {
+            try {
+              return await ask(ids);
+            } catch (error) {
+              throwUnlessSilent(error);
+              return lastAmong(ids);
+            }
+          },
+        }),
     read: async () => {
       try {
         last = await source.read();
@@ -32,10 +54,9 @@ export function optionalSource(source: LiveSource): LiveSource {
       try {
         return await source.withLive(ids, acting, onHeld);
       } catch (error) {
-        if (isActing || !(error instanceof OperatingError)) throw error;
-        // It has answered, and is only busy: it is asked again.
-        if (error instanceof BusyError && !wasSilent) throw error;
-        return act(new Set(ids.filter((id) => last?.ids.has(id))));
+        if (isActing) throw error;
+        throwUnlessSilent(error);
+        return act(lastAmong(ids));
       }
     },
     check: async () => {

@@ -93,6 +93,7 @@ describe.each(Object.keys(KINDS))('a source of the kind %s', (kind) => {
       expect(reading).toMatchObject({ isSilent: true, faults: [expect.stringContaining(source.name)] });
       expect([...reading.ids].toSorted()).toEqual([A, B]);
       expect(await liveOf(source, [A, C])).toEqual([A]);
+      expect([...((await source.ask?.([A, C])) ?? [A])]).toEqual([A]);
       expect((await unread.read()).ids.size).toBe(0);
       await unread.check();
     });
