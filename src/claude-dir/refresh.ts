@@ -42,9 +42,14 @@ export class OlderParts {
     this.#held.beginBatch();
   }
 
-  /** Whether anything of a unit is so old that it would be made younger. */
+  /** Whether anything of a unit is so old that it would be made younger, or cannot be looked at: then it may be. */
   has(parts: readonly Part[]): boolean {
-    return parts.some((part) => this.#look.part(this.#held, part) > 0);
+    try {
+      return parts.some((part) => this.#look.part(this.#held, part) > 0);
+    } catch (error) {
+      if (errorCode(error) === undefined) throw error;
+      return true;
+    }
   }
 
   close(): void {
