@@ -31,7 +31,10 @@ export function isArchivedSince(project: AnchoredDir, sessionId: SessionId, last
 
 function readRecord(project: AnchoredDir, sessionId: SessionId): string | undefined {
   try {
-    const directory = project.openChild(fixedName(sessionId));
+    const name = fixedName(sessionId);
+    // Most have none, and an error costs more than all the rest.
+    if (!project.has(name)) return undefined;
+    const directory = project.openChild(name);
     try {
       const seen = directory.lstat(ARCHIVED);
       if (seen === undefined) return undefined;
