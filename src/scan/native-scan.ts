@@ -13,8 +13,8 @@ import type { TaskQueue } from './task-queue.ts';
 
 type Take = (found: DirectoryRecords) => void;
 
-/** More at a time than this wait for the disk, or for each other. */
-const AT_A_TIME_MAX = 4;
+/** libuv has four threads for all that a process asks of it: one is left to whoever else asks. */
+const AT_A_TIME_MAX = 3;
 const STOP_POLL_MS = 50;
 /** A call is asked for some thousand entries at a time, in so many directories at most. */
 const CALL_BYTES = 1 << 17;
