@@ -140,7 +140,10 @@ describe('Notice', () => {
   it('is given in a session store, too', async () => {
     const { place, run, later } = host();
     const path = join(place.directory, 'entries.db');
-    const store = new SqliteSessionStore(path);
+    // The Agent SDK, which has one, need not be installed here.
+    const store = new SqliteSessionStore(path, {
+      foldSessionSummary: (_, { sessionId }) => ({ sessionId, mtime: 0, data: {} }),
+    });
     const key = { projectKey: '-srv-app', sessionId: sessionIdOf(9) };
     await store.append(key, [{ type: 'user', timestamp: '2024-01-01T00:00:00Z' }]);
     store.close();
