@@ -1,6 +1,5 @@
 /** Live sources that a host names itself: which kinds there are, and what each kind is told. */
 
-import { redacted } from '../format/shown-text.ts';
 import { postgresUrlFaults, shownPostgresUrl } from '../postgres/postgres-url.ts';
 import { listByKind } from './records.ts';
 import {
@@ -70,6 +69,8 @@ export interface PostgresMapSettings extends SweepableSettings {
 export interface KeepListSettings extends SourceOfAnyKind {
   readonly kind: 'keep-list';
   readonly path: string;
+  /** Whether a file without a closing line is an error. */
+  readonly closed?: boolean;
 }
 
 /** A Claude directory that is not looked after here, of whose running sessions some may lie here. */
@@ -215,7 +216,12 @@ export function sourceSettings(home: string): Parser<readonly SourceSettings[]> 
       host: optional(host),
       ...ofSwept,
     },
-    'keep-list': { kind: required(exactly('keep-list')), ...OF_ANY_KIND, path: required(path) },
+    'keep-list': {
+      kind: required(exactly('keep-list')),
+      ...OF_ANY_KIND,
+      path: required(path),
+      closed: optional(boolean),
+    },
     'process-records': { kind: required(exactly('process-records')), ...OF_ANY_KIND, claudeDir: required(path) },
     'json-map': {
       kind: required(exactly('json-map')),
@@ -256,6 +262,20 @@ function withShownAge(source: SweptMapSettings): object {
   return source.maxAge === undefined ? source : { ...source, maxAge: showAge(source.maxAge) };
 }
 
+/** Whatever follows the program may be a token, and whatever follows the path of a URL. */
+function withoutSecrets(source: QuerySettings | CommandSettings | HttpSettings): object {
+  if (source.kind === 'http') return { ...source, url: shownUrl(source.url) };
+  if (source.kind !== 'command' || source.argv.length === 1) return source;
+  return { ...source, argv: [source.argv[0], `and ${source.argv.length - 1} more`] };
+}
+
+function shownUrl(text: string): string {
+  const url = new URL(text);
+  url.username = '';
+  url.password = '';
+  return `${url.href.slice(0, url.href.length - url.search.length - url.hash.length)}${url.search === '' ? '' : '?***'}`;
+}
+
 /** As it would stand in the configuration, but for what may be a secret. */
 export function showSources(sources: readonly SourceSettings[]): string {
   return JSON.stringify(
@@ -263,7 +283,7 @@ export function showSources(sources: readonly SourceSettings[]): string {
       if (isHeldMap(source)) return withShownAge(source);
       if (source.kind === 'postgres-map') return withShownAge({ ...source, url: shownPostgresUrl(source.url) });
       if (source.kind !== 'query' && source.kind !== 'command' && source.kind !== 'http') return source;
-      const shown = source.kind === 'http' ? { ...source, url: redacted(source.url) } : source;
+      const shown = withoutSecrets(source);
       return source.timeout === undefined ? shown : { ...shown, timeout: showAge(source.timeout) };
     }),
   );

@@ -64,7 +64,7 @@ async function sweepSource(
   onDue?: (rows: readonly UncheckedResumeRow[]) => void,
 ): Promise<SweepReport> {
   const { name, maxAge = 'never', onlyThisHost = false } = settings;
-  const opening = { clock: surroundings.clock, ...JOB_WAIT, isRead: context.dryRun };
+  const opening = { clock: surroundings.clock, ...JOB_WAIT, maxSessionAge: maxAge, isRead: context.dryRun };
   const { map, rowClock } = await openSweptMap(settings, opening);
   try {
     const job = sweepSessionsJob({
@@ -74,7 +74,8 @@ async function sweepSource(
       sourceName: name,
       mapPath: mapNameOf(settings),
       offSwitch: `take sweep from the source ${name}`,
-      maxAge,
+      // As in the map of the settings: its host may have written down that rows live longer.
+      maxAge: map instanceof SqliteResumeMap ? await map.maxSessionAge() : maxAge,
       sweepsDangling: mayBeDangling(surroundings, onlyThisHost),
       ...(onDue === undefined ? {} : { onDue }),
     });

@@ -1,6 +1,6 @@
 /** Opens SQLite files the one safe way: full synchronous writes, a bounded wait, and errors that an operator can read. */
 
-import { chmodSync, linkSync, lstatSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, linkSync, lstatSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { BusyError, errorCode, errorMessage, OperatingError } from '../errors.ts';
 import type { ErrorKind } from '../exit-codes.ts';
@@ -51,9 +51,11 @@ export function openDatabaseForReading(
 ): SqliteDatabase {
   throwIfMissingOrEmpty(path);
   return guarded(path, 'open', () => {
-    const hasContent = (file: string) => (lstatSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0;
+    // SQLite keeps them beside the file itself, wherever a link to it lies.
+    const file = realpathSync(path);
+    const hasContent = (name: string) => (lstatSync(name, { throwIfNoEntry: false })?.size ?? 0) > 0;
     // A killed transaction's journal would be rolled back: read-only, that is refused.
-    const readonly = hasContent(`${path}-wal`) || hasContent(`${path}-journal`);
+    const readonly = hasContent(`${file}-wal`) || hasContent(`${file}-journal`);
     const database = openDatabase(path, { fileMustExist: true, readonly, timeout: busyTimeoutMs });
     database.pragma('query_only = ON');
     return database;

@@ -733,13 +733,13 @@ describe('the list of sources', () => {
 
   it('is shown as it would stand in the file, but for secrets', () => {
     const sources = [
-      { kind: 'http', name: 'a', url: 'https://ada:hush@h/live?key=hush', timeout: '90s' },
-      { kind: 'command', name: 'b', argv: ['/bin/x', '-v'], required: 'false' },
+      { kind: 'http', name: 'a', url: `https://ada:pa'hush@h/live?a='hush&b=hush`, timeout: '90s' },
+      { kind: 'command', name: 'b', argv: ['/bin/x', '--auth', 'hush'], required: 'false' },
     ];
     const { config } = resolve({ file: { sources } });
     expect(JSON.parse(settingTable({ home: '/' }).sources.show(config.sources))).toEqual([
-      { kind: 'http', name: 'a', url: 'https://***@h/live?***', timeout: '90s' },
-      { kind: 'command', name: 'b', argv: ['/bin/x', '-v'], required: false },
+      { kind: 'http', name: 'a', url: 'https://h/live?***', timeout: '90s' },
+      { kind: 'command', name: 'b', argv: ['/bin/x', 'and 2 more'], required: false },
     ]);
   });
 

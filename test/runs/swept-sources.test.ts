@@ -9,6 +9,7 @@ import type { JobName } from '../../src/jobs/job-names.ts';
 import type { JobReport } from '../../src/jobs/report.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { Acquired } from '../../src/process/acquired.ts';
+import { SqliteResumeMap } from '../../src/resume-map/sqlite.ts';
 import { runConfiguredJob } from '../../src/runs/compose-job.ts';
 import { snapshot } from '../support/disk.ts';
 import { contextOf } from '../support/job-context.ts';
@@ -185,4 +186,17 @@ describe('a thread map among the sources', () => {
     expect(report).toMatchObject({ incomplete: true, faults: [{ kind: 'unavailable' }] });
     expect(report.failure).toBeUndefined();
   });
+});
+
+it('a further resume map keeps its rows for as long as its host has written into it', async () => {
+  const host = new Host([]);
+  const map = SqliteResumeMap.openOwn(join(host.place, 'second.db'), {
+    clock: new SetClock(NOW - 60 * DAY_MS),
+    maxSessionAge: 'never',
+  });
+  await map.setSession('chat', A);
+  await map.writeMaxSessionAge();
+  await map.close();
+  const fields = { kind: 'resume-map', name: 'second', db: join(host.place, 'second.db'), sweep: true };
+  expect(await host.sweep({ ...fields, maxAge: '10d' })).toMatchObject({ swept: { expired: 0 }, faults: [] });
 });

@@ -31,13 +31,29 @@ export function outputOf(argv: readonly string[], { timeoutMs, bytesMax, stop }:
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    let fault: string | undefined;
-    const breakOff = (why: string) => {
-      fault ??= why;
+    const chunks: Buffer[] = [];
+    let complaint = '';
+    let hasEnded = false;
+    const end = (how: string | undefined) => {
+      if (hasEnded) return;
+      hasEnded = true;
+      clearTimeout(timer);
+      process.off('exit', leave);
+      stop?.removeEventListener('abort', stopped);
+      // What it has left behind would be there once more after each question.
       killGroup(child);
-      // What has left the group may hold the other end for ever.
-      child.stdout.destroy();
-      child.stderr.destroy();
+      if (how === undefined) resolve(Buffer.concat(chunks));
+      else reject(new Error(how));
+    };
+    // First of all: one that cannot be started for want of descriptors has no streams either.
+    child.once('error', (error) => end(`it cannot be started: ${error.message}`));
+    child.once('close', (code, signal) => end(failureOf(code, signal, complaint)));
+    const breakOff = (why: string) => {
+      end(why);
+      // What has left the group, or belongs to another user, may hold the other end for ever: nobody waits for it.
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+      child.unref();
     };
     const timer = setTimeout(() => breakOff(`it took longer than ${formatDurationExact(timeoutMs)}`), timeoutMs);
     const leave = () => killGroup(child);
@@ -45,26 +61,15 @@ export function outputOf(argv: readonly string[], { timeoutMs, bytesMax, stop }:
     const stopped = () => breakOff('the run is to stop');
     stop?.addEventListener('abort', stopped);
     if (stop?.aborted) stopped();
-    const chunks: Buffer[] = [];
     let length = 0;
-    child.stdout.on('data', (chunk: Buffer) => {
+    child.stdout?.on('data', (chunk: Buffer) => {
       length += chunk.length;
       if (length > bytesMax) breakOff(`it said more than ${formatBytes(bytesMax)}`);
       else chunks.push(chunk);
     });
-    let complaint = '';
-    child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
       if (complaint.length < COMPLAINT_LENGTH_MAX) complaint += chunk;
     });
-    const end = (how: string | undefined) => {
-      clearTimeout(timer);
-      process.off('exit', leave);
-      stop?.removeEventListener('abort', stopped);
-      if (how === undefined) resolve(Buffer.concat(chunks));
-      else reject(new Error(how));
-    };
-    child.once('error', (error) => end(`it cannot be started: ${error.message}`));
-    child.once('close', (code, signal) => end(fault ?? failureOf(code, signal, complaint)));
   });
 }
 

@@ -5,6 +5,7 @@ import type { Clock } from '../../clock.ts';
 import type { HeldMapSettings } from '../../config/source-settings.ts';
 import { BusyError } from '../../errors.ts';
 import type { LiveMap, SweepableMap } from '../../resume-map/resume-map.ts';
+import type { SessionMaxAge } from '../../resume-map/row-age.ts';
 import { SqliteResumeMap } from '../../resume-map/sqlite.ts';
 import { SqliteThreadMap } from '../../thread-map/sqlite.ts';
 import { BrieflyBusyError, type LiveSource } from '../live-source.ts';
@@ -22,6 +23,8 @@ const KINDS = { 'resume-map': SqliteResumeMap, 'thread-map': SqliteThreadMap };
 export interface OpenMapOptions {
   readonly clock: Clock;
   readonly busyTimeoutMs?: number;
+  /** Of whoever opens a resume map; what a host has written into it counts where it keeps rows for longer. */
+  readonly maxSessionAge?: SessionMaxAge;
   /** Opens it so that no byte of it changes. */
   readonly isRead: boolean;
 }

@@ -37,7 +37,7 @@ export async function getWhole(question: HttpQuestion, { timeoutMs, bytesMax, st
     for (let redirects = 0; redirects <= REDIRECTS_MAX; redirects += 1) {
       const response = await responseOf(url, question, signal);
       const { statusCode, headers } = response;
-      if (!REDIRECTS.has(statusCode)) return await answerOf(response, question, bytesMax);
+      if (!REDIRECTS.has(statusCode)) return await answerOf(response, tagFor(url, question) !== undefined, bytesMax);
       response.destroy();
       url = redirected(url, headers.location);
     }
@@ -49,19 +49,16 @@ export async function getWhole(question: HttpQuestion, { timeoutMs, bytesMax, st
   }
 }
 
-function responseOf(
-  url: URL,
-  { url: first, token, etag }: HttpQuestion,
-  signal: AbortSignal,
-): Promise<IncomingMessage> {
-  const isFirst = url.href === new URL(first).href;
+function responseOf(url: URL, question: HttpQuestion, signal: AbortSignal): Promise<IncomingMessage> {
+  const { url: first, token } = question;
+  const tag = tagFor(url, question);
   const isSameOrigin = url.origin === new URL(first).origin;
   const headers = {
     accept: 'application/json, text/plain;q=0.9',
     // What is compressed may grow without end.
     'accept-encoding': 'identity',
     ...(token !== undefined && isSameOrigin ? { authorization: `Bearer ${token}` } : {}),
-    ...(etag !== undefined && isFirst ? { 'if-none-match': etag } : {}),
+    ...(tag === undefined ? {} : { 'if-none-match': tag }),
   };
   return new Promise((resolve, reject) => {
     const start = url.protocol === 'https:' ? requestSecurely : request;
@@ -69,6 +66,11 @@ function responseOf(
     sent.on('error', (error) => reject(new Error(reasonOf(error))));
     sent.end();
   });
+}
+
+/** Where the first leads on to, another answer may have the same tag. */
+function tagFor(url: URL, { url: first, etag }: HttpQuestion): string | undefined {
+  return url.href === new URL(first).href ? etag : undefined;
 }
 
 /** Node's own messages may have the URL's host in them, and nothing else of it. */
@@ -89,9 +91,10 @@ function redirected(from: URL, location: string | undefined): URL {
   return to;
 }
 
-async function answerOf(response: IncomingMessage, { etag }: HttpQuestion, bytesMax: number): Promise<HttpAnswer> {
+/** @param isAskedByTag otherwise nobody knows what has not changed */
+async function answerOf(response: IncomingMessage, isAskedByTag: boolean, bytesMax: number): Promise<HttpAnswer> {
   const { statusCode, headers } = response;
-  if (statusCode === 304 && etag !== undefined) {
+  if (statusCode === 304 && isAskedByTag) {
     response.destroy();
     return { kind: 'unchanged' };
   }
@@ -113,7 +116,7 @@ function headFault(statusCode: number | undefined, headers: IncomingHttpHeaders)
   if (encoding !== undefined && encoding !== 'identity')
     return 'it answered in a compressed form that was not asked for';
   const link = [headers.link ?? ''].flat().join();
-  return /rel="?next\b/i.test(link) ? 'it is one page of several' : undefined;
+  return /rel\s*=\s*("[^"]*\bnext\b[^"]*"|next\b)/i.test(link) ? 'it is one page of several' : undefined;
 }
 
 function bodyOf(response: IncomingMessage, bytesMax: number): Promise<Buffer> {

@@ -1,7 +1,7 @@
 /** A source of which the configuration says that its silence stops nothing: that is told, and what it named last still protects. */
 
 import type { SessionId } from '../../claude-dir/session-id.ts';
-import { BusyError, errorMessage, OperatingError } from '../../errors.ts';
+import { errorMessage, OperatingError } from '../../errors.ts';
 import type { LiveReading, LiveSource } from '../live-source.ts';
 
 const NOTHING: LiveReading = { ids: new Set(), malformed: 0 };
@@ -15,9 +15,8 @@ export function optionalSource(source: LiveSource): LiveSource {
   };
   /** @throws what is not its silence */
   const throwUnlessSilent = (error: unknown) => {
-    if (!(error instanceof OperatingError)) throw error;
-    // It has answered, and is only busy: it is asked again.
-    if (error instanceof BusyError && !wasSilent) throw error;
+    // Where it has answered before, it is only busy, or nobody knows what it names now: nothing goes by that.
+    if (!wasSilent || !(error instanceof OperatingError)) throw error;
   };
   const { ask } = source;
   return {

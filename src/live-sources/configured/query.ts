@@ -34,25 +34,9 @@ function rowsOf(
 ): Promise<readonly unknown[]> {
   return new Promise((resolve, reject) => {
     const child = fork(script, [], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], serialization: 'advanced' });
-    let fault = 'its process died before it had answered';
-    const kill = () => void child.kill('SIGKILL');
-    const timer = setTimeout(() => {
-      fault = `it took longer than ${formatDurationExact(timeout)}`;
-      kill();
-    }, timeout);
-    process.once('exit', kill);
-    const stopped = () => {
-      fault = 'the run is to stop';
-      kill();
-    };
-    stop?.addEventListener('abort', stopped);
-    if (stop?.aborted) stopped();
     let answer: QueryAnswer | undefined;
-    child.once('message', (message: QueryAnswer) => {
-      answer = message;
-      kill();
-    });
     const end = (how: string) => {
+      kill();
       clearTimeout(timer);
       process.off('exit', kill);
       stop?.removeEventListener('abort', stopped);
@@ -60,8 +44,23 @@ function rowsOf(
       else if (answer !== undefined) reject(new OperatingError(answer.kind, answer.message));
       else reject(new OperatingError('unavailable', `query ${db}: ${how}`));
     };
+    const kill = () => void child.kill('SIGKILL');
+    // One that hangs in a system call cannot be killed, and nobody waits for it.
+    const breakOff = (why: string) => {
+      end(why);
+      child.unref();
+    };
+    const timer = setTimeout(() => breakOff(`it took longer than ${formatDurationExact(timeout)}`), timeout);
+    process.once('exit', kill);
+    const stopped = () => breakOff('the run is to stop');
+    stop?.addEventListener('abort', stopped);
+    if (stop?.aborted) stopped();
+    child.once('message', (message: QueryAnswer) => {
+      answer = message;
+      kill();
+    });
     child.once('error', (error) => end(`its process cannot be started: ${error.message}`));
-    child.once('close', () => end(fault));
+    child.once('close', () => end('its process died before it had answered'));
     const task: QueryTask = { db, sql };
     child.send(task, () => undefined);
   });

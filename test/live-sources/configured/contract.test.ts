@@ -84,6 +84,13 @@ describe.each(Object.keys(KINDS))('a source of the kind %s', (kind) => {
       if (!KINDS[kind]?.isCheckedInPart) await expect(source.check()).rejects.toThrow(OperatingError);
     });
 
+    it('is an error at the act where it has answered the plan, also where it is not required', async () => {
+      const { source, workshop } = madeOf(kind, { required: false });
+      await source.read();
+      workshop.faults[fault]?.();
+      await expect(source.withLive([C], async () => 'removed')).rejects.toThrow(OperatingError);
+    });
+
     it('stops nothing where the configuration says so, and protects what it named last', async () => {
       const { source, workshop } = madeOf(kind, { required: false });
       const unread = opened(workshop, { required: false });

@@ -63,6 +63,7 @@ export function httpKind(): Workshop {
       'unchanged since an answer that was never given': answers((_, response) => response.writeHead(304).end()),
       'of the wrong type': whole('<html>Please log in</html>'),
       'one page of several, as its head says': whole('[]', 200, { link: '</live?page=2>; rel="next"' }),
+      'one page of several, in another form': whole('[]', 200, { link: '</live?page=2>; rel = "last next"' }),
       'one page of several, as its body says': whole('{"sessions": [], "complete": true, "next": 2}'),
       'not complete, as it says': whole('{"sessions": [], "complete": false}'),
       'compressed unasked': whole('[]', 200, { 'content-encoding': 'br' }),

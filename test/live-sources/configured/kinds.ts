@@ -185,21 +185,27 @@ function keepDirectory(directory: string): Workshop {
     name: (ids) => {
       rmSync(path, { recursive: true, force: true });
       mkdirSync(path);
-      for (const id of ids) writeFileSync(join(path, id), '');
+      for (const name of ids.length === 0 ? ['.keep'] : ids) writeFileSync(join(path, name), '');
     },
-    faults: faultsOfFile(path),
+    faults: { ...faultsOfFile(path), 'not mounted': () => emptied(path) },
   };
+}
+
+function emptied(directory: string): void {
+  rmSync(directory, { recursive: true });
+  mkdirSync(directory);
 }
 
 function keepFile(directory: string): Workshop {
   const path = join(directory, 'vips.txt');
   return {
-    settings: { kind: 'keep-list', name: 'vips', path },
+    settings: { kind: 'keep-list', name: 'vips', path, closed: true },
     name: (ids) => replace(path, asLines(ids)),
     faults: {
       ...faultsOfFile(path),
       'of the wrong type': () => writeFileSync(path, '{"sessions": []}'),
       'cut off in an id': () => writeFileSync(path, readFileSync(path, 'utf8').slice(0, 40)),
+      'cut off between two lines': () => writeFileSync(path, readFileSync(path, 'utf8').replace(/^end .*\n/m, '')),
       'shorter than it says': () => writeFileSync(path, 'end 1\n'),
       empty: () => truncateSync(path, 0),
       'of a comment alone': () => writeFileSync(path, '# Customers\n'),

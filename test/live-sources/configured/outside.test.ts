@@ -125,6 +125,20 @@ describe('a command', () => {
     await until('what it started to end', () => hasEnded(pid));
   });
 
+  it('leaves nothing behind that it has started in the background', async () => {
+    const { settings, directory } = program('sleep 1000 > /dev/null 2>&1 & echo $! > pid; echo end 0');
+    await read(settings);
+    const pid = Number(readFileSync(join(directory, 'pid'), 'utf8'));
+    await until('what it started to end', () => hasEnded(pid));
+  });
+
+  it('holds nobody up where what it has started left its group and holds its output', async () => {
+    const { settings, directory } = program('setsid sleep 1000 & echo $! > pid; wait');
+    const fault = await faultOf(read({ ...settings, timeout: 2_000 } as SourceSettings));
+    process.kill(Number(readFileSync(join(directory, 'pid'), 'utf8')), 'SIGKILL');
+    expect(fault).toBe('run the command of bot: it took longer than 2s');
+  });
+
   it('may print JSON, lines, and a time until which each is live', async () => {
     const entries = [{ id: A, why: 'x' }, B, { id: C, until: '1999-12-31T23:59:59+01:00' }];
     const { settings } = program(`echo '${JSON.stringify(entries)}'`);
@@ -278,6 +292,19 @@ describe('a server', () => {
     expect(seen).toEqual([undefined, '"1"']);
     // Another worker has never had an answer.
     expect(await faultOf(read({ kind: 'http', name: 'bot', url }))).toContain('it answered 304');
+  });
+
+  it('may say so of what it was asked about alone, and not of what it leads on to', async () => {
+    let leadsOn = false;
+    const url = serve((request, response) => {
+      if (request.url === '/other') response.writeHead(304).end();
+      else if (leadsOn) response.writeHead(302, { location: '/other' }).end();
+      else response.writeHead(200, { etag: '"1"' }).end(asJson([A]));
+    });
+    const source = sourceOf({ kind: 'http', name: 'bot', url });
+    await source.read();
+    leadsOn = true;
+    expect(await faultOf(source.read())).toContain('it answered 304');
   });
 
   it('may answer in lines whose bytes it counts', async () => {
