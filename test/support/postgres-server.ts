@@ -50,7 +50,7 @@ async function newDatabase(): Promise<Database> {
   const answer = await text(connect(inject('postgresStarter')));
   const { directory, fault } = JSON.parse(answer) as { readonly directory: string; readonly fault?: string };
   if (fault !== undefined) throw new Error(`PostgreSQL does not start: ${fault}`);
-  const name = `t${process.pid}`;
+  const name = `t${process.pid}${Date.now()}`;
   const admin = postgres(optionsOf(`postgres://postgres@localhost/postgres?host=${directory}`));
   await admin.unsafe(`CREATE DATABASE ${name}`);
   await admin.end();
