@@ -42,6 +42,14 @@ export interface LifeReport {
   readonly deletedByClaude: number;
 }
 
+/** As it is before the worker comes due. */
+interface Dawn {
+  /** How many prunes there have been. */
+  readonly prunes: number;
+  /** True time at which it came due the last time. */
+  readonly cameDueAtMs: number;
+}
+
 /** @throws what the harness itself cannot do */
 export async function live(options: LifeOptions): Promise<LifeReport> {
   const life = new Life(options);
@@ -76,7 +84,8 @@ export class Life {
   /** How far ahead the clock was, and when: true times. */
   #aheads: { readonly atMs: number; readonly ms: number }[] = [];
   #prunesSeen = 0;
-  #prunesAtDawn = 0;
+  #cameDueAtMs = Number.POSITIVE_INFINITY;
+  #dawn: Dawn = { prunes: 0, cameDueAtMs: Number.POSITIVE_INFINITY };
   #lastGoodPruneMs: number | undefined;
 
   constructor(options: LifeOptions) {
@@ -143,15 +152,13 @@ export class Life {
   }
 
   async #liveDay(fromMs: number): Promise<void> {
-    const prunes = this.host.prunes();
-    this.#prunesAtDawn = prunes;
+    this.#dawn = this.#beforeDue();
     const isKilled = this.chance(0.1);
     if (this.chance(0.25)) await this.sleepTo(fromMs + 8 * HOUR_MS);
     else if (isKilled) await this.host.passUnwatched(Math.max(0, fromMs + DUE_MS - this.host.machine.trueMs));
     else await this.passTo(fromMs + DUE_MS);
     if (isKilled) await this.#mishaps.killAtWork();
-    await this.host.comeDue();
-    this.look();
+    await this.#comeDue();
     await this.passTo(fromMs + 9 * HOUR_MS);
     await this.#inhabitants.work();
     this.#startClaude();
@@ -166,18 +173,27 @@ export class Life {
     await this.passTo(Math.ceil(this.host.machine.trueMs / DAY_MS) * DAY_MS);
     this.look();
     // What was due on that day was judged then.
-    if (!isNextDay) this.#judgeDay(prunes);
+    if (!isNextDay) this.#judgeDay(this.#dawn);
   }
 
   /** Sleeps over a day or more: what was missed is caught up on the day of waking. */
   async sleepForDays(trueMs: number): Promise<void> {
     // Until then, this day had its own.
-    this.#judgeDay(this.#prunesAtDawn);
-    const prunes = this.host.prunes();
+    this.#judgeDay(this.#dawn);
+    const before = this.#beforeDue();
     await this.sleepTo(trueMs);
+    await this.#comeDue();
+    this.#judgeDay(before);
+  }
+
+  #beforeDue(): Dawn {
+    return { prunes: this.host.prunes(), cameDueAtMs: this.#cameDueAtMs };
+  }
+
+  async #comeDue(): Promise<void> {
     await this.host.comeDue();
+    this.#cameDueAtMs = this.host.machine.trueMs;
     this.look();
-    this.#judgeDay(prunes);
   }
 
   /** @param trueMs nothing happens where that is past */
@@ -240,11 +256,11 @@ export class Life {
     this.#takeLosses();
   }
 
-  /** @param prunes how many there had been before this day's came due */
-  #judgeDay(prunes: number): void {
+  #judgeDay({ prunes, cameDueAtMs }: Dawn): void {
     const dayMs = Math.floor(this.host.machine.trueMs / DAY_MS - 1 / 24) * DAY_MS;
-    const isExcused =
-      this.#clockTurnedAtMs > dayMs + DUE_MS - CLOCK_EXCUSE_MS || this.#day <= this.#excusedUntilDay || this.map.isLost;
+    // What a clock has done since the last run, the next one sees all at once.
+    const excusesFromMs = Math.min(dayMs + DUE_MS - CLOCK_EXCUSE_MS, cameDueAtMs);
+    const isExcused = this.#clockTurnedAtMs > excusesFromMs || this.#day <= this.#excusedUntilDay || this.map.isLost;
     const hasPruned = this.host.prunes() > prunes;
     if (!isExcused) {
       this.#dueDays += 1;
