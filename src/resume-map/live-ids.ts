@@ -2,16 +2,19 @@
 
 import { parseProtectedId, type SessionId } from '../claude-dir/session-id.ts';
 import { guarded } from '../sqlite/open.ts';
+import { throwIfTorn } from '../sqlite/whole-pages.ts';
 import type { MapConnection } from './map-connection.ts';
 import type { MapTable } from './map-table.ts';
 import type { LiveIds } from './resume-map.ts';
 import { isSensibleTime } from './row-age.ts';
 
+/** @throws CorruptError where the file may hold fewer rows than the host has written */
 export function readLiveIds(
   connection: MapConnection,
   { name, sessionId: column, lastUsedAtMs: time }: MapTable,
   nowMs: number,
 ): Omit<LiveIds, 'droppedOnPurpose'> {
+  throwIfTorn(connection.database);
   const ids = new Set<SessionId>();
   let malformed = 0;
   let senselessTimes = 0;
@@ -33,6 +36,7 @@ export function liveAmong(
 ): Set<SessionId> {
   const givenIds = `SELECT ${column} FROM ${name} WHERE ${column} COLLATE NOCASE IN (SELECT value FROM json_each(?))`;
   const found = guarded(connection.database.name, 'read live ids from', () => {
+    throwIfTorn(connection.database);
     return connection.statement(givenIds).pluck().all(JSON.stringify(ids));
   });
   return new Set(found.map(parseProtectedId).filter((id) => id !== undefined));

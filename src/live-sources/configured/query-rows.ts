@@ -1,11 +1,11 @@
 /** Reads all rows that one statement gives, from a database that nothing of it changes; a statement that could change something is refused. */
 
-import { statSync } from 'node:fs';
 import { errorMessage, OperatingError } from '../../errors.ts';
 import { formatNumber } from '../../format/counts.ts';
 import type { SqliteDatabase, SqliteStatement } from '../../sqlite/binding.ts';
 import { fileIdentity } from '../../sqlite/file-identity.ts';
 import { databaseError, openDatabaseForReading } from '../../sqlite/open.ts';
+import { throwIfTorn } from '../../sqlite/whole-pages.ts';
 import type { QueryTask } from './query-messages.ts';
 
 const ROWS_MAX = 500_000;
@@ -29,7 +29,7 @@ function withDatabase<T>(db: string, ask: (database: SqliteDatabase) => T): T {
   const identity = fileIdentity(db);
   const database = openDatabaseForReading(db, { busyTimeoutMs: WAIT_MS });
   try {
-    throwIfTorn(database, db);
+    throwIfTorn(database);
     const answer = ask(database);
     // What was read is not what the host writes to by now.
     if (fileIdentity(db) === identity) return answer;
@@ -39,13 +39,6 @@ function withDatabase<T>(db: string, ask: (database: SqliteDatabase) => T): T {
   } finally {
     database.close();
   }
-}
-
-/** Of a page that is cut off, SQLite takes the missing bytes for zeros, and rows for empty ones. */
-function throwIfTorn(database: SqliteDatabase, db: string): void {
-  const pageBytes = Number(database.pragma('page_size', { simple: true }));
-  if (statSync(db).size % pageBytes === 0) return;
-  throw new OperatingError('bad-data', `query ${db}: the file is cut off in the middle of a page`);
 }
 
 interface PreparedQuery {

@@ -7,6 +7,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   truncateSync,
   utimesSync,
   writeFileSync,
@@ -287,6 +288,7 @@ function faultsOfDatabase(db: string): Workshop['faults'] {
     ...faultsOfFile(db),
     'a file of another kind': () => writeFileSync(db, 'this is no database, however long it is. '.repeat(100)),
     'cut off': () => truncateSync(db, 5_000),
+    'cut off in its last page': () => truncateSync(db, statSync(db).size - 100),
     empty: () => truncateSync(db, 0),
     locked: () => {
       const database = new Database(db);
