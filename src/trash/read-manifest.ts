@@ -173,7 +173,9 @@ function foldLine(
 ): boolean {
   const sessionId = parseSessionId(value.sessionId);
   const atMs = typeof value.at === 'string' ? Date.parse(value.at) : Number.NaN;
-  if (sessionId === undefined || !isSensibleTime(atMs)) return false;
+  // When something came back or was destroyed decides nothing: a clock that began in 1970 may have written that.
+  const isDated = value.type === 'intent' || value.type === 'trashed' || value.type === 'joined';
+  if (sessionId === undefined || (isDated ? !isSensibleTime(atMs) : Number.isNaN(atMs))) return false;
   if (value.type === 'intent') {
     const entry = parseIntent(value, sessionId, atMs, directories);
     if (entry !== undefined) entries.set(sessionId, entry);

@@ -23,7 +23,7 @@ import { trashSessions } from '../support/trashed.ts';
 import { DAY_MS, makeClaudeDir, makeSession, writeAged } from '../support/tree.ts';
 import { NOW } from '../support/units.ts';
 import { asUnprivileged } from '../support/unprivileged.ts';
-import { COMPANIONS, ID, LATER, OLD_MS, ofSession, PROJECT, TRANSCRIPT, TrashPlace } from './trash-place.ts';
+import { COMPANIONS, ID, LATER, OLD_MS, OTHER, ofSession, PROJECT, TRANSCRIPT, TrashPlace } from './trash-place.ts';
 
 describe('Restoring a session from the trash', () => {
   it('brings a session back as it was: bytes, inodes, modes and the times of its files and directories', () => {
@@ -41,6 +41,20 @@ describe('Restoring a session from the trash', () => {
     expect({ files: place.files(), stats: stats() }).toEqual(before);
     expect(place.listed()).toEqual([]);
   });
+
+  it.each([
+    ['of 1970', 60_000],
+    ['far ahead', Date.UTC(2400, 0, 1)],
+  ])(
+    'leaves the others of its folder to be restored, also where a clock %s has written down when it came back',
+    (_, nowMs) => {
+      const place = new TrashPlace();
+      trashSessions(place.claudeDir, [ID, OTHER], NOW);
+      place.trash.restore(ID, nowMs);
+      expect(place.trash.contents()).toMatchObject({ sessions: [{ sessionId: OTHER }], unreadableFolders: [] });
+      expect(place.trash.restore(OTHER, LATER)).toMatchObject({ sessionId: OTHER });
+    },
+  );
 
   it('makes the project directory and the places of companions anew where they are gone', () => {
     const place = new TrashPlace();
