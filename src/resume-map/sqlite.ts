@@ -14,6 +14,7 @@ import {
   type SqliteDatabase,
 } from '../sqlite/open.ts';
 import { ShortHolds, systemPacer, withoutRests } from '../sqlite/short-holds.ts';
+import { throwIfTorn } from '../sqlite/whole-pages.ts';
 import { checkedMaxAge, checkedSessionId } from './checked-values.ts';
 import { ATTEMPTS, DROPPED, FAILURES, FORGOTTEN } from './counter-names.ts';
 import { DeadTurns } from './dead-turns.ts';
@@ -343,6 +344,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
 
   async check(): Promise<void> {
     this.#connection.throwIfReplaced();
+    throwIfTorn(this.#connection.database);
     await this.#connection.read('read', () => {
       return this.#connection.statement(`SELECT 1 FROM ${SESSIONS_TABLE} LIMIT 1`).get();
     });

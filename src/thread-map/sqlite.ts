@@ -26,6 +26,7 @@ import {
   type SqliteDatabase,
 } from '../sqlite/open.ts';
 import { ShortHolds } from '../sqlite/short-holds.ts';
+import { throwIfTorn } from '../sqlite/whole-pages.ts';
 import { changeRow, throwIfWithinChange, writeOne } from './row-changes.ts';
 import { channelPairs, checkText, checkTtl, newRow, type RawRow, toSession } from './rows.ts';
 import {
@@ -194,6 +195,7 @@ export class SqliteThreadMap implements ThreadMap, LiveMap, SweepableMap {
 
   async check(): Promise<void> {
     this.#connection.throwIfReplaced();
+    throwIfTorn(this.#connection.database);
     await this.#connection.read('read', () => this.#connection.statement('SELECT 1 FROM sessions LIMIT 1').get());
   }
 
