@@ -1,6 +1,7 @@
 /** Makes the directory of a new trash folder, with its manifest in it. */
 
-import { errorCode } from '../errors.ts';
+import { EARLIEST_SENSIBLE_TIME_MS } from '../clock.ts';
+import { errorCode, OperatingError } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import { type ByteName, fixedName } from '../files/byte-name.ts';
 import { ManifestWriter } from './manifest.ts';
@@ -11,8 +12,19 @@ export interface TrashFolder {
   readonly manifest: ManifestWriter;
 }
 
-/** A taken name is never used again. The caller closes directory and manifest. @throws the system's error */
+/**
+ * A taken name is never used again. The caller closes directory and manifest.
+ * @throws OperatingError `unavailable` by a clock that has not got the time yet: nobody could tell later how long it has lain; and the
+ *   system's error
+ */
 export function makeTrashFolder(trash: AnchoredDir, startedAtMs: number): TrashFolder {
+  if (startedAtMs < EARLIEST_SENSIBLE_TIME_MS) {
+    const time = new Date(startedAtMs).toISOString();
+    throw new OperatingError(
+      'unavailable',
+      `the clock of this machine says ${time}: nothing is moved to the trash by it`,
+    );
+  }
   const name = makeUniqueDirectory(trash, startedAtMs);
   const directory = trash.openChild(name);
   try {

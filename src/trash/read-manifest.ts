@@ -173,10 +173,9 @@ function foldLine(
 ): boolean {
   const sessionId = parseSessionId(value.sessionId);
   const atMs = typeof value.at === 'string' ? Date.parse(value.at) : Number.NaN;
-  // When something came back or was destroyed decides nothing: a clock that began in 1970 may have written that.
-  const isDated = value.type === 'intent' || value.type === 'trashed' || value.type === 'joined';
-  if (sessionId === undefined || (isDated ? !isSensibleTime(atMs) : Number.isNaN(atMs))) return false;
+  if (sessionId === undefined || Number.isNaN(atMs)) return false;
   if (value.type === 'intent') {
+    if (!isSensibleTime(atMs)) return false;
     const entry = parseIntent(value, sessionId, atMs, directories);
     if (entry !== undefined) entries.set(sessionId, entry);
     return entry !== undefined;
@@ -186,7 +185,8 @@ function foldLine(
   // Its intent was cut off by a kill.
   if (entry === undefined) return true;
   entry.state = value.type as ManifestEvent;
-  if (entry.state === 'trashed' || entry.state === 'joined') entry.trashedAtMs = atMs;
+  // Nothing is moved before that is intended: a clock that has gone back, to 1970 even, ends no session's time in the trash early.
+  if (entry.state === 'trashed' || entry.state === 'joined') entry.trashedAtMs = Math.max(entry.trashedAtMs, atMs);
   if (!Array.isArray(value.present)) return true;
   const present = new Set<unknown>(value.present);
   entry.purgedParts = entry.parts.filter((_, index) => present.has(index));

@@ -268,8 +268,10 @@ export class Trash {
 
   #joinInto(entry: TrashedSession, nowMs: number): readonly string[] {
     let left: readonly string[] = [];
+    // By a clock that has gone back, the two halves would lie as if they had come before either was removed.
+    const joinedAtMs = Math.max(nowMs, entry.trashedAtMs);
     this.#whole(`join ${entry.sessionId}`, entry.run, (run) => {
-      left = joinEntry(entry, run, () => makeTrashFolder(this.#directory, nowMs), nowMs);
+      left = joinEntry(entry, run, () => makeTrashFolder(this.#directory, joinedAtMs), joinedAtMs);
     });
     return left;
   }

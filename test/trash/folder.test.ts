@@ -50,6 +50,14 @@ describe('A folder of the trash', () => {
     expect(readdirSync(outside)).toEqual([]);
   });
 
+  it('is not made by a clock that has not got the time yet', () => {
+    const place = new TrashPlace();
+    expect(() => place.trash.beginFolder(60_000)).toThrow(
+      expect.objectContaining({ kind: 'unavailable', message: expect.stringContaining('1970-01-01T00:01:00.000Z') }),
+    );
+    expect(place.trash.runs()).toEqual([]);
+  });
+
   it('is not made by looking for it', () => {
     const path = makeClaudeDir(tempDir());
     expect(Trash.openIfThere(openClaudeDir(path))).toBeUndefined();

@@ -56,6 +56,14 @@ describe('Joining a session in the trash with what was written in its place sinc
     expect(readFileSync(at(`file-history/${ID}/0a@v1`), 'utf8')).toBe('checkpoint');
   });
 
+  it('leaves both originals there for their whole time, also where it went by a clock of 1970', () => {
+    const { trash } = torn();
+    trash.join(ID, 60_000);
+    const { sessions, unreadableFolders } = trash.contents();
+    expect(unreadableFolders).toEqual([]);
+    expect(sessions.map(({ trashedAtMs }) => trashedAtMs)).toEqual([NOW - DAY_MS, NOW - DAY_MS]);
+  });
+
   it('leaves both originals in the trash, where a purge takes them when their time is over', async () => {
     const { path, inTrash, states } = torn();
     const stateDir = tempDir();

@@ -39,6 +39,19 @@ describe('Reconciling the trash after a killed run', () => {
     },
   );
 
+  it.each([
+    ['1970', 60_000],
+    ['two months ago', NOW - 60 * DAY_MS],
+  ])('ends no time in the trash early by a clock that says %s', (_, nowMs) => {
+    const place = new TrashPlace();
+    const unit = place.unit();
+    const run = place.intend(unit);
+    for (const part of unit.parts) place.moveByHand(run, part);
+    place.trash.reconcile(nowMs);
+    expect(place.trash.contents().unreadableFolders).toEqual([]);
+    expect(place.entries(ID)).toMatchObject([{ state: 'trashed', trashedAtMs: NOW }]);
+  });
+
   it.each(everySubset([TRANSCRIPT, ...COMPANIONS]).map((back) => ({ back, parts: back.join(', ') || 'none' })))(
     'ends the restore of a session of which these parts were back: $parts',
     ({ back }) => {
