@@ -44,8 +44,9 @@ export function driverTls({ tls, host }: Pick<PostgresTarget, 'tls' | 'host'>) {
   return {
     ...certificates,
     rejectUnauthorized: isVerified,
-    checkServerIdentity: (_: string, certificate: PeerCertificate) => {
-      return isNameChecked ? checkServerIdentity(host, certificate) : undefined;
+    // A type of Node's in what is exported would have each host of the library install those.
+    checkServerIdentity: (_: string, certificate: object): Error | undefined => {
+      return isNameChecked ? checkServerIdentity(host, certificate as PeerCertificate) : undefined;
     },
   };
 }

@@ -103,7 +103,7 @@ export class SqliteThreadMap implements ThreadMap, LiveMap, SweepableMap {
 
   /** Opens for reading; no byte on disk changes. */
   static openForReading(path: string, options: SqliteThreadMapOptions = {}): SqliteThreadMap {
-    return SqliteThreadMap.#opened(openDatabaseForReading(path), options, checkSchema);
+    return SqliteThreadMap.#opened(openDatabaseForReading(path, options), options, checkSchema);
   }
 
   static #opened(
