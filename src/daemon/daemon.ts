@@ -128,7 +128,7 @@ class Daemon {
       ...{ environment: options.environment, log },
       fault: () => faultOfSources(this.#inForce),
       status: () => this.#presence.status(),
-      isMoving: () => this.#presence.activeMs <= this.#inForce.config.runDeadline + STUCK_AFTER_DEADLINE_MS,
+      isMoving: () => this.#presence.overdueMs <= STUCK_AFTER_DEADLINE_MS,
     });
     this.#reload = new Reload({
       ...{ clock, log },
@@ -319,7 +319,7 @@ class Daemon {
     const { environment, shutdown: signal } = this.#options;
     try {
       inForce.lookForClaudeDir();
-      this.#presence.begin(job);
+      this.#presence.begin(job, inForce.config.runDeadline);
       const onProgress = ({ phase }: JobProgress) => this.#presence.phase(phase);
       const options = runOptionsOf(job, inForce.config.logLevel);
       const inChild = jobInChild(job, inForce.config, { environment });

@@ -24,7 +24,7 @@ export class Presence {
   readonly #startedAtMs: number;
   #activity: Activity | undefined;
   /** By the clock that no jump moves. */
-  #activeSince: number | undefined;
+  #endsBy: number | undefined;
 
   constructor(options: PresenceOptions) {
     this.#options = options;
@@ -38,9 +38,10 @@ export class Presence {
     this.#tell();
   }
 
-  begin(job: JobName): void {
+  /** @param deadlineMs for how long it may be at work */
+  begin(job: JobName, deadlineMs: number): void {
     this.#activity = { job, sinceMs: this.#options.clock.now() };
-    this.#activeSince = performance.now();
+    this.#endsBy = performance.now() + deadlineMs;
     this.#tell();
   }
 
@@ -53,13 +54,13 @@ export class Presence {
 
   end(): void {
     this.#activity = undefined;
-    this.#activeSince = undefined;
+    this.#endsBy = undefined;
     this.#tell();
   }
 
-  /** For how long the job at work has been so, in milliseconds; 0 where there is none. */
-  get activeMs(): number {
-    return this.#activeSince === undefined ? 0 : performance.now() - this.#activeSince;
+  /** For how long the job at work has been so beyond the time that it was given, in milliseconds; not more than 0 where there is none. */
+  get overdueMs(): number {
+    return this.#endsBy === undefined ? 0 : performance.now() - this.#endsBy;
   }
 
   /** One line for whoever looks at the service. */

@@ -123,7 +123,8 @@ export class Supervisor {
     const { environment, log } = this.#options;
     const { NOTIFY_SOCKET, PATH } = environment;
     return new Promise((resolve) => {
-      execFile(PROGRAM, words, { env: { NOTIFY_SOCKET, PATH }, timeout: SEND_TIMEOUT_MS }, (error) => {
+      const bounds = { timeout: SEND_TIMEOUT_MS, killSignal: 'SIGKILL' } as const;
+      execFile(PROGRAM, words, { env: { NOTIFY_SOCKET, PATH }, ...bounds }, (error) => {
         if (error !== null && !this.#hasFailed) {
           // No log is filled with that: once is enough, also where the next word arrives.
           this.#hasFailed = true;

@@ -189,6 +189,8 @@ export interface ClockGap {
   readonly ms: number;
   /** The machine was off; else the clock jumped. */
   readonly isAbsence: boolean;
+  /** It came after a look by a clock that a time server or a person had confirmed: what was stamped before it was stamped rightly. */
+  readonly isFromRight?: boolean;
   /** So much of it brought a clock back from where it had been put, and between which times it had gone meanwhile. */
   readonly undone?: { readonly ms: number; readonly fromMs: number; readonly untilMs: number };
 }
@@ -221,6 +223,8 @@ export interface ClockHistory {
   readonly gaps: readonly ClockGap[];
   /** While the clock is behind what it was. */
   readonly setback?: ClockSetback;
+  /** A time server or a person has confirmed the clock since the machine came up, and it has not jumped since. */
+  readonly isConfirmed?: boolean;
 }
 
 export interface ClockHistoryStore {

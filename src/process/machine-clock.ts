@@ -20,7 +20,12 @@ export interface Uptime {
 }
 
 export function systemUptime(): Uptime {
-  return { bootId: bootId(), uptimeMs: uptime() * 1_000 };
+  return { bootId: bootId(), uptimeMs: uptimeMs() };
+}
+
+/** Since boot, sleep included. */
+export function uptimeMs(): number {
+  return uptime() * 1_000;
 }
 
 function bootId(): string {

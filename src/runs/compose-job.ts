@@ -12,7 +12,7 @@ import { OperatingError } from '../errors.ts';
 import { displayName } from '../files/byte-name.ts';
 import { throwIfUnsafeStateDir } from '../files/state-dir-safety.ts';
 import { formatCount } from '../format/counts.ts';
-import { nextHistory, readClocks } from '../jobs/guards/clock.ts';
+import { clockFrom, nextHistory, readClocks } from '../jobs/guards/clock.ts';
 import { unwitnessedMs } from '../jobs/guards/clock-gaps.ts';
 import { allowAll } from '../jobs/guards/guards.ts';
 import { guardsBy } from '../jobs/guards/removals.ts';
@@ -59,8 +59,10 @@ export async function runConfiguredJob(
     liveDirs,
   }: ConfiguredJob,
   context: JobContext,
-  clock: Clock = systemClock,
+  wallClock: Clock = systemClock,
 ): Promise<JobReport> {
+  const begun = readClocks(wallClock);
+  const clock = clockFrom(begun);
   const acquired = new Acquired();
   let isThrough = false;
   try {
@@ -105,7 +107,7 @@ export async function runConfiguredJob(
     const stop = isAsking ? acquired.add(stopSignal(context), (watch) => watch.end()) : undefined;
     const all = liveSources(map, config, liveDirs, clock, stop?.signal);
     const sources = isSweptBefore ? await previewSources(all, surroundings) : all;
-    const { gaps } = nextHistory(ledger?.clockHistory(), readClocks(clock));
+    const { gaps } = nextHistory(ledger?.clockHistory(), begun);
     const recorder = context.dryRun || ledger === undefined ? NO_RECORDER : ledger;
     const jobs: { readonly [Name in JobName]: () => Job<Name> } = {
       'sweep-sessions': () => sweepOfAllMaps(map, surroundings),

@@ -51,9 +51,9 @@ function takenBack(gaps: readonly ClockGap[], step: ClockGap): readonly ClockGap
   const left = [...gaps];
   let takenMs = -step.ms;
   for (let last = left.pop(); last !== undefined; last = left.pop()) {
-    const { isAbsence } = last;
     const [atMs, ms] = [Math.min(last.atMs, step.atMs), last.ms - takenMs];
-    if (ms > 0) return [...left, { atMs, ms, isAbsence }];
+    const { undone: _, ...rest } = last;
+    if (ms > 0) return [...left, { ...rest, atMs, ms }];
     takenMs -= last.ms;
   }
   return [];

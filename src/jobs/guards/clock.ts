@@ -7,9 +7,9 @@
 
 import type { Clock } from '../../clock.ts';
 import { formatDurationRounded } from '../../format/duration.ts';
-import { synchronisedAtMs, systemUptime, type Uptime } from '../../process/machine-clock.ts';
+import { synchronisedAtMs, systemUptime, type Uptime, uptimeMs } from '../../process/machine-clock.ts';
 import type { JobName } from '../job-names.ts';
-import type { ClockHistory, ClockHistoryStore, ClockReading } from '../ledger-contracts.ts';
+import type { ClockGap, ClockHistory, ClockHistoryStore, ClockReading } from '../ledger-contracts.ts';
 import { accountAfter, comesBack, JUMP_MIN_MS } from './clock-gaps.ts';
 import type { Held } from './guards.ts';
 
@@ -86,6 +86,14 @@ export class ClockGuard {
   }
 }
 
+/**
+ * The clock of one run, from a reading of both: whatever the wall clock does while it is at work, nothing is as old as that by it, and the
+ * next look is asked about it.
+ */
+export function clockFrom(begun: ClockReading): Clock {
+  return { now: () => begun.wallMs + Math.max(0, uptimeMs() - begun.uptimeMs) };
+}
+
 /** A purge goes by witnessed time, so for it the clock is never in doubt. */
 export function isDoubted({ jumpMs, absenceMs }: ClockHistory, job: JobName, limits: AbsenceLimits): boolean {
   if (job === 'purge-trash') return false;
@@ -95,19 +103,26 @@ export function isDoubted({ jumpMs, absenceMs }: ClockHistory, job: JobName, lim
 /** What is remembered after a look. @param isRight somebody who knows has confirmed the clock */
 export function nextHistory(before: ClockHistory | undefined, now: ClockReading, isRight = false): ClockHistory {
   const settled = { jumpMs: 0, absenceMs: 0, stoodMs: 0 };
-  if (before === undefined) return { sinceMs: now.wallMs, last: now, ...settled, gaps: [] };
+  const confirmed = isRight ? ({ isConfirmed: true } as const) : {};
+  if (before === undefined) return { sinceMs: now.wallMs, last: now, ...settled, gaps: [], ...confirmed };
   const isSame = isSameBoot(before.last, now);
   const witnessedMs = isSame ? now.uptimeMs - before.last.uptimeMs : now.uptimeMs;
   const stepMs = now.wallMs - before.last.wallMs - witnessedMs;
   // A first look by a clock of the future was no look.
   const base = { sinceMs: Math.min(before.sinceMs, now.wallMs), last: now };
+  const isFromRight = !isSame && before.isConfirmed === true;
+  const step = { atMs: now.wallMs, ms: stepMs, isAbsence: !isSame, ...(isFromRight ? { isFromRight } : {}) };
   if (isRight) {
-    // The absence that this start ended was one in truth. A jump while the machine was up says that stamps before it were wrong.
-    const gaps = before.gaps.filter(({ atMs, isAbsence }) => !isAbsence || atMs < now.wallMs - now.uptimeMs);
-    return { ...base, ...settled, gaps };
+    const gaps = Math.abs(stepMs) > JUMP_MIN_MS ? accountAfter(before, step).gaps : before.gaps;
+    // The absence that this start ended was one in truth where the clock was right before it, too: else the stamps from before are old.
+    const isTrue = (gap: ClockGap) => gap.isFromRight === true && gap.atMs >= now.wallMs - now.uptimeMs;
+    return { ...base, ...settled, gaps: gaps.filter((gap) => !isTrue(gap)), ...confirmed };
   }
-  if (Math.abs(stepMs) <= JUMP_MIN_MS) return stood(before, base, witnessedMs);
-  const { gaps, setback } = accountAfter(before, { atMs: now.wallMs, ms: stepMs, isAbsence: !isSame });
+  if (Math.abs(stepMs) <= JUMP_MIN_MS) {
+    const isStill = isSame && before.isConfirmed === true;
+    return { ...stood(before, base, witnessedMs), ...(isStill ? { isConfirmed: true } : {}) };
+  }
+  const { gaps, setback } = accountAfter(before, step);
   let { jumpMs, absenceMs } = before;
   if (before.setback?.isAtStart && comesBack(before.setback, { ms: stepMs })) {
     // A clock without a battery has got the time: what it shows beyond that of before is what the machine was off.
@@ -143,8 +158,9 @@ function isSynchronised(
   now: ClockReading,
   confirmedAtMs: number | undefined,
 ): boolean {
-  if (before === undefined || confirmedAtMs === undefined || confirmedAtMs > now.wallMs) return false;
+  if (confirmedAtMs === undefined || confirmedAtMs > now.wallMs) return false;
   const bootedAtMs = now.wallMs - now.uptimeMs;
+  if (before === undefined) return confirmedAtMs >= bootedAtMs;
   // By a clock that has jumped while the machine was up, a confirmation from before says nothing.
   const sinceMs = isSameBoot(before.last, now) ? Math.max(bootedAtMs, before.last.wallMs) : bootedAtMs;
   const stepMs = now.wallMs - before.last.wallMs - (now.uptimeMs - before.last.uptimeMs);

@@ -123,6 +123,7 @@ describe('the clock guard', () => {
 
   it('believes at once after an absence what a time server has confirmed since the machine came up', () => {
     const { newGuard, restart, server, reading } = machine();
+    server.confirmedAtMs = reading.wallMs;
     newGuard().doubt(PRUNE);
     restart(90 * DAY_MS);
     server.confirmedAtMs = reading.wallMs - 5_000;
@@ -133,12 +134,26 @@ describe('the clock guard', () => {
 
   it('forgives the night that a machine was off when a time server confirms the clock some minutes after the start', () => {
     const { newGuard, restart, server, reading, pass } = machine();
+    server.confirmedAtMs = reading.wallMs;
     newGuard().doubt(PRUNE);
     restart(14 * HOUR_MS);
     expect(newGuard().look().gaps).toHaveLength(1);
     pass(60_000);
     server.confirmedAtMs = reading.wallMs;
     expect(newGuard().look().gaps).toEqual([]);
+  });
+
+  it('takes no time for lived through that a clock was behind until a time server had its say', () => {
+    const { newGuard, restart, server, reading, pass } = machine();
+    newGuard().doubt(PRUNE);
+    // As a machine that has saved the time and comes up without a network: 40 days behind, and nobody can tell.
+    pass(10 * HOUR_MS);
+    newGuard().doubt(PRUNE);
+    const trashedAtMs = reading.wallMs;
+    restart(40 * DAY_MS);
+    server.confirmedAtMs = reading.wallMs;
+    const { gaps } = newGuard().look();
+    expect(reading.wallMs - trashedAtMs - unwitnessedMs(gaps, trashedAtMs)).toBeLessThan(HOUR_MS);
   });
 
   it('believes it when an operator says that it is right', () => {
