@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Exit, run, sendSignal, withDescendants } from '../support/process.ts';
 import { until } from '../support/wait.ts';
@@ -13,12 +13,10 @@ export type Properties = Readonly<Record<string, string>>;
 export class BootedSystemd {
   /** Where its file system is seen from outside. */
   readonly root: string;
-  readonly #directory: string;
   readonly #container: ChildProcess;
   readonly #pid: number;
 
   private constructor(directory: string, container: ChildProcess, pid: number) {
-    this.#directory = directory;
     this.root = join(directory, 'root');
     this.#container = container;
     this.#pid = pid;
@@ -46,16 +44,22 @@ export class BootedSystemd {
     container.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
       said += chunk;
     });
-    const pid = await until('a systemd', () => {
-      if (container.exitCode !== null) throw new Error(`systemd-nspawn ended with ${container.exitCode}: ${said}`);
-      return withDescendants(container.pid ?? 0)[1];
-    });
-    const booted = new BootedSystemd(directory, container, pid);
-    await until('the system to be up', async () => {
-      const { stdout } = await booted.run('systemctl', 'is-active', 'basic.target');
-      return stdout === 'active\n';
-    });
-    return booted;
+    try {
+      const pid = await until('a systemd', () => {
+        if (container.exitCode !== null) throw new Error(`systemd-nspawn ended with ${container.exitCode}: ${said}`);
+        // What nspawn starts first is a process of its own, which is gone when the system is there.
+        return withDescendants(container.pid ?? 0).find(isSystemd);
+      });
+      const booted = new BootedSystemd(directory, container, pid);
+      await until('the system to be up', async () => {
+        const { stdout } = await booted.run('systemctl', 'is-active', 'basic.target');
+        return stdout === 'active\n';
+      });
+      return booted;
+    } catch (error) {
+      for (const pid of withDescendants(container.pid ?? 0)) sendSignal(pid, 'SIGKILL');
+      throw error;
+    }
   }
 
   run(command: string, ...args: readonly string[]): Promise<Exit> {
@@ -89,11 +93,18 @@ export class BootedSystemd {
       'the container to be gone',
       () => this.#container.exitCode !== null || this.#container.signalCode !== null,
     );
-    await release(this.#directory);
   }
 }
 
-/** Takes away what a boot, or one that failed, has left. */
+function isSystemd(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'latin1') === 'systemd\n';
+  } catch {
+    return false;
+  }
+}
+
+/** Takes away what a boot has left, also one that failed. Nothing of it runs any more. */
 export async function release(directory: string): Promise<void> {
   await run('umount', ['--lazy', join(directory, 'root')]);
   // Not with all that is below it: where it is still mounted, it stays.

@@ -42,7 +42,7 @@ let booted: BootedSystemd | undefined;
 try {
   booted = await boot();
 } catch (error) {
-  await release(work).catch(() => undefined);
+  await takeAway().catch(() => undefined);
   console.log(`systemd: NOT RUN, since no container can be booted here: ${errorMessage(error)}`);
   process.exit(values['where-possible'] ? 0 : 1);
 }
@@ -58,9 +58,15 @@ try {
   process.exitCode = 1;
 } finally {
   await booted.close();
-  rmSync(work, { recursive: true, force: true });
+  await takeAway();
 }
 console.log(`systemd: ${passed.length} passed, ${process.exitCode === 1 ? 1 : 0} failed`);
+
+/** Nothing is removed through a mount that has stayed. */
+async function takeAway(): Promise<void> {
+  await release(join(work, 'container'));
+  rmSync(work, { recursive: true, force: true });
+}
 
 async function boot(): Promise<BootedSystemd> {
   const tarball = await pack(new Npm(join(work, 'npm-cache')), work);
