@@ -1,14 +1,13 @@
 /** A resume map or a thread map in a database of a host's, beside the map of the settings: opened for each question, and written to by none. */
 
-import type { SessionId } from '../../claude-dir/session-id.ts';
 import type { Clock } from '../../clock.ts';
 import type { HeldMapSettings } from '../../config/source-settings.ts';
-import { BusyError } from '../../errors.ts';
 import type { LiveMap, SweepableMap } from '../../resume-map/resume-map.ts';
 import type { SessionMaxAge } from '../../resume-map/row-age.ts';
 import { SqliteResumeMap } from '../../resume-map/sqlite.ts';
 import { SqliteThreadMap } from '../../thread-map/sqlite.ts';
-import { BrieflyBusyError, type LiveSource } from '../live-source.ts';
+import type { LiveSource } from '../live-source.ts';
+import { askAgainWhereBusy, unlessRefused } from '../refusal.ts';
 
 /**
  * For which the writers of one map may have to wait for those of another: far less than any host waits for a lock. Whoever was too busy
@@ -43,19 +42,12 @@ export function heldMapSource(settings: HeldMapSettings, clock: Clock): LiveSour
     name: settings.name,
     protection: 'live',
     read: async () => andClose(openForReading(), (map) => map.readLiveIds()),
-    withLive: async (ids, act, onHeld) => {
-      let isActing = false;
-      const acting = (live: ReadonlySet<SessionId>) => {
-        isActing = true;
-        return act(live);
-      };
-      try {
+    withLive: (ids, act, onHeld) => {
+      const ask = async (acting: typeof act) => {
         const map = openConfiguredMap(settings, { clock, busyTimeoutMs: WAIT_WHILE_HOLDING_MS, isRead: false });
-        return await andClose(map, (opened) => opened.withWritersHeld(ids, acting, onHeld));
-      } catch (error) {
-        if (isActing || !(error instanceof BusyError)) throw error;
-        throw new BrieflyBusyError(error.message, { cause: error });
-      }
+        return andClose(map, (opened) => opened.withWritersHeld(ids, acting, onHeld));
+      };
+      return unlessRefused(ask, act, askAgainWhereBusy);
     },
     check: async () => andClose(openForReading(), (map) => map.check()),
   };

@@ -3,6 +3,7 @@
 import type { SessionId } from '../../claude-dir/session-id.ts';
 import { errorMessage, OperatingError } from '../../errors.ts';
 import type { LiveReading, LiveSource } from '../live-source.ts';
+import { unlessRefused } from '../refusal.ts';
 
 const NOTHING: LiveReading = { ids: new Set(), malformed: 0 };
 
@@ -44,19 +45,12 @@ export function optionalSource(source: LiveSource): LiveSource {
         return { ...before, faults: [silence(source, error)], isSilent: true };
       }
     },
-    withLive: async (ids, act, onHeld) => {
-      let isActing = false;
-      const acting = (live: ReadonlySet<SessionId>) => {
-        isActing = true;
-        return act(live);
-      };
-      try {
-        return await source.withLive(ids, acting, onHeld);
-      } catch (error) {
-        if (isActing) throw error;
+    withLive: (ids, act, onHeld) => {
+      const onRefused = async (error: unknown) => {
         throwUnlessSilent(error);
         return act(lastAmong(ids));
-      }
+      };
+      return unlessRefused((acting) => source.withLive(ids, acting, onHeld), act, onRefused);
     },
     check: async () => {
       try {

@@ -1,11 +1,10 @@
 /** A resume map in PostgreSQL as a live source: of every host that shares it, complete or an error, and never for long. */
 
 import { hostname } from 'node:os';
-import type { SessionId } from '../../claude-dir/session-id.ts';
 import type { PostgresMapSettings } from '../../config/source-settings.ts';
-import { BusyError } from '../../errors.ts';
 import { PostgresResumeMap } from '../../resume-map/postgres/map.ts';
-import { BrieflyBusyError, type LiveSource } from '../live-source.ts';
+import type { LiveSource } from '../live-source.ts';
+import { askAgainWhereBusy, unlessRefused } from '../refusal.ts';
 
 /** A run is deaf meanwhile. */
 const STATEMENT_MS = 10_000;
@@ -37,18 +36,8 @@ export function postgresMapSource(settings: PostgresMapSettings): LiveSource {
     name,
     protection: 'live',
     read: () => map.readLiveIds(),
-    withLive: async (ids, act, onHeld) => {
-      let isActing = false;
-      const acting = (live: ReadonlySet<SessionId>) => {
-        isActing = true;
-        return act(live);
-      };
-      try {
-        return await map.withWritersHeld(ids, acting, onHeld);
-      } catch (error) {
-        if (isActing || !(error instanceof BusyError)) throw error;
-        throw new BrieflyBusyError(error.message, { cause: error });
-      }
+    withLive: (ids, act, onHeld) => {
+      return unlessRefused((acting) => map.withWritersHeld(ids, acting, onHeld), act, askAgainWhereBusy);
     },
     check: () => map.check(),
   };
