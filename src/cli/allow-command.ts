@@ -1,7 +1,8 @@
 /** The command by which an operator lets a run go on that a guard holds back: with the settings in use, wherever they came from. */
 
 import type { ResolvedConfig } from '../config/config.ts';
-import { flagOf, SETTING_PATHS, type Setting, type SettingPath, settingTable } from '../config/settings.ts';
+import type { Setting } from '../config/settings/setting.ts';
+import { flagOf, SETTING_PATHS, type SettingPath, settingTable } from '../config/settings.ts';
 import type { JobName } from '../jobs/job-names.ts';
 
 const PROGRAM = 'claude-session-sweeper';

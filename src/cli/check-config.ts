@@ -2,7 +2,8 @@
 
 import { systemClock } from '../clock.ts';
 import { defaultConfigPath } from '../config/config-file.ts';
-import { flagOf, SETTING_PATHS, type Setting, settingTable, variableOf } from '../config/settings.ts';
+import type { Setting } from '../config/settings/setting.ts';
+import { flagOf, SETTING_PATHS, settingTable, variableOf } from '../config/settings.ts';
 import type { Finding } from '../doctor/finding.ts';
 import { formerStateFinding } from '../doctor/former-state-finding.ts';
 import { projectRulesFinding } from '../doctor/rule-findings.ts';

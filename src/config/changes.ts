@@ -3,7 +3,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { shownText } from '../format/shown-text.ts';
 import type { Config } from './config.ts';
-import { SETTING_PATHS, type Setting, settingTable } from './settings.ts';
+import type { Setting } from './settings/setting.ts';
+import { SETTING_PATHS, settingTable } from './settings.ts';
 
 export type SettingChanges = Readonly<Record<string, { readonly from: string; readonly to: string }>>;
 

@@ -5,15 +5,14 @@ import { basename, dirname, isAbsolute, join } from 'node:path';
 import { ConfigError } from '../errors.ts';
 import { nearestWord } from '../format/nearest-word.ts';
 import { shownValue } from '../format/shown-text.ts';
+import { MIN_AGE_FLOOR_MS } from './settings/retention.ts';
+import type { Setting, Surroundings } from './settings/setting.ts';
 import {
   ENVIRONMENT_PREFIX,
   flagOf,
-  MIN_AGE_FLOOR_MS,
   SETTING_PATHS,
-  type Setting,
   type SettingPath,
   type Settings,
-  type Surroundings,
   settingTable,
   variableOf,
 } from './settings.ts';

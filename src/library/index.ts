@@ -12,7 +12,7 @@ import {
   type OptionChecks,
   someFunction,
 } from '../config/host-options.ts';
-import { DEFAULT_SESSION_MAX_AGE_MS } from '../config/settings.ts';
+import { DEFAULT_SESSION_MAX_AGE_MS } from '../config/settings/looked-after.ts';
 import { defaultStateDir } from '../config/state-dir.ts';
 import { forgeName } from '../config/values.ts';
 import { ConfigError } from '../errors.ts';
@@ -95,7 +95,7 @@ export async function openResumeMap(options: ResumeMapOptions = {}): Promise<Res
 }
 
 export { parseSessionId, type SessionId } from '../claude-dir/session-id.ts';
-export { DEFAULT_SESSION_MAX_AGE_MS } from '../config/settings.ts';
+export { DEFAULT_SESSION_MAX_AGE_MS } from '../config/settings/looked-after.ts';
 export { BusyError, ConfigError, OperatingError } from '../errors.ts';
 export type { ErrorKind } from '../exit-codes.ts';
 export { parseSessionKey, type SessionKeyParts, sessionKey } from '../resume-map/keys.ts';

@@ -1,6 +1,6 @@
 /** How long rows of a map live: written in the map itself, so that a host and the worker that looks after it cannot disagree. */
 
-import { DEFAULT_SESSION_MAX_AGE_MS } from '../config/settings.ts';
+import { DEFAULT_SESSION_MAX_AGE_MS } from '../config/settings/looked-after.ts';
 import type { MapConnection } from './map-connection.ts';
 import type { SessionMaxAge } from './row-age.ts';
 import { createSettingsTable, hasTable, SETTINGS_TABLE } from './schema.ts';

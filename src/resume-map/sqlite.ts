@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseSessionId, type SessionId } from '../claude-dir/session-id.ts';
 import { type Clock, systemClock } from '../clock.ts';
-import { DEFAULT_SESSION_MAX_AGE_MS } from '../config/settings.ts';
+import { DEFAULT_SESSION_MAX_AGE_MS } from '../config/settings/looked-after.ts';
 import { checkVersion, migrate } from '../sqlite/migrate.ts';
 import {
   guarded,

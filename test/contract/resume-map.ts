@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Clock } from '../../src/clock.ts';
-import { DEFAULT_SESSION_MAX_AGE_MS } from '../../src/config/settings.ts';
+import { DEFAULT_SESSION_MAX_AGE_MS } from '../../src/config/settings/looked-after.ts';
 import { parseSessionKey, sessionKey } from '../../src/resume-map/keys.ts';
 import type { MaintainableResumeMap } from '../../src/resume-map/resume-map.ts';
 import type { SessionMaxAge } from '../../src/resume-map/row-age.ts';

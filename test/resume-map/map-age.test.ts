@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
-import { DEFAULT_SESSION_MAX_AGE_MS } from '../../src/config/settings.ts';
+import { DEFAULT_SESSION_MAX_AGE_MS } from '../../src/config/settings/looked-after.ts';
 import { type Forgotten, openResumeMap } from '../../src/library/index.ts';
 import { openResumeMap as openByWorker, openResumeMapForReading } from '../../src/live-sources/open-sources.ts';
 import type { SessionMaxAge } from '../../src/resume-map/row-age.ts';

@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseSessionId, type SessionId } from '../../claude-dir/session-id.ts';
 import { type Clock, systemClock } from '../../clock.ts';
-import { DEFAULT_SESSION_MAX_AGE_MS } from '../../config/settings.ts';
+import { DEFAULT_SESSION_MAX_AGE_MS } from '../../config/settings/looked-after.ts';
 import type { PostgresOptions } from '../../postgres/postgres-database.ts';
 import { NOW_MS, serverNowMs, textArray } from '../../postgres/sql-text.ts';
 import type { ShortHolds } from '../../sqlite/short-holds.ts';
