@@ -36,7 +36,10 @@ export async function applyPlan(context: CommandContext, file: string): Promise<
   const { accepted, refused } = checked(plan, listed);
   const doubt = accepted.length === 0 ? undefined : doubtOfClock(context);
   if (doubt !== undefined) return tellHeld(context, [doubt]);
-  const report = accepted.length === 0 ? undefined : await removeAt(config, byPlace(accepted), context);
+  const report =
+    accepted.length === 0
+      ? undefined
+      : await removeAt(config, byPlace(accepted), { requester: context.requester, dryRun: context.dryRun });
   const removed = report?.removedSessions ?? [];
   const gone = new Set(removed.map(({ claudeDir, sessionId }) => keyOf(claudeDir, sessionId)));
   const late = accepted.filter(({ place, sessionId }) => !gone.has(keyOf(place, sessionId)));

@@ -2,6 +2,7 @@
 
 import type { ResolvedConfig } from '../config/config.ts';
 import type { AdjustableLogger } from '../log.ts';
+import type { Requester } from '../process/actor.ts';
 import type { Colors } from './terminal.ts';
 
 /** What comes of a signal, in the words of the log. */
@@ -41,5 +42,7 @@ export interface CommandContext {
   readonly json: boolean;
   readonly dryRun: boolean;
   readonly allowMassRemoval: boolean;
+  /** Whom the audit names for what the command does. */
+  readonly requester: Requester;
   readonly colors: Colors;
 }

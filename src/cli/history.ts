@@ -4,7 +4,8 @@ import { systemClock } from '../clock.ts';
 import { OperatingError } from '../errors.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import { formatCount } from '../format/counts.ts';
-import { type FinishedRun, Ledger } from '../ledger/ledger.ts';
+import { Ledger } from '../ledger/ledger.ts';
+import { type FinishedRun, TAKING_JOBS } from '../ledger/runs.ts';
 import type { RunRemovals } from '../ledger/session-history.ts';
 import type { CommandContext } from './command.ts';
 import { showRunHistory, showSessionHistory } from './session-history.ts';
@@ -99,6 +100,6 @@ function removalsOf(
   ledger: Ledger | undefined,
   { job, startedAtMs, finishedAtMs }: FinishedRun,
 ): readonly RunRemovals[] {
-  if (job !== 'prune-transcripts') return [];
+  if (!TAKING_JOBS.has(job)) return [];
   return ledger?.sessionHistory.runsBetween(startedAtMs, finishedAtMs) ?? [];
 }

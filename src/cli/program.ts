@@ -96,7 +96,8 @@ function buildProgram(io: CliIo, setExitCode: (code: number) => void): Command {
       const options = command.optsWithGlobals();
       if (command !== program) throwIfRunFlags(command, options);
       // A daemon tells what it does, on a terminal too.
-      const context = await contextFor(io, options, command !== program && command.name() !== 'daemon');
+      const isCommand = command !== program && command.name() !== 'daemon';
+      const context = await contextFor(io, options, isCommand, nameOf(command, program));
       (await import('../sqlite/binding.ts')).assertBindingLoads();
       if (!LOOKS_ONLY.has(command.name())) {
         (await import('../files/state-dir-safety.ts')).throwIfUnsafeStateDir(context.resolved.config.stateDir);
@@ -154,7 +155,19 @@ async function runDefault(program: Command, context: CommandContext, options: Ra
   return runAsDaemon(context);
 }
 
-async function contextFor(io: CliIo, options: RawOptions, isCommand: boolean): Promise<CommandContext> {
+/** As it is typed: `trash restore`. */
+function nameOf(command: Command, program: Command): string {
+  if (command === program) return 'run';
+  const group = command.parent === null || command.parent === program ? '' : `${command.parent.name()} `;
+  return `${group}${command.name()}`;
+}
+
+async function contextFor(
+  io: CliIo,
+  options: RawOptions,
+  isCommand: boolean,
+  command: string,
+): Promise<CommandContext> {
   const resolved = await loadConfig(options, io);
   // A person at a terminal reads the result itself; lines of JSON between would only be in the way.
   const isQuiet = (isCommand || options.runNow === true) && io.stderr.isTTY && resolved.origins.logLevel === 'default';
@@ -169,6 +182,7 @@ async function contextFor(io: CliIo, options: RawOptions, isCommand: boolean): P
     json: options.json === true,
     dryRun: options.dryRun === true,
     allowMassRemoval: options.allowMassRemoval === true,
+    requester: { by: 'hand', command },
     colors: colorsFor(io.stdout, io.environment),
   };
 }

@@ -24,7 +24,11 @@ export async function removeByHand(
   if (texts.length > 0) {
     const sessions = sessionsHere(context, texts);
     const ids = sessions.map(({ sessionId }) => sessionId);
-    tell(context, await removeSessions(config, ids), new Map(sessions.map((one) => [one.sessionId, one])));
+    tell(
+      context,
+      await removeSessions(config, ids, { requester: context.requester }),
+      new Map(sessions.map((one) => [one.sessionId, one])),
+    );
     return EXIT_CODES.ok;
   }
   const matching = await matchingHere(context, flags);
@@ -36,7 +40,7 @@ export async function removeByHand(
   }
   if (yes !== true && !(await isWanted(context, matching, going))) return EXIT_CODES.ok;
   const ids = [...new Set(going.map(({ sessionId }) => sessionId))];
-  const removed = await removeSessions(config, ids, { isAllOrNone: false });
+  const removed = await removeSessions(config, ids, { isAllOrNone: false, requester: context.requester });
   tell(context, removed, new Map(going.map((one) => [one.sessionId, one])));
   return EXIT_CODES.ok;
 }

@@ -119,7 +119,7 @@ export async function runJobs(
 ): Promise<RunResult[]> {
   const { config } = context.resolved;
   const { log, dryRun, io } = context;
-  const ledger = dryRun ? undefined : openLedger(config.stateDir, log);
+  const ledger = dryRun ? undefined : openLedger(config.stateDir, log, context.requester);
   const clockGuard =
     ledger &&
     new ClockGuard(systemClock, ledger, absenceLimits({ rows: config['sessions.maxAge'], transcripts: config.maxAge }));
@@ -127,6 +127,7 @@ export async function runJobs(
   const options: RunOptions = {
     dryRun,
     jobs,
+    requester: context.requester,
     allowMassRemoval: context.allowMassRemoval,
     ...told,
   };

@@ -7,6 +7,7 @@ import { formatCount } from '../format/counts.ts';
 import { escapeControls, shownText, shownValue } from '../format/shown-text.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import type { KeptRow } from '../ledger/swept-rows.ts';
+import type { Requester } from '../process/actor.ts';
 import type { CommandContext } from './command.ts';
 import { OpenedMaps, type SweptMap, sweptMaps } from './swept-maps.ts';
 import { renderTable } from './table.ts';
@@ -58,7 +59,7 @@ export async function restoreSweptRows(
   const { config } = context.resolved;
   const kinds = new Set<ErrorKind>();
   const maps = new OpenedMaps();
-  const ledger = openWritten(config.stateDir);
+  const ledger = openWritten(config.stateDir, context.requester);
   try {
     const results: RestoredRow[] = [];
     for (const one of wantedRows(ledger, sweptMaps(config), keys, lastRun)) {
@@ -167,11 +168,11 @@ function keptOf(
 }
 
 /** To be changed, where there is one. */
-function openWritten(stateDir: string): Ledger | undefined {
+function openWritten(stateDir: string, requester: Requester): Ledger | undefined {
   const there = Ledger.openForReading(stateDir);
   if (there === undefined) return undefined;
   there.close();
-  return Ledger.open(stateDir);
+  return Ledger.open(stateDir, {}, requester);
 }
 
 function toDocument({ key, sessionId, lastUsedAtMs, reason, sweptAtMs }: KeptRow, keepMs: number): object {

@@ -8,6 +8,7 @@ import { type ErrorKind, EXIT_CODES } from '../exit-codes.ts';
 import { shellWord } from '../format/shell-word.ts';
 import { escapeControls, shownText } from '../format/shown-text.ts';
 import { KeepList } from '../live-sources/keep-list.ts';
+import { type RestoredPlace, recordRestores } from '../runs/record-by-hand.ts';
 import type { SessionIndex } from '../runs/session-index.ts';
 import { idsInTrash, type RestoredSession, readTrash, reconcileAll, restoreSession } from '../runs/trash-contents.ts';
 import { notInTrash } from '../trash/trash.ts';
@@ -84,6 +85,7 @@ async function restoreAll(
 ): Promise<{ readonly results: readonly Attempted[]; readonly kinds: ReadonlySet<ErrorKind> }> {
   const { config } = context.resolved;
   const results: Attempted[] = [];
+  const restored: RestoredPlace[] = [];
   const kinds = new Set<ErrorKind>();
   const lock = lockClaudeDirs(config);
   try {
@@ -94,7 +96,9 @@ async function restoreAll(
         // Pinned first: between the two, a prune could take it again.
         if (pin === true) new KeepList(config.stateDir).pin(sessionId);
         const isBack = finished.has(sessionId);
-        const done = isBack ? { sessionId } : restoreSession(config, sessionId, { joins: join === true, lock });
+        const back = isBack ? { sessionId } : restoreSession(config, sessionId, { joins: join === true, lock });
+        restored.push(back);
+        const { place: _place, run: _run, ...done } = back as RestoredSession;
         results.push({ restored: true, ...done });
       } catch (error) {
         if (!(error instanceof OperatingError)) throw error;
@@ -103,8 +107,10 @@ async function restoreAll(
       }
     }
     // Claude goes by file times, and what comes back is as old as before: its next run would delete it.
-    const restored = results.filter((result) => result.restored).map(({ sessionId }) => sessionId);
-    await shieldNamed(context, restored, lock);
+    const back = restored.map(({ sessionId }) => sessionId as SessionId);
+    await shieldNamed(context, back, lock);
+    const why = recordRestores(config, restored, context.requester);
+    if (why !== undefined) context.io.stderr.write(`claude-session-sweeper: ${shownText(why)}\n`);
     return { results, kinds };
   } finally {
     lock.release();

@@ -7,6 +7,7 @@ import type { Config } from '../config/config.ts';
 import { OperatingError } from '../errors.ts';
 import { shownValue } from '../format/shown-text.ts';
 import { Ledger } from '../ledger/ledger.ts';
+import { TAKING_JOBS } from '../ledger/runs.ts';
 import { knownInTrash, type SessionInTrash } from '../runs/trash-contents.ts';
 import type { CommandContext } from './command.ts';
 import { type Findable, findAmong } from './find-sessions.ts';
@@ -70,7 +71,7 @@ function ofLastRun({ resolved: { config } }: CommandContext, listed: readonly Se
   const lastMs = last.session.trashedAtMs;
   const ledger = Ledger.openForReading(config.stateDir);
   const run = ledger?.lastRuns(RUNS_LOOKED_AT).find(({ job, startedAtMs, finishedAtMs }) => {
-    return job === 'prune-transcripts' && startedAtMs <= lastMs && lastMs <= finishedAtMs;
+    return TAKING_JOBS.has(job) && startedAtMs <= lastMs && lastMs <= finishedAtMs;
   });
   ledger?.close();
   return listed.filter(({ session, lies }) => {

@@ -10,7 +10,8 @@ import { throwIfUnsafeStateDir } from '../files/state-dir-safety.ts';
 import type { MetricValue } from '../jobs/figures.ts';
 import { absenceLimits, ClockGuard } from '../jobs/guards/clock.ts';
 import type { JobName, Outcome } from '../jobs/job-names.ts';
-import type { Ledger, RunRecord } from '../ledger/ledger.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { RunRecord } from '../ledger/runs.ts';
 import { liveSources, openResumeMap } from '../live-sources/open-sources.ts';
 import type { Logger } from '../log.ts';
 import type { SqliteResumeMap } from '../resume-map/sqlite.ts';
@@ -18,6 +19,7 @@ import { type ResumeTotals, resumeTotalsOf } from '../runs/figures-registry.ts';
 import { ledgerBegun } from '../runs/host-metrics.ts';
 import { openLedger } from '../runs/open-ledger.ts';
 import { Reopened } from '../sqlite/reopened.ts';
+import { BY_SCHEDULE } from './run-options.ts';
 import type { WorkerLocks } from './worker-locks.ts';
 
 /** Outcomes that count as a run of the job: a skipped one did not look. */
@@ -46,7 +48,7 @@ export class InForce {
     this.#options = options;
     this.#claudeDirs = claudeDirs;
     this.#clock = clock;
-    this.ledger = new Reopened(join(config.stateDir, 'ledger.db'), () => openLedger(config.stateDir, log));
+    this.ledger = new Reopened(join(config.stateDir, 'ledger.db'), () => openLedger(config.stateDir, log, BY_SCHEDULE));
     this.map = new Reopened(config['sessions.db'], () => openResumeMap(config, clock));
     this.clockGuard = new ClockGuard(
       clock,

@@ -2,10 +2,14 @@
 
 import type { LogLevel } from '../format/log-line.ts';
 import type { JobName } from '../jobs/job-names.ts';
+import type { Requester } from '../process/actor.ts';
 import type { RunOptions } from '../runs/runnable-job.ts';
+
+/** Whom the audit names for what a daemon does. */
+export const BY_SCHEDULE: Requester = { by: 'schedule', command: 'daemon' };
 
 export function runOptionsOf(job: JobName, level: LogLevel): RunOptions {
   // Only a log that tells each session needs to know them.
   const listsRemoved = level === 'debug' || level === 'trace' ? 'all' : 'none';
-  return { jobs: [job], dryRun: false, allowMassRemoval: false, listsRemoved };
+  return { jobs: [job], dryRun: false, requester: BY_SCHEDULE, allowMassRemoval: false, listsRemoved };
 }

@@ -3,7 +3,7 @@
 import type { Config } from '../config/config.ts';
 import { formatBytes } from '../format/byte-size.ts';
 import { shellWord } from '../format/shell-word.ts';
-import { ledgerPath } from '../ledger/ledger.ts';
+import { ledgerPath } from '../ledger/opening.ts';
 import { type DatabaseSpace, databaseSpace } from '../sqlite/give-back.ts';
 import type { Finding } from './finding.ts';
 

@@ -22,6 +22,17 @@ export interface RemovalRecorder {
   recordRemovals(removals: readonly RemovalRecord[]): void;
 }
 
+export interface PurgedSession {
+  readonly sessionId: SessionId;
+  readonly bytes: number;
+}
+
+/** Takes note of what is to be destroyed from now on. */
+export interface PurgeRecorder {
+  /** @param place the Claude directory or session store, as `displayName` gives it */
+  recordPurges(place: string, sessions: readonly PurgedSession[], atMs: number): void;
+}
+
 export interface ReturnedSession {
   readonly sessionId: SessionId;
   /** As `displayName` gives it. */
@@ -104,7 +115,7 @@ export interface SweptRowTrash {
   /** What each sweep took, and when it took the last of it, Unix epoch ms. */
   sweptRuns(): readonly (SweptRun & { readonly rows: number; readonly lastSweptAtMs: number })[];
   /** @returns how many rows it destroyed for good */
-  purgeSwept(run: SweptRun): number;
+  purgeSwept(run: SweptRun, nowMs: number): number;
 }
 
 /** The last whole scan of a Claude directory. */

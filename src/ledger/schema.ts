@@ -15,7 +15,17 @@ export const LEDGER_TABLES = [
 ] as const;
 
 /** Of later versions: a ledger that is only read may lack them. */
-export const LATER_TABLES = ['returned', 'swept_rows', 'seen_scans', 'seen_sessions', 'vanished', 'announced'] as const;
+export const LATER_TABLES = [
+  'returned',
+  'swept_rows',
+  'seen_scans',
+  'seen_sessions',
+  'vanished',
+  'announced',
+  'audit',
+  'audit_ends',
+  'actors',
+] as const;
 
 export const LEDGER_MIGRATIONS: readonly string[] = [
   `CREATE TABLE runs (
@@ -132,4 +142,27 @@ export const LEDGER_MIGRATIONS: readonly string[] = [
      announced_at INTEGER NOT NULL,
      PRIMARY KEY (place, session)
    ) WITHOUT ROWID;`,
+  `CREATE TABLE audit (
+     number INTEGER PRIMARY KEY,
+     at INTEGER NOT NULL,
+     what TEXT NOT NULL,
+     subject TEXT NOT NULL,
+     place TEXT,
+     run TEXT,
+     reason TEXT,
+     bytes INTEGER,
+     actor INTEGER NOT NULL,
+     hash BLOB NOT NULL
+   );
+   CREATE TABLE audit_ends (
+     id INTEGER PRIMARY KEY CHECK (id = 1),
+     anchor_number INTEGER NOT NULL,
+     anchor_hash TEXT NOT NULL,
+     head_number INTEGER NOT NULL,
+     head_hash TEXT NOT NULL
+   );
+   CREATE TABLE actors (
+     id INTEGER PRIMARY KEY AUTOINCREMENT,
+     actor TEXT NOT NULL UNIQUE
+   );`,
 ];

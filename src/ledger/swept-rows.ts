@@ -3,6 +3,8 @@
 import type { SweptRow, SweptRowRecorder, SweptRowTrash, SweptRun } from '../jobs/ledger-contracts.ts';
 import { guarded, type SqliteDatabase } from '../sqlite/open.ts';
 import { Statements } from '../sqlite/statements.ts';
+import type { Audit } from './audit.ts';
+import type { AuditEvent } from './audit-entry.ts';
 
 /** One row as it lies in the trash of rows. */
 export interface KeptRow extends SweptRow {
@@ -16,11 +18,13 @@ const KEPT = `SELECT id AS number, run_at AS runAtMs, key, session_id AS session
 export class SweptRows implements SweptRowRecorder, SweptRowTrash {
   readonly #database: SqliteDatabase;
   readonly #statements: Statements;
+  readonly #audit: Audit;
   /** A ledger of an older release that is only read has kept none. */
   readonly #isThere: boolean;
 
-  constructor(database: SqliteDatabase) {
+  constructor(database: SqliteDatabase, audit: Audit) {
     this.#database = database;
+    this.#audit = audit;
     this.#statements = new Statements(database);
     this.#isThere = guarded(database.name, 'read', () => {
       return database.prepare(`SELECT 1 FROM sqlite_schema WHERE name = 'swept_rows'`).get() !== undefined;
@@ -37,6 +41,7 @@ export class SweptRows implements SweptRowRecorder, SweptRowTrash {
         `INSERT INTO swept_rows (map, run_at, key, session_id, last_used_at, reason, content, swept_at)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
       );
+      this.#audit.append(rows.map((row) => rowEvent('row-swept', map, row.key, row.sweptAtMs, row.reason)));
       return rows.map(({ key, sessionId, lastUsedAtMs, reason, content, sweptAtMs }) => {
         remove.run(map, key, content);
         const { lastInsertRowid } = insert.run(
@@ -57,6 +62,7 @@ export class SweptRows implements SweptRowRecorder, SweptRowTrash {
   forgetSwept(numbers: readonly number[]): void {
     if (numbers.length === 0) return;
     this.#write('record swept rows in', () => {
+      this.#audit.append(numbers.flatMap((number) => this.#eventOf(number, 'row-stayed')));
       const remove = this.#statements.get('DELETE FROM swept_rows WHERE id = ?');
       for (const number of numbers) remove.run(number);
     });
@@ -82,11 +88,14 @@ export class SweptRows implements SweptRowRecorder, SweptRowTrash {
     });
   }
 
-  purgeSwept(run: SweptRun): number {
+  purgeSwept(run: SweptRun, nowMs: number): number {
     return this.#write('purge swept rows of', () => {
-      return this.#statements
+      const { changes } = this.#statements
         .get('DELETE FROM swept_rows WHERE map = @map AND run_at = @runAtMs AND restored_at IS NULL')
-        .run({ map: run.map, runAtMs: run.runAtMs }).changes;
+        .run({ map: run.map, runAtMs: run.runAtMs });
+      const swept = `swept at ${new Date(run.runAtMs).toISOString()}`;
+      if (changes > 0) this.#audit.append([rowEvent('rows-purged', run.map, `${changes} rows`, nowMs, swept)]);
+      return changes;
     });
   }
 
@@ -110,12 +119,25 @@ export class SweptRows implements SweptRowRecorder, SweptRowTrash {
   noteRestored(number: number, nowMs: number): void {
     this.#write('record restored rows in', () => {
       this.#statements.get('UPDATE swept_rows SET restored_at = ? WHERE id = ?').run(nowMs, number);
+      this.#audit.append(this.#eventOf(number, 'row-restored', nowMs));
     });
   }
 
   /** What was brought back so long ago that it says nothing any more. */
   forgetRestored(untilMs: number): void {
     this.#statements.get('DELETE FROM swept_rows WHERE restored_at < ?').run(untilMs);
+  }
+
+  /** @param atMs without it, when the row was swept */
+  #eventOf(number: number, what: 'row-stayed' | 'row-restored', atMs?: number): AuditEvent[] {
+    const row = this.#statements
+      .get('SELECT map, key, reason, swept_at AS sweptAtMs FROM swept_rows WHERE id = ?')
+      .get(number);
+    if (row === undefined) return [];
+    const { map, key, reason, sweptAtMs } = row as Pick<SweptRow, 'key' | 'reason' | 'sweptAtMs'> & {
+      readonly map: string;
+    };
+    return [rowEvent(what, map, key, atMs ?? sweptAtMs, reason)];
   }
 
   #read<T>(call: () => readonly T[]): readonly T[] {
@@ -125,4 +147,8 @@ export class SweptRows implements SweptRowRecorder, SweptRowTrash {
   #write<T>(action: string, change: () => T): T {
     return guarded(this.#database.name, action, () => this.#database.transaction(change).immediate());
   }
+}
+
+function rowEvent(what: AuditEvent['what'], map: string, key: string, atMs: number, reason: string): AuditEvent {
+  return { what, atMs, subject: key, place: map, run: null, reason, bytes: null };
 }

@@ -17,7 +17,9 @@ import { ConfigError, OperatingError } from '../errors.ts';
 import { displayName } from '../files/byte-name.ts';
 import { nearestWord } from '../format/nearest-word.ts';
 import { KeepList } from '../live-sources/keep-list.ts';
+import type { Requester } from '../process/actor.ts';
 import { lookAtPrune, removeSessions } from '../runs/look-and-remove.ts';
+import { recordRestores } from '../runs/record-by-hand.ts';
 import { shieldAtOnce } from '../runs/shield-at-once.ts';
 import { readTrash, reconcileAll, restoreSession } from '../runs/trash-contents.ts';
 
@@ -158,7 +160,7 @@ export class SessionSweeper {
    * @example await sweeper.remove(sessionId)
    */
   async remove(sessionId: string): Promise<void> {
-    await removeSessions(this.#config, [checkedId(sessionId)]);
+    await removeSessions(this.#config, [checkedId(sessionId)], { requester: byCode('remove') });
   }
 
   /**
@@ -171,7 +173,9 @@ export class SessionSweeper {
     const lock = lockClaudeDirs(this.#config);
     try {
       const finished = reconcileAll(this.#config, lock);
-      if (!finished.has(id)) restoreSession(this.#config, id, { joins: false, lock });
+      const restored = finished.has(id) ? { sessionId: id } : restoreSession(this.#config, id, { joins: false, lock });
+      const why = recordRestores(this.#config, [restored], byCode('restore'));
+      if (why !== undefined) process.emitWarning(`SessionSweeper: ${id} is ${why}`);
       await shieldAtOnce(this.#config, [id], { held: lock, signal: NEVER });
     } finally {
       lock.release();
@@ -206,6 +210,11 @@ export class SessionSweeper {
 }
 
 const NEVER = new AbortController().signal;
+
+/** Whom the audit names. */
+function byCode(call: string): Requester {
+  return { by: 'code', command: `SessionSweeper.${call}` };
+}
 
 /** Given by options of their own. */
 const OWN_SETTINGS: readonly string[] = ['claudeDir', 'stateDir', 'sessions.db', 'sessions.store'];

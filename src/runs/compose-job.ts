@@ -24,7 +24,8 @@ import { pruneTranscriptsJob } from '../jobs/prune-transcripts/index.ts';
 import { prunePolicy } from '../jobs/prune-transcripts/policy.ts';
 import { purgeTrashJob } from '../jobs/purge-trash/index.ts';
 import type { JobReport } from '../jobs/report.ts';
-import { Ledger, ledgerPath } from '../ledger/ledger.ts';
+import { Ledger } from '../ledger/ledger.ts';
+import { ledgerPath } from '../ledger/opening.ts';
 import { liveSources, openResumeMap, openResumeMapForReading } from '../live-sources/open-sources.ts';
 import { Acquired } from '../process/acquired.ts';
 import { SqliteResumeMap } from '../resume-map/sqlite.ts';
@@ -53,7 +54,7 @@ export async function runConfiguredJob(
   {
     job: name,
     config,
-    options: { jobs: allJobs, allowMassRemoval, only, onlyAt, isAllOrNone = false },
+    options: { jobs: allJobs, allowMassRemoval, only, onlyAt, isAllOrNone = false, requester },
     claudeDirs,
     openDirs,
     liveDirs,
@@ -73,7 +74,7 @@ export async function runConfiguredJob(
     let map = acquired.add(await openMap(), (opened) => opened.close());
     const mapIdentity = await (context.dryRun ? identityOfOwnMap(config) : identityOf(map, config));
     const ledger = acquired.add(
-      context.dryRun ? Ledger.openForReading(config.stateDir) : Ledger.open(config.stateDir, JOB_WAIT),
+      context.dryRun ? Ledger.openForReading(config.stateDir) : Ledger.open(config.stateDir, JOB_WAIT, requester),
       (opened) => opened?.close(),
     );
     throwIfGone(config, openDirs, ledger);
@@ -153,6 +154,7 @@ export async function runConfiguredJob(
           holds,
           storeHolds: new ShortHolds(),
           sweptRows: ledger?.sweptRows,
+          recorder: ledger,
           clock,
         }),
     };

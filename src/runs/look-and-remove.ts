@@ -1,11 +1,15 @@
 /** A prune for whoever calls for it in code: looked at only, or of named sessions alone; it is no run of the schedule, and counts as none. */
 
 import type { SessionId } from '../claude-dir/session-id.ts';
+import { systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { OperatingError } from '../errors.ts';
 import type { ListingRequest } from '../jobs/listing-request.ts';
 import type { ListedSession, PruneReport, RemovedSession } from '../jobs/report.ts';
+import type { RecordedJob } from '../ledger/runs.ts';
+import type { Requester } from '../process/actor.ts';
 import { jobHere } from './job-in-this-process.ts';
+import { recordByHand } from './record-by-hand.ts';
 import type { RunOptions } from './runnable-job.ts';
 
 /** What the next prune would do. @throws OperatingError where it would fail */
@@ -34,12 +38,12 @@ export interface RemovedByHand {
 export async function removeSessions(
   config: Config,
   ids: readonly SessionId[],
-  { isAllOrNone = true } = {},
+  { isAllOrNone = true, requester }: { readonly isAllOrNone?: boolean; readonly requester: Requester },
 ): Promise<RemovedByHand> {
   const lists: ListingRequest = { which: 'all', order: 'newest', limit: PLACES_MAX * ids.length, ids };
   const unshielded: Config = { ...config, shield: 'off' };
-  const named = { jobs: ['prune-transcripts'], only: ids, isAllOrNone, lists, dryRun: false } as const;
-  const report = await pruneHere(unshielded, named);
+  const named = { jobs: ['prune-transcripts'], only: ids, isAllOrNone, lists, dryRun: false, requester } as const;
+  const report = await pruneHere(unshielded, named, 'remove');
   const removed = report.removedSessions ?? [];
   const isRemoved = new Set(removed.map(({ sessionId }) => sessionId));
   if (!isAllOrNone) {
@@ -72,9 +76,9 @@ function asStaying({ sessionId, reason, isGoing }: ListedSession): RemovedByHand
 export function removeAt(
   config: Config,
   onlyAt: Readonly<Record<string, readonly string[]>>,
-  { dryRun }: { readonly dryRun: boolean },
+  { dryRun, requester }: { readonly dryRun: boolean; readonly requester: Requester },
 ): Promise<PruneReport> {
-  return pruneHere({ ...config, shield: 'off' }, { jobs: ['prune-transcripts'], onlyAt, dryRun });
+  return pruneHere({ ...config, shield: 'off' }, { jobs: ['prune-transcripts'], onlyAt, dryRun, requester }, 'apply');
 }
 
 /** One id may be in several Claude directories and stores. */
@@ -102,14 +106,19 @@ function throwIfOneStays(ids: readonly SessionId[], report: PruneReport): void {
   throw new OperatingError('bad-data', `remove ${missing}: there is no such session here`);
 }
 
-type Asked = Pick<RunOptions, 'dryRun' | 'jobs' | 'only' | 'onlyAt' | 'isAllOrNone' | 'lists'>;
+type Asked = Pick<RunOptions, 'dryRun' | 'jobs' | 'only' | 'onlyAt' | 'isAllOrNone' | 'lists' | 'requester'>;
 
-async function pruneHere(config: Config, asked: Asked): Promise<PruneReport> {
+/** @param recordedAs by which name the ledger knows it, unless it is a dry run */
+async function pruneHere(config: Config, asked: Asked, recordedAs?: RecordedJob): Promise<PruneReport> {
+  const startedAtMs = systemClock.now();
   const options: RunOptions = { ...asked, allowMassRemoval: false, listsRemoved: 'all' };
   const signal = AbortSignal.timeout(config.runDeadline);
   const work = jobHere('prune-transcripts', config).start({ options, signal, onProgress: () => undefined });
   try {
     const report = (await work.report) as PruneReport;
+    if (recordedAs !== undefined && !asked.dryRun) {
+      recordByHand(config, { job: recordedAs, startedAtMs, report }, asked.requester);
+    }
     const { failure } = report;
     if (failure !== undefined) throw new OperatingError(failure.kind, failure.message);
     return report;

@@ -6,7 +6,7 @@ import type { ClockGuard } from '../jobs/guards/clock.ts';
 import { canBeAllowed } from '../jobs/guards/guards.ts';
 import type { JobName, Outcome } from '../jobs/job-names.ts';
 import type { JobFault, JobReport } from '../jobs/report.ts';
-import type { RunRecord } from '../ledger/ledger.ts';
+import type { RunRecord } from '../ledger/runs.ts';
 import type { Logger } from '../log.ts';
 import { figuresOf } from './run-metrics.ts';
 import { type RunResult, summaryOfRun } from './run-result.ts';
@@ -25,7 +25,7 @@ export interface RunJobDependencies {
 }
 
 /** How a run has ended: all of a result but what is known from the start. */
-type Ended = Pick<RunResult, 'outcome' | 'report' | 'failure' | 'held'>;
+export type Ended = Pick<RunResult, 'outcome' | 'report' | 'failure' | 'held'>;
 
 const NOTHING: Pick<RunResult, 'report' | 'failure' | 'held'> = { report: undefined, failure: undefined, held: [] };
 
@@ -41,7 +41,8 @@ export async function runJob(
   const finish = (ended: Ended): RunResult => {
     const durationMs = performance.now() - startedAt;
     const allowWith = ended.held.some(canBeAllowed) ? dependencies.allowCommand(job.name) : undefined;
-    return recorded({ job: job.name, dryRun, startedAtMs, durationMs, allowWith, ...ended }, dependencies);
+    const begun = { job: job.name, dryRun, isAllowed: allowMassRemoval, startedAtMs };
+    return recorded({ ...begun, durationMs, allowWith, ...ended }, dependencies);
   };
   let work: JobAtWork | undefined;
   try {
@@ -72,7 +73,7 @@ export function skippedRun(
 }
 
 /** A failure outweighs what a guard holds back, and that outweighs what is left undone. */
-function endOf(report: JobReport): Ended {
+export function endOf(report: JobReport): Ended {
   const { failure, held = [], faults, stopped, incomplete } = report;
   if (failure !== undefined) return { outcome: 'failed', report, failure, held };
   const isWhole = faults.length === 0 && stopped !== true && incomplete !== true;
@@ -96,11 +97,12 @@ function recorded(
 
 /** A run that cannot be written down has failed, whatever it did: its record is a part of the promise. */
 function written(result: RunResult, ledger: NonNullable<RunJobDependencies['ledger']>, clock: Clock): RunResult {
-  const { job, outcome, startedAtMs } = result;
+  const { job, outcome, startedAtMs, held, isAllowed = false } = result;
   try {
     const finishedAtMs = clock.now();
     const figures = figuresOf(result, finishedAtMs);
-    ledger.recordRun({ job, outcome, startedAtMs, finishedAtMs, report: summaryOfRun(result), ...figures });
+    const report = summaryOfRun(result);
+    ledger.recordRun({ job, outcome, startedAtMs, finishedAtMs, report, held, isAllowed, ...figures });
     return result;
   } catch (error) {
     if (!(error instanceof OperatingError)) throw error;

@@ -11,6 +11,8 @@ export interface RunResult {
   readonly job: JobName;
   readonly outcome: Outcome;
   readonly dryRun: boolean;
+  /** Somebody said that most may go at once. */
+  readonly isAllowed?: boolean;
   /** Unix epoch ms. */
   readonly startedAtMs: number;
   readonly durationMs: number;

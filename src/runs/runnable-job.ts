@@ -4,10 +4,13 @@ import type { JobProgress, RemovedListing } from '../jobs/job.ts';
 import type { JobName } from '../jobs/job-names.ts';
 import type { ListingRequest } from '../jobs/listing-request.ts';
 import type { JobReport } from '../jobs/report.ts';
+import type { Requester } from '../process/actor.ts';
 
 /** Plain data, which goes to another process as it is. */
 export interface RunOptions {
   readonly dryRun: boolean;
+  /** For the audit; nobody is named where it was nobody's command and no schedule's. */
+  readonly requester?: Requester;
   /** All the jobs that run one after the other, this one among them. */
   readonly jobs: readonly JobName[];
   /** An operator has looked and says that most may go at once. */

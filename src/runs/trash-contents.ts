@@ -107,6 +107,9 @@ export interface RestoredSession {
   readonly sessionId: SessionId;
   readonly joined?: true;
   readonly project?: string;
+  /** Whence it came: the Claude directory or session stores, and the folder of the trash. */
+  readonly place: string;
+  readonly run?: string;
   /** Paths that stay in the trash, since newer files have their names. */
   readonly left?: readonly string[];
 }
@@ -130,7 +133,8 @@ export function restoreSession(
     const { sessions, unreadableFolders } = trash.contents();
     const session = sessions.find((one) => one.sessionId === sessionId && one.state !== 'joined');
     if (session === undefined || result !== undefined) return unreadableFolders;
-    const project = session.project === undefined ? {} : { project: displayName(session.project) };
+    const whence = { place: displayName(claudeDir.path), run: session.run };
+    const project = session.project === undefined ? whence : { ...whence, project: displayName(session.project) };
     if (!joins || !trash.isRecreated(session)) {
       const { left } = trash.restore(sessionId, systemClock.now());
       result = { sessionId, ...project, ...(left.length > 0 ? { left } : {}) };
@@ -156,13 +160,18 @@ export function restoreSession(
 function restoreInStore(config: TrashPlaces, sessionId: SessionId, isBack: boolean): RestoredSession | undefined {
   const faults: string[] = [];
   const restore = (store: StoredSessions) => {
+    const path = displayName(store.path);
     const held = store.trashed().filter((session) => session.sessionId === sessionId);
-    return held.filter((session) => store.restore(session)).map(({ projectKey }) => displayName(projectKey));
+    return held
+      .filter((session) => store.restore(session))
+      .map(({ projectKey }) => [displayName(projectKey), path] as const);
   };
   const projects = eachStore(config, 'write', restore, (fault) => faults.push(fault)).flat();
   const [fault] = faults;
   if (projects.length === 0 && fault !== undefined && !isBack) throw new OperatingError('bad-data', fault);
-  return projects.length === 0 ? undefined : { sessionId, project: projects.join(', ') };
+  if (projects.length === 0) return undefined;
+  const [names, places] = [projects.map(([name]) => name), projects.map(([, path]) => path)];
+  return { sessionId, project: names.join(', '), place: [...new Set(places)].join(', ') };
 }
 
 /** One that cannot be opened keeps no other from its turn. @param onRefused is given what is wrong with it, one sentence */

@@ -1,4 +1,6 @@
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { tempPlace } from '../support/temp-place.ts';
 import { DAY_MS, makeSession, sessionIdOf } from '../support/tree.ts';
@@ -64,6 +66,70 @@ describe('The history', () => {
       now: 'gone',
       events: [{ what: 'removed', reason: 'expired', run: taken }, { reason: 'asked' }],
     });
+  });
+
+  it('lists what was removed by hand among the runs, and counts it, without taking it for a prune', async () => {
+    const place = tempPlace();
+    const run = (...args: string[]) => cli([...place.flags, '--log-level', 'silent', ...args]);
+    const textfile = join(place.directory, 'metrics.prom');
+    for (const id of [A, B]) makeSession(place.claudeDir, { id, ageMs: 40 * DAY_MS });
+    await run('remove', A);
+    expect((await run('history')).stdout).toMatch(/ remove +ok .* 1 session \(--run \S+\)\n$/);
+    const planFile = join(place.directory, 'plan.json');
+    await run('plan', '--out', planFile);
+    await run('apply', planFile, '--dry-run');
+    await run('apply', planFile);
+    expect(JSON.parse((await run('history', '--json')).stdout)).toMatchObject({
+      runs: [
+        { job: 'apply', outcome: 'ok', removed: [{ sessions: 1 }] },
+        { job: 'remove', outcome: 'ok', removed: [{ sessions: 1 }] },
+      ],
+    });
+    expect(JSON.parse((await run('status', '--json')).stdout).jobs).toEqual(
+      expect.arrayContaining([expect.objectContaining({ job: 'prune-transcripts', lastRun: null })]),
+    );
+    await run('run', '--job', 'purge-trash', '--metrics-textfile', textfile);
+    const metrics = readFileSync(textfile, 'utf8');
+    expect(metrics).toContain('session_sweeper_transcripts_removed_total{reason="asked"} 2');
+    expect(metrics).toContain('session_sweeper_runs_total{job="prune-transcripts",outcome="ok"} 0');
+  });
+
+  it('says by whose hand each session went, came back and was destroyed, and that nobody has changed a word since', async () => {
+    const place = tempPlace();
+    const run = (...args: string[]) => cli([...place.flags, '--log-level', 'silent', ...args]);
+    expect((await run('history', 'verify')).stdout).toBe('Nothing is in the audit yet.\n');
+    expect(await run('history', 'export')).toMatchObject({ code: 0, stdout: '' });
+    makeSession(place.claudeDir, { id: A, ageMs: 40 * DAY_MS });
+    await run('run');
+    await run('trash', 'restore', A);
+    await run('remove', A);
+    await run('trash', 'empty', '--yes');
+    const entries = (await run('history', 'export')).stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(entries.map(({ what, subject, actor }) => `${what} ${subject} ${actor.by} ${actor.command}`)).toEqual([
+      `removed ${A} hand run`,
+      `restored ${A} hand trash restore`,
+      `removed ${A} hand remove`,
+      `purged ${A} hand trash empty`,
+    ]);
+    expect(entries.every(({ place: where }) => where === place.claudeDir)).toBe(true);
+    const noted = entries[1].hash;
+    expect((await run('history', 'verify')).stdout).toBe(
+      `4 entries, each as it was written. The last has the hash\n${entries[3].hash}\n`,
+    );
+    expect((await run('history', 'verify', '--expect', noted)).code).toBe(0);
+    expect((await run('history', 'verify', '--expect', 'f'.repeat(64))).code).toBe(65);
+    expect((await run('history', 'verify', '--expect', 'f00')).code).toBe(64);
+    const database = new Database(join(place.stateDir, 'ledger.db'));
+    database.exec(`UPDATE audit SET reason = 'expired' WHERE number = 3`);
+    database.close();
+    expect(await run('history', 'verify')).toMatchObject({
+      code: 65,
+      stdout: 'The audit is not as it was written: entry 3: it was changed, moved or put in after it was written.\n',
+    });
+    expect(JSON.parse((await run('history', 'verify', '--json')).stdout)).toMatchObject({ isWhole: false, number: 3 });
   });
 
   it('knows nothing of what never was, and asks for one thing at a time', async () => {

@@ -76,6 +76,8 @@ export function everyCommand({ sessions }: Template): Round {
     { args: ['apply', PLAN_FILE], codes: [74] },
     { args: ['history'] },
     { args: ['history', '--session', gone] },
+    { args: ['history', 'verify'] },
+    { args: ['history', 'export'] },
     { args: ['map', 'swept'] },
     { args: ['map', 'restore', '--last-run'] },
     { args: ['trash', 'list'] },

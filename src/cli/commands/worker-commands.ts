@@ -25,14 +25,14 @@ export function addWorkerCommands(program: Command, bind: Bind): void {
     .helpGroup(GROUPS.look)
     .addHelpText('after', examples('status', 'status --json'))
     .action(bind(async (context) => (await import('../status.ts')).showStatus(context)));
-  program
+  const history = program
     .command('history')
     .summary('the latest runs, and what went without this program')
     .description(
       'the latest runs; what happened to a session, or by a run; or sessions that have gone without this program',
     )
     .helpGroup(GROUPS.look)
-    .addHelpText('after', examples('history', 'history --session 3f2a91c0', 'history --vanished'))
+    .addHelpText('after', examples('history', 'history --session 3f2a91c0', 'history --vanished', 'history verify'))
     .option('--session <ID>', 'what happened to one session, purged ones too, and where it is now')
     .option('--run <RUN>', 'what one run took, and where it is now')
     .option('--vanished', 'sessions that no run or command of this program removed')
@@ -41,6 +41,21 @@ export function addWorkerCommands(program: Command, bind: Bind): void {
         (await import('../history.ts')).showHistory(context, options as HistoryFlags),
       ),
     );
+  history
+    .command('verify')
+    .description('whether the audit is as it was written: names the first entry that was changed, taken out or put in')
+    .addHelpText('after', examples('history verify', 'history verify --expect 3f2a91c0…'))
+    .option('--expect <HASH>', 'and whether it still holds the entry of this hash, which was noted elsewhere')
+    .action(
+      bind(async (context, _args, { expect }) =>
+        (await import('../audit.ts')).verifyAudit(context, expect as string | undefined),
+      ),
+    );
+  history
+    .command('export')
+    .description('the audit as JSON lines: who removed, restored and purged what, when and why')
+    .addHelpText('after', examples('history export > audit.jsonl'))
+    .action(bind(async (context) => (await import('../audit.ts')).exportAudit(context)));
   program
     .command('doctor')
     .summary('what endangers sessions here, and what to do about it')

@@ -22,6 +22,8 @@ export interface PurgeApplyOptions {
   readonly holds: LiveHolds;
   readonly clock: Clock;
   shouldStop(): Promise<boolean>;
+  /** Is told of each folder what is destroyed of it from then on. */
+  onMarked(sessions: readonly TrashedEntry[]): void;
   /** Is told why one that was due stays. */
   onKept(reason: PurgeKeepReason): void;
 }
@@ -32,10 +34,12 @@ export async function applyPurge(
   due: DueSessions,
   options: PurgeApplyOptions,
 ): Promise<Destroyed> {
+  const marked: TrashedEntry[] = [];
   for (let next = 0; next < due.sessions.length; ) {
     const batch = folder.find(due.sessions.slice(next, next + options.holds.units));
-    next += await markBatch(folder, batch, due, options);
+    next += await markBatch(folder, batch, due, { ...options, onMarked: (sessions) => marked.push(...sessions) });
   }
+  if (marked.length > 0) options.onMarked(marked);
   return folder.destroy(options.clock.now(), options.shouldStop);
 }
 
@@ -43,6 +47,8 @@ export async function applyPurge(
 interface HeldMarks {
   readonly done: number;
   readonly kept: readonly PurgeKeepReason[];
+  /** Those that have the mark now; a killed purge may have set it. */
+  readonly marked: readonly TrashedEntry[];
   /** Sessions that could not be marked, since there is no room for a mark. */
   readonly roomMakers: readonly TrashedEntry[];
 }
@@ -52,7 +58,7 @@ async function markBatch(
   folder: TrashFolder,
   batch: readonly Found[],
   due: DueSessions,
-  { holds, clock, onKept }: PurgeApplyOptions,
+  { holds, clock, onKept, onMarked }: PurgeApplyOptions,
 ): Promise<number> {
   const ids = batch.map(({ session }) => session.sessionId);
   const destroyed = new Set<TrashedEntry>();
@@ -67,6 +73,7 @@ async function markBatch(
     }
     if (held.roomMakers.length === 0) {
       for (const reason of held.kept) onKept(reason);
+      onMarked(held.marked);
       return held.done;
     }
     // On a disk that is full to the last byte, sessions whose time is over make the room for their marks, one by one.
@@ -89,24 +96,27 @@ function markHeld(folder: TrashFolder, batch: readonly Found[], { live, due, hol
   const marked: Found[] = [];
   const unmarked: TrashedEntry[] = [];
   const kept: PurgeKeepReason[] = [];
+  const before: TrashedEntry[] = [];
   let done = 0;
   for (const found of batch) {
     const { session } = found;
     const reason = purgeObstacle(found, live, due.spared);
     if (reason !== undefined) kept.push(reason);
+    if (reason === undefined && session.state === 'purging') before.push(session);
     if (reason === undefined && session.state !== 'purging') marked.push(found);
     if (reason !== undefined && session.state === 'purging') unmarked.push(session);
     done += 1;
     if (hold.isOver()) break;
   }
-  if (marked.length + unmarked.length === 0) return { done, kept, roomMakers: [] };
+  if (marked.length + unmarked.length === 0) return { done, kept, marked: before, roomMakers: [] };
   try {
     const isMarked = new Set(folder.mark(marked, unmarked, nowMs));
     // Restored or written anew in this very moment.
     const others = marked.filter((found) => !isMarked.has(found)).map(() => 'recreated' as const);
-    return { done, kept: [...kept, ...others], roomMakers: [] };
+    const sessions = [...before, ...[...isMarked].map(({ session }) => session)];
+    return { done, kept: [...kept, ...others], marked: sessions, roomMakers: [] };
   } catch (error) {
     if (!isNoSpace(error) || marked.length === 0) throw error;
-    return { done, kept: [], roomMakers: marked.map(({ session }) => session) };
+    return { done, kept: [], marked: [], roomMakers: marked.map(({ session }) => session) };
   }
 }

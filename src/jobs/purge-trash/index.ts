@@ -3,14 +3,14 @@
 import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
 import type { SessionId } from '../../claude-dir/session-id.ts';
 import type { Clock } from '../../clock.ts';
-import { errorCode, errorMessage, type OperatingError } from '../../errors.ts';
+import { errorCode, errorMessage, OperatingError } from '../../errors.ts';
 import { type LiveSource, PROTECTIONS } from '../../live-sources/live-source.ts';
 import type { StoredSessions } from '../../session-store/stored-sessions.ts';
 import type { ShortHolds } from '../../sqlite/short-holds.ts';
 import type { Destroyed, TrashedEntry } from '../../trash/purge.ts';
 import type { Guards } from '../guards/guards.ts';
 import type { Job, JobContext } from '../job.ts';
-import type { SweptRowTrash } from '../ledger-contracts.ts';
+import type { PurgeRecorder, SweptRowTrash } from '../ledger-contracts.ts';
 import { LiveHolds } from '../live-holds.ts';
 import { type LiveObservation, withAllSources } from '../observe-live.ts';
 import type { PurgeReport } from '../report.ts';
@@ -44,6 +44,7 @@ export interface PurgeDependencies {
   unwitnessedMs(sinceMs: number): number;
   /** Undefined where there is no ledger yet. */
   readonly sweptRows: SweptRowTrash | undefined;
+  readonly recorder?: PurgeRecorder | undefined;
   readonly guards: Guards;
   /** Holds the live sources' writers back. */
   readonly holds: ShortHolds;
@@ -147,7 +148,7 @@ class Purge {
       this.#earlyPlan = await this.#planEarly(trash);
       for (const folder of trash.folders()) {
         if (await this.#state.shouldStop()) break;
-        await this.#purgeFolder(folder);
+        await this.#purgeFolder(folder, place.path);
       }
       if (!this.#context.dryRun) this.#givenBack += await trash.giveBack(() => this.#state.shouldStop());
       const { sessions, bytes, faults } = trash.amount();
@@ -170,7 +171,7 @@ class Purge {
   }
 
   /** One folder that cannot be worked in does not stop the others; what is marked is tried again the next time. */
-  async #purgeFolder({ name, open }: FolderToOpen): Promise<void> {
+  async #purgeFolder({ name, open }: FolderToOpen, path: string): Promise<void> {
     let folder: TrashFolder | undefined;
     try {
       folder = open(this.#dependencies.clock.now());
@@ -181,14 +182,14 @@ class Purge {
     }
     if (folder === undefined) return;
     try {
-      await this.#purgeOpen(folder, name);
+      await this.#purgeOpen(folder, name, path);
     } finally {
       folder.close();
     }
     this.#context.onProgress({ phase: 'purge', ...this.#progress });
   }
 
-  async #purgeOpen(folder: TrashFolder, name: string): Promise<void> {
+  async #purgeOpen(folder: TrashFolder, name: string, path: string): Promise<void> {
     const due = this.#dueOf(folder.sessions());
     this.#progress.total += due.sessions.length;
     if (this.#context.dryRun) {
@@ -196,20 +197,32 @@ class Purge {
       return;
     }
     try {
-      this.#note(name, await applyPurge(folder, due, this.#applyOptions()));
+      this.#note(name, await applyPurge(folder, due, this.#applyOptions(path)));
     } catch (error) {
       if (error instanceof WholeRunError || errorCode(error) === undefined) throw error;
       this.#state.addFault(`purge the ${name}: ${errorMessage(error)}`);
     }
   }
 
-  #applyOptions() {
+  #applyOptions(path: string) {
     return {
       holds: this.#holds,
       clock: this.#dependencies.clock,
       shouldStop: () => this.#state.shouldStop(),
+      onMarked: (sessions: readonly TrashedEntry[]) => this.#record(path, sessions),
       onKept: (reason: PurgeKeepReason) => this.#keep(reason),
     };
+  }
+
+  /** What is full or locked there keeps nothing from its end here: on a full disk, it is the purge that makes room. */
+  #record(path: string, sessions: readonly TrashedEntry[]): void {
+    const { recorder, clock } = this.#dependencies;
+    try {
+      recorder?.recordPurges(path, sessions, clock.now());
+    } catch (error) {
+      if (!(error instanceof OperatingError)) throw error;
+      this.#state.addFaults([error]);
+    }
   }
 
   #note(name: string, { sessions, faults, leftOver }: Destroyed): void {
@@ -288,7 +301,7 @@ class Purge {
     for (const { rows, lastSweptAtMs, ...run } of sweptRows.sweptRuns()) {
       // What a clock of the future has swept stays until that time is over, too.
       if (nowMs - lastSweptAtMs - unwitnessedMs(lastSweptAtMs) <= keepMs) continue;
-      this.#purgedRows += this.#context.dryRun ? rows : sweptRows.purgeSwept(run);
+      this.#purgedRows += this.#context.dryRun ? rows : sweptRows.purgeSwept(run, nowMs);
     }
   }
 

@@ -222,7 +222,7 @@ export class OrdersHost {
   /** As if sweeps wrote nothing down. */
   forgetSweptRows(): void {
     const ledger = Ledger.open(this.stateDir);
-    for (const run of ledger.sweptRows.sweptRuns()) ledger.sweptRows.purgeSwept(run);
+    for (const run of ledger.sweptRows.sweptRuns()) ledger.sweptRows.purgeSwept(run, this.nowMs);
     ledger.close();
   }
 
