@@ -2,7 +2,7 @@
 
 import type { Config } from '../config/config.ts';
 import { OperatingError } from '../errors.ts';
-import type { SourceFigure } from '../jobs/figures.ts';
+import type { SourceFigure } from '../jobs/figures/live-sources.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import type { RunResult } from '../runs/run-result.ts';
 import type { CommandContext } from './command.ts';

@@ -10,7 +10,7 @@ import {
   type SourceState,
   UnreadSourceError,
 } from '../live-sources/live-source.ts';
-import type { SourceFigure } from './figures.ts';
+import type { SourceFigure } from './figures/live-sources.ts';
 import type { JobContext } from './job.ts';
 import type { JobFault, RunEnd } from './report.ts';
 

@@ -1,7 +1,8 @@
 /** The metrics that a daemon serves and a one-shot run writes alike: what the ledger keeps, how the host is, and how resumes went. */
 
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { FIGURE_METRICS, type MetricDeclaration, type MetricValue } from '../jobs/figures.ts';
+import type { MetricDeclaration } from '../jobs/figures/figure.ts';
+import { FIGURE_METRICS, type MetricValue } from '../jobs/figures.ts';
 import { FORGET_REASONS, type ForgetReason } from '../resume-map/resume-map.ts';
 import { HOST_METRICS } from './host-metrics.ts';
 import { RUN_METRICS } from './run-metrics.ts';

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { errorCode } from '../errors.ts';
 import { BoundedLooks } from '../files/bounded-looks.ts';
-import type { MetricDeclaration, MetricValue } from '../jobs/figures.ts';
+import type { MetricDeclaration } from '../jobs/figures/figure.ts';
+import type { MetricValue } from '../jobs/figures.ts';
 
 const DATABASES = ['ledger', 'resume-map', 'session-store'] as const;
 const PLACES = ['claude-dir', 'state-dir'] as const;

@@ -1,7 +1,8 @@
 /** What a run says to the metrics: how it ended, and the figures of its report. */
 
 import { ERROR_KINDS } from '../exit-codes.ts';
-import { FIGURE_METRICS, type Figures, type MetricDeclaration, type MetricValue, metricsOf } from '../jobs/figures.ts';
+import type { MetricDeclaration } from '../jobs/figures/figure.ts';
+import { FIGURE_METRICS, type Figures, type MetricValue, metricsOf } from '../jobs/figures.ts';
 import { GUARD_NAMES } from '../jobs/guards/guards.ts';
 import { JOB_NAMES, OUTCOMES } from '../jobs/job-names.ts';
 import type { JobReport } from '../jobs/report.ts';
