@@ -202,6 +202,8 @@ export interface ClockGap {
   readonly isAbsence: boolean;
   /** It came after a look by a clock that a time server or a person had confirmed: what was stamped before it was stamped rightly. */
   readonly isFromRight?: boolean;
+  /** It is all that was before the first look. */
+  readonly isBeginning?: boolean;
   /** So much of it brought a clock back from where it had been put, and between which times it had gone meanwhile. */
   readonly undone?: { readonly ms: number; readonly fromMs: number; readonly untilMs: number };
 }
@@ -232,6 +234,8 @@ export interface ClockHistory {
   readonly stoodMs: number;
   /** Stretches that only the wall clock has counted, oldest first. */
   readonly gaps: readonly ClockGap[];
+  /** The starts of the machine before this one, oldest first: one that comes up again has been there before the last look. */
+  readonly boots?: readonly string[];
   /** While the clock is behind what it was. */
   readonly setback?: ClockSetback;
   /** A time server or a person has confirmed the clock since the machine came up, and it has not jumped since. */

@@ -222,19 +222,35 @@ class Gathered {
 
 /**
  * Runs `act` with those of `ids` that any source protects now, while the writers of all of them are held back. Those that can only be
- * asked are asked before, all at once, so that the answer of one is no older than the slowest of them takes.
+ * asked are asked before, all at once, so that the answer of one is no older than the slowest of them takes, and a second more.
  * @param onHeld called as soon as any of them holds its writers back
+ * @param monotonicMs for how long anything takes
+ * @throws BrieflyBusyError where busy writers had to be waited for until the answers were too old
  */
 export async function withLiveOfAll<T>(
   sources: readonly LiveSource[],
   ids: readonly SessionId[],
   act: (live: ReadonlySet<SessionId>) => T,
   onHeld: () => void = () => undefined,
+  monotonicMs: () => number = () => performance.now(),
 ): Promise<T> {
   const asked = await answersOf(sources, ids);
+  const answeredAt = monotonicMs();
   const held = sources.filter(({ ask }) => ask === undefined);
-  return withLiveOfHeld(held, ids, (live) => act(union([...asked, live])), onHeld);
+  const acting = (live: ReadonlySet<SessionId>) => {
+    const ageMs = monotonicMs() - answeredAt;
+    if (asked.length > 0 && ageMs > ANSWER_AGE_MAX_MS) {
+      throw new BrieflyBusyError(
+        `hold the resume maps: they were busy for ${Math.round(ageMs)} ms, too long for the other sources' answers`,
+      );
+    }
+    return act(union([...asked, live]));
+  };
+  return withLiveOfHeld(held, ids, acting, onHeld);
 }
+
+/** Each of several busy maps is waited for, and the waits add up. */
+const ANSWER_AGE_MAX_MS = 1_000;
 
 /** @throws what the first of them throws, once none is under way any more */
 async function answersOf(

@@ -12,7 +12,7 @@ import { OperatingError } from '../errors.ts';
 import { displayName } from '../files/byte-name.ts';
 import { throwIfUnsafeStateDir } from '../files/state-dir-safety.ts';
 import { formatCount } from '../format/counts.ts';
-import { clockFrom, nextHistory, readClocks } from '../jobs/guards/clock.ts';
+import { absenceLimits, clockFrom, doubtBy, nextHistory, readClocks } from '../jobs/guards/clock.ts';
 import { unwitnessedMs } from '../jobs/guards/clock-gaps.ts';
 import { allowAll } from '../jobs/guards/guards.ts';
 import { guardsBy } from '../jobs/guards/removals.ts';
@@ -77,6 +77,11 @@ export async function runConfiguredJob(
       context.dryRun ? Ledger.openForReading(config.stateDir) : Ledger.open(config.stateDir, JOB_WAIT, requester),
       (opened) => opened?.close(),
     );
+    const clocks = nextHistory(ledger?.clockHistory(), begun);
+    // The clock may have jumped between the look of whoever began the run and its own first reading.
+    const limits = absenceLimits({ rows: config['sessions.maxAge'], transcripts: config.maxAge });
+    const doubt = context.dryRun || allowMassRemoval ? undefined : doubtBy(clocks, name, limits);
+    if (doubt !== undefined) return { job: name, faults: [], held: [doubt] };
     throwIfGone(config, openDirs, ledger);
     const history = context.dryRun || ledger === undefined ? new UnwrittenHistory(ledger) : ledger;
     const guards = allowMassRemoval
@@ -108,7 +113,7 @@ export async function runConfiguredJob(
     const stop = isAsking ? acquired.add(stopSignal(context), (watch) => watch.end()) : undefined;
     const all = liveSources(map, config, liveDirs, clock, stop?.signal);
     const sources = isSweptBefore ? await previewSources(all, surroundings) : all;
-    const { gaps } = nextHistory(ledger?.clockHistory(), begun);
+    const isKeptAtAll = config['trash.keep'] >= AT_ONCE_MS;
     const recorder = context.dryRun || ledger === undefined ? NO_RECORDER : ledger;
     const jobs: { readonly [Name in JobName]: () => Job<Name> } = {
       'sweep-sessions': () => sweepOfAllMaps(map, surroundings),
@@ -149,7 +154,8 @@ export async function runConfiguredJob(
             minFreeBytes: config.minFree,
             keepAtLeastMs: config['trash.keepAtLeast'],
           },
-          unwitnessedMs: (sinceMs) => unwitnessedMs(gaps, sinceMs),
+          unwitnessedMs: (sinceMs) => (isKeptAtAll ? unwitnessedMs(clocks.gaps, sinceMs) : 0),
+          begun,
           guards,
           holds,
           storeHolds: new ShortHolds(),
@@ -226,6 +232,8 @@ export function cleanupRules({ shield: scope }: Config): CleanupRules {
 }
 
 const DAY_MS = 86_400_000;
+/** Whoever keeps for less than this wants all to be gone at once: no clock can be wrong about that. */
+const AT_ONCE_MS = 1_000;
 /** In a dry run: the map that the next run will make. */
 const NOT_YET_MADE = 'not yet made';
 const NO_RECORDER: RemovalRecorder = { recordRemovals() {} };

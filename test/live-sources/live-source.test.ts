@@ -3,6 +3,7 @@ import { IdPrefixes, parseIdPrefix } from '../../src/claude-dir/id-prefixes.ts';
 import type { SessionId } from '../../src/claude-dir/session-id.ts';
 import { OperatingError } from '../../src/errors.ts';
 import {
+  BrieflyBusyError,
   type LiveReading,
   type LiveSessions,
   type LiveSource,
@@ -164,6 +165,42 @@ describe('an act', () => {
     await expect(withLiveOfAll(sources, [A], () => events.push('act'))).rejects.toThrow('no answer');
     expect(events).toEqual([]);
   });
+
+  it.each([
+    { waitsMs: [400, 600], acted: 1 },
+    { waitsMs: [400, 300, 301], acted: 0 },
+  ])(
+    'is not begun where waits for busy maps make the answers older than a second: $waitsMs',
+    async ({ waitsMs, acted }) => {
+      let nowMs = 0;
+      let acts = 0;
+      const asked: LiveSource = { ...scriptedSource(), ask: async () => new Set([A]) };
+      const waiting = (waitMs: number) =>
+        scriptedSource({
+          onHold: () => {
+            nowMs += waitMs;
+          },
+        });
+      const act = () => {
+        acts += 1;
+        return acts;
+      };
+      const hold = (sources: readonly LiveSource[]) =>
+        withLiveOfAll(
+          sources,
+          [A],
+          act,
+          () => undefined,
+          () => nowMs,
+        );
+      const done = hold([asked, ...waitsMs.map(waiting)]).catch((error: unknown) => error);
+      if (acted === 0) expect(await done).toBeInstanceOf(BrieflyBusyError);
+      expect([await done, acts][1]).toBe(acted);
+      // Where no answer was asked for, none is too old.
+      acts = 0;
+      expect(await hold(waitsMs.map(waiting))).toBe(1);
+    },
+  );
 
   it('is told of nothing where there are no sources', async () => {
     expect(await withLiveOfAll([], [A], (live) => live.size)).toBe(0);

@@ -20,6 +20,7 @@ import { tempDir } from '../support/temp-dir.ts';
 import { trashSessions } from '../support/trashed.ts';
 import { DAY_MS, makeClaudeDir, makeSession, makeTree, sessionIdOf, writeAged } from '../support/tree.ts';
 import { NOW } from '../support/units.ts';
+import { witnessAll } from '../support/witnessed.ts';
 
 const [A, B, C] = [sessionIdOf(1), sessionIdOf(2), sessionIdOf(3)] as const;
 
@@ -102,6 +103,7 @@ describe('a dry run of all jobs, one after the other', () => {
     await insertRows(host, [...rows, ...nowhere]);
     const trashed = made.slice(-10).map(({ id }) => id);
     trashSessions(host.path, trashed, NOW - 9 * DAY_MS);
+    witnessAll(host.stateDir, NOW);
     return host;
   }
 
@@ -211,6 +213,6 @@ describe('a configured job', () => {
       const config = configOf(host, { 'sessions.db': '/nonexistent/mistyped.db' });
       await run('prune-transcripts', config, false).catch(() => undefined);
     }
-    expect(readdirSync('/proc/self/fd').length).toBe(before);
+    expect(readdirSync('/proc/self/fd').length).toBeLessThanOrEqual(before);
   });
 });

@@ -10,6 +10,14 @@ const GAPS_MAX = 400;
 type Account = Pick<ClockHistory, 'gaps' | 'setback' | 'jumpMs'>;
 type Accounted = Pick<ClockHistory, 'gaps' | 'setback'>;
 
+/**
+ * All before the first look, Unix epoch ms: nobody has witnessed any of it, so of what was there then, only the time since is known. Where
+ * the clock was ahead at that look, the beginning goes back with it.
+ */
+export function beginningOf(firstLookMs: number): ClockGap {
+  return { atMs: firstLookMs, ms: firstLookMs, isAbsence: true, isBeginning: true };
+}
+
 /** @param step by how much the wall clock has left the time since boot; negative where it was put back */
 export function accountAfter(before: Account, step: ClockGap): Accounted {
   if (step.ms < 0) return { gaps: takenBack(before.gaps, step), setback: setbackAfter(before, step) };
@@ -60,7 +68,9 @@ function takenBack(gaps: readonly ClockGap[], step: ClockGap): readonly ClockGap
 }
 
 function merged(gaps: readonly ClockGap[]): readonly ClockGap[] {
-  const [first, second, ...rest] = gaps;
-  if (gaps.length <= GAPS_MAX || first === undefined || second === undefined) return gaps;
-  return [{ ...second, ms: first.ms + second.ms }, ...rest];
+  if (gaps.length <= GAPS_MAX) return gaps;
+  const beginning = gaps.filter(({ isBeginning }) => isBeginning === true);
+  const [first, second, ...rest] = gaps.slice(beginning.length);
+  if (first === undefined || second === undefined) return gaps;
+  return [...beginning, { ...second, ms: first.ms + second.ms }, ...rest];
 }

@@ -10,11 +10,14 @@ import { formatDurationRounded } from '../../format/duration.ts';
 import { synchronisedAtMs, systemUptime, type Uptime, uptimeMs } from '../../process/machine-clock.ts';
 import type { JobName } from '../job-names.ts';
 import type { ClockGap, ClockHistory, ClockHistoryStore, ClockReading } from '../ledger-contracts.ts';
-import { accountAfter, comesBack, JUMP_MIN_MS } from './clock-gaps.ts';
+import { accountAfter, beginningOf, comesBack, JUMP_MIN_MS } from './clock-gaps.ts';
 import type { Held } from './guards.ts';
 
 /** A daily run is some minutes early at times. */
 const CONFIRMED_AFTER_MS = 20 * 3_600_000;
+
+/** Of a machine that is started each day, three months. */
+const BOOTS_MAX = 100;
 
 /** For each job, the longest absence of the machine after which its clock is believed: less than what the job could remove by it. */
 export type AbsenceLimits = Readonly<Record<JobName, number>>;
@@ -81,9 +84,13 @@ export class ClockGuard {
    * @returns undefined where nothing speaks against the job's removing by the clock now
    */
   doubt(job: JobName, { operatorConfirmed = false } = {}): Held | undefined {
-    const history = this.look({ operatorConfirmed });
-    return isDoubted(history, job, this.#limits) ? { guard: 'clock', message: explain(history) } : undefined;
+    return doubtBy(this.look({ operatorConfirmed }), job, this.#limits);
   }
+}
+
+/** @returns undefined where nothing speaks against the job's removing by the clock */
+export function doubtBy(history: ClockHistory, job: JobName, limits: AbsenceLimits): Held | undefined {
+  return isDoubted(history, job, limits) ? { guard: 'clock', message: explain(history) } : undefined;
 }
 
 /**
@@ -104,12 +111,16 @@ export function isDoubted({ jumpMs, absenceMs }: ClockHistory, job: JobName, lim
 export function nextHistory(before: ClockHistory | undefined, now: ClockReading, isRight = false): ClockHistory {
   const settled = { jumpMs: 0, absenceMs: 0, stoodMs: 0 };
   const confirmed = isRight ? ({ isConfirmed: true } as const) : {};
-  if (before === undefined) return { sinceMs: now.wallMs, last: now, ...settled, gaps: [], ...confirmed };
+  if (before === undefined) {
+    return { sinceMs: now.wallMs, last: now, ...settled, gaps: [beginningOf(now.wallMs)], ...confirmed };
+  }
   const isSame = isSameBoot(before.last, now);
-  const witnessedMs = isSame ? now.uptimeMs - before.last.uptimeMs : now.uptimeMs;
+  const witnessedMs = witnessedBetween(before, now);
   const stepMs = now.wallMs - before.last.wallMs - witnessedMs;
+  const isRestarted = now.bootId !== before.last.bootId;
+  const boots = isRestarted ? [...(before.boots ?? []), before.last.bootId].slice(-BOOTS_MAX) : before.boots;
   // A first look by a clock of the future was no look.
-  const base = { sinceMs: Math.min(before.sinceMs, now.wallMs), last: now };
+  const base = { sinceMs: Math.min(before.sinceMs, now.wallMs), last: now, ...(boots === undefined ? {} : { boots }) };
   const isFromRight = !isSame && before.isConfirmed === true;
   const step = { atMs: now.wallMs, ms: stepMs, isAbsence: !isSame, ...(isFromRight ? { isFromRight } : {}) };
   if (isRight) {
@@ -143,13 +154,28 @@ export function nextHistory(before: ClockHistory | undefined, now: ClockReading,
 
 function stood(
   { jumpMs, absenceMs, stoodMs, gaps, setback }: ClockHistory,
-  base: Pick<ClockHistory, 'sinceMs' | 'last'>,
+  base: Pick<ClockHistory, 'sinceMs' | 'last' | 'boots'>,
   witnessedMs: number,
 ): ClockHistory {
   const sinceMs = stoodMs + witnessedMs;
   const neededMs = Math.min(CONFIRMED_AFTER_MS, Math.max(Math.abs(jumpMs), absenceMs));
   if (sinceMs >= neededMs) return { ...base, jumpMs: 0, absenceMs: 0, stoodMs: 0, gaps };
   return { ...base, jumpMs, absenceMs, stoodMs: sinceMs, gaps, ...(setback === undefined ? {} : { setback }) };
+}
+
+/**
+ * How much time has passed for certain since the last look. The time since boot of another start is no measure where that boot may have
+ * begun before the last look: it was seen before (the memory of a virtual machine was brought back), or it is longer than the wall clock
+ * says that all of it was (a disk that came to a machine which was up).
+ */
+function witnessedBetween(before: ClockHistory, now: ClockReading): number {
+  if (isSameBoot(before.last, now)) return now.uptimeMs - before.last.uptimeMs;
+  const isFromBefore = isKnownBoot(before, now) || now.uptimeMs > now.wallMs - before.last.wallMs + JUMP_MIN_MS;
+  return isFromBefore ? 0 : now.uptimeMs;
+}
+
+function isKnownBoot({ last, boots = [] }: ClockHistory, { bootId }: ClockReading): boolean {
+  return bootId === last.bootId || boots.includes(bootId);
 }
 
 /** Whether a time server has confirmed the clock since it jumped, or since the machine came up. */
@@ -162,13 +188,14 @@ function isSynchronised(
   const bootedAtMs = now.wallMs - now.uptimeMs;
   if (before === undefined) return confirmedAtMs >= bootedAtMs;
   // By a clock that has jumped while the machine was up, a confirmation from before says nothing.
-  const sinceMs = isSameBoot(before.last, now) ? Math.max(bootedAtMs, before.last.wallMs) : bootedAtMs;
-  const stepMs = now.wallMs - before.last.wallMs - (now.uptimeMs - before.last.uptimeMs);
-  const hasJumpedNow = isSameBoot(before.last, now) && Math.abs(stepMs) > JUMP_MIN_MS;
+  const isKnown = isKnownBoot(before, now);
+  const sinceMs = isKnown ? Math.max(bootedAtMs, before.last.wallMs) : bootedAtMs;
+  const stepMs = now.wallMs - before.last.wallMs - witnessedBetween(before, now);
+  const hasJumpedNow = isKnown && Math.abs(stepMs) > JUMP_MIN_MS;
   return !hasJumpedNow && confirmedAtMs >= sinceMs;
 }
 
-/** Some containers count their own uptime, which begins anew with the same boot id. */
+/** Some containers count their own uptime, which begins anew with the same boot id; and the memory of a machine may be brought back. */
 function isSameBoot(before: ClockReading, now: ClockReading): boolean {
   return before.bootId === now.bootId && before.uptimeMs <= now.uptimeMs;
 }

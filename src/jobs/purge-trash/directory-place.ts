@@ -10,8 +10,10 @@ import type { KnownFolder } from '../../trash/known-folders.ts';
 import type { FolderPurge } from '../../trash/purge.ts';
 import { Trash } from '../../trash/trash.ts';
 import { type CountedTrash, unreadableFaults } from '../counted-trash.ts';
+import type { ClockHistory, ClockReading } from '../ledger-contracts.ts';
 import type { DiskUse, FolderToOpen, OpenTrash, PurgeablePlace, TrashFolder } from './place.ts';
 import type { EarlyCandidate } from './plan.ts';
+import { recordWitnessed, witnessedIn } from './witness.ts';
 
 export class DirectoryPlace implements PurgeablePlace {
   readonly path: string;
@@ -31,6 +33,14 @@ export class DirectoryPlace implements PurgeablePlace {
   open(): OpenTrash | undefined {
     const trash = Trash.openIfThere(this.#claudeDir);
     return trash && new DirectoryTrash(this.#claudeDir, trash, this.#dryRun);
+  }
+
+  witnessed(now: ClockReading): ClockHistory {
+    return witnessedIn(this.#claudeDir, now);
+  }
+
+  recordWitnessed(history: ClockHistory): void {
+    if (!this.#dryRun) recordWitnessed(this.#claudeDir, history);
   }
 }
 

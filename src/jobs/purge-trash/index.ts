@@ -10,7 +10,7 @@ import type { ShortHolds } from '../../sqlite/short-holds.ts';
 import type { Destroyed, TrashedEntry } from '../../trash/purge.ts';
 import type { Guards } from '../guards/guards.ts';
 import type { Job, JobContext } from '../job.ts';
-import type { PurgeRecorder, SweptRowTrash } from '../ledger-contracts.ts';
+import type { ClockHistory, ClockReading, PurgeRecorder, SweptRowTrash } from '../ledger-contracts.ts';
 import { LiveHolds } from '../live-holds.ts';
 import { type LiveObservation, withAllSources } from '../observe-live.ts';
 import type { PurgeReport } from '../report.ts';
@@ -29,6 +29,7 @@ import {
   purgeObstacle,
 } from './plan.ts';
 import { StorePlace } from './store-place.ts';
+import { leastUnwitnessed } from './witness.ts';
 
 export interface PurgeDependencies {
   readonly claudeDirs: readonly ClaudeDir[];
@@ -42,6 +43,8 @@ export interface PurgeDependencies {
   readonly limits: DiskLimits;
   /** How much of the time since a moment only the wall clock has counted; both in milliseconds. */
   unwitnessedMs(sinceMs: number): number;
+  /** The clocks as the run began; undefined where no place is to keep an account of them. */
+  readonly begun?: ClockReading | undefined;
   /** Undefined where there is no ledger yet. */
   readonly sweptRows: SweptRowTrash | undefined;
   readonly recorder?: PurgeRecorder | undefined;
@@ -80,6 +83,8 @@ class Purge {
   readonly #early = { sessions: 0, bytes: 0 };
   #overLimitBytes = 0;
   #givenBack = 0;
+  /** By what the place at hand knows of the clocks, too. */
+  #unwitnessedMs: PurgeDependencies['unwitnessedMs'];
   /** What goes from the place at hand before its time. */
   #earlyPlan: EarlyPlan = NOTHING_EARLY;
   /** Sessions of the place at hand of which a folder that was looked at holds a part that has time left. */
@@ -89,6 +94,7 @@ class Purge {
     this.#dependencies = dependencies;
     this.#context = context;
     this.#live = live;
+    this.#unwitnessedMs = dependencies.unwitnessedMs;
     const named = PROTECTIONS.map((protection) => live.sessions[protection]);
     this.#liveIds = { has: (id) => named.some(({ ids, prefixes }) => ids.has(id) || prefixes.match(id)) };
     this.#holds = new LiveHolds(dependencies.sources, dependencies.holds);
@@ -145,12 +151,14 @@ class Purge {
     if (trash === undefined) return;
     try {
       this.#withNewerPart.clear();
+      const history = this.#witnessed(place);
       this.#earlyPlan = await this.#planEarly(trash);
       for (const folder of trash.folders()) {
         if (await this.#state.shouldStop()) break;
         await this.#purgeFolder(folder, place.path);
       }
       if (!this.#context.dryRun) this.#givenBack += await trash.giveBack(() => this.#state.shouldStop());
+      if (history !== undefined) place.recordWitnessed(history);
       const { sessions, bytes, faults } = trash.amount();
       this.#state.addFaults(faults);
       this.#trash.sessions += sessions;
@@ -160,8 +168,16 @@ class Purge {
     }
   }
 
+  #witnessed(place: PurgeablePlace): ClockHistory | undefined {
+    const { begun, unwitnessedMs: byLedger } = this.#dependencies;
+    const history = begun && place.witnessed(begun);
+    this.#unwitnessedMs = history === undefined ? byLedger : leastUnwitnessed(byLedger, history);
+    return history;
+  }
+
   async #planEarly(trash: OpenTrash): Promise<EarlyPlan> {
-    const { limits, keepMs, clock, unwitnessedMs, only } = this.#dependencies;
+    const { limits, keepMs, clock, only } = this.#dependencies;
+    const unwitnessedMs = this.#unwitnessedMs;
     if (only !== undefined) return NOTHING_EARLY;
     const shouldStop = () => this.#state.shouldStop();
     const asked = { limits, keepMs, live: this.#liveIds, nowMs: clock.now(), unwitnessedMs, shouldStop };
@@ -256,7 +272,8 @@ class Purge {
   }
 
   #decide(sessions: readonly TrashedEntry[], live: LiveNames): readonly PurgeDecision<TrashedEntry>[] {
-    const { keepMs, clock, unwitnessedMs } = this.#dependencies;
+    const { keepMs, clock } = this.#dependencies;
+    const unwitnessedMs = this.#unwitnessedMs;
     const isEarly = ({ sessionId }: TrashedEntry) => this.#earlyPlan.sessionIds.has(sessionId);
     const early = sessions.filter(isEarly);
     const others = early.length === 0 ? sessions : sessions.filter((session) => !isEarly(session));

@@ -7,6 +7,7 @@ import type { KnownMaps } from '../../claude-dir/known-maps.ts';
 import type { Room } from '../../files/room.ts';
 import type { Destroyed, Found, TrashedEntry } from '../../trash/purge.ts';
 import type { CountedTrash } from '../counted-trash.ts';
+import type { ClockHistory, ClockReading } from '../ledger-contracts.ts';
 import type { EarlyCandidate } from './plan.ts';
 
 export interface PurgeablePlace {
@@ -16,6 +17,10 @@ export interface PurgeablePlace {
   knownMaps(): KnownMaps;
   /** Undefined where there is no trash. */
   open(): OpenTrash | undefined;
+  /** What it knows of the clocks by itself after a look; undefined where no account of them is kept with it. */
+  witnessed(now: ClockReading): ClockHistory | undefined;
+  /** Keeps that account for the next purge. */
+  recordWitnessed(history: ClockHistory): void;
 }
 
 export interface OpenTrash {

@@ -34,6 +34,13 @@ export class StorePlace implements PurgeablePlace {
   open(): OpenTrash {
     return new StoreTrash(this.#store, this.#holds);
   }
+
+  /** The database belongs to hosts, too, and has no place for it. */
+  witnessed(): undefined {
+    return undefined;
+  }
+
+  recordWitnessed(): void {}
 }
 
 class StoreTrash implements OpenTrash {

@@ -17,6 +17,7 @@ import { Trash } from '../../../src/trash/trash.ts';
 import { resolveConfig } from '../../support/resolved-config.ts';
 import { SetClock } from '../../support/set-clock.ts';
 import { makeClaudeDir, writeAged } from '../../support/tree.ts';
+import { witnessAll } from '../../support/witnessed.ts';
 
 export const START_MS = Date.UTC(2026, 2, 1, 12);
 const HOST_TABLE =
@@ -170,6 +171,8 @@ export class OrdersHost {
     try {
       const claudeDirs = openClaudeDirs(this.config, (claudeDir) => opened.push(claudeDir));
       const allowMassRemoval = this.shape.withoutGuards;
+      // The machine's own time since boot knows nothing of the made up history, which no clock of it witnesses.
+      if (!dryRun) witnessAll(this.stateDir, this.nowMs);
       const options = { dryRun, jobs: [job], allowMassRemoval, listsRemoved: 'none' as const };
       const context = {
         dryRun,

@@ -23,20 +23,34 @@ describe('time that only the wall clock has counted', () => {
       fc.constantFrom('to 1970', 'right'),
     );
     const realMs = fc.integer({ min: 0, max: 3 * DAY_MS });
-    const step = fc.record({ realMs, jump, restarts: fc.boolean(), confirms: fc.boolean() });
+    const start = fc.constantFrom('none', 'none', 'anew', 'brought back', 'elsewhere');
+    const step = fc.record({ realMs, jump, start, pick: fc.nat(), confirms: fc.boolean() });
+    const aheadMs = fc.constantFrom(0, 40 * DAY_MS, -40 * DAY_MS);
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 14 }), (steps) => {
-        let now: ClockReading = { bootId: 'b', uptimeMs: 1_000, wallMs: START_MS };
+      fc.property(aheadMs, fc.array(step, { maxLength: 14 }), (firstAheadMs, steps) => {
+        let now: ClockReading = { bootId: 'b', uptimeMs: 1_000, wallMs: START_MS + firstAheadMs };
         let history = nextHistory(undefined, now);
         let realMs = 0;
-        const stamps = [{ atMs: now.wallMs, realMs }];
-        for (const [index, { realMs: passedMs, jump: to, restarts, confirms }] of steps.entries()) {
+        const seen = [now];
+        // Of what was there before the first look, nobody knows more than that it was there then.
+        const before = [3_000, 1, 0].map((days) => ({ atMs: START_MS - days * DAY_MS, realMs }));
+        const stamps = [...before, { atMs: now.wallMs, realMs }];
+        for (const [index, { realMs: passedMs, jump: to, start: how, pick, confirms }] of steps.entries()) {
           realMs += passedMs;
           const byMs =
             typeof to === 'number' ? now.wallMs + passedMs + to : to === 'right' ? START_MS + realMs : 60_000;
-          now = restarts
-            ? { bootId: `b${index}`, uptimeMs: Math.min(passedMs, 60_000), wallMs: byMs }
-            : { ...now, uptimeMs: now.uptimeMs + passedMs, wallMs: byMs };
+          // The memory of a machine as it was at an earlier look; and another machine that has been up for longer.
+          const { bootId, uptimeMs } = now;
+          const savedBefore = seen.filter((saved) => saved.bootId !== bootId || saved.uptimeMs <= uptimeMs);
+          const earlier = savedBefore[pick % savedBefore.length] ?? now;
+          const boots: Record<string, Pick<ClockReading, 'bootId' | 'uptimeMs'>> = {
+            none: { bootId: now.bootId, uptimeMs: now.uptimeMs + passedMs },
+            anew: { bootId: `b${index}`, uptimeMs: Math.min(passedMs, 60_000) },
+            'brought back': { bootId: earlier.bootId, uptimeMs: earlier.uptimeMs },
+            elsewhere: { bootId: `other ${index}`, uptimeMs: 100_000 * DAY_MS },
+          };
+          now = { ...now, ...boots[how], wallMs: byMs };
+          seen.push(now);
           // Whoever knows has his say only by a clock that is right.
           history = nextHistory(history, now, confirms && byMs === START_MS + realMs);
           for (const stamp of stamps) {

@@ -10,6 +10,9 @@ const HOUR_MS = DAY_MS / 24;
 const PRUNE = 'prune-transcripts';
 const LIMITS = absenceLimits({ rows: 2 * DAY_MS, transcripts: 30 * DAY_MS });
 
+/** But for all that was before the first look. */
+const gapsSince = ({ gaps }: Pick<ClockHistory, 'gaps'>) => gaps.filter(({ isBeginning }) => isBeginning !== true);
+
 /** A machine whose clocks are set by hand, and what its ledger remembers. */
 function machine() {
   const reading = { bootId: 'first', uptimeMs: 5_000, wallMs: START_MS };
@@ -129,7 +132,7 @@ describe('the clock guard', () => {
     server.confirmedAtMs = reading.wallMs - 5_000;
     const guard = newGuard();
     expect(guard.doubt(PRUNE)).toBeUndefined();
-    expect(guard.look().gaps).toEqual([]);
+    expect(gapsSince(guard.look())).toEqual([]);
   });
 
   it('forgives the night that a machine was off when a time server confirms the clock some minutes after the start', () => {
@@ -137,10 +140,10 @@ describe('the clock guard', () => {
     server.confirmedAtMs = reading.wallMs;
     newGuard().doubt(PRUNE);
     restart(14 * HOUR_MS);
-    expect(newGuard().look().gaps).toHaveLength(1);
+    expect(gapsSince(newGuard().look())).toHaveLength(1);
     pass(60_000);
     server.confirmedAtMs = reading.wallMs;
-    expect(newGuard().look().gaps).toEqual([]);
+    expect(gapsSince(newGuard().look())).toEqual([]);
   });
 
   it('takes no time for lived through that a clock was behind until a time server had its say', () => {
@@ -258,13 +261,59 @@ describe('witnessed time', () => {
     const wrong = { ...start, uptimeMs: 2_000, wallMs: START_MS + 4_000 * DAY_MS };
     const right = { ...start, uptimeMs: 3_000, wallMs: START_MS + 2_000 };
     const history = nextHistory(nextHistory(nextHistory(undefined, start), wrong), right);
-    expect(history.gaps).toEqual([]);
+    expect(gapsSince(history)).toEqual([]);
     expect(isDoubted(history, PRUNE, LIMITS)).toBe(false);
   });
 
   it('counts a gap for what was there when it came, and not for what came later', () => {
     const gaps = [{ atMs: START_MS + DAY_MS, ms: DAY_MS, isAbsence: false }];
     expect([unwitnessedMs(gaps, START_MS), unwitnessedMs(gaps, START_MS + 2 * DAY_MS)]).toEqual([DAY_MS, 0]);
+  });
+
+  it('begins with the first look: what was there before may have come in that moment, by a clock that was wrong', () => {
+    const first: ClockReading = { bootId: 'b', uptimeMs: 1_000, wallMs: START_MS };
+    const later = { ...first, uptimeMs: 3 * DAY_MS, wallMs: START_MS + 3 * DAY_MS - 1_000 };
+    const { gaps } = nextHistory(nextHistory(undefined, first), later);
+    const lainMs = (stampMs: number) => later.wallMs - stampMs - unwitnessedMs(gaps, stampMs);
+    expect([lainMs(START_MS - 60 * DAY_MS), lainMs(START_MS)]).toEqual([3 * DAY_MS - 1_000, 3 * DAY_MS - 1_000]);
+    expect(lainMs(START_MS + DAY_MS)).toBe(2 * DAY_MS - 1_000);
+  });
+
+  it('begins anew with a clock that was ahead at the first look and is set right', () => {
+    const first: ClockReading = { bootId: 'b', uptimeMs: 1_000, wallMs: START_MS + 4_000 * DAY_MS };
+    const right = { ...first, uptimeMs: 2_000, wallMs: START_MS };
+    const later = { ...first, uptimeMs: 8 * DAY_MS, wallMs: START_MS + 8 * DAY_MS };
+    const { gaps } = nextHistory(nextHistory(nextHistory(undefined, first), right), later);
+    const stampMs = START_MS - 60 * DAY_MS;
+    expect((later.wallMs - stampMs - unwitnessedMs(gaps, stampMs)) / DAY_MS).toBeCloseTo(8);
+  });
+
+  it.each([
+    { what: 'the same start of the machine', bootId: 'b' },
+    { what: 'an earlier start', bootId: 'a' },
+  ])('takes back no gap where the memory of $what is brought back beside what was seen later', ({ bootId }) => {
+    const readings: ClockReading[] = [
+      { bootId: 'a', uptimeMs: 20 * DAY_MS, wallMs: START_MS },
+      { bootId: 'b', uptimeMs: 15 * DAY_MS, wallMs: START_MS + 15 * DAY_MS },
+      { bootId: 'b', uptimeMs: 20 * DAY_MS, wallMs: START_MS + 60 * DAY_MS },
+      { bootId, uptimeMs: 14 * DAY_MS, wallMs: START_MS + 60 * DAY_MS + HOUR_MS },
+    ];
+    const histories: ClockHistory[] = [];
+    for (const reading of readings) histories.push(nextHistory(histories.at(-1), reading));
+    const [before = 0, after = 0] = histories.slice(-2).map(({ gaps }) => unwitnessedMs(gaps, START_MS));
+    expect([before, after]).toEqual([40 * DAY_MS, 40 * DAY_MS + HOUR_MS]);
+  });
+
+  it('takes no word of a time server for the clock of a machine whose memory was brought back', () => {
+    const { newGuard, pass, reading, server } = machine();
+    pass(10 * DAY_MS);
+    server.confirmedAtMs = reading.wallMs - 60_000;
+    newGuard().doubt(PRUNE);
+    pass(2 * DAY_MS);
+    newGuard().doubt(PRUNE);
+    reading.uptimeMs -= 2 * DAY_MS;
+    pass(40 * DAY_MS, 0);
+    expect(newGuard().doubt(PRUNE)).toBeDefined();
   });
 
   it('stays a short list, however often the machine is off', () => {
@@ -274,7 +323,7 @@ describe('witnessed time', () => {
       now = { bootId: `b${day}`, uptimeMs: 8 * HOUR_MS, wallMs: now.wallMs + DAY_MS };
       history = nextHistory(history, now);
     }
-    expect(history.gaps.length).toBeLessThanOrEqual(400);
-    expect(unwitnessedMs(history.gaps, 0)).toBe(1_000 * 16 * HOUR_MS);
+    expect(history.gaps.length).toBeLessThanOrEqual(401);
+    expect(unwitnessedMs(gapsSince(history), 0)).toBe(1_000 * 16 * HOUR_MS);
   });
 });
