@@ -11,8 +11,6 @@
 /* As deep as the caller walks; each level holds a descriptor and a buffer. */
 #define DEPTH_MAX 32
 #define ENTRIES_BYTES (1 << 15)
-/* No directory is read beyond this: it is the caller's then. */
-#define RESULT_BYTES_MAX ((size_t)1 << 31)
 #define BLOCK_BYTES 512
 #define ID_LENGTH 36
 
@@ -20,8 +18,8 @@ struct scan {
   uint64_t device;
   uint32_t owner;
   uint32_t mount;
-  const int32_t *stop;
-  struct scan_result *result;
+  const struct request *request;
+  struct answer *answer;
   char *entries[DEPTH_MAX + 1];
   /* Where the rows and links of the task at hand begin. */
   size_t first_row;
@@ -41,24 +39,6 @@ struct form {
   uint32_t kind;
   uint32_t flags;
 };
-
-static int append(struct bytes *bytes, const void *from, size_t length) {
-  size_t needed = bytes->length + length;
-  if (needed > RESULT_BYTES_MAX) return EOVERFLOW;
-  if (needed > bytes->capacity) {
-    size_t capacity = bytes->capacity == 0 ? 4096 : bytes->capacity;
-    while (capacity < needed) capacity *= 2;
-    uint8_t *larger = realloc(bytes->at, capacity);
-    if (larger == NULL) return ENOMEM;
-    bytes->at = larger;
-    bytes->capacity = capacity;
-  }
-  memcpy(bytes->at + bytes->length, from, length);
-  bytes->length = needed;
-  return 0;
-}
-
-static bool is_stopped(const struct scan *scan) { return __atomic_load_n(scan->stop, __ATOMIC_RELAXED) != 0; }
 
 /* As JavaScript's `x | 0`, for what is less than 2^64. */
 static uint32_t word_of(double x) {
@@ -126,13 +106,13 @@ static bool has_form(const char *name, const char *form, uint32_t id[4]) {
 }
 
 static int add_link(struct scan *scan, const struct facts *facts) {
-  struct scan_result *result = scan->result;
+  struct answer *answer = scan->answer;
   struct link_row link = {
       .inode = (double)facts->inode,
       .names = facts->names,
-      .row = (uint32_t)((result->rows.length - scan->first_row) / sizeof(struct part_row)),
+      .row = (uint32_t)((answer->rows.length - scan->first_row) / sizeof(struct part_row)),
   };
-  return append(&result->links, &link, sizeof link);
+  return append(&answer->links, &link, sizeof link);
 }
 
 /* Each of these returns 0, or an error where the part is to be handed over. */
@@ -141,7 +121,7 @@ static int add_file(struct scan *scan, int directory, const char *name, struct m
   int error = look_at(directory, name, &facts);
   if (error != 0) return error;
   bool is_of_layer = facts.device != scan->device;
-  if (is_of_layer && (scan->mount == SCAN_NO_MOUNT || facts.mount != scan->mount)) return EXDEV;
+  if (is_of_layer && (scan->mount == NO_MOUNT || facts.mount != scan->mount)) return EXDEV;
   if (facts.owner != scan->owner || facts.kind != KIND_FILE || !facts.is_plain) return EINVAL;
   if (facts.names > 1) {
     if (is_of_layer) return EMLINK;
@@ -182,7 +162,7 @@ static int add_entries(struct scan *scan, int directory, struct measure *measure
     struct entry entry;
     for (long at = 0; next_entry(buffer, length, &at, &entry);) {
       uint32_t kind;
-      int error = is_stopped(scan) ? ECANCELED : kind_at(directory, &entry, &kind);
+      int error = is_stopped(scan->request) ? ECANCELED : kind_at(directory, &entry, &kind);
       if (error == 0) error = add_part(scan, directory, entry.name, kind, measure, depth);
       if (error != 0) return error;
     }
@@ -213,8 +193,8 @@ static int add_part(struct scan *scan, int parent, const char *name, uint32_t ki
 static int hand_over(struct scan *scan, const char *name, uint32_t kind, uint32_t *told) {
   uint8_t byte = (uint8_t)kind;
   size_t length = strlen(name) + 1;
-  int error = append(&scan->result->others, &byte, 1);
-  if (error == 0) error = append(&scan->result->others, name, length);
+  int error = append(&scan->answer->others, &byte, 1);
+  if (error == 0) error = append(&scan->answer->others, name, length);
   told[TOLD_OTHERS] += 1;
   return error;
 }
@@ -228,11 +208,11 @@ static int add_entry(struct scan *scan, int directory, const struct entry *entry
   if (error != 0) return error;
   for (const struct form *form = forms; form < forms + 2; form += 1) {
     if (form->kind != kind || !has_form(entry->name, form->text, row.id)) continue;
-    size_t links = scan->result->links.length;
+    size_t links = scan->answer->links.length;
     error = add_part(scan, directory, entry->name, kind, &measure, 0);
     if (error == ECANCELED || error == ENOMEM) return error;
     if (error != 0) {
-      scan->result->links.length = links;
+      scan->answer->links.length = links;
       break;
     }
     row.newest_ms = measure.files > 0 ? measure.newest_file_ms : measure.newest_directory_ms;
@@ -241,7 +221,7 @@ static int add_entry(struct scan *scan, int directory, const struct entry *entry
     row.files = measure.files;
     row.digest = measure.digest;
     row.flags = form->flags;
-    return append(&scan->result->rows, &row, sizeof row);
+    return append(&scan->answer->rows, &row, sizeof row);
   }
   return hand_over(scan, entry->name, kind, told);
 }
@@ -277,7 +257,7 @@ static int scan_entries(struct scan *scan, int directory, const uint32_t *task, 
     struct entry entry;
     for (long at = 0; next_entry(buffer, length, &at, &entry);) {
       if ((uint8_t)entry.name[0] % task[TASK_SHARES] != task[TASK_SHARE]) continue;
-      if (is_stopped(scan)) return ECANCELED;
+      if (is_stopped(scan->request)) return ECANCELED;
       told[TOLD_ENTRIES] += 1;
       int error = add_entry(scan, directory, &entry, forms, told);
       if (error != 0) return error;
@@ -286,9 +266,9 @@ static int scan_entries(struct scan *scan, int directory, const uint32_t *task, 
 }
 
 static int run_task(struct scan *scan, const uint32_t *task, const char *names) {
-  struct scan_result *result = scan->result;
+  struct answer *answer = scan->answer;
   uint32_t told[TOLD_WORDS] = {0};
-  size_t rows = result->rows.length, links = result->links.length, others = result->others.length;
+  size_t rows = answer->rows.length, links = answer->links.length, others = answer->others.length;
   struct form forms[2] = {
       {names + task[TASK_FORM], task[TASK_RULE] >> 16, task[TASK_RULE] & 0xffff},
       {names + task[TASK_OTHER_FORM], task[TASK_OTHER_RULE] >> 16, task[TASK_OTHER_RULE] & 0xffff},
@@ -298,20 +278,20 @@ static int run_task(struct scan *scan, const uint32_t *task, const char *names) 
   int error = directory < 0 ? -directory : scan_entries(scan, directory, task, forms, told);
   if (directory >= 0) close_directory(directory);
   if (error != 0) {
-    result->rows.length = rows;
-    result->links.length = links;
-    result->others.length = others;
+    answer->rows.length = rows;
+    answer->links.length = links;
+    answer->others.length = others;
     memset(told, 0, sizeof told);
   }
   told[TOLD_ERROR] = (uint32_t)error;
-  told[TOLD_ROWS] = (uint32_t)((result->rows.length - rows) / sizeof(struct part_row));
-  told[TOLD_LINKS] = (uint32_t)((result->links.length - links) / sizeof(struct link_row));
-  told[TOLD_OTHERS_BYTES] = (uint32_t)(result->others.length - others);
-  return append(&result->told, told, sizeof told);
+  told[TOLD_ROWS] = (uint32_t)((answer->rows.length - rows) / sizeof(struct part_row));
+  told[TOLD_LINKS] = (uint32_t)((answer->links.length - links) / sizeof(struct link_row));
+  told[TOLD_OTHERS_BYTES] = (uint32_t)(answer->others.length - others);
+  return append(&answer->told, told, sizeof told);
 }
 
 /* Whether every path and form of a task lies among the names. */
-static bool is_task(const struct scan_request *request, const uint32_t *task) {
+static bool is_task(const struct request *request, const uint32_t *task) {
   if (task[TASK_DIRECTORY] > INT32_MAX || task[TASK_SHARES] == 0 || task[TASK_DEPTH] == 0) return false;
   if (task[TASK_FORM] >= request->name_bytes || task[TASK_OTHER_FORM] >= request->name_bytes) return false;
   size_t at = task[TASK_PATH];
@@ -322,8 +302,8 @@ static bool is_task(const struct scan_request *request, const uint32_t *task) {
   return true;
 }
 
-static bool is_request(const struct scan_request *request) {
-  if (request->name_bytes == 0 || request->names[request->name_bytes - 1] != 0) return false;
+static bool is_request(const struct request *request) {
+  if (!has_names(request)) return false;
   if (request->word_count < SCAN_HEADER_WORDS || (request->word_count - SCAN_HEADER_WORDS) % TASK_WORDS != 0) return false;
   for (size_t at = SCAN_HEADER_WORDS; at < request->word_count; at += TASK_WORDS) {
     if (!is_task(request, request->words + at)) return false;
@@ -331,16 +311,16 @@ static bool is_request(const struct scan_request *request) {
   return true;
 }
 
-int scan_run(const struct scan_request *request, struct scan_result *result) {
-  memset(result, 0, sizeof *result);
+int scan_run(const struct request *request, struct answer *answer) {
+  memset(answer, 0, sizeof *answer);
   if (!is_request(request)) return EINVAL;
   const uint32_t *words = request->words;
   struct scan scan = {
       .device = words[SCAN_DEVICE_LOW] | (uint64_t)words[SCAN_DEVICE_HIGH] << 32,
       .owner = words[SCAN_OWNER],
       .mount = words[SCAN_MOUNT],
-      .stop = request->stop,
-      .result = result,
+      .request = request,
+      .answer = answer,
   };
   int error = 0;
   for (size_t at = SCAN_HEADER_WORDS; error == 0 && at < request->word_count; at += TASK_WORDS) {
@@ -348,12 +328,4 @@ int scan_run(const struct scan_request *request, struct scan_result *result) {
   }
   for (int depth = 0; depth <= DEPTH_MAX; depth += 1) free(scan.entries[depth]);
   return error;
-}
-
-void scan_free(struct scan_result *result) {
-  free(result->told.at);
-  free(result->rows.at);
-  free(result->links.at);
-  free(result->others.at);
-  memset(result, 0, sizeof *result);
 }

@@ -5,12 +5,12 @@
 #ifndef SWEEPER_SCAN_H
 #define SWEEPER_SCAN_H
 
-#include <stddef.h>
 #include <stdint.h>
 
-/* The words before the first task: the device number's low and high half, the owner's id, the mount's number or SCAN_NO_MOUNT. */
+#include "request.h"
+
+/* The words before the first task: the device number's low and high half, the owner's id, the mount's number or NO_MOUNT. */
 enum { SCAN_DEVICE_LOW, SCAN_DEVICE_HIGH, SCAN_OWNER, SCAN_MOUNT, SCAN_HEADER_WORDS };
-#define SCAN_NO_MOUNT UINT32_MAX
 
 /*
  * The words of a task: the open directory to begin at; where among the names its path begins, and of how many components it is; which
@@ -29,18 +29,6 @@ enum {
   TASK_OTHER_RULE,
   TASK_WORDS,
 };
-enum { KIND_FILE = 1, KIND_DIRECTORY = 2, KIND_OTHER = 3 };
-
-struct scan_request {
-  const uint32_t *words;
-  size_t word_count;
-  /* Texts that end with 0, as does the last of them. */
-  const char *names;
-  size_t name_bytes;
-  /* Anything but 0 ends the scan at the next entry. */
-  const int32_t *stop;
-};
-
 /* The words in which is told what has come of a task. With an error, it has no rows: it is the caller's as a whole. */
 enum {
   TOLD_ERROR,
@@ -73,22 +61,7 @@ struct link_row {
   uint32_t row;
 };
 
-struct bytes {
-  uint8_t *at;
-  size_t length;
-  size_t capacity;
-};
-
-struct scan_result {
-  struct bytes told;
-  struct bytes rows;
-  struct bytes links;
-  /* What is handed over: of each its kind, its name and a 0. */
-  struct bytes others;
-};
-
-/* 0, or EINVAL for a request that is none, or ENOMEM; the result is to be freed either way. */
-int scan_run(const struct scan_request *request, struct scan_result *result);
-void scan_free(struct scan_result *result);
+/* The told words of each task; the rows; the links; and as `others` what is handed over: of each its kind, its name and a 0. */
+int scan_run(const struct request *request, struct answer *answer);
 
 #endif

@@ -1,4 +1,4 @@
-/* The few calls of the system that a scan makes, and what they tell, in one place. Linux. */
+/* The few calls of the system, and what they tell, in one place. Linux. */
 #ifndef SWEEPER_SYSTEM_H
 #define SWEEPER_SYSTEM_H
 
@@ -11,10 +11,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "scan.h"
-
 /* Some file systems tell no kinds with the names. */
-#define KIND_UNKNOWN 0
+enum { KIND_UNKNOWN, KIND_FILE, KIND_DIRECTORY, KIND_OTHER };
+#define NO_MOUNT UINT32_MAX
 
 #ifndef AT_SYMLINK_NOFOLLOW
 #define AT_SYMLINK_NOFOLLOW 0x100
@@ -29,7 +28,7 @@
 struct facts {
   uint64_t device;
   uint64_t inode;
-  /* SCAN_NO_MOUNT where the kernel does not say. */
+  /* NO_MOUNT where the kernel does not say. */
   uint32_t mount;
   uint32_t owner;
   uint32_t names;
@@ -97,7 +96,7 @@ static inline int ask(int directory, const char *name, int flags, struct facts *
   if (error != 0) return error;
   facts->device = device_of(&answer);
   facts->inode = answer.inode;
-  facts->mount = (answer.mask & STATX_MNT_ID) != 0 ? (uint32_t)answer.mount : SCAN_NO_MOUNT;
+  facts->mount = (answer.mask & STATX_MNT_ID) != 0 ? (uint32_t)answer.mount : NO_MOUNT;
   facts->owner = answer.owner;
   facts->names = answer.names;
   facts->kind = kind_of_mode(answer.mode);
@@ -121,6 +120,18 @@ static inline int look_at_open(int directory, struct facts *facts) { return ask(
 static inline int open_directory(int parent, const char *name) {
   int directory = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   return directory < 0 ? -errno : directory;
+}
+
+/* A descriptor of a regular file, or the error below 0; leaves the time of its last reading as it is, and waits for no FIFO's writer. */
+static inline int open_regular(int directory, const char *name) {
+  int file = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOATIME | O_CLOEXEC);
+  if (file < 0) return -errno;
+  struct facts facts;
+  int error = look_at_open(file, &facts);
+  if (error == 0 && facts.kind != KIND_FILE) error = EINVAL;
+  if (error == 0) return file;
+  close(file);
+  return -error;
 }
 
 static inline void close_directory(int directory) { close(directory); }

@@ -8,12 +8,19 @@ import { mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const inTop = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
-const SOURCES = ['native/addon.c', 'native/calls.c', 'native/scan.c'].map(inTop);
-const HEADERS = ['native/addon.h', 'native/scan.h', 'native/system.h', 'scripts/build-native.mjs'].map(inTop);
+const SOURCES = ['native/addon.c', 'native/calls.c', 'native/look.c', 'native/scan.c'].map(inTop);
+const HEADERS = [
+  'native/addon.h',
+  'native/look.h',
+  'native/request.h',
+  'native/scan.h',
+  'native/system.h',
+  'scripts/build-native.mjs',
+].map(inTop);
 const OUTPUT = inTop(`native/build/${process.platform}-${process.arch}.node`);
 
 const FLAGS = [
-  ...['-shared', '-fPIC', '-O2', '-std=gnu11', '-fvisibility=hidden'],
+  ...['-shared', '-fPIC', '-O2', '-std=gnu11', '-D_GNU_SOURCE', '-fvisibility=hidden'],
   // Times are computed as JavaScript does, on every processor.
   '-ffp-contract=off',
   // The C library is the one that Node has loaded, glibc or musl, whichever release.

@@ -39,6 +39,8 @@ export function classOf({ entrypoints, sessionKind, firstTurn, humanTurns }: Ses
   return classes[0] === 'sdk' && humanTurns > 0 ? 'cli' : classes[0];
 }
 
+const NEWLINE = 0x0a;
+
 /** Entries that are no part of a conversation; whatever else an entry is may be one. */
 const METADATA_TYPES: ReadonlySet<unknown> = new Set([
   ...['ai-title', 'custom-title', 'tag', 'summary', 'last-prompt', 'agent-name', 'agent-color', 'agent-setting'],
@@ -47,9 +49,18 @@ const METADATA_TYPES: ReadonlySet<unknown> = new Set([
 ]);
 
 /** Whether all entries of a whole transcript are metadata; one that does not parse is none. */
-export function isMetadataAlone(transcript: string): boolean {
-  const lines = transcript.split('\n').filter((line) => line.trim() !== '');
-  return lines.length > 0 && lines.every((line) => METADATA_TYPES.has(typeOf(line)));
+export function isMetadataAlone(transcript: Buffer): boolean {
+  let hasAny = false;
+  for (let start = 0; start < transcript.length; ) {
+    const newline = transcript.indexOf(NEWLINE, start);
+    const end = newline === -1 ? transcript.length : newline;
+    const line = transcript.toString('utf8', start, end);
+    start = end + 1;
+    if (line.trim() === '') continue;
+    if (!METADATA_TYPES.has(typeOf(line))) return false;
+    hasAny = true;
+  }
+  return hasAny;
 }
 
 function typeOf(line: string): unknown {

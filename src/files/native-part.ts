@@ -1,17 +1,19 @@
 /** The program's own native part, where it is built for this system. What it does, Node's calls do as well, slower. */
 
 import { createRequire } from 'node:module';
-import { endianness } from 'node:os';
+import { availableParallelism, endianness } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
-/** What has come of a scan: of each task, and of all of them the rows, the links, and what is handed over. Laid out by `native/scan.h`. */
+/** What has come of bulk work: of each task what is told of it, and of all of them the rows, links and texts. Laid out by whatever did it. */
 export type NativeAnswer = readonly [told: ArrayBuffer, rows: ArrayBuffer, links: ArrayBuffer, others: ArrayBuffer];
 
 export interface NativePart {
-  /** In another thread. @param stop anything but 0 in it ends the scan at the next entry */
+  /** In another thread: `native/scan.h`. @param stop anything but 0 in it ends the work at the next entry */
   scan(words: Uint32Array, names: Uint8Array, stop: Int32Array): Promise<NativeAnswer>;
   /** In this thread. */
   scanHere(words: Uint32Array, names: Uint8Array, stop: Int32Array): NativeAnswer;
+  /** In another thread: `native/look.h`. */
+  look(words: Uint32Array, names: Uint8Array, stop: Int32Array): Promise<NativeAnswer>;
   /**
    * A new descriptor, for reading; never through a symlink, never waiting for a FIFO's writer. Here and below a name is one component, one
    * character a byte, and a number below 0 is that of the system's error, negated.
@@ -44,15 +46,29 @@ export function nativePart(): NativePart | undefined {
 let underWay = 0;
 let atWork: NativePart | undefined;
 
-/** As the native part's own `scan`, so that it is known that a thread is at work. */
-export async function scanApart(part: NativePart, ...request: Parameters<NativePart['scan']>): Promise<NativeAnswer> {
+/** As the native part's own call, so that it is known that a thread is at work. */
+export async function callNatively(
+  part: NativePart,
+  call: 'scan' | 'look',
+  ...request: Parameters<NativePart['scan']>
+): Promise<NativeAnswer> {
   underWay += 1;
   atWork = part;
   try {
-    return await part.scan(...request);
+    return await part[call](...request);
   } finally {
     underWay -= 1;
   }
+}
+
+/** libuv has four threads for all that a process asks of it: one is left to whoever else asks. */
+const AT_A_TIME_MAX = 3;
+
+/** Has as many share some work as it has threads. @param work takes of it until nothing is left @throws what any of them has thrown */
+export async function severalAtATime(work: () => Promise<void>): Promise<void> {
+  const count = Math.min(availableParallelism(), AT_A_TIME_MAX);
+  const ends = await Promise.allSettled(Array.from({ length: count }, () => work()));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
 }
 
 /** The native part, where a thread is in it that cannot be ended otherwise. */

@@ -6,6 +6,7 @@ import { parseSessionId, type SessionId } from '../claude-dir/session-id.ts';
 import { byteNameFromSystem } from '../files/byte-name.ts';
 import type { DirEntry, EntryKind } from '../files/native-calls.ts';
 import type { NativeAnswer } from '../files/native-part.ts';
+import { PackedNames } from '../files/packed-names.ts';
 import type { Link } from './directory-scan.ts';
 import { type DirectoryTask, directoryOf } from './directory-task.ts';
 import { companionFlag, DIRECTORY_FLAG, RECORD_BYTES, TRANSCRIPT_FLAG } from './part-records.ts';
@@ -52,7 +53,7 @@ export function nativeRequest(
   { dev, uid, mountId }: Surroundings,
   { rootFd, projectsFd }: Anchors,
 ): { readonly words: Uint32Array; readonly names: Uint8Array } {
-  const names = new Names();
+  const names = new PackedNames();
   const words = [dev % 2 ** 32, Math.floor(dev / 2 ** 32), uid, mountId ?? NO_MOUNT];
   for (const task of tasks) {
     const { share, shares } = task;
@@ -86,29 +87,6 @@ export function* readAnswer([told, rows, links, others]: NativeAnswer): Generato
     row += count;
     link += linkCount;
     other += otherBytes;
-  }
-}
-
-/** Texts that end with 0, each of them once. */
-class Names {
-  readonly #texts: string[] = [];
-  readonly #places = new Map<string, number>();
-  #length = 0;
-
-  /** @returns where they begin, one after the other */
-  add(...texts: readonly string[]): number {
-    const text = texts.map((one) => `${one}\0`).join('');
-    const known = this.#places.get(text);
-    if (known !== undefined) return known;
-    const place = this.#length;
-    this.#places.set(text, place);
-    this.#texts.push(text);
-    this.#length += text.length;
-    return place;
-  }
-
-  bytes(): Uint8Array {
-    return new Uint8Array(Buffer.from(this.#texts.join(''), 'latin1'));
   }
 }
 

@@ -3,9 +3,9 @@
  * scan by Node's calls would find.
  */
 
-import { availableParallelism, constants } from 'node:os';
+import { constants } from 'node:os';
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
-import { type NativeAnswer, type NativePart, scanApart } from '../files/native-part.ts';
+import { callNatively, type NativeAnswer, type NativePart, severalAtATime } from '../files/native-part.ts';
 import { type DirectoryRecords, DirectoryScanner } from './directory-scan.ts';
 import { type DirectoryTask, directoryOf, mayBePart } from './directory-task.ts';
 import { type NativeTold, nativeRequest, readAnswer } from './native-request.ts';
@@ -13,8 +13,6 @@ import type { TaskQueue } from './task-queue.ts';
 
 type Take = (found: DirectoryRecords) => void;
 
-/** libuv has four threads for all that a process asks of it: one is left to whoever else asks. */
-const AT_A_TIME_MAX = 3;
 const STOP_POLL_MS = 50;
 /** A call is asked for some thousand entries at a time, in so many directories at most. */
 const CALL_BYTES = 1 << 17;
@@ -40,10 +38,8 @@ export class NativeScan {
    */
   async run(take: Take, shouldStop: () => Promise<boolean>): Promise<void> {
     const poll = setInterval(() => void shouldStop().then((isToStop) => isToStop && this.#end()), STOP_POLL_MS);
-    const atATime = Math.min(availableParallelism(), AT_A_TIME_MAX);
     try {
-      const ends = await Promise.allSettled(Array.from({ length: atATime }, () => this.#calls(take, shouldStop)));
-      for (const end of ends) if (end.status === 'rejected') throw end.reason;
+      await severalAtATime(() => this.#calls(take, shouldStop));
     } finally {
       clearInterval(poll);
     }
@@ -64,7 +60,7 @@ export class NativeScan {
         if (await shouldStop()) return this.#end();
         const natively = tasks.filter((task) => this.#isPlain(task));
         const { words, names } = this.#request(natively);
-        const answer = await scanApart(this.#native, words, names, this.#stop);
+        const answer = await callNatively(this.#native, 'scan', words, names, this.#stop);
         if (this.#stop[0] !== 0) return;
         for (const found of this.#found(tasks, natively, answer)) {
           if (await shouldStop()) return this.#end();

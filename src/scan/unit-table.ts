@@ -136,6 +136,11 @@ export class UnitTable implements Units {
     return (this.#records.word(row, WORD.flags) & TRANSCRIPT_FLAG) !== 0;
   }
 
+  /** Whether there may be a directory of its own in its project. */
+  mayHaveDirectory(row: number): boolean {
+    return (this.#records.word(row, WORD.flags) & DIRECTORY_FLAG) !== 0 || !this.#completeness.projects;
+  }
+
   doubt(row: number): Doubt | undefined {
     const flags = this.#records.word(row, WORD.flags);
     const { projects, companions } = this.#completeness;

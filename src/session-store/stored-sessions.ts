@@ -1,7 +1,7 @@
 /** The sessions of a session store as the worker sees them: what is there, what is to be hidden, shown again or destroyed. */
 
 import { parseSessionId, type SessionId } from '../claude-dir/session-id.ts';
-import type { SessionMarks } from '../claude-dir/transcript-facts.ts';
+import type { SessionMarks } from '../claude-dir/transcript-marks.ts';
 import { OperatingError } from '../errors.ts';
 import { giveBack } from '../sqlite/give-back.ts';
 import { checkVersion } from '../sqlite/migrate.ts';

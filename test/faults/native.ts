@@ -8,6 +8,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
+import { factsRequest } from '../../src/claude-dir/bulk-facts.ts';
 import { ClaudeDir } from '../../src/claude-dir/claude-dir.ts';
 import { COMPANION_PLACES } from '../../src/claude-dir/layout.ts';
 import type { DirectoryTask } from '../../src/scan/directory-task.ts';
@@ -24,6 +25,7 @@ const ROUNDS = { full: 100_000, short: 5_000 };
 const VALGRIND_ROUNDS = { full: 2_000, short: 200 };
 const ADDON_ROUNDS = { full: 200, short: 20 };
 const DESCRIPTORS = [3, 4] as const;
+const KINDS = ['scan', 'look'] as const;
 const SANITIZE = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
 const ADDON_USE = fileURLToPath(new URL('./programs/addon-use.js', import.meta.url));
 /** Without this check a path may go on beyond the names. */
@@ -59,12 +61,14 @@ async function runNative({ directory, isShort, seed }: HarnessOptions): Promise<
     const restless = start('sh', ['-c', RESTLESS, 'sh', place.claudeDir.path]);
     try {
       const drive = (command: readonly string[], rounds: number) => place.drive(command, seed + number, rounds);
-      failures.push(...faultsOf('sanitizers', await drive([watched], ROUNDS[form])));
       const underValgrind = ['valgrind', '-q', '--error-exitcode=9', '--leak-check=full', plain];
-      failures.push(...faultsOf('valgrind', await drive(underValgrind, VALGRIND_ROUNDS[form])));
+      for (const kind of KINDS) {
+        failures.push(...faultsOf('sanitizers', await drive([watched, kind], ROUNDS[form])));
+        failures.push(...faultsOf('valgrind', await drive([...underValgrind, kind], VALGRIND_ROUNDS[form])));
+      }
       for (const end of ['late', 'early'])
         failures.push(...faultsOf('addon', await place.use(addon, ADDON_ROUNDS[form], end)));
-      control += faultsOf('control', await drive([broken], ROUNDS[form])).length;
+      control += faultsOf('control', await drive([broken, 'scan'], ROUNDS[form])).length;
     } finally {
       restless.kill('SIGKILL');
       await killed(restless);
@@ -72,7 +76,7 @@ async function runNative({ directory, isShort, seed }: HarnessOptions): Promise<
     }
   }
   return {
-    cases: TREES[form] * (ROUNDS[form] + VALGRIND_ROUNDS[form]),
+    cases: KINDS.length * TREES[form] * (ROUNDS[form] + VALGRIND_ROUNDS[form]),
     failures,
     control: `without one check of its requests: caught in ${control} of ${TREES[form]} trees`,
     isControlCaught: control === TREES[form],
@@ -82,10 +86,12 @@ async function runNative({ directory, isShort, seed }: HarnessOptions): Promise<
 function compileDriver(directory: string, name: string, source: string, flags: readonly string[]): string {
   const scan = join(directory, `${name}.c`);
   writeFileSync(scan, source);
-  const driver = join(REPOSITORY, 'test/faults/programs/scan-driver.c');
+  const driver = join(REPOSITORY, 'test/faults/programs/native-driver.c');
   const warnings = ['-Wall', '-Wextra', '-Werror', '-Wno-unused-but-set-variable'];
   const output = join(directory, name);
-  const args = ['-O1', '-g', ...warnings, ...flags, `-I${join(REPOSITORY, 'native')}`, '-pthread', driver, scan];
+  const look = join(REPOSITORY, 'native/look.c');
+  const include = `-I${join(REPOSITORY, 'native')}`;
+  const args = ['-O1', '-g', '-D_GNU_SOURCE', ...warnings, ...flags, include, '-pthread', driver, scan, look];
   const { status, stderr } = spawnSync('gcc', [...args, '-o', output], { encoding: 'utf8' });
   if (status !== 0) throw new Error(`compile ${name}: ${stderr}`);
   return output;
@@ -94,9 +100,9 @@ function compileDriver(directory: string, name: string, source: string, flags: r
 /** As `scripts/build-native.mjs` does, and watched. */
 function compileAddon(directory: string): string {
   const output = join(directory, 'addon.node');
-  const sources = ['addon.c', 'calls.c', 'scan.c'].map((name) => join(REPOSITORY, 'native', name));
+  const sources = ['addon.c', 'calls.c', 'look.c', 'scan.c'].map((name) => join(REPOSITORY, 'native', name));
   const headers = `-I${join(REPOSITORY, 'node_modules/node-api-headers/include')}`;
-  const args = ['-shared', '-fPIC', '-O1', '-g', ...SANITIZE, headers, ...sources, '-o', output];
+  const args = ['-shared', '-fPIC', '-O1', '-g', '-D_GNU_SOURCE', ...SANITIZE, headers, ...sources, '-o', output];
   const { status, stderr } = spawnSync('gcc', args, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`compile addon.node: ${stderr}`);
   return output;
@@ -112,23 +118,24 @@ function sanitizerEnvironment(): Record<string, string> {
 
 function makeDrive(directory: string, entries: Parameters<typeof makeOddTree>[1]) {
   const claudeDir = ClaudeDir.open(makeOddTree(join(directory, 'claude'), entries));
-  const request = join(directory, 'request');
-  writeFileSync(request, requestFor(claudeDir));
+  const requests = { scan: join(directory, 'scan'), look: join(directory, 'look') };
+  writeFileSync(requests.scan, scanRequest(claudeDir));
+  writeFileSync(requests.look, lookRequest(claudeDir));
   const { root, projects } = claudeDir;
   const drive = (command: readonly string[], seed: number, rounds: number): Promise<Exit> => {
+    const request = command.at(-1) === 'look' ? requests.look : requests.scan;
     const [program = '', ...args] = [...command, request, String(seed), String(rounds)];
     return run(program, args, { stdio: ['ignore', 'pipe', 'pipe', root.fd, projects.fd] });
   };
   const use = (addon: string, rounds: number, end: string): Promise<Exit> => {
     const stdio = ['ignore', 'pipe', 'pipe', root.fd, projects.fd] as const;
-    const args = [ADDON_USE, addon, request, String(rounds), end];
+    const args = [ADDON_USE, addon, requests.scan, requests.look, String(rounds), end];
     return run(process.execPath, args, { stdio: [...stdio], env: sanitizerEnvironment() });
   };
   return { claudeDir, drive, use };
 }
 
-/** How many words there are, the words, and the names. */
-function requestFor({ projects, surroundings }: ClaudeDir): Buffer {
+function scanRequest({ projects, surroundings }: ClaudeDir): Buffer {
   const [rootFd, projectsFd] = DESCRIPTORS;
   const all = { share: 0, shares: 1, bytes: 0 };
   const names = projects.entries().map(({ name }) => name);
@@ -136,10 +143,28 @@ function requestFor({ projects, surroundings }: ClaudeDir): Buffer {
     ...names.map((name, project) => ({ kind: 'project', name, project, ...all }) as const),
     ...COMPANION_PLACES.map((_, place) => ({ kind: 'companions', place, ...all, shares: 2 }) as const),
   ];
-  const { words, names: texts } = nativeRequest(tasks, surroundings, { rootFd, projectsFd });
+  return fileOf(nativeRequest(tasks, surroundings, { rootFd, projectsFd }));
+}
+
+/** Of everything that stands in projects, whatever it is. */
+function lookRequest({ projects }: ClaudeDir): Buffer {
+  const files = projects.entries().flatMap(({ name: project, kind }) => {
+    if (kind !== 'directory') return [];
+    const directory = projects.openChild(project);
+    try {
+      return directory.entries().map(({ name }) => ({ project, name }));
+    } finally {
+      directory.close();
+    }
+  });
+  return fileOf(factsRequest([...files, ...files], DESCRIPTORS[1], Date.now()));
+}
+
+/** How many words there are, the words, and the names. */
+function fileOf({ words, names }: { readonly words: Uint32Array; readonly names: Uint8Array }): Buffer {
   const length = Buffer.alloc(4);
   length.writeUInt32LE(words.length);
-  return Buffer.concat([length, Buffer.from(words.buffer), texts]);
+  return Buffer.concat([length, Buffer.from(words.buffer), names]);
 }
 
 function faultsOf(by: string, { code, signal, stdout, stderr }: Exit): string[] {

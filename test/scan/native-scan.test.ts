@@ -119,8 +119,10 @@ describe('the native scan', () => {
     const request = requestFor(makeClaudeDir(tempDir()));
     change(request);
     const { words, names } = request;
-    expect(() => builtNativePart().scanHere(words, names, Int32Array.of(0))).toThrow('no request for a scan');
-    await expect(builtNativePart().scan(words, names, Int32Array.of(0))).rejects.toThrow('no request for a scan');
+    expect(() => builtNativePart().scanHere(words, names, Int32Array.of(0))).toThrow('no request for the native part');
+    await expect(builtNativePart().scan(words, names, Int32Array.of(0))).rejects.toThrow(
+      'no request for the native part',
+    );
   });
 
   it('refuses what is no request at all', () => {
@@ -128,7 +130,7 @@ describe('the native scan', () => {
     const { words, names } = requestFor(makeClaudeDir(tempDir()));
     const stop = new Int32Array(1);
     for (const args of [[], [words, names], [names, words, stop], [words, names, new Int32Array(0)], [{}, {}, {}]]) {
-      expect(() => scanHere(...args)).toThrow('no request for a scan');
+      expect(() => scanHere(...args)).toThrow('no request for the native part');
     }
   });
 });

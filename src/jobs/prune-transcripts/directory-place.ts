@@ -31,7 +31,7 @@ import type { PrunePolicy } from './age-rules.ts';
 import { type CleanupRules, DirectoryCleanup } from './directory-cleanup.ts';
 import { DirectoryTaking } from './directory-taking.ts';
 import { emptiedProjects } from './emptied-projects.ts';
-import { type FactsObservation, FactsObserver, type FactsQuestion } from './facts.ts';
+import { FactsObserver, type FactsQuestion, type FactsSubject, type TakeFacts } from './facts.ts';
 import { type FindableUnits, foreseenUnits } from './foreseen-units.ts';
 import { KeptSessions } from './kept.ts';
 import { protectionByIndex } from './live-protection.ts';
@@ -197,15 +197,20 @@ class ObservedDirectory implements ObservedPlace {
     return protectionByIndex(this.units, this.aged, sessions);
   }
 
-  facts(
-    row: number,
-    question: Pick<FactsQuestion, 'nowMs' | 'shouldStop'>,
-  ): FactsObservation | Promise<FactsObservation> {
+  facts(rows: readonly number[], question: FactsQuestion, take: TakeFacts): Promise<void> {
     const { units } = this;
-    const project = units.projects[units.projectIndex(row) ?? -1];
-    if (project === undefined || !units.hasTranscript(row)) return { facts: undefined };
-    // One that is to come back from the trash had no mark when it was taken, and none can have come since.
-    return this.#facts.observe({ ...question, project, sessionId: units.sessionId(row), bytes: units.bytes(row) });
+    const { units: scanned } = this.#seen.scan;
+    const subjects: FactsSubject[] = [];
+    for (const row of rows) {
+      const project = units.projects[units.projectIndex(row) ?? -1];
+      // One that is to come back from the trash had no mark when it was taken, and none can have come since.
+      if (project === undefined || !units.hasTranscript(row)) take(row, { facts: undefined });
+      else {
+        const mayHaveDirectory = row >= scanned.length || scanned.mayHaveDirectory(row);
+        subjects.push({ row, project, sessionId: units.sessionId(row), bytes: units.bytes(row), mayHaveDirectory });
+      }
+    }
+    return this.#facts.observe(subjects, question, take);
   }
 
   room(): Room {

@@ -8,6 +8,7 @@ import { displayName } from '../../files/byte-name.ts';
 import type { NamedSessions } from '../../live-sources/live-source.ts';
 import type { ListingRequest } from '../listing-request.ts';
 import type { ListedSession, SessionList } from '../report.ts';
+import type { Facts } from './age-rules.ts';
 import { projectMatcher } from './live-protection.ts';
 import type { ObservedPlace } from './place.ts';
 import type { Plan } from './plan.ts';
@@ -158,8 +159,12 @@ export class Listing {
   }
 
   async #isOfClass(row: number, place: Listable): Promise<boolean> {
-    const { facts: found } = await place.facts(row, { nowMs: this.#dependencies.nowMs, shouldStop: async () => false });
     const { sessionClass } = this.#request;
+    let found: Facts | undefined;
+    const question = { nowMs: this.#dependencies.nowMs, shouldStop: async () => false };
+    await place.facts([row], question, (_, { facts }) => {
+      found = facts;
+    });
     return sessionClass === 'archived' ? found?.isArchived === true : found?.sessionClass === sessionClass;
   }
 

@@ -16,7 +16,7 @@ import type { Exposure } from '../exposed.ts';
 import type { JobContext } from '../job.ts';
 import type { RemovalRecord } from '../ledger-contracts.ts';
 import type { JobFault } from '../report.ts';
-import type { FactsObservation, FactsQuestion } from './facts.ts';
+import type { FactsQuestion, TakeFacts } from './facts.ts';
 import type { Plan, Protections, RemoveReason } from './plan.ts';
 
 export interface PrunablePlace {
@@ -41,11 +41,8 @@ export interface ObservedPlace {
   /** Not everything was looked at, which is no ground for any decision. */
   readonly stopped: boolean;
   protection(sessions: LiveSessions): Protections['protection'];
-  /** Looks into what one session says of itself. */
-  facts(
-    row: number,
-    question: Pick<FactsQuestion, 'nowMs' | 'shouldStop'>,
-  ): FactsObservation | Promise<FactsObservation>;
+  /** Looks into what sessions say of themselves; those that it did not come to before it was to stop, it does not give. */
+  facts(rows: readonly number[], question: FactsQuestion, take: TakeFacts): Promise<void>;
   /** How much can be made where its trash is, with what a reserve would give; all of it undefined where nothing is needed. */
   room(): Room;
   /** Gives the reserve up where as much is not free without it. @returns how many bytes it was */

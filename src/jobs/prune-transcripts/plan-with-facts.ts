@@ -49,17 +49,19 @@ export async function planWithFacts(
   const seen = new Uint8Array(aged.length);
   const look = async (plan: Plan) => {
     const before = facts.size;
+    const asked: number[] = [];
     for (let row = 0; row < plan.length && !state.isOver; row += 1) {
       // To ask whether one has to be looked into may take looks at its files.
       if (row % STEP_ROWS === STEP_ROWS - 1 && (await state.shouldStop())) break;
-      const isAsked = plan.asksForFacts(row) || (isKeptByAge(plan.reason(row)) && place.asksForFacts(row));
-      if (seen[row] === 1 || !isAsked) continue;
-      if (await state.shouldStop()) break;
+      if (seen[row] === 1) continue;
+      if (plan.asksForFacts(row) || (isKeptByAge(plan.reason(row)) && place.asksForFacts(row))) asked.push(row);
+    }
+    if (state.isOver) return false;
+    await place.facts(asked, { nowMs, shouldStop: () => state.shouldStop() }, (row, found) => {
       seen[row] = 1;
-      const found = await place.facts(row, { nowMs, shouldStop: () => state.shouldStop() });
       if (found.fault !== undefined) faults.push(found.fault);
       if (found.facts !== undefined) facts.set(row, found.facts);
-    }
+    });
     return facts.size > before;
   };
   for (;;) {

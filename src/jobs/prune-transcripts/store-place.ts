@@ -14,7 +14,7 @@ import type { TakeOutcome } from '../../trash/take.ts';
 import type { CountedTrash } from '../counted-trash.ts';
 import type { RemovalRecord, RemovalRecorder } from '../ledger-contracts.ts';
 import { neededByRun } from '../whole-run-error.ts';
-import { type FactsObservation, markOf } from './facts.ts';
+import { type FactsQuestion, markOf, type TakeFacts } from './facts.ts';
 import { protectionOfId } from './live-protection.ts';
 import type { Concluded, ObservedPlace, PrunablePlace, Removal, Taking } from './place.ts';
 import type { Protections } from './plan.ts';
@@ -87,9 +87,12 @@ class ObservedStore implements ObservedPlace {
   }
 
   /** Its times and its class are what the store says. */
-  facts(row: number): FactsObservation {
-    const mark = markOf(this.#store.marks(sessionAt(this.#sessions, row)), this.#keepNamed);
-    return { facts: { mark, lastEntryMs: undefined, sessionClass: undefined } };
+  async facts(rows: readonly number[], { shouldStop }: FactsQuestion, take: TakeFacts): Promise<void> {
+    for (const row of rows) {
+      if (await shouldStop()) return;
+      const mark = markOf(this.#store.marks(sessionAt(this.#sessions, row)), this.#keepNamed);
+      take(row, { facts: { mark, lastEntryMs: undefined, sessionClass: undefined } });
+    }
   }
 
   /** A mark in a row that is there already. */

@@ -1,5 +1,5 @@
 /**
- * addon-use ADDON REQUEST ROUNDS END: has the addon do a request of which the open directories are the descriptors 3 and 4, many times at
+ * addon-use ADDON SCAN LOOK ROUNDS END: has the addon do requests, a scan's and a look's, of which the open directories are the descriptors 3 and 4, many times at
  * once, with arguments that are none between, and from a thread that is ended in the midst. With `early` as END, it exits while scans go on.
  */
 
@@ -8,17 +8,18 @@ import { createRequire } from 'node:module';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import type { NativePart } from '../../../src/files/native-part.ts';
 
-const [addon = '', request = '', rounds = '', end = ''] = (workerData as string[] | null) ?? process.argv.slice(2);
+const [addon = '', scanFile = '', lookFile = '', rounds = '', end = ''] =
+  (workerData as string[] | null) ?? process.argv.slice(2);
 const part = createRequire(import.meta.url)(addon) as NativePart;
-const bytes = readFileSync(request);
-const count = bytes.readUInt32LE(0);
-const words = new Uint32Array(bytes.buffer.slice(bytes.byteOffset + 4, bytes.byteOffset + 4 * (count + 1)));
-const names = new Uint8Array(bytes.subarray(4 * (count + 1)));
+const [words, names] = requestIn(scanFile);
+const look = requestIn(lookFile);
 const NONE: readonly unknown[] = [undefined, 1, {}, new Uint8Array(0), new Int32Array(0), new Uint32Array(3)];
 
 for (let round = 0; round < Number(rounds); round += 1) {
   const stop = new Int32Array(1);
-  const scans = Array.from({ length: 8 }, () => part.scan(words, names, stop));
+  const scans = Array.from({ length: 8 }, (_, index) => {
+    return index % 2 === 0 ? part.scan(words, names, stop) : part.look(...look, stop);
+  });
   refuse(round);
   callAtRandom(round);
   part.scanHere(words, names, new Int32Array(1));
@@ -28,7 +29,15 @@ for (let round = 0; round < Number(rounds); round += 1) {
   else if (isMainThread && round % 10 === 0) await endAThread();
 }
 for (let more = 0; more < 8; more += 1) void part.scan(words, names, new Int32Array(1));
+void part.look(...look, new Int32Array(1));
 if (end === 'early') process.exit(0);
+
+function requestIn(file: string): readonly [Uint32Array, Uint8Array] {
+  const bytes = readFileSync(file);
+  const count = bytes.readUInt32LE(0);
+  const words = new Uint32Array(bytes.buffer.slice(bytes.byteOffset + 4, bytes.byteOffset + 4 * (count + 1)));
+  return [words, new Uint8Array(bytes.subarray(4 * (count + 1)))];
+}
 
 function refuse(round: number): void {
   const one = NONE[round % NONE.length];
@@ -70,7 +79,7 @@ function tried(call: () => unknown): unknown {
 }
 
 async function endAThread(): Promise<void> {
-  const thread = new Worker(new URL(import.meta.url), { workerData: [addon, request, '1000000', ''] });
+  const thread = new Worker(new URL(import.meta.url), { workerData: [addon, scanFile, lookFile, '1000000', ''] });
   await new Promise((resolve) => thread.once('message', resolve));
   await thread.terminate();
 }

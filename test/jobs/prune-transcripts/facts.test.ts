@@ -2,6 +2,7 @@ import { existsSync, readdirSync, statSync, truncateSync, utimesSync } from 'nod
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Unit } from '../../../src/claude-dir/unit.ts';
+import type { TakeFacts } from '../../../src/jobs/prune-transcripts/facts.ts';
 import { planWithFacts } from '../../../src/jobs/prune-transcripts/plan-with-facts.ts';
 import { prunePolicy } from '../../../src/jobs/prune-transcripts/policy.ts';
 import { SessionCopies } from '../../../src/jobs/prune-transcripts/session-copies.ts';
@@ -45,11 +46,13 @@ async function planned(
     freeableBytes: () => undefined,
     projectPaths: () => new Map(),
     asksForFacts: (row: number) => asksFor.includes(units[row] as Unit),
-    facts: (row: number) => {
-      const unit = units[row] as Unit;
-      asked.push(unit.sessionId);
-      const mark = tagged.includes(unit) ? ('tagged' as const) : undefined;
-      return { facts: { mark, lastEntryMs: undefined, sessionClass: undefined } };
+    facts: async (rows: readonly number[], _: unknown, take: TakeFacts) => {
+      for (const row of rows) {
+        const unit = units[row] as Unit;
+        asked.push(unit.sessionId);
+        const mark = tagged.includes(unit) ? ('tagged' as const) : undefined;
+        take(row, { facts: { mark, lastEntryMs: undefined, sessionClass: undefined } });
+      }
     },
   };
   const { sessions: live } = await readAllSources([]);

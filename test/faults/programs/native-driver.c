@@ -1,6 +1,6 @@
 /*
- * scan-driver REQUEST SEED ROUNDS: has the native scan do a request of which the open directories are the descriptors 3 and 4, as it is, by
- * several threads at once that are stopped at any time, and changed at random. It ends with 0 where every answer was well formed; what
+ * native-driver KIND REQUEST SEED ROUNDS: has the native part do a request of one kind (`scan`, `look`) of which the open directories are the
+ * descriptors 3 and 4, as it is, by several threads at once that are stopped at any time, and changed at random. It ends with 0 where every answer was well formed; what
  * else is wrong, whoever has compiled or runs it tells.
  */
 #include <errno.h>
@@ -10,10 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../../native/look.h"
 #include "../../../native/scan.h"
+#include "../../../native/system.h"
 
 #define THREADS 4
 
+static bool is_look;
 static uint64_t state;
 
 static uint32_t random_below(uint32_t limit) {
@@ -39,7 +42,7 @@ static size_t check_others(const uint8_t *at, const uint8_t *end, uint32_t count
   return (size_t)(at - from);
 }
 
-static void check(const struct scan_result *result) {
+static void check_scan(const struct answer *result) {
   size_t rows = 0, links = 0, others = 0;
   for (size_t at = 0; at < result->told.length; at += TOLD_WORDS * sizeof(uint32_t)) {
     uint32_t told[TOLD_WORDS];
@@ -64,17 +67,43 @@ static void check(const struct scan_result *result) {
   if (others != result->others.length) fail("entries are nobody's");
 }
 
+static void check_value(const struct value *value) {
+  if (value->length != NO_VALUE && value->length > VALUE_BYTES_MAX) fail("a value is too long");
+}
+
+static void check_look(const struct request *request, const struct answer *result) {
+  size_t files = result->told.length / (LOOK_TOLD_WORDS * sizeof(uint32_t)), others = 0;
+  size_t rows = files * request->words[LOOK_KEYS];
+  if (rows * sizeof(struct key_row) != result->rows.length) fail("keys are nobody's");
+  for (size_t number = 0; number < files; number += 1) {
+    uint32_t told[LOOK_TOLD_WORDS];
+    memcpy(told, result->told.at + number * sizeof told, sizeof told);
+    if (told[LOOK_ERROR] != 0 && (told[LOOK_LINES_BYTES] | told[LOOK_WHOLE_BYTES]) != 0) fail("an error has lines");
+    if (told[LOOK_WHOLE_BYTES] > request->words[LOOK_WHOLE_BYTES_MAX]) fail("a file is too large");
+    if (told[LOOK_LINES_BYTES] > 0 && result->others.at[others + told[LOOK_LINES_BYTES] - 1] != '\n') fail("a line does not end");
+    others += told[LOOK_LINES_BYTES] + told[LOOK_WHOLE_BYTES];
+  }
+  for (size_t number = 0; number < rows; number += 1) {
+    struct key_row row;
+    memcpy(&row, result->rows.at + number * sizeof row, sizeof row);
+    check_value(&row.first);
+    check_value(&row.last);
+  }
+  if (others != result->others.length) fail("lines are nobody's");
+}
+
 static void *work(void *request) {
-  struct scan_result result;
-  int error = scan_run(request, &result);
-  if (error == 0) check(&result);
-  else if (error != EINVAL) fail("there is an error of another kind");
-  scan_free(&result);
+  struct answer result;
+  int error = is_look ? look_run(request, &result) : scan_run(request, &result);
+  if (error != 0 && error != EINVAL) fail("there is an error of another kind");
+  if (error == 0 && is_look) check_look(request, &result);
+  else if (error == 0) check_scan(&result);
+  free_answer(&result);
   return NULL;
 }
 
 /* By several at once, and stopped after a while. */
-static void run_whole(struct scan_request *request) {
+static void run_whole(struct request *request) {
   int32_t stop = 0;
   pthread_t threads[THREADS];
   request->stop = &stop;
@@ -87,7 +116,7 @@ static void run_whole(struct scan_request *request) {
 }
 
 /* In memory of its own, of the very size, so that a byte too far is seen. */
-static void run_changed(const struct scan_request *request) {
+static void run_changed(const struct request *request) {
   int32_t stop = 0;
   size_t word_count = random_below(4) == 0 ? random_below((uint32_t)request->word_count + 1) : request->word_count;
   size_t name_bytes = random_below(4) == 0 ? random_below((uint32_t)request->name_bytes + 1) : request->name_bytes;
@@ -104,7 +133,7 @@ static void run_changed(const struct scan_request *request) {
     names[random_below((uint32_t)name_bytes)] = (char)random_below(256);
   }
   if (name_bytes > 0 && random_below(2) == 0) names[name_bytes - 1] = 0;
-  struct scan_request changed = {words, word_count, names, name_bytes, &stop};
+  struct request changed = {words, word_count, names, name_bytes, &stop};
   work(&changed);
   free(words);
   free(names);
@@ -128,13 +157,14 @@ static void *read_whole(const char *path, size_t *length) {
 }
 
 int main(int count, char **arguments) {
-  if (count != 4) return 2;
+  if (count != 5) return 2;
   size_t length;
-  uint32_t *whole = read_whole(arguments[1], &length);
-  state = strtoull(arguments[2], NULL, 10) * 2 + 1;
-  struct scan_request request = {whole + 1, whole[0], (char *)(whole + 1 + whole[0]), length - 4 * (1 + (size_t)whole[0]), NULL};
+  is_look = strcmp(arguments[1], "look") == 0;
+  uint32_t *whole = read_whole(arguments[2], &length);
+  state = strtoull(arguments[3], NULL, 10) * 2 + 1;
+  struct request request = {whole + 1, whole[0], (char *)(whole + 1 + whole[0]), length - 4 * (1 + (size_t)whole[0]), NULL};
   int before = open_descriptors();
-  for (long rounds = strtol(arguments[3], NULL, 10); rounds > 0; rounds -= 1) {
+  for (long rounds = strtol(arguments[4], NULL, 10); rounds > 0; rounds -= 1) {
     if (rounds % 50 == 0) run_whole(&request);
     else run_changed(&request);
   }
