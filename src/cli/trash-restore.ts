@@ -11,7 +11,7 @@ import { KeepList } from '../live-sources/keep-list.ts';
 import { type RestoredPlace, recordRestores } from '../runs/record-by-hand.ts';
 import type { SessionIndex } from '../runs/session-index.ts';
 import { idsInTrash, type RestoredSession, readTrash, reconcileAll, restoreSession } from '../runs/trash-contents.ts';
-import { notInTrash } from '../trash/trash.ts';
+import { notInTrash } from '../trash/bring-back.ts';
 import type { CommandContext } from './command.ts';
 import { findAmong, withSessionIndex } from './find-sessions.ts';
 import { shownTitle } from './session-columns.ts';

@@ -1,7 +1,7 @@
 /** What lies in the trash of a place as a run counts it: what cannot be read is told, and not passed off as nothing. */
 
+import type { UnreadableFolder } from '../trash/folders.ts';
 import type { Amount } from '../trash/known-folders.ts';
-import type { UnreadableFolder } from '../trash/trash.ts';
 import type { JobFault } from './report.ts';
 
 export interface CountedTrash extends Amount {

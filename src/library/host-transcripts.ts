@@ -11,7 +11,8 @@ import type { Clock } from '../clock.ts';
 import { errorCode, OperatingError } from '../errors.ts';
 import { requireAnchoring } from '../files/anchored-dir.ts';
 import type { Whereabouts } from '../resume-map/resume-map.ts';
-import { isUnsettled, Trash } from '../trash/trash.ts';
+import { Trash } from '../trash/trash.ts';
+import { isUnsettled } from '../trash/unfinished.ts';
 
 /** A prune holds the lock for as long as it runs: most are through in this time, and a host that gets an error may try again. */
 const LOCK_WAIT_MAX_MS = 30_000;

@@ -11,7 +11,9 @@ import { OperatingError, systemError } from '../errors.ts';
 import { byteNameFromSystem, displayName } from '../files/byte-name.ts';
 import { readRunning } from '../live-sources/running-processes.ts';
 import { StoredSessions } from '../session-store/stored-sessions.ts';
-import { notInTrash, Trash, type TrashedSession } from '../trash/trash.ts';
+import { notInTrash } from '../trash/bring-back.ts';
+import type { TrashedSession } from '../trash/folders.ts';
+import { Trash } from '../trash/trash.ts';
 import { type FacelessSession, trashedFaces } from '../trash/trashed-faces.ts';
 import type { KnownSession } from './session-index.ts';
 

@@ -7,9 +7,10 @@
 import type { SessionId } from '../claude-dir/session-id.ts';
 import { errorCode, isExhaustion } from '../errors.ts';
 import type { ByteName } from '../files/byte-name.ts';
+import type { ReadFolder } from './folders.ts';
 import type { ManifestEntry } from './manifest.ts';
 import { isSameSession } from './same-session.ts';
-import type { ReadFolder, Trash } from './trash.ts';
+import type { Trash } from './trash.ts';
 
 /** A session that went before from the same place, as large as it is now. */
 export interface EarlierRemoval {

@@ -16,6 +16,8 @@ export interface KnownFolder extends Amount {
 /** By the name of the run. */
 export type KnownFolders = ReadonlyMap<string, KnownFolder>;
 
+export const NONE_KNOWN: KnownFolders = new Map();
+
 const IN_TRASH_STATES: ReadonlySet<string> = new Set<ManifestEvent>(['trashed', 'purging', 'joined']);
 
 export function isInTrash({ state }: ManifestEntry): boolean {

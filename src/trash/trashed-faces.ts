@@ -6,7 +6,8 @@ import type { SessionId } from '../claude-dir/session-id.ts';
 import { errorCode, isExhaustion } from '../errors.ts';
 import { type ByteName, parseByteName } from '../files/byte-name.ts';
 import { OpenDirs } from '../files/open-dirs.ts';
-import type { Trash, TrashedSession } from './trash.ts';
+import type { TrashedSession } from './folders.ts';
+import type { Trash } from './trash.ts';
 
 /** As a listing of the trash has told of it: the manifest is not read again. */
 export type FacelessSession = Pick<TrashedSession, 'sessionId' | 'run' | 'parts' | 'project'>;

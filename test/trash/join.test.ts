@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { TrashedSession } from '../../src/trash/trash.ts';
+import type { TrashedSession } from '../../src/trash/folders.ts';
 import { snapshot } from '../support/disk.ts';
 import { openClaudeDir, openTrash } from '../support/opened.ts';
 import { runProgram } from '../support/process.ts';

@@ -2,7 +2,7 @@
 
 import type { Units } from '../../claude-dir/unit.ts';
 import { displayName } from '../../files/byte-name.ts';
-import type { Reconciled } from '../../trash/trash.ts';
+import type { Reconciled } from '../../trash/unfinished.ts';
 import type { Exposure } from '../exposed.ts';
 import { OLDEST_LISTED, type RemovedListing } from '../job.ts';
 import type { LiveObservation } from '../observe-live.ts';
