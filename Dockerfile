@@ -43,9 +43,9 @@ VOLUME ["/claude", "/state"]
 # The image's user `node`, as a number: so that an orchestrator can see that it is not root.
 USER 1000:1000
 EXPOSE 9842
-# Of the port in SWEEPER_LISTEN. With `off`, or in a run by hand, take it out: --no-healthcheck.
+# Of the port in SWEEPER_LISTEN, with http.tls or without. With `off`, or in a run by hand, take it out: --no-healthcheck.
 HEALTHCHECK --interval=60s --timeout=5s --start-period=30s --retries=3 \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:' + process.env.SWEEPER_LISTEN.split(':').pop() + '/healthz').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "const ask = (scheme, otherwise) => require(scheme).get({ host: '127.0.0.1', port: process.env.SWEEPER_LISTEN.split(':').pop(), path: '/healthz', rejectUnauthorized: false }, (answer) => process.exit(answer.statusCode === 200 ? 0 : 1)).on('error', otherwise); ask('http', () => ask('https', () => process.exit(1)))"]
 # Without a shell between, so that SIGTERM reaches the worker; options of `docker run` are options of the program.
 ENTRYPOINT ["node", "/app/dist/program/main.js"]
 # With a terminal (docker run -it), no command would show how things are.

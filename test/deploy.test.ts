@@ -2,6 +2,7 @@ import { execFile, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +13,9 @@ import { defaultConfigPath } from '../src/config/config-file.ts';
 import { SETTING_PATHS, settingTable, variableOf } from '../src/config/settings.ts';
 import { EXIT_CODES, type ExitKind } from '../src/exit-codes.ts';
 import { UNSUPPORTED_NODE_EXIT_CODE } from '../src/process/supported-node.ts';
+import { makeCertificate } from './support/certificate.ts';
 import { resolveConfig } from './support/resolved-config.ts';
+import { tempDir } from './support/temp-dir.ts';
 
 const top = fileURLToPath(new URL('..', import.meta.url));
 const DAEMON_UNIT = 'deploy/systemd/claude-session-sweeper@.service';
@@ -58,6 +61,15 @@ function assignments(text: string): Record<string, string> {
 function imageEnvironment(): Record<string, string> {
   const [, pairs = ''] = /^ENV ((?:.*\\\n)*.*)$/m.exec(read('Dockerfile')) ?? [];
   return assignments(pairs.replaceAll('\\\n', '').replaceAll(/\s+/g, '\n'));
+}
+
+/** @returns the exit code of the image's own, where its daemon would listen on that port */
+function healthCheck(port: number): Promise<number | null> {
+  const [, ...args] = execForm(/^ {2}CMD (.*)$/m);
+  const env = { ...process.env, SWEEPER_LISTEN: `0.0.0.0:${port}` };
+  return new Promise((resolve) => {
+    execFile(process.execPath, args, { env }).on('exit', resolve);
+  });
 }
 
 /** The words of a Dockerfile instruction in its form without a shell. */
@@ -257,13 +269,17 @@ describe('the image', () => {
     await once(server.listen(0, '127.0.0.1'), 'listening');
     const { port } = server.address() as AddressInfo;
     if (answer === undefined) await new Promise((resolve) => server.close(resolve));
-    const [, ...args] = execForm(/^ {2}CMD (.*)$/m);
-    const env = { ...process.env, SWEEPER_LISTEN: `0.0.0.0:${port}` };
-    const code = await new Promise((resolve) => {
-      execFile(process.execPath, args, { env }).on('exit', resolve);
-    });
+    expect(await healthCheck(port)).toBe(exitCode);
     server.close();
-    expect(code).toBe(exitCode);
+  });
+
+  it('has a health check that asks as it is served, with a certificate too', async () => {
+    const { cert, key } = makeCertificate(tempDir(), 'container');
+    const tls = { cert: readFileSync(cert), key: readFileSync(key) };
+    const server = createSecureServer(tls, (_request, reply) => reply.writeHead(200).end());
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    expect(await healthCheck((server.address() as AddressInfo).port)).toBe(0);
+    server.close();
   });
 });
 

@@ -112,6 +112,12 @@ describe('The documentation', () => {
     expect([config['ping.url'], config['webhook.url']]).not.toContain('off');
   });
 
+  it('shows who may read it by a configuration that is one', () => {
+    const text = read('docs/monitoring.md').split('```yaml\n')[2]?.split('```')[0] ?? '';
+    const { config } = resolveConfig({ flags: {}, environment: {}, home: '/home/x', file: { path: '/c.yaml', text } });
+    expect([config['http.tokenFile'], config['http.tls']]).not.toContain('off');
+  });
+
   it.each(pages)('leads nowhere that is not there: %s', (page) => {
     const links = [...read(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link).filter(isOurs);
     const dead = links.filter((link) => {

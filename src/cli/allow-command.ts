@@ -7,7 +7,7 @@ import type { JobName } from '../jobs/job-names.ts';
 
 const PROGRAM = 'claude-session-sweeper';
 /** Settings that say nothing of what a run by hand does. */
-const OF_THE_DAEMON = /^(schedule\.|listen$|log(Level|Format)$)/;
+const OF_THE_DAEMON = /^(schedule\.|listen$|http\.|log(Level|Format)$)/;
 
 export function allowCommand(job: JobName, { config, origins, configFile }: ResolvedConfig, home: string): string {
   const table = settingTable({ home });

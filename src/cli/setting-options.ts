@@ -5,7 +5,7 @@ import { flagOf, SETTING_PATHS, type SettingPath, settingTable, variableOf } fro
 import type { CliIo } from './command.ts';
 
 const SETTINGS = 'Settings:';
-const LISTS: readonly SettingPath[] = ['claudeDir', 'sessions.store'];
+const LISTS: readonly SettingPath[] = ['claudeDir', 'sessions.store', 'http.hosts'];
 
 export function addSettingOptions(program: Command, io: Pick<CliIo, 'home'>): void {
   const table = settingTable(io);

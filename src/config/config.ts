@@ -5,6 +5,7 @@ import { basename, dirname, isAbsolute, join } from 'node:path';
 import { ConfigError } from '../errors.ts';
 import { nearestWord } from '../format/nearest-word.ts';
 import { shownValue } from '../format/shown-text.ts';
+import { accessFaults } from './http-settings.ts';
 import { MIN_AGE_FLOOR_MS } from './settings/retention.ts';
 import type { Setting, Surroundings } from './settings/setting.ts';
 import {
@@ -202,7 +203,7 @@ function crossCheck(settings: Partial<Settings>, sources: ConfigSources, faults:
   for (const [origin, path] of refused) {
     faults.push(`${origin}: ${shownValue(path)}: expected an absolute path without '..'`);
   }
-  faults.push(...sourceFaults(settings.sources ?? []));
+  faults.push(...accessFaults(settings), ...sourceFaults(settings.sources ?? []));
   if (refused.length === 0) crossCheckPlaces(settings, sources, faults);
 }
 

@@ -63,6 +63,6 @@ function isPlainUrl(text: string): boolean {
 }
 
 /** Never the address itself. */
-export function showSecretUrl(value: string): string {
+export function showSecret(value: string): string {
   return value === 'off' ? value : 'set, and not shown';
 }

@@ -6,12 +6,19 @@
 import { lookedAfterSettings } from './settings/looked-after.ts';
 import { retentionSettings } from './settings/retention.ts';
 import { RUN_SETTINGS } from './settings/runs.ts';
+import { servingSettings } from './settings/serving.ts';
 import type { Setting, Surroundings } from './settings/setting.ts';
 import { tellingSettings } from './settings/telling.ts';
 
 /** In the order in which they are shown. */
 export function settingTable({ home }: Pick<Surroundings, 'home'>) {
-  return { ...lookedAfterSettings(home), ...retentionSettings(home), ...RUN_SETTINGS, ...tellingSettings(home) };
+  return {
+    ...lookedAfterSettings(home),
+    ...retentionSettings(home),
+    ...RUN_SETTINGS,
+    ...servingSettings(home),
+    ...tellingSettings(home),
+  };
 }
 
 export type SettingTable = Readonly<ReturnType<typeof settingTable>>;

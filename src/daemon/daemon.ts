@@ -156,7 +156,7 @@ class Daemon {
         readiness({ inForce: this.#inForce, schedule: this.#schedule, startedAtMs: this.#startedAtMs, clock }),
       monotonicNow: () => performance.now(),
     });
-    this.#address = new HttpAddress((listen) => startHttpServer(listen, routes, log));
+    this.#address = new HttpAddress((listen, access) => startHttpServer(listen, routes, access, log), log);
   }
 
   #open(resolved: ResolvedConfig): InForce {
@@ -166,7 +166,7 @@ class Daemon {
 
   /** @throws OperatingError where nothing can listen where it should */
   async start(): Promise<void> {
-    await this.#address.moveTo(this.#inForce.config.listen);
+    await this.#address.moveTo(this.#inForce.config);
     this.#startSchedule(this.#schedule, this.#inForce);
     this.#presence.enter();
     this.#supervisor.start();
@@ -205,10 +205,10 @@ class Daemon {
   /** All that can fail comes before anything is given up. */
   async #apply(resolved: ResolvedConfig): Promise<void> {
     const before = this.#inForce;
-    if (isDeepStrictEqual(resolved, before.resolved)) return;
+    if (isDeepStrictEqual(resolved, before.resolved)) return await this.#address.moveTo(before.config);
     const next = this.#open(resolved);
     try {
-      await this.#address.moveTo(next.config.listen);
+      await this.#address.moveTo(next.config);
     } catch (error) {
       next.close();
       this.#keepLocks();

@@ -33,14 +33,16 @@ export function daemonRoutes(sources: RouteSources): readonly Route[] {
         body: await metrics(),
       }),
     },
-    { path: '/healthz', meaning: 'the process lives', answer: () => json(200, { status: 'ok' }) },
+    { path: '/healthz', meaning: 'the process lives', isOpen: true, answer: () => json(200, { status: 'ok' }) },
     {
       path: '/readyz',
       meaning: 'it can do its work',
-      answer: async () => {
+      isOpen: true,
+      answer: async (_request, mayRead) => {
         const checks = await readiness();
         const isReady = checks.every((check) => check.fault === undefined);
-        return json(isReady ? 200 : 503, { status: isReady ? 'ready' : 'not ready', checks: checks.map(shown) });
+        const status = isReady ? 'ready' : 'not ready';
+        return json(isReady ? 200 : 503, { status, checks: checks.map((check) => shown(check, mayRead)) });
       },
     },
   ];
@@ -49,6 +51,8 @@ export function daemonRoutes(sources: RouteSources): readonly Route[] {
   return [{ path: '/', meaning: 'this list', answer: list }, ...routes];
 }
 
-function shown({ name, fault }: ReadinessCheck): object {
-  return fault === undefined ? { name, ok: true } : { name, ok: false, fault };
+/** A fault may name a path: it is told to those who may read everything. */
+function shown({ name, fault }: ReadinessCheck, mayRead: boolean): object {
+  if (fault === undefined) return { name, ok: true };
+  return mayRead ? { name, ok: false, fault } : { name, ok: false };
 }

@@ -13,6 +13,7 @@ import { openResumeMapForReading } from '../live-sources/open-sources.ts';
 import { examineDatabases } from './database-findings.ts';
 import type { Finding } from './finding.ts';
 import { formerStateFinding } from './former-state-finding.ts';
+import { examineServing } from './http-finding.ts';
 import { examineReturning } from './returning-findings.ts';
 import { projectRulesFinding } from './rule-findings.ts';
 import { examineSources } from './source-findings.ts';
@@ -30,6 +31,7 @@ export async function examineHost(config: Config, clock: Clock): Promise<readonl
     await guardedFinding('coming back', () => examineReturning(config, clock)),
     await guardedFinding('clock', () => examineClock(config, clock)),
     await guardedFinding('state directory', () => examineStateDir(config)),
+    examineServing(config, clock),
     ...more.filter((finding) => finding !== undefined),
   ];
 }

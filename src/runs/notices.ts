@@ -149,7 +149,7 @@ function below(url: string, path: PingPath): string {
   return address.href;
 }
 
-const SECRETS = [variableOf('ping.url'), variableOf('webhook.url')];
+const SECRETS = ['ping.url', 'webhook.url', 'http.token'].map(variableOf);
 
 function withoutSecrets(environment: NoticeOptions['environment']): NoticeOptions['environment'] {
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !SECRETS.includes(name)));

@@ -48,6 +48,9 @@ describe('The schema of the configuration', () => {
     'sessions:\n  db: /srv/bot/bot.db\n  onlyThisHost: true\n  store: [/srv/a.db]\n  defaultForge: github\n',
     'listen: "[::1]:9842"\nlogLevel: debug\nrunDeadline: 3h\n',
     'listen: off\n',
+    'http:\n  token: 0123456789abcdef\n  tls: {cert: /a.pem, key: ~/a.key}\n  hosts: [a.example, b]\n',
+    'http: {token: off, tokenFile: off, tls: off, hosts: "a,b.example"}\n',
+    'http: {tokenFile: ~/token}\n',
     'listen: 0.0.0.0:1\nmaxTotalBytes: 1kB\n',
   ])('allows what the program takes: %j', (text) => {
     expect(isTaken(text)).toBe(true);
@@ -96,6 +99,12 @@ describe('The schema of the configuration', () => {
     'sessions: {db: postgres://db/x}\n',
     'listen: 9842\n',
     'listen: localhost\n',
+    'http: {token: short}\n',
+    'http: {tokenFile: token}\n',
+    'http: {tls: {cert: /a.pem}}\n',
+    'http: {tls: true}\n',
+    'http: {hosts: []}\n',
+    'http: {hosts: ["a:80"]}\n',
     'logLevel: loud\n',
     '- maxAge: 7d\n',
   ])('refuses what the program refuses: %j', (text) => {

@@ -198,6 +198,31 @@ const SAMPLES: { readonly [P in SettingPath]: Sample<Settings[P]> } = {
     ['[::1]:65535', { host: '::1', port: 65_535 }],
     { host: '127.0.0.1', port: 9_842 },
   ),
+  'http.token': textSample(
+    ['0123456789abcdef', '0123456789abcdef'],
+    ['fedcba9876543210', 'fedcba9876543210'],
+    ['off', 'off'],
+    'off',
+  ),
+  'http.tokenFile': textSample(['/a', '/a'], ['~/b', '/home/ada/b'], ['off', 'off'], 'off'),
+  'http.tls': {
+    flag: ['{"cert":"/a.pem","key":"~/a.key"}', { cert: '/a.pem', key: '/home/ada/a.key' }],
+    environment: ['off', 'off'],
+    file: [
+      { cert: '/b.pem', key: '/b.key' },
+      { cert: '/b.pem', key: '/b.key' },
+    ],
+    default: 'off',
+  },
+  'http.hosts': {
+    flag: [
+      ['A.example', 'b'],
+      ['a.example', 'b'],
+    ],
+    environment: ['c.example,d', ['c.example', 'd']],
+    file: [['e'], ['e']],
+    default: [],
+  },
   logLevel: textSample<Settings['logLevel']>(['debug', 'debug'], ['warn', 'warn'], ['silent', 'silent'], 'info'),
   logFormat: textSample<Settings['logFormat']>(['json', 'json'], ['text', 'text'], ['journal', 'journal'], 'auto'),
 };
@@ -404,6 +429,14 @@ describe('a value that means nothing', () => {
     ['listen', 'localhost:-1'],
     ['listen', '::1:80'],
     ['listen', 'http://localhost:80'],
+    ['http.tokenFile', 'token'],
+    ['http.tls', '{"cert":"/a.pem"}'],
+    ['http.tls', '{"cert":"a.pem","key":"/a.key"}'],
+    ['http.tls', 'on'],
+    ['http.hosts', ''],
+    ['http.hosts', 'a:80'],
+    ['http.hosts', 'a,,b'],
+    ['http.hosts', 'https://a'],
     ['logLevel', 'INFO'],
     ['logLevel', 'verbose'],
   ];
@@ -420,6 +453,19 @@ describe('a value that means nothing', () => {
     expect(faults).toEqual([
       `${variableOf(path)}: expected an address that begins with https:// or http:// and names no user, or off`,
     ]);
+  });
+
+  it.each(['', 'tooshort', 's3cret with white space', 's3crét-s3crét-s3crét'])(
+    'http.token: a token that is none is refused, and not shown: %j',
+    (value) => {
+      const faults = faultsOf({ environment: { SWEEPER_HTTP_TOKEN: value } });
+      expect(faults).toEqual(['SWEEPER_HTTP_TOKEN: expected 16 characters at least, without white space, or off']);
+    },
+  );
+
+  it('refuses a token beside a file with one', () => {
+    const environment = { SWEEPER_HTTP_TOKEN: 's3cret-s3cret-s3cret', SWEEPER_HTTP_TOKEN_FILE: '/run/token' };
+    expect(faultsOf({ environment })).toEqual(['http.tokenFile: there is http.token as well; give one of them']);
   });
 
   it.each(NONSENSE)('%s: %j is refused, and named', (path, value) => {

@@ -2,11 +2,17 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type HttpServer, startHttpServer } from '../../src/daemon/http.ts';
+import { HttpAccess } from '../../src/daemon/http-access.ts';
 import { daemonRoutes, type RouteSources } from '../../src/daemon/http-routes.ts';
 import { silentLogger } from '../../src/log.ts';
+import { resolveConfig } from '../support/resolved-config.ts';
 
 const CONNECTIONS_MAX = 1_024;
 const GET_METRICS = 'GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n';
+/** On the loopback, without a token. */
+const OPEN = HttpAccess.read(
+  resolveConfig({ home: '/nonexistent', environment: {}, flags: { listen: '127.0.0.1:0' } }).config,
+);
 
 interface ServerUnderTest {
   readonly server: HttpServer;
@@ -28,7 +34,7 @@ async function serverUnderTest(overrides: Partial<RouteSources> = {}): Promise<S
     monotonicNow: () => 0,
     ...overrides,
   });
-  const server = await startHttpServer({ host: '127.0.0.1', port: 0 }, routes, silentLogger);
+  const server = await startHttpServer({ host: '127.0.0.1', port: 0 }, routes, OPEN, silentLogger);
   onTestFinished(() => server.close());
   return { server, port: server.address.port, reads: () => reads };
 }
@@ -236,7 +242,7 @@ describe('the HTTP server', () => {
 
   it('names the address on which it cannot listen', async () => {
     const { port } = await serverUnderTest();
-    const second = startHttpServer({ host: '127.0.0.1', port }, [], silentLogger);
+    const second = startHttpServer({ host: '127.0.0.1', port }, [], OPEN, silentLogger);
     await expect(second).rejects.toThrow(`listen on 127.0.0.1:${port}: the port is in use`);
   });
 });

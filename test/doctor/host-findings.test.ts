@@ -8,8 +8,10 @@ import { examineHost } from '../../src/doctor/host-findings.ts';
 import { absenceLimits, ClockGuard } from '../../src/jobs/guards/clock.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { SqliteResumeMap } from '../../src/resume-map/sqlite.ts';
+import { makeCertificate } from '../support/certificate.ts';
 import { resolveConfig } from '../support/resolved-config.ts';
 import { SetClock } from '../support/set-clock.ts';
+import { tempDir } from '../support/temp-dir.ts';
 import { tempPlace } from '../support/temp-place.ts';
 import { DAY_MS, sessionIdOf, writeAged } from '../support/tree.ts';
 import { NOW } from '../support/units.ts';
@@ -48,6 +50,34 @@ describe('What doctor says of a host', () => {
     expect(await findingOf('coming back', config, new SetClock(NOW + 60 * DAY_MS))).toMatchObject({ level: 'ok' });
   });
 
+  it('tells who may read what is served, and until when', async () => {
+    const config = configOfHost();
+    const serving = (given: Partial<Config>) =>
+      findingOf('metrics address', { ...config, ...given }, new SetClock(NOW));
+    const listen = { host: '0.0.0.0', port: 9842 };
+    expect(await serving({})).toMatchObject({ level: 'ok', message: '127.0.0.1:9842' });
+    expect(await serving({ listen: 'off' })).toMatchObject({ level: 'ok', message: 'nothing is served' });
+    expect(await serving({ listen })).toMatchObject({
+      level: 'notice',
+      message: '0.0.0.0:9842: whoever reaches it can read it',
+    });
+    expect(await serving({ listen, 'http.token': 's3cret-s3cret-s3cret' })).toMatchObject({
+      level: 'notice',
+      message: '0.0.0.0:9842: the token goes over the network as it is',
+    });
+    const missing = { cert: '/nonexistent/cert.pem', key: '/nonexistent/key.pem' };
+    expect(await serving({ listen, 'http.tls': missing })).toMatchObject({
+      level: 'problem',
+      message: expect.stringContaining('/nonexistent/cert.pem: there is no such file'),
+    });
+    const tls = makeCertificate(tempDir(), 'doctor', 90);
+    const inDays = (days: number) =>
+      findingOf('metrics address', { ...config, listen, 'http.tls': tls }, new SetClock(Date.now() + days * DAY_MS));
+    expect(await inDays(0)).toMatchObject({ level: 'ok', message: expect.stringContaining('is valid until 2') });
+    expect(await inDays(80)).toMatchObject({ level: 'notice', advice: expect.stringContaining('SIGHUP') });
+    expect(await inDays(91)).toMatchObject({ level: 'problem' });
+  });
+
   it('is one finding for each thing that it looks at, and no problem where nothing has run yet', async () => {
     const findings = await examineHost(configOfHost(), CLOCK);
     expect(findings.map(({ check, level }) => `${check}: ${level}`)).toEqual([
@@ -58,6 +88,7 @@ describe('What doctor says of a host', () => {
       'coming back: ok',
       'clock: ok',
       'state directory: notice',
+      'metrics address: ok',
     ]);
   });
 
@@ -81,7 +112,7 @@ describe('What doctor says of a host', () => {
     const config = configOfHost();
     writeAged(config['sessions.db'], 'x'.repeat(5_000), NOW);
     const findings = await examineHost(config, CLOCK);
-    expect(findings).toHaveLength(7);
+    expect(findings).toHaveLength(8);
     expect(findings[0]).toMatchObject({ level: 'problem', advice: 'until this is mended nothing is removed' });
   });
 

@@ -130,11 +130,11 @@ describe('the daemon', () => {
   });
 });
 
-describe('an address that is a secret', () => {
+describe('a setting that is a secret', () => {
   it('is shown by no command, and by no log', async () => {
     const place = placeWithSession();
     const url = 'https://127.0.0.1:1/s3cret';
-    const config = configOf(place, { ping: { url }, webhook: { url } });
+    const config = configOf(place, { ping: { url }, webhook: { url }, http: { token: 's3cret-s3cret-s3cret' } });
     for (const args of [['check-config'], ['check-config', '--json'], ['doctor'], ['status', '--json']]) {
       const { stdout, stderr } = await place.run([...config, ...args]);
       expect(stdout.length).toBeGreaterThan(0);
@@ -148,13 +148,21 @@ describe('an address that is a secret', () => {
 
   it('is not told where it changes while the daemon runs', async () => {
     const place = placeWithSession();
-    const config = configOf(place, { ping: { url: 'https://127.0.0.1:1/s3cret-1' } });
+    const config = configOf(place, {
+      ping: { url: 'https://127.0.0.1:1/s3cret-1' },
+      http: { token: 's3cret-s3cret-s3cret' },
+    });
     const daemon = startProgram([...place.flags, ...config, ...NEVER_SOON, '--listen', '127.0.0.1:0']);
     await addressOf(daemon);
-    configOf(place, { ping: { url: 'https://127.0.0.1:1/s3cret-2' }, logLevel: 'debug' });
+    configOf(place, {
+      ping: { url: 'https://127.0.0.1:1/s3cret-2' },
+      http: { token: 'another-s3cret-another' },
+      logLevel: 'debug',
+    });
     daemon.kill('SIGHUP');
     await until('the reload', () => daemon.log().includes('configuration reloaded'));
     expect(daemon.log()).toContain('"ping.url"');
+    expect(daemon.log()).toContain('"http.token"');
     expect(daemon.log()).not.toContain('s3cret');
   });
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
+import { makeCertificate } from '../support/certificate.ts';
 import { startProgram } from '../support/forked.ts';
 import type { Place } from '../support/place.ts';
 import { addressOf, REPOSITORY } from '../support/process.ts';
@@ -25,6 +26,17 @@ async function startDaemon({ flags }: Place, ...args: string[]) {
 function scrapeOf(address: string): object {
   const file = readFileSync(join(REPOSITORY, 'deploy/prometheus/scrape.yml'), 'utf8');
   const { scrape_configs } = parse(file) as { readonly scrape_configs: readonly object[] };
+  return { ...scrape_configs[0], scrape_interval: '1s', static_configs: [{ targets: [address] }] };
+}
+
+/** The same with the lines for a certificate and a token, which stand there as comments. */
+function secureScrapeOf(address: string, caFile: string, tokenFile: string): object {
+  const file = readFileSync(join(REPOSITORY, 'deploy/prometheus/scrape.yml'), 'utf8');
+  const lines = file.replaceAll(/^( +)# ( *[a-z_]+:( \S+)?)$/gm, '$1$2');
+  const text = lines
+    .replace('/etc/prometheus/session-sweeper-ca.pem', caFile)
+    .replace('/etc/prometheus/session-sweeper-token', tokenFile);
+  const { scrape_configs } = parse(text) as { readonly scrape_configs: readonly object[] };
   return { ...scrape_configs[0], scrape_interval: '1s', static_configs: [{ targets: [address] }] };
 }
 
@@ -86,6 +98,26 @@ describe('a real Prometheus that scrapes a real daemon', () => {
       return !firing.has(alert) && !firing.has(source);
     });
     expect(await prometheus.query('up == 1')).toHaveLength(1);
+  });
+
+  it('is answered with a token and by a certificate, and by the one that takes its place', async () => {
+    const directory = tempDir();
+    const tokenFile = join(directory, 'token');
+    writeFileSync(tokenFile, 's3cret-s3cret-s3cret\n');
+    const files = makeCertificate(directory, 'first');
+    const renewed = makeCertificate(directory, 'renewed');
+    const args = ['--http-token-file', tokenFile, '--http-tls', JSON.stringify(files)];
+    const { daemon, address } = await startDaemon(tempPlace(), ...args);
+    const authorities = join(directory, 'ca.pem');
+    writeFileSync(authorities, readFileSync(renewed.cert));
+    const prometheus = await startPrometheus(secureScrapeOf(address, authorities, tokenFile));
+    // It trusts the second alone.
+    await until('a scrape in vain', async () => (await prometheus.query('up == 0')).length === 1);
+    for (const part of ['cert', 'key'] as const) writeFileSync(files[part], readFileSync(renewed[part]));
+    daemon.kill('SIGHUP');
+    await until('a scrape', async () => (await prometheus.query('up == 1')).length === 1);
+    expect(daemon.log()).not.toContain('s3cret-s3cret');
+    expect(daemon.log()).toContain('"HTTPS is served by this certificate from now on"');
   });
 
   it('has data for every query of the dashboard', async () => {

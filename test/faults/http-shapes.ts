@@ -54,6 +54,7 @@ export const SHAPES: readonly Shape[] = [
   refused('half a body', withHead('Content-Length: 100', 'half')),
   refused('half a chunk', withHead('Transfer-Encoding: chunked', '64\r\nhalf')),
   refused('no host', 'GET /metrics HTTP/1.1\r\n\r\n'),
+  refused('foreign name', 'GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n'),
   refused('HTTP/9.9', `GET /metrics HTTP/9.9\r\n${HOST}\r\n`),
   refused('null in a header', `GET /metrics HTTP/1.1\r\n${HOST}X: a\u0000b\r\n\r\n`),
   refused('line end in a header', `GET /metrics HTTP/1.1\r\n${HOST}X: a\rSet-Cookie: b\r\n\r\n`),

@@ -54,7 +54,8 @@ export const FOLDER_SHARE_MAX = 0.17;
 export const IMPORTERS: Readonly<Record<string, RegExp>> = {
   croner: /^daemon\/schedule\.ts$/,
   'prom-client': /^(daemon\/metrics-page|runs\/(figures-registry|textfile))\.ts$/,
-  'node:http': /^(daemon\/http|live-sources\/configured\/http-answer)\.ts$/,
+  'node:http': /^(daemon\/http(-access)?|live-sources\/configured\/http-answer)\.ts$/,
+  'node:https': /^(daemon\/http|live-sources\/configured\/http-answer)\.ts$/,
   commander: /^cli\//,
   'better-sqlite3': /^sqlite\/binding\.ts$/,
   postgres: /^postgres\/driver\.ts$/,

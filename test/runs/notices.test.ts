@@ -44,7 +44,12 @@ function noticesWith(settings: Partial<typeof OFF & { hooks: object }>, options:
     { ...OFF, ...settings },
     {
       log: { warn: (fields, message) => void warnings.push({ fields, message }) },
-      environment: { PATH: process.env.PATH, SWEEPER_PING_URL: 's3cret', SWEEPER_WEBHOOK_URL: 's3cret' },
+      environment: {
+        PATH: process.env.PATH,
+        SWEEPER_PING_URL: 's3cret',
+        SWEEPER_WEBHOOK_URL: 's3cret',
+        SWEEPER_HTTP_TOKEN: 's3cret',
+      },
       shutdown: new AbortController().signal,
       ...options,
     },

@@ -1,18 +1,11 @@
 /** The settings of how people and their monitoring are told: metrics, hooks, addresses that are sent to, and the log. */
 
-import { hookSettings, secretUrl, showSecretUrl } from '../notice-settings.ts';
+import { hookSettings, secretUrl, showSecret } from '../notice-settings.ts';
 import * as values from '../values.ts';
 import { setting } from './setting.ts';
 
 export function tellingSettings(home: string) {
   return {
-    listen: setting(values.listenAddress, {
-      argument: 'HOST:PORT',
-      description: 'where the daemon serves /metrics, /healthz and /readyz; `off` for nowhere',
-      defaultText: '`127.0.0.1:9842`',
-      defaultValue: () => ({ host: '127.0.0.1', port: 9842 }),
-      show: values.showListen,
-    }),
     'metrics.textfile': setting(values.metricsFile(home), {
       argument: 'FILE',
       description:
@@ -36,7 +29,7 @@ export function tellingSettings(home: string) {
         'address of a dead-man switch, as of Healthchecks, that is told when a prune starts, ends well or does not; a secret, and never shown',
       defaultText: '`off`',
       defaultValue: () => 'off',
-      show: showSecretUrl,
+      show: showSecret,
       isSecret: true,
     }),
     'webhook.url': setting(secretUrl, {
@@ -45,7 +38,7 @@ export function tellingSettings(home: string) {
         'address that is sent JSON, as a chat takes it, of runs that failed, were held back or announced something; a secret, and never shown',
       defaultText: '`off`',
       defaultValue: () => 'off',
-      show: showSecretUrl,
+      show: showSecret,
       isSecret: true,
     }),
     logLevel: setting(values.logLevel, {

@@ -3,13 +3,10 @@
 import type { Clock } from '../../clock.ts';
 import { DEFAULT_TIMEOUT_MS, type HttpSettings } from '../../config/source-settings.ts';
 import { errorMessage, OperatingError } from '../../errors.ts';
-import { readWholeFile } from '../../files/whole-file.ts';
+import { readSecretFile } from '../../files/secret-file.ts';
 import type { LiveReading } from '../live-source.ts';
 import { ANSWER_BYTES_MAX, parseAnswer } from './answer.ts';
 import { getWhole } from './http-answer.ts';
-
-/** A secret is a line. */
-const TOKEN_BYTES_MAX = 65_536;
 
 /** Remembers the last whole answer for as long as it is asked again and again; a server that says so need not send it anew. */
 export class HttpAsker {
@@ -56,9 +53,6 @@ export class HttpAsker {
 
   #token(): string | undefined {
     const { tokenFile } = this.#settings;
-    if (tokenFile === undefined) return undefined;
-    const token = readWholeFile(tokenFile, TOKEN_BYTES_MAX).trim();
-    if (!/^[\x21-\x7e]+$/.test(token)) throw new OperatingError('bad-data', `read ${tokenFile}: it holds no token`);
-    return token;
+    return tokenFile === undefined ? undefined : readSecretFile(tokenFile);
   }
 }
