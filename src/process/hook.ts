@@ -1,7 +1,8 @@
-/** A program of the operator's, started without a shell, for a limited time: it is told something, and whatever it does, its caller goes on. */
+/** A program of the operator's, whose arguments no shell reads, for a limited time: it is told something, and whatever it does, its caller goes on. */
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { errorCode } from '../errors.ts';
+import { startFaultOf, startProgram } from './start-program.ts';
 
 /** How much of what it says on stderr is told where it fails. */
 const STDERR_LENGTH_MAX = 1_000;
@@ -22,18 +23,17 @@ export function runHook(
   input: string,
   { environment, limit }: HookOptions,
 ): Promise<string | undefined> {
-  const [program = '', ...args] = argv;
   return new Promise((resolve) => {
     if (limit.aborted) return resolve('it was not started: there was no time left');
     // A leader of its own group, so that what it starts can be killed with it.
-    const child: ChildProcess = spawn(program, args, {
+    const child: ChildProcess = startProgram(argv, {
       detached: true,
       cwd: '/',
       env: { ...environment },
       stdio: ['pipe', 'ignore', 'pipe'],
     });
     // Before all else: where descriptors have run out there is no pipe to it, and an error that nobody hears ends the process.
-    child.once('error', (error) => end(`it could not be started: ${errorCode(error) ?? error.message}`));
+    child.once('error', (error) => end(notStarted(errorCode(error) ?? error.message)));
     let said = '';
     child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
       said = `${said}${chunk}`.slice(0, STDERR_LENGTH_MAX);
@@ -43,7 +43,7 @@ export function runHook(
     // However this process leaves, no hook of it stays behind.
     const leave = () => killGroup(child.pid);
     process.once('exit', leave);
-    const end = (fault: string | undefined) => {
+    const end = (fault: string | undefined, isItsOwn = true) => {
       process.off('exit', leave);
       limit.removeEventListener('abort', kill);
       // What it has started may hold them open, and may hang: nobody waits for that.
@@ -51,7 +51,7 @@ export function runHook(
       child.stderr?.destroy();
       child.unref();
       const words = said.trim();
-      resolve(fault === undefined || words === '' ? fault : `${fault}: ${words}`);
+      resolve(fault === undefined || words === '' || !isItsOwn ? fault : `${fault}: ${words}`);
     };
     const kill = () => {
       killGroup(child.pid);
@@ -60,9 +60,15 @@ export function runHook(
     limit.addEventListener('abort', kill, { once: true });
     child.once('exit', async (code, signal) => {
       await lastWords();
-      end(code === 0 ? undefined : `it ended with ${code ?? signal}`);
+      const startFault = startFaultOf(code, said);
+      if (startFault !== undefined) end(notStarted(startFault), false);
+      else end(code === 0 ? undefined : `it ended with ${code ?? signal}`);
     });
   });
+}
+
+function notStarted(why: string): string {
+  return `it could not be started: ${why}`;
 }
 
 /** What it said last lies in the pipe when it is gone: the next turn of the event loop reads it, and the one after that is sure to be later. */

@@ -60,7 +60,7 @@ export const IMPORTERS: Readonly<Record<string, RegExp>> = {
   'better-sqlite3': /^sqlite\/binding\.ts$/,
   postgres: /^postgres\/driver\.ts$/,
   'node:child_process':
-    /^(daemon\/supervisor|process\/hook|runs\/job-in-child|live-sources\/configured\/(bounded-process|query))\.ts$/,
+    /^(daemon\/supervisor|process\/(hook|start-program)|runs\/job-in-child|live-sources\/configured\/(bounded-process|query))\.ts$/,
   'node:worker_threads': /^(scan\/|process\/parent-watch(-thread)?\.ts$)/,
 };
 

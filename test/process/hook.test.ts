@@ -1,13 +1,20 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { runHook } from '../../src/process/hook.ts';
-import { REPOSITORY, run } from '../support/process.ts';
+import { canMount } from '../support/mount-namespace.ts';
+import { REPOSITORY, run, start } from '../support/process.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { until } from '../support/wait.ts';
 
 const NEVER = new AbortController().signal;
 const environment = { PATH: process.env.PATH, MARK: 'here' };
+
+/** Mounts a file system of which nobody answers for any file, as a server that is gone, and runs what comes after its path. */
+const HANG = `exec 3<>/dev/fuse
+  mount -i -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 none "$1"
+  directory=$1; shift; exec "$@" "$directory"`;
+const canHang = canMount && existsSync('/dev/fuse');
 
 /** A script of Node, so that no shell has to be there. */
 function node(code: string): string[] {
@@ -92,6 +99,31 @@ describe('a hook', () => {
     const pid = Number(/^it ended with 1: (\d+)$/.exec(fault ?? '')?.[1]);
     expect(isAlive(pid)).toBe(true);
     process.kill(pid, 'SIGKILL');
+  });
+
+  it.skipIf(!canHang)('on a file system that hangs holds up nobody, and is killed when its time is over', async () => {
+    const module = JSON.stringify(join(REPOSITORY, 'dist/process/hook.js'));
+    const starter = `const { runHook } = await import(${module});
+      const limit = new AbortController();
+      setTimeout(() => limit.abort(), 50);
+      const fault = await runHook([process.argv[1] + '/hook'], 'x', { environment: {}, limit: limit.signal });
+      console.log(fault);
+      process.exit()`;
+    const running = start('unshare', [
+      '-m',
+      'sh',
+      '-c',
+      HANG,
+      'sh',
+      tempDir(),
+      process.execPath,
+      '--input-type=module',
+      '-e',
+      starter,
+    ]);
+    onTestFinished(() => running.kill('SIGKILL'));
+    const { stdout, stderr } = await until('its end', () => running.ended());
+    expect(stdout, stderr).toBe('it was killed: its time was over\n');
   });
 
   it('is not started when there is no time left', async () => {

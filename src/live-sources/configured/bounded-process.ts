@@ -1,8 +1,9 @@
 /** Runs a program to its end and takes all that it says; where it takes too long or says too much, it is killed with all that it has started. */
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { formatBytes } from '../../format/byte-size.ts';
 import { formatDurationExact } from '../../format/duration.ts';
+import { startFaultOf, startProgram } from '../../process/start-program.ts';
 
 export interface ProcessBounds {
   readonly timeoutMs: number;
@@ -22,9 +23,8 @@ const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/
  * @throws Error saying how it failed
  */
 export function outputOf(argv: readonly string[], { timeoutMs, bytesMax, stop }: ProcessBounds): Promise<Buffer> {
-  const [program = '', ...args] = argv;
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, {
+    const child = startProgram(argv, {
       cwd: '/',
       env: ENVIRONMENT,
       // A process group of its own, so that whatever it starts can be ended with it.
@@ -75,6 +75,8 @@ export function outputOf(argv: readonly string[], { timeoutMs, bytesMax, stop }:
 
 function failureOf(code: number | null, signal: NodeJS.Signals | null, complaint: string): string | undefined {
   if (code === 0) return undefined;
+  const startFault = startFaultOf(code, complaint);
+  if (startFault !== undefined) return `it cannot be started: ${startFault}`;
   const said = complaint.trim().slice(0, COMPLAINT_LENGTH_MAX);
   return `it ended with ${signal ?? code}${said === '' ? '' : `: ${said}`}`;
 }

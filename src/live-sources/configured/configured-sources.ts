@@ -1,6 +1,7 @@
 /** The live sources that the configuration names, in the order in which they are to be asked. */
 
-import { accessSync, constants, realpathSync } from 'node:fs';
+import { constants, realpathSync } from 'node:fs';
+import { access } from 'node:fs/promises';
 import type { SessionId } from '../../claude-dir/session-id.ts';
 import type { Clock } from '../../clock.ts';
 import {
@@ -12,7 +13,8 @@ import {
   type QuerySettings,
   type SourceSettings,
 } from '../../config/source-settings.ts';
-import { operatingError } from '../../errors.ts';
+import { errorMessage, OperatingError } from '../../errors.ts';
+import { BoundedLooks } from '../../files/bounded-looks.ts';
 import { type LiveReading, type LiveSource, withFreshReading } from '../live-source.ts';
 import { heldMapSource } from './held-map.ts';
 import type { HttpAsker } from './http.ts';
@@ -147,12 +149,12 @@ function httpSource(settings: HttpSettings, clock: Clock, { stop }: SourceContex
   return askedSource(settings, 'live', read, async () => undefined);
 }
 
-function throwIfNotExecutable({ name, argv: [program = ''] }: CommandSettings): void {
-  try {
-    accessSync(program, constants.X_OK);
-  } catch (error) {
-    throw operatingError('unavailable', `run the command of ${name}`, error);
-  }
+/** Of this process: what hangs is looked at once, however many ask. */
+const PROGRAM_LOOKS = new BoundedLooks((path) => access(path, constants.X_OK).then(() => true, errorMessage));
+
+async function throwIfNotExecutable({ name, argv: [program = ''] }: CommandSettings): Promise<void> {
+  const answer = (await PROGRAM_LOOKS.at(program)) ?? `${program} does not answer`;
+  if (answer !== true) throw new OperatingError('unavailable', `run the command of ${name}: ${answer}`);
 }
 
 /** One that is asked anew for each act, since it has no writers that could be held back. */
