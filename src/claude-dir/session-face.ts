@@ -16,8 +16,8 @@ export interface SessionName {
 }
 
 export interface SessionFace extends SessionName {
-  /** Messages of the user and of Claude. */
-  readonly messages: number;
+  /** Messages of the user and of Claude; undefined where none of them is short enough to be read whole. */
+  readonly messages: number | undefined;
   /** Not all of the transcript was read, and the messages are reckoned from what was. */
   readonly isEstimate: boolean;
 }
@@ -63,7 +63,8 @@ function faceOf({ lines, torn }: Pieces, { project, readBytes, bytes }: Extent):
   for (const line of lines) told.add(line);
   for (const piece of torn) told.addTorn(piece);
   const isEstimate = readBytes < bytes;
-  const messages = isEstimate ? Math.round((told.messages * bytes) / readBytes) : told.messages;
+  const reckoned = told.messages === 0 ? undefined : Math.round((told.messages * bytes) / readBytes);
+  const messages = isEstimate ? reckoned : told.messages;
   return { title: told.title, workingDirectory: told.workingDirectory, messages, isEstimate };
 }
 

@@ -40,8 +40,8 @@ export async function checkConfig({ io, resolved, json, colors }: CommandContext
       `${JSON.stringify({ configFile: resolved.configFile ?? null, settings, sources, formerState: formerState ?? null, idleRules: idleRules(resolved.config) })}\n`,
     );
   else {
-    const rows = settings.map(({ setting, value, origin }) => [setting, value, origin]);
-    io.stdout.write(`${renderTable(['SETTING', 'VALUE', 'FROM'], rows, colors)}\n`);
+    const rows = settings.map(({ setting, value, origin }) => [setting, origin, value || 'none']);
+    io.stdout.write(`${renderTable(['SETTING', 'FROM', 'VALUE'], rows, colors)}\n`);
     io.stdout.write(`\n${fileLine(resolved.configFile, io)}\n`);
     const rules = projectRulesFinding(resolved.config);
     if (rules !== undefined && rules.level !== 'ok') io.stdout.write(`\n${renderFinding(rules, colors)}\n`);

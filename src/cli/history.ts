@@ -96,10 +96,6 @@ function showRuns({ io, json, colors }: CommandContext, ledger: Ledger | undefin
   io.stdout.write(`${renderTable(['STARTED', 'JOB', 'OUTCOME', 'TOOK', 'REMOVED'], cells, colors, [3])}\n`);
 }
 
-function removalsOf(
-  ledger: Ledger | undefined,
-  { job, startedAtMs, finishedAtMs }: FinishedRun,
-): readonly RunRemovals[] {
-  if (!TAKING_JOBS.has(job)) return [];
-  return ledger?.sessionHistory.runsBetween(startedAtMs, finishedAtMs) ?? [];
+function removalsOf(ledger: Ledger | undefined, run: FinishedRun): readonly RunRemovals[] {
+  return TAKING_JOBS.has(run.job) ? (ledger?.sessionHistory.runsDuring(run) ?? []) : [];
 }

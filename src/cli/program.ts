@@ -50,7 +50,8 @@ function describeFailure(error: unknown): string {
 /** Only the line break before its suggestion is commander's own; what was typed may hold others. */
 function usageError(text: string, program: Command): string {
   const [error = '', suggested = advice(text, program)] = text.trimEnd().split(/\n(?=\(Did you mean [^\n]*\)$)/);
-  return `${[error, ...(suggested === undefined ? [] : [suggested])].map(shownText).join('\n')}\n`;
+  const named = error.replace(/^error: /, 'claude-session-sweeper: ');
+  return `${[named, ...(suggested === undefined ? [] : [suggested])].map(shownText).join('\n')}\n`;
 }
 
 /** Commander names flags that differ by few letters; this names one that was broken off, or given a value that it does not take. */

@@ -93,11 +93,11 @@ function renderGone(
 ): string {
   const shown = { nowMs: systemClock.now(), home: io.home, colors, stream: io.stdout };
   const faces = new Map(listed?.sessions.map((session) => [session.sessionId as string, session]));
-  const oldestFirst = sessions.toSorted((left, right) => left.newestMtimeMs - right.newestMtimeMs);
-  const rows = oldestFirst.slice(0, OLDEST_LISTED).map(({ sessionId, reason, newestMtimeMs, bytes, project }) => {
+  const oldestFirst = sessions.toSorted((left, right) => left.lastUsedMs - right.lastUsedMs);
+  const rows = oldestFirst.slice(0, OLDEST_LISTED).map(({ sessionId, reason, lastUsedMs, bytes, project }) => {
     const face = faces.get(sessionId) ?? { shortId: sessionId, project, hasTranscript: true };
     return [
-      ...[face.shortId, usedText(newestMtimeMs, shown.nowMs), formatBytes(bytes), reason],
+      ...[face.shortId, usedText(lastUsedMs, shown.nowMs), formatBytes(bytes), reason],
       ...[shownProject(face, io.home), shownTitle(face)],
     ];
   });

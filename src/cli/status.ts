@@ -26,13 +26,15 @@ import { sessionDocument } from './list.ts';
 import { nothingYet } from './nothing-yet.ts';
 import { exitCodeOf, runJobs } from './run.ts';
 import { pruneOf, renderHeld, toDocument } from './run-output.ts';
-import { renderFaces, renderSessions, shownFace, usedText } from './session-columns.ts';
+import { renderFaces, renderSessions, shownFace, shownProject, usedText } from './session-columns.ts';
 import { renderSources, sourceDocument, sourceStatuses } from './source-status.ts';
 import { renderTable } from './table.ts';
 import { formatAge, formatTime } from './terminal.ts';
 
 const PROJECTS_LISTED = 15;
 const OTHERS_LISTED = 8;
+/** Sessions of a project that are asked for its path. */
+const ASKED_OF_PROJECT = 3;
 /** What time alone takes, however far off that is. */
 const NEXT: ListingRequest = { which: 'all', order: 'soonest', limit: 10, goesWithinMs: Number.MAX_VALUE };
 
@@ -196,7 +198,7 @@ function renderStatus(
       ].join('\n'),
     );
   }
-  if (projects.length > 0) blocks.push(renderProjects(projects, nowMs, colors));
+  if (projects.length > 0) blocks.push(renderProjects(projects, context));
   if (largest.length > 0) blocks.push(renderLargest(largest, context));
   if (next.length > 0) blocks.push(renderNextToGo(next, context));
   if (others.length > 0) blocks.push(renderOthers(others, colors));
@@ -214,14 +216,31 @@ function renderOthers(others: readonly OtherUseOfDir[], colors: CommandContext['
   return `${title}\n${renderTable(['PLACE', 'OF THE DISK', 'FILES'], rows, colors, [1, 2])}`;
 }
 
-function renderProjects(projects: readonly ProjectUse[], nowMs: number, colors: CommandContext['colors']): string {
-  const biggestFirst = projects.toSorted((left, right) => right.bytes - left.bytes);
-  const rows = biggestFirst.slice(0, PROJECTS_LISTED).map(({ project, sessions, bytes, newestMtimeMs }) => {
-    return [project ?? '(no project left)', String(sessions), formatBytes(bytes), formatAge(newestMtimeMs, nowMs)];
+/** By its real path, where all that were asked tell the same one. */
+function renderProjects(projects: readonly ProjectUse[], context: CommandContext): string {
+  const { colors } = context;
+  const nowMs = systemClock.now();
+  const biggest = projects.toSorted((left, right) => right.bytes - left.bytes).slice(0, PROJECTS_LISTED);
+  const paths = realPaths(biggest, context);
+  const rows = biggest.map(({ project, sessions, bytes, lastUsedMs }) => {
+    const shown = project === undefined ? '(no project left)' : (paths.get(project) ?? project);
+    return [String(sessions), formatBytes(bytes), formatAge(lastUsedMs, nowMs), shown];
   });
-  const table = renderTable(['PROJECT', 'SESSIONS', 'SIZE', 'LAST USED'], rows, colors, [1, 2]);
+  const table = renderTable(['SESSIONS', 'SIZE', 'LAST USED', 'PROJECT'], rows, colors, [0, 1]);
   const more = projects.length - rows.length;
   return more > 0 ? `${table}\n… and ${formatCount(more, 'more project')}` : table;
+}
+
+/** By the names of the projects' directories. */
+function realPaths(projects: readonly ProjectUse[], context: CommandContext): ReadonlyMap<string, string> {
+  const names = new Set(projects.flatMap(({ project }) => project ?? []));
+  const paths = withSessionIndex(context, (index) => index.projectPaths(ASKED_OF_PROJECT, names));
+  return new Map(
+    Array.from(paths).flatMap(([project, [path, ...others]]) => {
+      const isOne = path !== undefined && others.length === 0;
+      return isOne ? [[project, shownProject({ workingDirectory: path, project }, context.io.home)]] : [];
+    }),
+  );
 }
 
 /** By what a person knows each by, with as much of its id as tells it from all others. */
@@ -229,12 +248,12 @@ function renderLargest(largest: readonly SessionUse[], context: CommandContext):
   const { io, colors } = context;
   const nowMs = systemClock.now();
   const rows = withSessionIndex(context, (index) =>
-    largest.map(({ sessionId, bytes, newestMtimeMs, project }) => {
+    largest.map(({ sessionId, bytes, lastUsedMs, project }) => {
       const id = parseSessionId(sessionId);
       const session = id && index.session(id);
       const face = session === undefined ? [project ?? '-', ''] : shownFace(session, io.home);
       const shortId = id === undefined ? sessionId : index.shortIdOf(id);
-      return [shortId, usedText(newestMtimeMs, nowMs), formatBytes(bytes), ...face];
+      return [shortId, usedText(lastUsedMs, nowMs), formatBytes(bytes), ...face];
     }),
   );
   const shown = { nowMs, home: io.home, colors, stream: io.stdout };

@@ -8,6 +8,7 @@ import { OperatingError } from '../errors.ts';
 import { shownValue } from '../format/shown-text.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { TAKING_JOBS } from '../ledger/runs.ts';
+import { stampsOf } from '../ledger/session-history.ts';
 import { knownInTrash, type SessionInTrash } from '../runs/trash-contents.ts';
 import type { CommandContext } from './command.ts';
 import { type Findable, findAmong } from './find-sessions.ts';
@@ -70,12 +71,11 @@ function ofLastRun({ resolved: { config } }: CommandContext, listed: readonly Se
   if (last === undefined) return [];
   const lastMs = last.session.trashedAtMs;
   const ledger = Ledger.openForReading(config.stateDir);
-  const run = ledger?.lastRuns(RUNS_LOOKED_AT).find(({ job, startedAtMs, finishedAtMs }) => {
-    return TAKING_JOBS.has(job) && startedAtMs <= lastMs && lastMs <= finishedAtMs;
-  });
+  const takers = ledger?.lastRuns(RUNS_LOOKED_AT).filter(({ job }) => TAKING_JOBS.has(job)) ?? [];
   ledger?.close();
+  const during = takers.map(stampsOf).find(({ fromMs, untilMs }) => fromMs <= lastMs && lastMs <= untilMs);
   return listed.filter(({ session, lies }) => {
-    if (run !== undefined) return session.trashedAtMs >= run.startedAtMs && session.trashedAtMs <= run.finishedAtMs;
+    if (during !== undefined) return session.trashedAtMs >= during.fromMs && session.trashedAtMs <= during.untilMs;
     return session.trashedAtMs === lastMs || (lies !== undefined && lies.run === last.lies?.run);
   });
 }

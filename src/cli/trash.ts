@@ -6,14 +6,15 @@ import { EXIT_CODES } from '../exit-codes.ts';
 import { displayName } from '../files/byte-name.ts';
 import { formatBytes } from '../format/byte-size.ts';
 import { formatAmount } from '../format/counts.ts';
+import { formatDurationRounded } from '../format/duration.ts';
 import { shownText } from '../format/shown-text.ts';
 import { facesInTrash, readTrash, type SessionInTrash } from '../runs/trash-contents.ts';
 import { askOnTerminal } from './ask.ts';
 import type { CommandContext } from './command.ts';
 import { exitCodeOf, runJobs } from './run.ts';
 import { renderResults, toDocument } from './run-output.ts';
-import { renderFaces, shownProject, shownTitle } from './session-columns.ts';
-import { formatAge, formatTime } from './terminal.ts';
+import { localDate, renderFaces, shownProject, shownTitle } from './session-columns.ts';
+import { formatAge } from './terminal.ts';
 import { selectedInTrash, type TrashFilterFlags } from './trash-selection.ts';
 
 /** Trash runs that cannot be read are named up to here, and counted beyond it. */
@@ -22,7 +23,10 @@ const UNREADABLE_SHOWN = 20;
 export async function listTrash(context: CommandContext): Promise<number> {
   const { io, json, resolved } = context;
   const { listed, unreadable } = readTrash(resolved.config);
-  listed.sort((left, right) => right.session.trashedAtMs - left.session.trashedAtMs);
+  // Of those that went together, in the order of their ids.
+  listed.sort(({ session: left }, { session: right }) => {
+    return right.trashedAtMs - left.trashedAtMs || (left.sessionId < right.sessionId ? -1 : 1);
+  });
   const keepMs = resolved.config['trash.keep'];
   if (json) io.stdout.write(`${JSON.stringify({ sessions: listed.map((one) => toListing(one, keepMs)) })}\n`);
   else if (listed.length === 0) io.stdout.write('The trash is empty.\n');
@@ -109,7 +113,7 @@ function renderListing(
       shortIdOf(session.sessionId),
       session.state === 'joined' ? 'joined' : session.reason,
       formatAge(session.trashedAtMs, nowMs),
-      purgeableMs > nowMs ? `after ${formatTime(purgeableMs)}` : 'due',
+      purgeableMs > nowMs ? `${localDate(purgeableMs)} in ${formatDurationRounded(purgeableMs - nowMs)}` : 'due',
       formatBytes(session.bytes),
       shownProject(face, io.home),
       face.title === undefined ? '' : shownTitle(face),

@@ -129,6 +129,7 @@ function rulesAsked({ reason, isGoing }: ListedSession, colors: CommandContext['
     return `  ${index === decided ? colors.green('yes') : 'no '}  ${RULES[one]}`;
   });
   const unasked = KEEP_REASONS.length - lines.length;
-  const rest = unasked > 0 ? [`  ${formatCount(unasked, 'further rule')} need no answer.`] : [];
+  const rest =
+    unasked > 0 ? [`  ${formatCount(unasked, 'further rule')} ${unasked === 1 ? 'needs' : 'need'} no answer.`] : [];
   return ['Asked, in this order:', ...lines, ...rest];
 }

@@ -22,8 +22,8 @@ export interface RemovedSession {
   readonly reason: string;
   readonly files: number;
   readonly bytes: number;
-  /** Last modification of its newest file, Unix epoch ms. */
-  readonly newestMtimeMs: number;
+  /** By its files, without what a shield made of their times, or its entries, Unix epoch ms. */
+  readonly lastUsedMs: number;
 }
 
 /** One session as a command shows it: what the next prune would make of it, and why. */
@@ -58,8 +58,8 @@ export interface SessionUse {
   readonly sessionId: string;
   readonly project: string | undefined;
   readonly bytes: number;
-  /** Unix epoch ms. */
-  readonly newestMtimeMs: number;
+  /** As of `RemovedSession`. */
+  readonly lastUsedMs: number;
 }
 
 export interface ProjectUse {
@@ -67,8 +67,8 @@ export interface ProjectUse {
   readonly project: string | undefined;
   readonly sessions: number;
   readonly bytes: number;
-  /** Unix epoch ms. */
-  readonly newestMtimeMs: number;
+  /** As of `RemovedSession`. */
+  readonly lastUsedMs: number;
 }
 
 /** How a run of any job went. */

@@ -24,6 +24,23 @@ export interface RunRemovals {
   readonly sessions: number;
 }
 
+/** A run of a job, as the ledger knows it; Unix epoch ms. */
+export interface RunSpan {
+  readonly startedAtMs: number;
+  readonly finishedAtMs: number;
+}
+
+/** A run reckons by the time since the machine was booted, which the kernel tells in hundredths of a second, and is written down by the wall clock. */
+const CLOCKS_APART_MS = 50;
+
+/** Between which times what a run has done is stamped, Unix epoch ms. */
+export function stampsOf({ startedAtMs, finishedAtMs }: RunSpan): {
+  readonly fromMs: number;
+  readonly untilMs: number;
+} {
+  return { fromMs: startedAtMs - CLOCKS_APART_MS, untilMs: finishedAtMs + CLOCKS_APART_MS };
+}
+
 const REMOVED = `SELECT session_id AS sessionId, 'removed' AS what, removed_at AS atMs, reason, claude_dir AS place, project,
   trash_run AS run, bytes FROM removals`;
 const SWEPT = `SELECT session_id AS sessionId, 'swept' AS what, swept_at AS atMs, reason, map AS place, NULL AS project,
@@ -67,8 +84,9 @@ export class SessionHistory {
     return this.#read(`${REMOVED} WHERE trash_run = @run ORDER BY removed_at, session_id`, { run });
   }
 
-  /** The runs of the trash that were made between two times, with what each took. */
-  runsBetween(fromMs: number, untilMs: number): readonly RunRemovals[] {
+  /** The runs of the trash that were made while a job was at work, with what each took. */
+  runsDuring(run: RunSpan): readonly RunRemovals[] {
+    const { fromMs, untilMs } = stampsOf(run);
     return this.#read(
       `SELECT trash_run AS run, count(*) AS sessions FROM removals
        WHERE removed_at BETWEEN @fromMs AND @untilMs GROUP BY trash_run ORDER BY trash_run`,

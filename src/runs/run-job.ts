@@ -97,11 +97,13 @@ function recorded(
 
 /** A run that cannot be written down has failed, whatever it did: its record is a part of the promise. */
 function written(result: RunResult, ledger: NonNullable<RunJobDependencies['ledger']>, clock: Clock): RunResult {
-  const { job, outcome, startedAtMs, held, isAllowed = false } = result;
+  const { job, outcome, startedAtMs, durationMs, held, isAllowed = false } = result;
   try {
-    const finishedAtMs = clock.now();
-    const figures = figuresOf(result, finishedAtMs);
+    const nowMs = clock.now();
+    const figures = figuresOf(result, nowMs);
     const report = summaryOfRun(result);
+    // The run went by one clock, whatever the wall clock did meanwhile: what it stamped lies before its end.
+    const finishedAtMs = Math.max(nowMs, startedAtMs + durationMs);
     ledger.recordRun({ job, outcome, startedAtMs, finishedAtMs, report, held, isAllowed, ...figures });
     return result;
   } catch (error) {

@@ -82,13 +82,18 @@ export class SessionIndex {
     return `${place}/projects/${project === undefined ? '' : displayName(project)}/${sessionId}${TRANSCRIPT_ENDING}`;
   }
 
-  /** Real paths by the shown names of projects. @param askedMax so many sessions of a project are asked for theirs */
-  projectPaths(askedMax: number): ReadonlyMap<string, readonly string[]> {
+  /**
+   * Real paths by the shown names of projects.
+   * @param askedMax so many sessions of a project are asked for theirs
+   * @param only the shown names of those that are wanted; all by default
+   */
+  projectPaths(askedMax: number, only?: ReadonlySet<string>): ReadonlyMap<string, readonly string[]> {
     const paths = new Map<string, Set<string>>();
     const asked = new Map<string, number>();
     for (const [sessionId, { project, hasTranscript }] of this.#found) {
       if (project === undefined) continue;
       const name = displayName(project);
+      if (only?.has(name) === false) continue;
       const ofProject = paths.get(name) ?? new Set<string>();
       paths.set(name, ofProject);
       const count = asked.get(name) ?? 0;

@@ -84,7 +84,7 @@ describe('The trash by hand', () => {
   it('lists the newest first, with why, how much, and when it goes for good', async () => {
     const place = trashed();
     const lines = (await told(place, 'trash', 'list')).split('\n');
-    expect(lines[1]).toMatch(new RegExp(`^${B} +expired +1d ago +after \\d{4}-\\d\\d-\\d\\dT.*-srv-app$`));
+    expect(lines[1]).toMatch(new RegExp(`^${B} +expired +1d ago +\\d{4}-\\d\\d-\\d\\d in .*-srv-app$`));
     expect(lines[2]).toMatch(new RegExp(`^${A} +expired +8d ago +due `));
     expect(lines[3]).toMatch(/^2 sessions, /);
   });

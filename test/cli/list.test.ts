@@ -4,6 +4,7 @@ import type { Place } from '../support/place.ts';
 import { tempPlace } from '../support/temp-place.ts';
 import { trashSessions } from '../support/trashed.ts';
 import { DAY_MS, makeSession, sessionIdOf } from '../support/tree.ts';
+import { witnessAll } from '../support/witnessed.ts';
 import { cli } from './cli-here.ts';
 
 const HEADS = ['aaaaaaaa', 'bbbbbbbb', 'cccccccc', 'dddddddd'] as const;
@@ -208,6 +209,7 @@ describe('A run by hand', () => {
   it('tells what lies in the trash once its own purge is through', async () => {
     const place = host();
     trashSessions(place.claudeDir, [idOf('dddddddd')], Date.now() - 9 * DAY_MS);
+    witnessAll(place.stateDir, Date.now());
     const run = await cli([...place.flags, '--run-now', '--log-level', 'silent']);
     expect(run.stdout).toMatch(/purged +1 session/);
     expect(run.stdout).toMatch(/\nThe trash holds 1 session, /);
@@ -295,7 +297,7 @@ describe('The trash, emptied by hand', () => {
     const place = await filled();
     const { stdout, stderr } = await cli([...place.flags, 'trash', 'list']);
     expect(stderr).toBe('');
-    expect(stdout).toMatch(/^cccccccc +expired .* after .* \/srv\/app +Port the parser$/m);
+    expect(stdout).toMatch(/^cccccccc +expired .* in \d+d .* \/srv\/app +Port the parser$/m);
     expect(stdout).toMatch(/ \/srv\/shop +Invoices in Euro$/m);
   });
 

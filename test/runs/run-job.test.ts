@@ -143,7 +143,9 @@ describe('the outcome of a run', () => {
     const result = await runJob(jobThat(work, events), requestOf(), dependencies);
     expect(result).toMatchObject({ job: 'prune-transcripts', outcome, failure, startedAtMs: NOW, dryRun: false });
     expect(events).toEqual(['record', 'release']);
-    expect(runs).toMatchObject([{ job: 'prune-transcripts', outcome, startedAtMs: NOW, finishedAtMs: NOW }]);
+    // By the clock that stands still here, it was over before it was done.
+    const finishedAtMs = NOW + result.durationMs;
+    expect(runs).toMatchObject([{ job: 'prune-transcripts', outcome, startedAtMs: NOW, finishedAtMs }]);
   });
 
   it('keeps what was done until a failure', async () => {
@@ -173,12 +175,12 @@ describe('the outcome of a run', () => {
 describe('a run that lists much', () => {
   it('is written down without what grows with the tree', async () => {
     const { dependencies, runs } = surroundings();
-    const use = { sessionId: 's', project: 'p', bytes: 1, newestMtimeMs: 1 };
+    const use = { sessionId: 's', project: 'p', bytes: 1, lastUsedMs: 1 };
     const report: PruneReport = {
       ...REPORT,
       kept: { live: 3 },
       removedSessions: [{ ...use, claudeDir: '/c', reason: 'expired', files: 1 }],
-      projects: [{ project: 'p', sessions: 1, bytes: 1, newestMtimeMs: 1 }],
+      projects: [{ project: 'p', sessions: 1, bytes: 1, lastUsedMs: 1 }],
       largest: [use],
       oldest: [use],
       faults: [FAULT],
@@ -506,10 +508,10 @@ describe('the figures of a run', () => {
           reason: 'expired',
           files: 1,
           bytes: 1,
-          newestMtimeMs: NOW,
+          lastUsedMs: NOW,
         },
       ],
-      projects: [{ project: 'SECRET', sessions: 1, bytes: 1, newestMtimeMs: NOW }],
+      projects: [{ project: 'SECRET', sessions: 1, bytes: 1, lastUsedMs: NOW }],
       faults: [{ kind: 'io', message: 'SECRET' }],
     };
     expect(JSON.stringify(figuresOf(resultOf({ outcome: 'partial', report }), NOW))).not.toContain('SECRET');

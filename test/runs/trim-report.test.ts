@@ -5,7 +5,7 @@ import { handedOver } from '../../src/runs/trim-report.ts';
 const REPORT: PruneReport = {
   job: 'prune-transcripts',
   removedSessions: [],
-  projects: [{ project: '-p', sessions: 1, bytes: 1, newestMtimeMs: 1 }],
+  projects: [{ project: '-p', sessions: 1, bytes: 1, lastUsedMs: 1 }],
   kept: { live: 1 },
   faults: [],
 };

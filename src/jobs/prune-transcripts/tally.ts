@@ -47,7 +47,7 @@ const TOP_SESSIONS = 5;
 const UNLISTED_MAX = 1_000;
 
 export class PruneTally {
-  readonly #projects = new Map<string | undefined, { sessions: number; bytes: number; newestMtimeMs: number }>();
+  readonly #projects = new Map<string | undefined, { sessions: number; bytes: number; lastUsedMs: number }>();
   readonly #largest = new TopSessions();
   readonly #oldest = new TopSessions();
   readonly #observed = { sessions: 0, files: 0, bytes: 0, diskBytes: 0, orphans: 0 };
@@ -83,9 +83,9 @@ export class PruneTally {
   addPlan(path: string, units: Units, plan: Plan, applied: AppliedPlan): number {
     let left = 0;
     for (let row = 0; row < plan.length; row += 1) {
-      this.#observe(units, row);
+      this.#observe(units, row, plan.lastUsedMs(row));
       if (plan.isRemoval(row) && applied.isRemoved(row)) {
-        this.#remove(path, units, row, plan.reason(row) as RemoveReason);
+        this.#remove(path, units, row, plan);
         continue;
       }
       left += 1;
@@ -174,9 +174,8 @@ export class PruneTally {
     };
   }
 
-  #observe(units: Units, row: number): void {
+  #observe(units: Units, row: number, lastUsedMs: number): void {
     const bytes = units.bytes(row);
-    const newestMtimeMs = units.newestMtimeMs(row);
     add(this.#observed, units.files(row), bytes);
     this.#observed.diskBytes += units.diskBytes(row);
     if (!units.hasTranscript(row)) this.#observed.orphans += 1;
@@ -184,20 +183,20 @@ export class PruneTally {
     const project = index === undefined ? undefined : units.projects[index];
     let use = this.#projects.get(project);
     if (use === undefined) {
-      use = { sessions: 0, bytes: 0, newestMtimeMs: 0 };
+      use = { sessions: 0, bytes: 0, lastUsedMs: 0 };
       this.#projects.set(project, use);
     }
     use.sessions += 1;
     use.bytes += bytes;
-    use.newestMtimeMs = Math.max(use.newestMtimeMs, newestMtimeMs);
+    use.lastUsedMs = Math.max(use.lastUsedMs, lastUsedMs);
     const show = () => ({
       sessionId: units.sessionId(row),
       project: project && displayName(project),
       bytes,
-      newestMtimeMs,
+      lastUsedMs,
     });
     this.#largest.add(-bytes, show);
-    this.#oldest.add(newestMtimeMs, show);
+    this.#oldest.add(lastUsedMs, show);
   }
 
   #keep(bytes: number, reason: KeepReason | LateKeepReason): void {
@@ -211,7 +210,8 @@ export class PruneTally {
     state.bytes += bytes;
   }
 
-  #remove(claudeDir: string, units: Units, row: number, reason: RemoveReason): void {
+  #remove(claudeDir: string, units: Units, row: number, plan: Plan): void {
+    const reason = plan.reason(row) as RemoveReason;
     const [files, bytes] = [units.files(row), units.bytes(row)];
     this.#removedFiles += files;
     this.#removedByReason[reason] += 1;
@@ -226,7 +226,7 @@ export class PruneTally {
       reason,
       files,
       bytes,
-      newestMtimeMs: units.newestMtimeMs(row),
+      lastUsedMs: plan.lastUsedMs(row),
     });
     if (this.#listing === 'oldest' && this.#removedSessions.length > UNLISTED_MAX) {
       this.#removedSessions = this.#listed();
@@ -235,9 +235,7 @@ export class PruneTally {
 
   #listed(): RemovedSession[] {
     if (this.#listing === 'all') return this.#removedSessions;
-    return this.#removedSessions
-      .toSorted((left, right) => left.newestMtimeMs - right.newestMtimeMs)
-      .slice(0, OLDEST_LISTED);
+    return this.#removedSessions.toSorted((left, right) => left.lastUsedMs - right.lastUsedMs).slice(0, OLDEST_LISTED);
   }
 }
 

@@ -149,8 +149,8 @@ describe('A prune of transcripts', () => {
     }
     const { projects, largest, oldest } = await prune(path);
     expect(projects?.toSorted((one, other) => one.bytes - other.bytes)).toMatchObject([
-      { project: '-srv-b', sessions: 2, bytes: 15, newestMtimeMs: NOW - 7 * DAY_MS },
-      { project: '-srv-a', sessions: 6, bytes: 21, newestMtimeMs: NOW - DAY_MS },
+      { project: '-srv-b', sessions: 2, bytes: 15, lastUsedMs: NOW - 7 * DAY_MS },
+      { project: '-srv-a', sessions: 6, bytes: 21, lastUsedMs: NOW - DAY_MS },
     ]);
     expect(largest?.map(({ sessionId }) => sessionId)).toEqual([8, 7, 6, 5, 4].map(sessionIdOf));
     expect(oldest?.map(({ sessionId }) => sessionId)).toEqual([8, 7, 6, 5, 4].map(sessionIdOf));

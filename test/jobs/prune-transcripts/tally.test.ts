@@ -9,18 +9,17 @@ import { makeUnit, NOW, rowsOf } from '../../support/units.ts';
 const COUNT = 2_500;
 
 /** Sessions of all ages in no order, all of which are removed. */
-function removedIn(listing: RemovedListing): readonly { readonly newestMtimeMs: number }[] | undefined {
-  const units = Array.from({ length: COUNT }, (_, index) => {
-    const days = 40 + ((index * 7) % COUNT);
-    return makeUnit({ sessionId: sessionIdOf(index + 1), newestMtimeMs: NOW - days * DAY_MS });
-  });
+function removedIn(listing: RemovedListing): readonly { readonly lastUsedMs: number }[] | undefined {
+  const usedMs = (index: number) => NOW - (40 + ((index * 7) % COUNT)) * DAY_MS;
+  // Their files are as young as a shield makes them.
+  const units = Array.from({ length: COUNT }, (_, index) => makeUnit({ sessionId: sessionIdOf(index + 1) }));
   const plan: Plan = {
     length: COUNT,
     reason: () => 'expired',
     isRemoval: () => true,
     asksForFacts: () => false,
     maxAgeMs: () => 0,
-    lastUsedMs: () => 0,
+    lastUsedMs: usedMs,
     announcedAtMs: () => undefined,
     isSparedByClaude: () => false,
   };
@@ -37,7 +36,7 @@ describe('a tally', () => {
   });
 
   it('names the oldest, oldest first, where no more are shown', () => {
-    const times = removedIn('oldest')?.map(({ newestMtimeMs }) => newestMtimeMs);
+    const times = removedIn('oldest')?.map(({ lastUsedMs }) => lastUsedMs);
     const oldest = Array.from({ length: OLDEST_LISTED }, (_, index) => NOW - (40 + COUNT - 1 - index) * DAY_MS);
     expect(times).toEqual(oldest);
   });
