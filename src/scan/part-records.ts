@@ -101,7 +101,8 @@ export class PartRecordWriter {
 
 /** Where the 32 digits of an id stand in its text. */
 const DIGIT_PLACES = [0, 9, 19, 28] as const;
-const ID_WORDS = 4;
+/** An id has so many words of 32 bits. */
+export const ID_WORDS = 4;
 
 /** An id as four words, big end first, so that words compare as the texts do. */
 export function writeId(id: SessionId, words: Uint32Array, at: number): void {

@@ -5,6 +5,7 @@ import {
   copyRecord,
   FLOAT,
   hashOfId,
+  ID_WORDS,
   isSameId,
   RECORD_BYTES,
   RECORD_FLOATS,
@@ -27,7 +28,7 @@ export class UnitRecords {
   /** By the hash of an id: its row, plus 1; 0 where there is none. */
   #slots = new Uint32Array(FIRST_SLOTS);
   #length = 0;
-  readonly #wanted = new Uint32Array(4);
+  readonly #wanted = new Uint32Array(ID_WORDS);
 
   get length(): number {
     return this.#length;
@@ -37,6 +38,16 @@ export class UnitRecords {
   find(sessionId: SessionId): number | undefined {
     writeId(sessionId, this.#wanted, 0);
     return this.#rowIn(this.#slotOf(this.#wanted, 0));
+  }
+
+  /** The same of an id in 16 bytes. */
+  findPacked(bytes: Buffer, at: number): number | undefined {
+    for (let word = 0; word < ID_WORDS; word += 1) this.#wanted[word] = bytes.readUInt32BE(at + 4 * word);
+    return this.#rowIn(this.#slotOf(this.#wanted, 0));
+  }
+
+  packId(row: number, into: Buffer, at: number): void {
+    for (let word = 0; word < ID_WORDS; word += 1) into.writeUInt32BE(this.word(row, WORD.id + word), at + 4 * word);
   }
 
   /** The row of the session that a record of a part is about; undefined where it has none yet. */
@@ -97,7 +108,7 @@ export class UnitRecords {
   }
 
   compareIds(left: number, right: number): number {
-    for (let word = WORD.id; word < WORD.id + 4; word += 1) {
+    for (let word = WORD.id; word < WORD.id + ID_WORDS; word += 1) {
       const difference = this.word(left, word) - this.word(right, word);
       if (difference !== 0) return difference;
     }

@@ -102,6 +102,14 @@ export class UnitTable implements Units {
     return this.#records.find(sessionId);
   }
 
+  findPacked(bytes: Buffer, at: number): number | undefined {
+    return this.#records.findPacked(bytes, at);
+  }
+
+  packId(row: number, into: Buffer, at: number): void {
+    this.#records.packId(row, into, at);
+  }
+
   sessionId(row: number): SessionId {
     return this.#records.sessionId(row);
   }

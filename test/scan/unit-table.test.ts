@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { COMPANION_PLACES } from '../../src/claude-dir/layout.ts';
-import type { SessionId } from '../../src/claude-dir/session-id.ts';
+import { packId, type SessionId, unpackedId } from '../../src/claude-dir/session-id.ts';
 import { type Doubt, partPath, type Unit } from '../../src/claude-dir/unit.ts';
 import { fixedName } from '../../src/files/byte-name.ts';
 import { NO_FLAG, PartRecordWriter, TRANSCRIPT_FLAG } from '../../src/scan/part-records.ts';
@@ -114,6 +114,23 @@ describe('a table of units', () => {
         const found = { project: 0, files: 1, bytes: 1, diskBytes: 1, newestMtimeMs: 1, digest: 0, doubt: undefined };
         const table = tableOf([left, right].map((text) => ({ ...found, sessionId: text as SessionId })));
         expect(Math.sign(table.compareIds(0, 1))).toBe(left < right ? -1 : 1);
+      }),
+    );
+  });
+
+  it('packs ids into bytes, and finds sessions by those', () => {
+    fc.assert(
+      fc.property(fc.uuid(), fc.uuid(), fc.nat(20), (text, other, at) => {
+        fc.pre(text !== other);
+        const [id, missing] = [text as SessionId, other as SessionId];
+        const found = { project: 0, files: 1, bytes: 1, diskBytes: 1, newestMtimeMs: 1, digest: 0, doubt: undefined };
+        const table = tableOf([{ ...found, sessionId: id }]);
+        const packed = Buffer.alloc(40);
+        table.packId(0, packed, at);
+        expect(unpackedId(packed, at)).toBe(id);
+        expect(table.findPacked(packed, at)).toBe(0);
+        packId(missing, packed, at);
+        expect(table.findPacked(packed, at)).toBeUndefined();
       }),
     );
   });

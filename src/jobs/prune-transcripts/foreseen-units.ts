@@ -2,7 +2,7 @@
 
 import { headNumberOf } from '../../claude-dir/id-prefixes.ts';
 import { isTranscript } from '../../claude-dir/layout.ts';
-import type { SessionId } from '../../claude-dir/session-id.ts';
+import { packId, type SessionId, unpackedId } from '../../claude-dir/session-id.ts';
 import type { Units } from '../../claude-dir/unit.ts';
 import { type ByteName, parseByteName } from '../../files/byte-name.ts';
 import type { ManifestEntry } from '../../trash/manifest.ts';
@@ -10,6 +10,10 @@ import type { ManifestEntry } from '../../trash/manifest.ts';
 /** Units that can be looked up by their ids. */
 export interface FindableUnits extends Units {
   find(sessionId: SessionId): number | undefined;
+  /** The same of an id in 16 bytes. */
+  findPacked(bytes: Buffer, at: number): number | undefined;
+  /** Writes an id in 16 bytes. */
+  packId(row: number, into: Buffer, at: number): void;
 }
 
 /** @param returning sessions that would be put back whole; what is left of one in its place is one of the `units` */
@@ -38,6 +42,8 @@ export function foreseenUnits(units: FindableUnits, returning: readonly Manifest
     sessionId,
     idHead: (row) => (isThere(row) ? units.idHead(row) : headNumberOf(sessionId(row))),
     find: (id) => added.get(id) ?? units.find(id),
+    findPacked: (bytes, at) => units.findPacked(bytes, at) ?? added.get(unpackedId(bytes, at)),
+    packId: (row, into, at) => (isThere(row) ? units.packId(row, into, at) : packId(sessionId(row), into, at)),
     projectIndex: (row) => (returns.has(row) ? returns.get(row)?.projectIndex : units.projectIndex(row)),
     hasTranscript: (row) => returns.get(row)?.parts.some(isTranscript) ?? units.hasTranscript(row),
     doubt: (row) => {

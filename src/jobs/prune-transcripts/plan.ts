@@ -2,7 +2,8 @@
 
 import { DOUBTS, type Units, withTimes } from '../../claude-dir/unit.ts';
 import { PROTECTIONS, type Protection } from '../../live-sources/live-source.ts';
-import { AgeRules, type FactsOf, type PolicyOf, type PrunePolicy, policyByProject } from './age-rules.ts';
+import { AgeRules, type FactsOf, type PrunePolicy, policyByProject } from './age-rules.ts';
+import { rankedInProjects } from './keep-last.ts';
 
 /** Why a unit stays. */
 export const KEEP_REASONS = [
@@ -78,7 +79,10 @@ export function planPrune(
     if (only === undefined && ageRules.mayExpireByClass(row, nowMs)) verdicts.askFor(row);
   }
   if (only !== undefined) return verdicts;
-  keepNewestOfEachProject(units, verdicts, policyOf, protections);
+  for (const { row, isKept } of rankedInProjects(units, policyOf, protections.facts)) {
+    verdicts.askFor(row);
+    if (isKept && isByAge(verdicts.reason(row))) verdicts.set(row, 'keep-last');
+  }
   removeOverSize(units, verdicts, bytesToLeave(units, verdicts, policy, freeableBytes), (row) =>
     ageRules.isSparedBySizeCap(row),
   );
@@ -107,9 +111,12 @@ function askedVerdict(only: ReadonlySet<string>, units: Units, row: number): 'as
 
 /** As young as they are by their files or by what stands in them: the younger one counts, since either may be of another making. */
 function lastUsed(units: Units, { facts }: Protections): Units {
-  return withTimes(units, (row) => {
-    return Math.max(units.newestMtimeMs(row), facts(row)?.lastEntryMs ?? Number.NEGATIVE_INFINITY);
-  });
+  // They are asked for several times each, and what is computed anew is a new number in memory.
+  const timesMs = new Float64Array(units.length);
+  for (let row = 0; row < units.length; row += 1) {
+    timesMs[row] = Math.max(units.newestMtimeMs(row), facts(row)?.lastEntryMs ?? Number.NEGATIVE_INFINITY);
+  }
+  return withTimes(units, (row) => timesMs[row] ?? Number.NaN);
 }
 
 const REASONS: readonly (KeepReason | RemoveReason)[] = [...KEEP_REASONS, ...REMOVE_REASONS];
@@ -197,44 +204,6 @@ function keepReasonOf(
   if (!(newestMtimeMs >= policy.earliestMtimeMs)) return 'senseless-mtime';
   if (nowMs - newestMtimeMs < policy.minAgeMs) return 'too-young';
   return undefined;
-}
-
-/** The newest conversations of each project; they count whatever else keeps them. */
-function keepNewestOfEachProject(units: Units, verdicts: Verdicts, policyOf: PolicyOf, { facts }: Protections): void {
-  const keepLastOf = (row: number) => policyOf(units.projectIndex(row)).keepLast;
-  const rows = rowsWhere(units, (row) => {
-    const mayBeConversation = units.hasTranscript(row) && facts(row)?.sessionClass !== 'metadata';
-    return units.projectIndex(row) !== undefined && mayBeConversation && keepLastOf(row) > 0;
-  });
-  const projectOf = (row: number) => units.projectIndex(row) ?? -1;
-  // What stands in a conversation tells its rank better than a file's time, which copying and touching change for many at once.
-  const rankMs = (row: number) => facts(row)?.lastEntryMs ?? units.newestMtimeMs(row);
-  rows.sort((left, right) => {
-    return projectOf(left) - projectOf(right) || rankMs(right) - rankMs(left) || units.compareIds(right, left);
-  });
-  // Each stub that is found moves the next one up: with as many more looked at as were found, a thousand of them take ten plans.
-  const stubs = countsOf(units, projectOf, (row) => facts(row)?.sessionClass === 'metadata');
-  let project = -1;
-  let place = 0;
-  for (const row of rows) {
-    place = projectOf(row) === project ? place + 1 : 0;
-    project = projectOf(row);
-    if (place < keepLastOf(row) + (stubs.get(project) ?? 0)) verdicts.askFor(row);
-    if (place >= keepLastOf(row)) continue;
-    if (isByAge(verdicts.reason(row))) verdicts.set(row, 'keep-last');
-  }
-}
-
-function countsOf(
-  units: Units,
-  projectOf: (row: number) => number,
-  isCounted: (row: number) => boolean,
-): ReadonlyMap<number, number> {
-  const counts = new Map<number, number>();
-  for (let row = 0; row < units.length; row += 1) {
-    if (isCounted(row)) counts.set(projectOf(row), (counts.get(projectOf(row)) ?? 0) + 1);
-  }
-  return counts;
 }
 
 const AGE_REASONS: ReadonlySet<string> = new Set<KeepReason>([

@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
 import { readScanToken, writeScanToken } from '../../claude-dir/scan-token.ts';
-import { parseSessionId, type SessionId } from '../../claude-dir/session-id.ts';
+import { PACKED_ID_BYTES, parseSessionId, type SessionId, unpackedId } from '../../claude-dir/session-id.ts';
 import { errorCode } from '../../errors.ts';
 import { displayName } from '../../files/byte-name.ts';
 import { presentSessions } from '../../trash/present.ts';
@@ -14,8 +14,8 @@ import type { SeenProject, SeenScan, SeenSessions, VanishedSession } from '../le
 import type { FindableUnits } from './foreseen-units.ts';
 import type { Plan } from './plan.ts';
 
-const ID_BYTES = 16;
-const RECORD_BYTES = ID_BYTES + 2;
+const RECORD_BYTES = PACKED_ID_BYTES + 2;
+const TOKEN_BYTES = 16;
 const DAY_MS = 86_400_000;
 /** As many as two bytes hold. */
 const DAYS_MAX = 0xffff;
@@ -41,7 +41,7 @@ export function noteVanished(seen: SeenSessions, question: VanishedQuestion): nu
   if (vanished === undefined) return 0;
   seen.recordVanished(vanished);
   seen.forgetVanished(path, returnedTo(units, seen.vanished(path)));
-  const token = randomBytes(ID_BYTES).toString('hex');
+  const token = randomBytes(TOKEN_BYTES).toString('hex');
   seen.recordSeen(path, { token, seenAtMs: nowMs }, packed(units, plan));
   markScan(claudeDir, token);
   return vanished.length;
@@ -61,13 +61,12 @@ function missed(seen: SeenSessions, scan: SeenScan, question: VanishedQuestion):
   const { claudeDir, path, units, cleanupMs = Number.POSITIVE_INFINITY, nowMs } = question;
   const missing: VanishedSession[] = [];
   for (const { project, sessions } of seen.seenIn(path)) {
-    // All digits at once: a million small conversions take seconds.
-    const digits = sessions.toString('hex');
     for (let at = 0; at + RECORD_BYTES <= sessions.length; at += RECORD_BYTES) {
-      const sessionId = idAt(digits, 2 * at);
-      const row = units.find(sessionId);
+      // Most are there, and of those no text is made.
+      const row = units.findPacked(sessions, at);
       if (row !== undefined && units.hasTranscript(row)) continue;
-      const writtenAtMs = sessions.readUInt16BE(at + ID_BYTES) * DAY_MS;
+      const sessionId = unpackedId(sessions, at);
+      const writtenAtMs = sessions.readUInt16BE(at + PACKED_ID_BYTES) * DAY_MS;
       const cause = nowMs - writtenAtMs >= cleanupMs ? 'clean-up' : 'unknown';
       missing.push({
         claudeDir: path,
@@ -116,8 +115,8 @@ function packed(units: FindableUnits, plan: Plan): readonly SeenProject[] {
     const buffer = project === undefined ? undefined : buffers[project];
     if (project === undefined || buffer === undefined || !isSeen(row)) continue;
     const at = ends[project] ?? 0;
-    buffer.write(units.sessionId(row).replaceAll('-', ''), at, 'hex');
-    buffer.writeUInt16BE(dayOf(units.newestMtimeMs(row)), at + ID_BYTES);
+    units.packId(row, buffer, at);
+    buffer.writeUInt16BE(dayOf(units.newestMtimeMs(row)), at + PACKED_ID_BYTES);
     ends[project] = at + RECORD_BYTES;
   }
   return units.projects.flatMap((name, index) => {
@@ -128,10 +127,4 @@ function packed(units: FindableUnits, plan: Plan): readonly SeenProject[] {
 
 function dayOf(timeMs: number): number {
   return Math.max(0, Math.min(DAYS_MAX, Math.floor(timeMs / DAY_MS) || 0));
-}
-
-/** What was packed here was a session id. */
-function idAt(digits: string, at: number): SessionId {
-  const part = (from: number, to: number) => digits.slice(at + from, at + to);
-  return `${part(0, 8)}-${part(8, 12)}-${part(12, 16)}-${part(16, 20)}-${part(20, 32)}` as SessionId;
 }
