@@ -35,7 +35,6 @@ const LOOKS: Readonly<Record<string, readonly string[]>> = {
   'dry-run': ['run', '--dry-run'],
   status: ['status'],
   doctor: ['doctor'],
-  'check-config': ['check-config'],
   'no-such-command': ['lst'],
   'no-such-session': ['pin', '7c1f0e53'],
   'no-such-setting': ['run', '--dry-run', '--max-age', 'a month'],
