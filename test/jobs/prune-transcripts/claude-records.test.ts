@@ -266,7 +266,10 @@ describe('a prune of a session store', () => {
   async function storeWith(ages: Readonly<Record<number, number>>): Promise<StoredSessions> {
     const path = join(tempDir(), 'entries.db');
     for (const [number, days] of Object.entries(ages)) {
-      const store = new SqliteSessionStore(path, { clock: new SetClock(NOW - days * DAY_MS) });
+      const store = new SqliteSessionStore(path, {
+        clock: new SetClock(NOW - days * DAY_MS),
+        foldSessionSummary: (_, { sessionId }) => ({ sessionId, mtime: 0, data: {} }),
+      });
       await store.append({ projectKey: '-srv-app', sessionId: uid(Number(number)) }, [{ type: 'user' }]);
       store.close();
     }
