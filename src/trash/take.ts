@@ -2,63 +2,23 @@
 
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import type { DirectoryFingerprints } from '../claude-dir/directory-fingerprints.ts';
-import { type LinkedFile, Measurer, type ReadFault, sameMeasure } from '../claude-dir/measure.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
-import { type Part, partPath, type Unit } from '../claude-dir/unit.ts';
-import { errnoError, errorCode, errorMessage, type OperatingError } from '../errors.ts';
+import type { Unit } from '../claude-dir/unit.ts';
+import { errnoError } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import { type ByteName, displayName } from '../files/byte-name.ts';
 import { mountIdOf } from '../files/mount-id.ts';
-import { OpenDirs } from '../files/open-dirs.ts';
-import { shellWord } from '../format/shell-word.ts';
-import { AddedSinceScan, UNIT_DIRECTORIES_MAX } from './added-since-scan.ts';
 import { makeTrashFolder, type TrashFolder } from './folder.ts';
 import type { KnownFolder } from './known-folders.ts';
 import type { ManifestWriter } from './manifest.ts';
-import { isStopping, isThere, putBack, renamePart, stoppingError } from './move.ts';
-
-/** What became of one unit. Everything but `trashed` leaves it where it was. */
-export type TakeOutcome =
-  | { readonly kind: 'trashed' }
-  /** It is not as it was when the decision was made. */
-  | { readonly kind: 'changed' }
-  /** It had gone already. */
-  | { readonly kind: 'vanished' }
-  /** The system would not move it: `code` says why. */
-  | { readonly kind: 'unmovable'; readonly code: string; readonly message: string }
-  /** It was written anew under its old name in the very instant: the older part is in the trash, the newer one stays. */
-  | { readonly kind: 'recreated' };
-
-interface Taken {
-  readonly unit: Unit;
-  outcome: TakeOutcome | undefined;
-}
-
-/** A unit of so many files takes a hold of its own only to be looked at: that is done before it, and once more after it. */
-const LARGE_UNIT_FILES = 256;
-
-/** What a large unit was before anybody was held back. */
-interface Measured {
-  readonly all: Measurer;
-  /** Its files that lie in no directory of its own, the transcript among them: these are looked at in the hold as well. */
-  readonly files: Measurer;
-}
+import { stoppingError } from './move.ts';
+import { type Taken, type TakeOutcome, UnitMover } from './unit-mover.ts';
 
 export class TakeIntoTrash {
   readonly name: ByteName;
-  readonly #claudeDir: ClaudeDir;
   readonly #directory: AnchoredDir;
-  readonly #source: OpenDirs;
-  readonly #target: OpenDirs;
+  readonly #mover: UnitMover;
   readonly #manifest: ManifestWriter;
-  readonly #added: AddedSinceScan;
-  /** Whose places in the trash are made, and known to be free. */
-  #prepared: ReadonlySet<Unit> = new Set();
-  /** The large ones among those that are taken next. */
-  #measured: ReadonlyMap<Unit, Measured> = new Map();
-  /** Large ones that lie in the trash, and are to be looked at there. */
-  readonly #unconfirmed = new Map<Unit, Measurer>();
-  #failure: OperatingError | undefined;
   #intended = 0;
   readonly #ended = { sessions: 0, bytes: 0, kept: 0 };
 
@@ -67,13 +27,10 @@ export class TakeIntoTrash {
     { name, directory, manifest }: TrashFolder,
     fingerprints?: DirectoryFingerprints,
   ) {
-    this.#claudeDir = claudeDir;
     this.name = name;
     this.#directory = directory;
-    this.#source = new OpenDirs(claudeDir.root);
-    this.#target = new OpenDirs(directory);
     this.#manifest = manifest;
-    this.#added = new AddedSinceScan(claudeDir, this.#source, fingerprints);
+    this.#mover = new UnitMover(claudeDir, directory, fingerprints);
   }
 
   /**
@@ -113,27 +70,7 @@ export class TakeIntoTrash {
    * @throws OperatingError where the whole run has to stop
    */
   prepare(units: readonly Unit[]): void {
-    const prepared = new Set<Unit>();
-    const measured = new Map<Unit, Measured>();
-    try {
-      this.#makeRoom();
-      this.#beginBatch();
-      this.#added.look();
-      for (const unit of units) {
-        if (!this.#hasRoom()) break;
-        // Looked at once more when it is taken, and found sooner then.
-        this.#added.hasAny(unit);
-        if (this.#isPlaceFree(unit)) prepared.add(unit);
-        if (unit.files < LARGE_UNIT_FILES) continue;
-        measured.set(unit, { files: this.#measureFiles(unit), all: this.#measure(unit, this.#source) });
-      }
-    } catch (error) {
-      if (isStopping(error) || errorCode(error) === undefined) throw stoppingError('move sessions to the trash', error);
-    } finally {
-      this.#endBatch();
-    }
-    this.#prepared = prepared;
-    this.#measured = measured;
+    this.#mover.prepare(units);
   }
 
   /**
@@ -152,33 +89,33 @@ export class TakeIntoTrash {
     const batch: Taken[] = [];
     let settled = 0;
     try {
-      this.#beginBatch();
-      this.#added.look();
+      this.#mover.beginBatch();
+      this.#mover.look();
       for (const unit of units) {
-        if (!this.#hasRoom()) {
-          this.#settle(batch.slice(settled));
+        if (!this.#mover.hasRoom()) {
+          this.#mover.settle(batch.slice(settled));
           settled = batch.length;
-          this.#makeRoom();
-          this.#beginBatch();
-          this.#added.look();
+          this.#mover.makeRoom();
+          this.#mover.beginBatch();
+          this.#mover.look();
         }
-        const outcome = this.#take(unit);
+        const outcome = this.#mover.take(unit);
         batch.push({ unit, outcome });
-        if (this.#failure !== undefined || isLast(outcome)) break;
+        if (this.#mover.failure !== undefined || isLast(outcome)) break;
       }
     } catch (error) {
-      this.#failure = stoppingError('move sessions to the trash', error);
+      this.#mover.fail(stoppingError('move sessions to the trash', error));
     }
     try {
-      this.#settle(batch.slice(settled));
+      this.#mover.settle(batch.slice(settled));
     } catch (error) {
-      this.#failure ??= stoppingError('move sessions to the trash', error);
+      this.#mover.fail(stoppingError('move sessions to the trash', error));
     } finally {
-      this.#endBatch();
+      this.#mover.endBatch();
     }
     for (const { unit, outcome } of batch) {
-      if (outcome?.kind !== 'trashed') this.#unconfirmed.delete(unit);
-      if (outcome !== undefined && !this.#unconfirmed.has(unit)) this.#end(unit, outcome, nowMs);
+      if (outcome?.kind !== 'trashed') this.#mover.forget(unit);
+      if (outcome !== undefined && !this.#mover.isUnconfirmed(unit)) this.#end(unit, outcome, nowMs);
     }
     return batch.map(({ outcome }) => outcome);
   }
@@ -192,15 +129,13 @@ export class TakeIntoTrash {
     const others = new Map<Unit, TakeOutcome>();
     try {
       for (const unit of units) {
-        const before = this.#unconfirmed.get(unit);
-        if (before === undefined) continue;
-        this.#unconfirmed.delete(unit);
-        const outcome = this.#settled(unit, unit.parts, before);
+        const outcome = this.#mover.confirm(unit);
+        if (outcome === undefined) continue;
         this.#end(unit, outcome, nowMs);
         if (outcome.kind !== 'trashed') others.set(unit, outcome);
       }
     } catch (error) {
-      this.#failure ??= stoppingError('look at a session in the trash', error);
+      this.#mover.fail(stoppingError('look at a session in the trash', error));
     }
     return others;
   }
@@ -208,21 +143,21 @@ export class TakeIntoTrash {
   /** Those of the units, all in the trash by now, that have been written anew under their old names. */
   findRecreated(units: readonly Unit[]): Unit[] {
     try {
-      this.#makeRoom();
-      this.#beginBatch();
+      this.#mover.makeRoom();
+      this.#mover.beginBatch();
       return units.filter((unit) => {
-        if (!this.#hasRoom()) {
-          this.#makeRoom();
-          this.#beginBatch();
+        if (!this.#mover.hasRoom()) {
+          this.#mover.makeRoom();
+          this.#mover.beginBatch();
         }
-        return unit.parts.some((part) => isThere(part, this.#source));
+        return this.#mover.isRecreated(unit);
       });
     } catch (error) {
       // They lie in the trash whole, and that is to be told before the run stops.
-      this.#failure ??= stoppingError('look at a session', error);
+      this.#mover.fail(stoppingError('look at a session', error));
       return [];
     } finally {
-      this.#endBatch();
+      this.#mover.endBatch();
     }
   }
 
@@ -249,7 +184,7 @@ export class TakeIntoTrash {
 
   /** @throws OperatingError where the run has to stop after what it took last */
   throwIfFailed(): void {
-    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#mover.failure !== undefined) throw this.#mover.failure;
   }
 
   /** What it holds, to be asked for when all of it is done; undefined where something is unfinished. */
@@ -263,144 +198,9 @@ export class TakeIntoTrash {
     try {
       this.#manifest.close();
     } finally {
-      this.#source.close();
-      this.#target.close();
+      this.#mover.close();
       this.#directory.close();
     }
-  }
-
-  #take(unit: Unit): TakeOutcome {
-    const measured = this.#measured.get(unit);
-    let before: Measurer;
-    try {
-      if (this.#added.hasAny(unit)) return { kind: 'changed' };
-      if (measured !== undefined && !sameMeasure(measured.files, this.#measureFiles(unit))) return { kind: 'changed' };
-      before = measured?.all ?? this.#measure(unit, this.#source);
-    } catch (error) {
-      // One unit that cannot be looked at any more does not stop the others.
-      if (isStopping(error) || errorCode(error) === undefined) throw stoppingError('look at a session', error);
-      return { kind: 'unmovable', code: errorCode(error) ?? 'unknown', message: errorMessage(error) };
-    }
-    // What cannot be read is not seen, which looks like a change; but an operator has to hear of a failing disk.
-    const unread = before.unreadable;
-    if (unread !== undefined) return { kind: 'unmovable', code: unread.code, message: unreadMessage(unread) };
-    if (before.files === 0 && unit.files > 0) return { kind: 'vanished' };
-    if (before.doubt !== undefined || !sameMeasure(before, unit)) return { kind: 'changed' };
-    if (before.linked.some((file) => isLinkedSince(file, unit))) return { kind: 'changed' };
-    const moved: Part[] = [];
-    try {
-      for (const part of unit.parts) {
-        renamePart(part, this.#source, this.#target, this.#prepared.has(unit));
-        moved.push(part);
-      }
-    } catch (error) {
-      return this.#undo(moved, this.#withRemedy(error, unit.parts[moved.length]));
-    }
-    const outcome: TakeOutcome = measured === undefined ? this.#settled(unit, moved, before) : { kind: 'trashed' };
-    if (measured !== undefined) this.#unconfirmed.set(unit, before);
-    if (outcome.kind === 'trashed') this.#added.noteOwnMove(unit);
-    return outcome;
-  }
-
-  /** What has become of a unit that was moved: it stays in the trash only as it was before. */
-  #settled(unit: Unit, moved: readonly Part[], before: Measurer): TakeOutcome {
-    let after: Measurer;
-    try {
-      after = this.#measure(unit, this.#target);
-    } catch (error) {
-      // It lies in the trash whole, and that is to be told before the run stops.
-      this.#failure = stoppingError('look at a session in the trash', error);
-      return { kind: 'trashed' };
-    }
-    if (after.unreadable !== undefined) {
-      return this.#undo(
-        moved,
-        errnoError(after.unreadable.code, `look at ${displayName(after.unreadable.path)} in the trash`),
-      );
-    }
-    // Between the last look and the rename a session may have written: then the unit goes straight back.
-    return sameMeasure(after, before) ? { kind: 'trashed' } : this.#undo(moved, undefined);
-  }
-
-  /**
-   * Takes back what was taken out of a directory, or into one, that somebody has moved away meanwhile, and what has got a
-   * companion meanwhile.
-   */
-  #settle(batch: readonly Taken[]): void {
-    const taken = batch.filter(({ outcome }) => outcome?.kind === 'trashed');
-    if (taken.length === 0) return;
-    const [fromElsewhere, toElsewhere] = [this.#source.movedAway(), this.#target.movedAway()];
-    const hasMovedAway = ({ directory }: Part) =>
-      isIn(fromElsewhere, this.#source.find(directory)) || isIn(toElsewhere, this.#target.find(directory));
-    const changed = new Set(this.#added.lookAgain(taken.map(({ unit }) => unit)));
-    const hasAnyMovedAway = fromElsewhere.size + toElsewhere.size > 0;
-    for (const one of taken) {
-      if (!changed.has(one.unit) && !(hasAnyMovedAway && one.unit.parts.some(hasMovedAway))) continue;
-      one.outcome = undefined;
-      one.outcome = this.#undo(one.unit.parts, undefined);
-    }
-  }
-
-  #isPlaceFree({ parts }: Unit): boolean {
-    return parts.every((part) => {
-      const target = this.#target.findOrMake(part.directory);
-      this.#source.find(part.directory);
-      return !target.has(part.name);
-    });
-  }
-
-  #beginBatch(): void {
-    this.#source.beginBatch();
-    this.#target.beginBatch();
-  }
-
-  #endBatch(): void {
-    this.#source.endBatch();
-    this.#target.endBatch();
-  }
-
-  #hasRoom(): boolean {
-    return this.#source.hasRoom(UNIT_DIRECTORIES_MAX) && this.#target.hasRoom(UNIT_DIRECTORIES_MAX);
-  }
-
-  #makeRoom(): void {
-    if (this.#hasRoom()) return;
-    this.#endBatch();
-    this.#source.close();
-    this.#target.close();
-  }
-
-  #measureFiles(unit: Unit): Measurer {
-    return this.#measure({ parts: unit.parts.filter(({ kind }) => kind === 'file') }, this.#source);
-  }
-
-  #measure(unit: Pick<Unit, 'parts'>, tree: OpenDirs): Measurer {
-    const measurer = new Measurer(this.#claudeDir.surroundings);
-    for (const part of unit.parts) {
-      const parent = tree.find(part.directory);
-      if (parent !== undefined) measurer.add(parent, part);
-    }
-    return measurer;
-  }
-
-  /** One part may lie where no rename leads from: all others can still be moved. */
-  #withRemedy(error: unknown, part: Part | undefined): unknown {
-    if (part === undefined || errorCode(error) !== 'EXDEV') return error;
-    const path = `${Buffer.from(this.#claudeDir.path).toString('latin1')}/${partPath(part)}`;
-    const [word, aside] = [shellWord(path), shellWord(`${path}.aside`)];
-    const why = `${displayName(path)} comes from an image's layer, or is under another project quota or in a mount`;
-    return errnoError('EXDEV', `${why}; for the first, mv ${word} ${aside} && mv ${aside} ${word}`);
-  }
-
-  #undo(moved: readonly Part[], error: unknown): TakeOutcome {
-    const stuck = putBack(moved, this.#source, this.#target);
-    if (error !== undefined && (isStopping(error) || errorCode(error) === undefined)) {
-      throw stoppingError('move a session to the trash', error);
-    }
-    if (stuck.length > 0) return { kind: 'recreated' };
-    if (error === undefined) return { kind: 'changed' };
-    const code = errorCode(error) ?? 'unknown';
-    return code === 'ENOENT' ? { kind: 'changed' } : { kind: 'unmovable', code, message: errorMessage(error) };
   }
 }
 
@@ -408,17 +208,4 @@ export class TakeIntoTrash {
 function throwIfForeign({ surroundings }: ClaudeDir, trash: AnchoredDir): void {
   if (trash.dev === surroundings.dev && mountIdOf(trash.fd) === surroundings.mountId) return;
   throw errnoError('EXDEV', `${displayName(trash.currentPath())} is a mount of its own; umount it`);
-}
-
-/** A rename changes no number of names, so those that the scan saw are still enough, wherever they are by now. */
-function isLinkedSince({ inode, names }: LinkedFile, { seenNames }: Unit): boolean {
-  return names > (seenNames.get(inode) ?? 1);
-}
-
-function isIn(directories: ReadonlySet<AnchoredDir>, directory: AnchoredDir | undefined): boolean {
-  return directory !== undefined && directories.has(directory);
-}
-
-function unreadMessage({ code, path }: ReadFault): string {
-  return `look at ${displayName(path)}: ${code}`;
 }

@@ -1,7 +1,8 @@
 /** Takes a unit into the trash as a prune does, with nobody to hold back meanwhile. */
 
 import type { Unit } from '../../src/claude-dir/unit.ts';
-import type { TakeIntoTrash, TakeOutcome } from '../../src/trash/take.ts';
+import type { TakeIntoTrash } from '../../src/trash/take.ts';
+import type { TakeOutcome } from '../../src/trash/unit-mover.ts';
 
 /** @param unit one that the run intends to take */
 export function takeUnit(run: TakeIntoTrash, unit: Unit, nowMs: number): TakeOutcome {

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { DirectoryFingerprints } from '../../src/claude-dir/directory-fingerprints.ts';
-import type { TakeOutcome } from '../../src/trash/take.ts';
+import type { TakeOutcome } from '../../src/trash/unit-mover.ts';
 import { snapshot } from '../support/disk.ts';
 import { scanned } from '../support/scanned.ts';
 import { tempDir } from '../support/temp-dir.ts';

@@ -2,7 +2,8 @@
 
 import type { Unit } from '../../claude-dir/unit.ts';
 import type { KnownFolder } from '../../trash/known-folders.ts';
-import type { TakeIntoTrash, TakeOutcome } from '../../trash/take.ts';
+import type { TakeIntoTrash } from '../../trash/take.ts';
+import type { TakeOutcome } from '../../trash/unit-mover.ts';
 import type { RemovalRecord } from '../ledger-contracts.ts';
 import type { Removal, Taking } from './place.ts';
 

@@ -10,7 +10,7 @@ import { type Room, roomAround } from '../../files/room.ts';
 import type { LiveSessions } from '../../live-sources/live-source.ts';
 import type { StoredSession, StoredSessions } from '../../session-store/stored-sessions.ts';
 import { amountOfAll } from '../../trash/known-folders.ts';
-import type { TakeOutcome } from '../../trash/take.ts';
+import type { TakeOutcome } from '../../trash/unit-mover.ts';
 import type { CountedTrash } from '../counted-trash.ts';
 import type { RemovalRecord, RemovalRecorder } from '../ledger-contracts.ts';
 import { neededByRun } from '../whole-run-error.ts';
