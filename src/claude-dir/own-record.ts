@@ -9,13 +9,19 @@ import { SWEEPER_DIRECTORY } from './layout.ts';
 
 const FILE_MODE = 0o600;
 
-/** @returns undefined where there is none, or what is there does not parse: then a hint is lost, and no more @throws the system's error */
-export function readOwnRecord(claudeDir: ClaudeDir, file: ByteName): unknown {
+/** Stands for a record that is there and says nothing: empty, cut off, or overwritten by something else. */
+export const DAMAGED = Symbol('damaged');
+
+/**
+ * @returns undefined where there is none; `onDamaged` where what is there does not parse: where no more than a hint is lost, undefined, too
+ * @throws the system's error
+ */
+export function readOwnRecord(claudeDir: ClaudeDir, file: ByteName, onDamaged?: typeof DAMAGED): unknown {
   try {
     return inDirectory(claudeDir.root.openChild(SWEEPER_DIRECTORY), (ours) => {
       const fd = ours.openFile(file, constants.O_RDONLY);
       try {
-        return parse(readFileSync(fd, 'utf8'));
+        return parse(readFileSync(fd, 'utf8'), onDamaged);
       } finally {
         closeSync(fd);
       }
@@ -57,10 +63,10 @@ function inDirectory<T>(ours: AnchoredDir, use: (ours: AnchoredDir) => T): T {
   }
 }
 
-function parse(text: string): unknown {
+function parse(text: string, onDamaged: typeof DAMAGED | undefined): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return undefined;
+    return onDamaged;
   }
 }

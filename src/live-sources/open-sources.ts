@@ -14,7 +14,7 @@ import { type FormerStateSettings, formerStateSources } from './former-state.ts'
 import { KeepList } from './keep-list.ts';
 import type { LiveSource } from './live-source.ts';
 import { resumeMapSource } from './resume-map-source.ts';
-import { runningProcessesSource } from './running-processes.ts';
+import { runningProcessesSource, unseenProcessesSource } from './running-processes.ts';
 
 export type MapSettings = Pick<
   Config,
@@ -76,10 +76,11 @@ export function liveSources(
     ...held,
     new KeepList(settings.stateDir).asLiveSource(),
     ...formerStateSources(settings, clock, (stateDir) => openOwnForReadingIn(stateDir, settings, clock)),
-    ...claudeDirs.flatMap(({ home, path }) => [
-      runningProcessesSource(home, path, { clock }),
-      claudePinsSource(home, path, clock),
-    ]),
+    ...claudeDirs.flatMap((one) =>
+      one.home === undefined
+        ? [unseenProcessesSource(one.writtenSinceMs)]
+        : [runningProcessesSource(one.home, one.path, { clock }), claudePinsSource(one.home, one.path, clock)],
+    ),
   ];
 }
 

@@ -19,6 +19,8 @@ export interface RunningProcessesOptions {
   readonly processes?: ProcessTable;
 }
 
+const RUNNING_PROCESSES = 'running-processes';
+
 /** @param path of the Claude directory, for messages */
 export function runningProcessesSource(
   root: AnchoredDir,
@@ -27,7 +29,7 @@ export function runningProcessesSource(
 ): LiveSource {
   const reading = processReading(root, options);
   const source: LiveSource = {
-    name: 'running-processes',
+    name: RUNNING_PROCESSES,
     protection: 'running',
     read: async () => readOrFail(path, () => toReading(path, reading.read())),
     withLive: (ids, act) => withFreshReading(source, ids, act),
@@ -35,6 +37,18 @@ export function runningProcessesSource(
       // No record, whatever stands in it, makes a reading fail: only their directories can.
       readOrFail(path, () => reading.assertReadable());
     },
+  };
+  return source;
+}
+
+/** Processes of which nobody here can read a record: what they are at work on has been written since. Unix epoch ms. */
+export function unseenProcessesSource(writtenSinceMs: number): LiveSource {
+  const source: LiveSource = {
+    name: RUNNING_PROCESSES,
+    protection: 'running',
+    read: async () => ({ ids: new Set(), writtenSinceMs, malformed: 0 }),
+    withLive: (ids, act) => withFreshReading(source, ids, act),
+    check: async () => undefined,
   };
   return source;
 }
