@@ -28,6 +28,8 @@ export type Config = Readonly<Settings> & {
   readonly ownsSessionsDb: boolean;
   /** The state directory by its former name; only where the state directory is the default one. */
   readonly formerStateDir: string | undefined;
+  /** Somebody has said how long rows live, if by the default's words. */
+  readonly setsRowAge: boolean;
   /** Nobody named the Claude directory: where there is none yet, Claude has not run, and there is nothing to do. */
   readonly mayClaudeDirBeMissing: boolean;
 };
@@ -71,7 +73,9 @@ export function concludeConfig({
   if (faults.length > 0) throw new ConfigError(faults);
   const ownsSessionsDb = origins['sessions.db'] === 'default';
   const mayClaudeDirBeMissing = origins.claudeDir === 'default';
-  const config = frozen({ ...(settings as Settings), ownsSessionsDb, formerStateDir, mayClaudeDirBeMissing });
+  const setsRowAge = origins['sessions.maxAge'] !== 'default';
+  const known = { ownsSessionsDb, formerStateDir, setsRowAge, mayClaudeDirBeMissing };
+  const config = frozen({ ...(settings as Settings), ...known });
   return { config, origins, configFile };
 }
 

@@ -74,6 +74,7 @@ export async function openResumeMap(options: ResumeMapOptions = {}): Promise<Res
       'sessions.db': databasePath,
       ownsSessionsDb: options.databasePath === undefined,
       'sessions.maxAge': options.maxSessionAgeMs ?? DEFAULT_SESSION_MAX_AGE_MS,
+      setsRowAge: options.maxSessionAgeMs !== undefined,
       'sessions.defaultForge': options.defaultForge ?? 'forgejo',
     },
     systemClock,

@@ -18,7 +18,7 @@ import { runningProcessesSource, unseenProcessesSource } from './running-process
 
 export type MapSettings = Pick<
   Config,
-  'stateDir' | 'sessions.db' | 'ownsSessionsDb' | 'sessions.maxAge' | 'sessions.defaultForge'
+  'stateDir' | 'sessions.db' | 'ownsSessionsDb' | 'sessions.maxAge' | 'setsRowAge' | 'sessions.defaultForge'
 >;
 
 /**
@@ -30,7 +30,7 @@ export function openResumeMap(
   clock: Clock,
   extra: Pick<SqliteResumeMapOptions, 'busyTimeoutMs' | 'transcripts' | 'onForgotten'> = {},
 ): SqliteResumeMap {
-  const options: SqliteResumeMapOptions = { maxSessionAge: settings['sessions.maxAge'], clock, ...extra };
+  const options: SqliteResumeMapOptions = { ...rowAgeOf(settings), clock, ...extra };
   const path = settings['sessions.db'];
   if (!settings.ownsSessionsDb) return SqliteResumeMap.openExisting(path, options);
   const map = SqliteResumeMap.openOwn(path, options);
@@ -45,7 +45,7 @@ export function openResumeMap(
 
 /** The resume map as `openResumeMap` would open it, and no byte changes: what it would make, it makes in memory. */
 export async function openResumeMapForReading(settings: MapSettings, clock: Clock): Promise<SqliteResumeMap> {
-  const options: SqliteResumeMapOptions = { maxSessionAge: settings['sessions.maxAge'], clock };
+  const options: SqliteResumeMapOptions = { ...rowAgeOf(settings), clock };
   const path = settings['sessions.db'];
   if (!settings.ownsSessionsDb) return SqliteResumeMap.openForReading(path, options);
   const pending = readSessionsJson(sessionsJsonPath(settings), settings['sessions.defaultForge']);
@@ -94,9 +94,18 @@ function openOwnForReadingIn(
     'sessions.db': join(stateDir, 'sessions.db'),
     ownsSessionsDb: true,
     'sessions.maxAge': 'never',
+    setsRowAge: true,
     'sessions.defaultForge': defaultForge,
   };
   return openResumeMapForReading(settings, clock);
+}
+
+/** What nobody has set counts less than what a host has written into its map. */
+function rowAgeOf({
+  setsRowAge,
+  'sessions.maxAge': maxSessionAge,
+}: MapSettings): Pick<SqliteResumeMapOptions, 'maxSessionAge'> {
+  return setsRowAge ? { maxSessionAge } : {};
 }
 
 function sessionsJsonPath(settings: MapSettings): string {

@@ -10,6 +10,10 @@ export function checkedMaxAge(maxAge: SessionMaxAge): SessionMaxAge {
   throw new OperatingError('usage', `session max age: ${maxAge} must be milliseconds, more than 0, or 'never'`);
 }
 
+export function checkedMaxAgeIfSet(maxAge: SessionMaxAge | undefined): SessionMaxAge | undefined {
+  return maxAge === undefined ? undefined : checkedMaxAge(maxAge);
+}
+
 export function checkedSessionId(sessionId: string): SessionId {
   const id = parseSessionId(sessionId);
   if (id !== undefined) return id;

@@ -29,9 +29,12 @@ export function writeMaxAge(connection: MapConnection, maxAge: SessionMaxAge): v
   connection.statement(SET).run(MAX_AGE, String(maxAge));
 }
 
-/** What is written counts, and one's own setting only where it keeps rows for longer; the default is nobody's setting. */
-export function maxAgeInForce(own: SessionMaxAge, written: SessionMaxAge | undefined): SessionMaxAge {
+/**
+ * What is written counts, and one's own setting only where it keeps rows for longer.
+ * @param own undefined where nobody has set it: the default is nobody's setting, however long somebody else says the same
+ */
+export function maxAgeInForce(own: SessionMaxAge | undefined, written: SessionMaxAge | undefined): SessionMaxAge {
+  if (own === undefined) return written ?? DEFAULT_SESSION_MAX_AGE_MS;
   if (written === undefined) return own;
-  if (own === DEFAULT_SESSION_MAX_AGE_MS) return written;
   return own === 'never' || written === 'never' ? 'never' : Math.max(own, written);
 }

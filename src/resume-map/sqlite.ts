@@ -15,7 +15,7 @@ import {
 } from '../sqlite/open.ts';
 import { ShortHolds, systemPacer, withoutRests } from '../sqlite/short-holds.ts';
 import { throwIfTorn } from '../sqlite/whole-pages.ts';
-import { checkedMaxAge, checkedSessionId } from './checked-values.ts';
+import { checkedMaxAge, checkedMaxAgeIfSet, checkedSessionId } from './checked-values.ts';
 import { ATTEMPTS, DROPPED, FAILURES, FORGOTTEN } from './counter-names.ts';
 import { DeadTurns } from './dead-turns.ts';
 import { insertOnce, type SessionsJson } from './import/sessions-json.ts';
@@ -101,7 +101,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   readonly #clock: Clock;
   readonly #transcripts: SqliteResumeMapOptions['transcripts'];
   readonly #onForgotten: SqliteResumeMapOptions['onForgotten'];
-  #maxSessionAge: SessionMaxAge;
+  #maxSessionAge: SessionMaxAge | undefined;
 
   private constructor(database: SqliteDatabase, options: SqliteResumeMapOptions) {
     this.path = database.name;
@@ -114,7 +114,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
     this.#deadTurns = new DeadTurns(this.#connection, this.#clock);
     this.#transcripts = options.transcripts;
     this.#onForgotten = options.onForgotten;
-    this.#maxSessionAge = checkedMaxAge(options.maxSessionAge ?? DEFAULT_SESSION_MAX_AGE_MS);
+    this.#maxSessionAge = checkedMaxAgeIfSet(options.maxSessionAge);
   }
 
   /**
@@ -206,7 +206,10 @@ export class SqliteResumeMap implements MaintainableResumeMap {
       | undefined;
     if (row === undefined) return null;
     const nowMs = this.#clock.now();
-    if (isStale(row, nowMs, this.#maxSessionAge) && isStale(row, nowMs, this.#ageInForce())) {
+    if (
+      isStale(row, nowMs, this.#maxSessionAge ?? DEFAULT_SESSION_MAX_AGE_MS) &&
+      isStale(row, nowMs, this.#ageInForce())
+    ) {
       const stale = { key, sessionId: row.sessionId, lastUsedAtMs: row.lastUsedAtMs };
       if (this.#dropped(deleteRowOfKey(this.#connection, RESUME_MAP_TABLE, stale)) > 0)
         this.#forgotten(key, row.sessionId, 'expired');
@@ -362,7 +365,8 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   /** Writes the age by which this host goes, for everybody. */
   async writeMaxSessionAge(): Promise<void> {
     await this.#connection.write('write settings of', () => {
-      if (writtenMaxAge(this.#connection) !== this.#maxSessionAge) writeMaxAge(this.#connection, this.#maxSessionAge);
+      const own = this.#maxSessionAge ?? DEFAULT_SESSION_MAX_AGE_MS;
+      if (writtenMaxAge(this.#connection) !== own) writeMaxAge(this.#connection, own);
     });
   }
 

@@ -4,11 +4,15 @@ import type { SessionId } from '../claude-dir/session-id.ts';
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { OperatingError } from '../errors.ts';
+import { throwIfUnsafeStateDir } from '../files/state-dir-safety.ts';
+import { absenceLimits, ClockGuard } from '../jobs/guards/clock.ts';
 import type { ListingRequest } from '../jobs/listing-request.ts';
 import type { ListedSession, PruneReport, RemovedSession } from '../jobs/report.ts';
+import { Ledger } from '../ledger/ledger.ts';
 import type { RecordedJob } from '../ledger/runs.ts';
 import type { Requester } from '../process/actor.ts';
 import { jobHere } from './job-in-this-process.ts';
+import { JOB_WAIT } from './job-wait.ts';
 import { recordByHand } from './record-by-hand.ts';
 import type { RunOptions } from './runnable-job.ts';
 
@@ -106,11 +110,24 @@ function throwIfOneStays(ids: readonly SessionId[], report: PruneReport): void {
   throw new OperatingError('bad-data', `remove ${missing}: there is no such session here`);
 }
 
+/** So that the run is held where the clock has jumped since a run before it, and is not where somebody who knows has confirmed it. */
+function lookAtClocks(config: Config): void {
+  throwIfUnsafeStateDir(config.stateDir);
+  const ledger = Ledger.open(config.stateDir, JOB_WAIT);
+  try {
+    const limits = absenceLimits({ rows: config['sessions.maxAge'], transcripts: config.maxAge });
+    new ClockGuard(systemClock, ledger, limits).look();
+  } finally {
+    ledger.close();
+  }
+}
+
 type Asked = Pick<RunOptions, 'dryRun' | 'jobs' | 'only' | 'onlyAt' | 'isAllOrNone' | 'lists' | 'requester'>;
 
 /** @param recordedAs by which name the ledger knows it, unless it is a dry run */
 async function pruneHere(config: Config, asked: Asked, recordedAs?: RecordedJob): Promise<PruneReport> {
   const startedAtMs = systemClock.now();
+  if (!asked.dryRun) lookAtClocks(config);
   const options: RunOptions = { ...asked, allowMassRemoval: false, listsRemoved: 'all' };
   const signal = AbortSignal.timeout(config.runDeadline);
   const work = jobHere('prune-transcripts', config).start({ options, signal, onProgress: () => undefined });

@@ -40,6 +40,14 @@ function resolve({ flags = {}, environment = {}, file, home = HOME }: Given): Re
   return resolveConfig({ ...sources, file: { path: FILE_PATH, text } });
 }
 
+it('tells a default that somebody has said from one that nobody has', () => {
+  const ages = [{}, { flags: { 'sessions.maxAge': '30d' } }, { file: 'sessions: {maxAge: 30d}' }].map((given) => {
+    const { 'sessions.maxAge': ageMs, setsRowAge } = resolve(given).config;
+    return [ageMs, setsRowAge];
+  });
+  expect(ages).toEqual([false, true, true].map((isSaid) => [30 * DAY_MS, isSaid]));
+});
+
 /** What is wrong with it; every test that calls this fails where nothing is. */
 function faultsOf(given: Given): readonly string[] {
   try {
@@ -271,6 +279,7 @@ describe('where a value comes from', () => {
         ...expected,
         ownsSessionsDb: false,
         mayClaudeDirBeMissing: false,
+        setsRowAge: true,
         formerStateDir: undefined,
       });
       expect(new Set(Object.values(origins))).toEqual(new Set(['file']));

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { Ledger } from '../../src/ledger/ledger.ts';
 import { ConfigError, openResumeMap, SessionSweeper, type SweeperOptions } from '../../src/library/index.ts';
 import { outsideSweeper, snapshot } from '../support/disk.ts';
 import { makeStore } from '../support/stored-sessions.ts';
@@ -38,6 +39,23 @@ describe('a sweeper in a host', () => {
     await sweeper.restore(A);
     expect(await sweeper.listTrash()).toEqual([]);
     expect(outsideSweeper(snapshot(claudeDir))).toEqual(outsideSweeper(before));
+  });
+
+  it('removes nothing by a clock that has jumped, and says so', async () => {
+    const { stateDir, sweeper, isHere } = newHost();
+    await sweeper.remove(B);
+    const ledger = Ledger.open(stateDir);
+    const history = ledger.clockHistory();
+    if (history !== undefined) {
+      const { last } = history;
+      ledger.recordClockHistory({ ...history, last: { ...last, wallMs: last.wallMs - 40 * DAY_MS } });
+    }
+    ledger.close();
+    await expect(sweeper.remove(A)).rejects.toMatchObject({
+      kind: 'unavailable',
+      message: expect.stringContaining('the clock was put forward by 40'),
+    });
+    expect(isHere(A)).toBe(true);
   });
 
   it('refuses to remove what is live, pinned or was just used, and says why; nothing is moved', async () => {

@@ -18,6 +18,7 @@ describe('a resume map that is only read', () => {
         'sessions.db': path,
         ownsSessionsDb: true,
         'sessions.maxAge': 'never',
+        setsRowAge: true,
         'sessions.defaultForge': 'forgejo',
       };
       await expect(openResumeMapForReading(settings, new SetClock(NOW))).rejects.toMatchObject({ kind: 'unavailable' });

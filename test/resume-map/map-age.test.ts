@@ -29,15 +29,16 @@ async function host(place: Place, maxSessionAgeMs?: SessionMaxAge) {
   return map;
 }
 
-const settingsOf = ({ stateDir, databasePath }: Place, maxAge: SessionMaxAge) => ({
+const settingsOf = ({ stateDir, databasePath }: Place, maxAge?: SessionMaxAge) => ({
   stateDir,
   'sessions.db': databasePath ?? join(stateDir, 'sessions.db'),
   ownsSessionsDb: databasePath === undefined,
-  'sessions.maxAge': maxAge,
+  'sessions.maxAge': maxAge ?? DEFAULT_SESSION_MAX_AGE_MS,
+  setsRowAge: maxAge !== undefined,
   'sessions.defaultForge': 'forgejo',
 });
 
-function worker(place: Place, maxAge: SessionMaxAge = DEFAULT_SESSION_MAX_AGE_MS) {
+function worker(place: Place, maxAge?: SessionMaxAge) {
   const map = openByWorker(settingsOf(place, maxAge), systemClock);
   onTestFinished(() => map.close());
   return map;
@@ -53,7 +54,7 @@ describe.each([
       await host(place, age);
       expect(await worker(place).maxSessionAge()).toBe(age);
       expect(await (await host(place)).maxSessionAge()).toBe(age);
-      const reading = await openResumeMapForReading(settingsOf(place, DEFAULT_SESSION_MAX_AGE_MS), systemClock);
+      const reading = await openResumeMapForReading(settingsOf(place), systemClock);
       expect(await reading.maxSessionAge()).toBe(age);
       await reading.close();
     }
@@ -65,6 +66,8 @@ describe.each([
     expect(await worker(place, DAY_MS).maxSessionAge()).toBe(10 * DAY_MS);
     expect(await worker(place, 20 * DAY_MS).maxSessionAge()).toBe(20 * DAY_MS);
     expect(await worker(place, 'never').maxSessionAge()).toBe('never');
+    // Said by somebody, though it is the default.
+    expect(await worker(place, DEFAULT_SESSION_MAX_AGE_MS).maxSessionAge()).toBe(30 * DAY_MS);
   });
 
   it('is everybody’s own where no host has written one', async () => {

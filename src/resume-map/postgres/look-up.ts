@@ -1,6 +1,7 @@
 /** What becomes of the row that a host asks for: it is resumed, or it is let go, since it has had its time or its transcript is nowhere. */
 
 import { parseSessionId, type SessionId } from '../../claude-dir/session-id.ts';
+import { DEFAULT_SESSION_MAX_AGE_MS } from '../../config/settings/looked-after.ts';
 import type { PostgresTransaction } from '../../postgres/postgres-database.ts';
 import { NOW_MS } from '../../postgres/sql-text.ts';
 import { FORGOTTEN } from '../counter-names.ts';
@@ -12,7 +13,8 @@ import { count, dropped } from './counters.ts';
 import { writtenMaxAge } from './settings.ts';
 
 export interface LookUpRules {
-  readonly maxSessionAge: SessionMaxAge;
+  /** Undefined where nobody has set it. */
+  readonly maxSessionAge: SessionMaxAge | undefined;
   readonly host: string;
   /** Undefined where nobody is to look. */
   readonly transcripts: { whereIs(sessionId: SessionId): Whereabouts } | undefined;
@@ -59,7 +61,7 @@ async function judged(
   row: FoundRow,
   { maxSessionAge, host, transcripts }: LookUpRules,
 ): Promise<LookedUp> {
-  if (isStale(row, row.nowMs, maxSessionAge)) {
+  if (isStale(row, row.nowMs, maxSessionAge ?? DEFAULT_SESSION_MAX_AGE_MS)) {
     const inForce = maxAgeInForce(maxSessionAge, await writtenMaxAge(transaction));
     if (isStale(row, row.nowMs, inForce)) return letGo(transaction, key, row, 'expired');
   }

@@ -8,7 +8,7 @@ import { DEFAULT_SESSION_MAX_AGE_MS } from '../../config/settings/looked-after.t
 import type { PostgresOptions } from '../../postgres/postgres-database.ts';
 import { NOW_MS, serverNowMs, textArray } from '../../postgres/sql-text.ts';
 import type { ShortHolds } from '../../sqlite/short-holds.ts';
-import { checkedMaxAge, checkedSessionId } from '../checked-values.ts';
+import { checkedMaxAge, checkedMaxAgeIfSet, checkedSessionId } from '../checked-values.ts';
 import { ATTEMPTS, FAILURES, FORGOTTEN } from '../counter-names.ts';
 import { checkedKey, checkIssue, isOfIssue } from '../keys.ts';
 import { maxAgeInForce } from '../map-age.ts';
@@ -72,7 +72,7 @@ export class PostgresResumeMap implements MaintainableResumeMap {
   readonly #leases: PostgresKeyLeases;
   readonly #deadTurns: PostgresDeadTurns;
   readonly #options: PostgresResumeMapOptions & { readonly host: string };
-  #maxSessionAge: SessionMaxAge;
+  #maxSessionAge: SessionMaxAge | undefined;
 
   private constructor(url: string, options: PostgresResumeMapOptions, setUp: typeof makeMap) {
     const {
@@ -83,7 +83,7 @@ export class PostgresResumeMap implements MaintainableResumeMap {
       onForgotten: ___,
       ...connecting
     } = options;
-    this.#maxSessionAge = checkedMaxAge(maxSessionAge ?? DEFAULT_SESSION_MAX_AGE_MS);
+    this.#maxSessionAge = checkedMaxAgeIfSet(maxSessionAge);
     this.#connection = new PostgresMapConnection(url, connecting, setUp);
     this.path = this.#connection.name;
     this.#options = { ...options, host };
@@ -250,8 +250,8 @@ export class PostgresResumeMap implements MaintainableResumeMap {
   /** Writes the age by which this host goes, for everybody. */
   async writeMaxSessionAge(): Promise<void> {
     await this.#connection.write('write settings of', async (transaction) => {
-      if ((await writtenMaxAge(transaction)) !== this.#maxSessionAge)
-        await writeMaxAge(transaction, this.#maxSessionAge);
+      const own = this.#maxSessionAge ?? DEFAULT_SESSION_MAX_AGE_MS;
+      if ((await writtenMaxAge(transaction)) !== own) await writeMaxAge(transaction, own);
     });
   }
 
