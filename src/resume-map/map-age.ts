@@ -1,6 +1,7 @@
 /** How long rows of a map live: written in the map itself, so that a host and the worker that looks after it cannot disagree. */
 
 import { DEFAULT_SESSION_MAX_AGE_MS } from '../config/settings/looked-after.ts';
+import { checkedMaxAge, checkedMaxAgeIfSet } from './checked-values.ts';
 import type { MapConnection } from './map-connection.ts';
 import type { SessionMaxAge } from './row-age.ts';
 import { createSettingsTable, hasTable, SETTINGS_TABLE } from './schema.ts';
@@ -37,4 +38,35 @@ export function maxAgeInForce(own: SessionMaxAge | undefined, written: SessionMa
   if (own === undefined) return written ?? DEFAULT_SESSION_MAX_AGE_MS;
   if (written === undefined) return own;
   return own === 'never' || written === 'never' ? 'never' : Math.max(own, written);
+}
+
+/** How long the rows of one map live, by this host's own setting and by what is written in the map. */
+export class MapAge {
+  readonly #connection: MapConnection;
+  #set: SessionMaxAge | undefined;
+
+  /** @param set undefined where nobody has set it */
+  constructor(connection: MapConnection, set: SessionMaxAge | undefined) {
+    this.#connection = connection;
+    this.#set = checkedMaxAgeIfSet(set);
+  }
+
+  /** This host's own setting, or the default. */
+  get own(): SessionMaxAge {
+    return this.#set ?? DEFAULT_SESSION_MAX_AGE_MS;
+  }
+
+  set own(maxAge: SessionMaxAge) {
+    this.#set = checkedMaxAge(maxAge);
+  }
+
+  /** Reads the map. */
+  inForce(): SessionMaxAge {
+    return maxAgeInForce(this.#set, writtenMaxAge(this.#connection));
+  }
+
+  /** Writes this host's own setting into the map, for everybody. */
+  write(): void {
+    if (writtenMaxAge(this.#connection) !== this.own) writeMaxAge(this.#connection, this.own);
+  }
 }

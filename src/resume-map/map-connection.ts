@@ -88,6 +88,11 @@ export class MapConnection {
     }
   }
 
+  /** All of a change or nothing, and others see it at once: a row that is gone and not counted would pass for lost. */
+  transact<T>(change: () => T): T {
+    return this.database.transaction(change).immediate();
+  }
+
   /** Another file under our file's name: hosts write their rows there by now, and what we hold says nothing any more. */
   throwIfReplaced(): void {
     if (this.database.memory || fileIdentity(this.database.name) === this.#identity) return;

@@ -1,10 +1,11 @@
-/** Walks and sweeps a whole map in SQLite, in steps so short that no host waits long, whatever stands in the host's table. */
+/** Walks, lists and sweeps a whole map in SQLite, in steps so short that no host waits long, whatever stands in the host's table. */
 
+import { parseSessionId } from '../claude-dir/session-id.ts';
 import { EARLIEST_SENSIBLE_TIME_MS } from '../clock.ts';
 import type { ShortHolds } from '../sqlite/short-holds.ts';
 import type { MapConnection } from './map-connection.ts';
 import type { MapTable } from './map-table.ts';
-import type { RowLocator, UncheckedFields, UncheckedResumeRow } from './resume-map.ts';
+import type { ResumeRow, RowLocator, UncheckedFields, UncheckedResumeRow } from './resume-map.ts';
 import type { RowOrder } from './row-order.ts';
 import type { ShortDeletions } from './short-deletions.ts';
 
@@ -137,4 +138,17 @@ async function readPage(
     ...row,
     locator: { place, keyBytes, keyType, sessionIdBytes },
   }));
+}
+
+/** All rows that can resume something, by key. */
+export async function listRows(pages: AsyncIterable<readonly UncheckedResumeRow[]>): Promise<ResumeRow[]> {
+  const rows: ResumeRow[] = [];
+  for await (const page of pages) {
+    for (const { key, sessionId, lastUsedAtMs, createdAtMs } of page) {
+      const id = parseSessionId(sessionId);
+      if (id === undefined || typeof key !== 'string') continue;
+      rows.push({ key, sessionId: id, lastUsedAtMs: Number(lastUsedAtMs), createdAtMs: Number(createdAtMs) });
+    }
+  }
+  return rows.sort((left, right) => Buffer.compare(Buffer.from(left.key), Buffer.from(right.key)));
 }
