@@ -12,6 +12,7 @@ import { FRESH_START_TEXTS, type FreshStart } from './fresh-start.ts';
 import { isGoneError, isGoneResult } from './gone.ts';
 import { HostTranscripts } from './host-transcripts.ts';
 import { takeTurn } from './key-turns.ts';
+import { isMissing } from './missing.ts';
 import { optionsOfResume, optionsOfStart } from './query-options.ts';
 import { replayable } from './replayable.ts';
 import { RUN_CHECKS } from './run-options.ts';
@@ -167,7 +168,8 @@ class ResumeFlow<
     // The SDK resumes an older copy in a directory, without a word, of what its store hides.
     await this.#restoreInStore(known);
     // Asking the model first would cost a call, and with some hosts a silent hang.
-    if (!this.#isMissing(known)) {
+    const { map, key } = this.#run;
+    if (!(await isMissing(known, this.#transcripts, { map, key, clock: systemClock }))) {
       const isGone = yield* this.#tryResume(known);
       if (!isGone) return;
     }
@@ -199,11 +201,6 @@ class ResumeFlow<
     const store = (options as { readonly sessionStore?: RestoringStore } | undefined)?.sessionStore;
     if (typeof store?.restore !== 'function') return;
     if (await store.restore(sessionId)) this.#warn({ sessionId }, 'conversation restored from the trash of its store');
-  }
-
-  #isMissing(sessionId: SessionId): boolean {
-    const place = this.#transcripts?.whereIs(sessionId);
-    return place === 'gone' || place === 'in-trash';
   }
 
   /**

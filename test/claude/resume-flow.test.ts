@@ -58,6 +58,11 @@ async function hostWithout(name: string, place: 'gone' | 'in the trash'): Promis
   // A directory without a single transcript may not be mounted yet: then the client is asked all the same.
   makeSession(host.claude.configDir, { id: sessionIdOf(1), ageMs: DAY_MS });
   await host.map.setSession(KEY, told.sessionId);
+  // Of a row that was just made, the transcript may be late: there, too, the client is asked all the same.
+  const database = new Database(join(host.stateDir, 'sessions.db'));
+  const made = database.prepare('UPDATE claude_sdk_sessions SET last_used_at = :at, created_at = :at');
+  made.run({ at: Date.now() - DAY_MS });
+  database.close();
   return host;
 }
 

@@ -87,9 +87,17 @@ async function hostWith(id?: string) {
     database.close();
     return found as { id: string; usedAtMs: number } | undefined;
   };
+  /** A day old: its transcript was there by then, if it ever was. */
+  const makeOld = () => {
+    const database = new Database(join(stateDir, 'sessions.db'));
+    database
+      .prepare('UPDATE claude_sdk_sessions SET last_used_at = :at, created_at = :at')
+      .run({ at: Date.now() - DAY_MS });
+    database.close();
+  };
   const warnings: string[] = [];
   const log = { warn: (_fields: object, message: string) => void warnings.push(message) };
-  return { stateDir, map, row, warnings, log };
+  return { stateDir, map, row, makeOld, warnings, log };
 }
 
 type Run = SessionResumeRun<Message, string, Options, AsyncGenerator<Message>>;
@@ -361,9 +369,10 @@ describe('with the Claude directories of the host', () => {
   it.each([{ content: '' }, { content: undefined }])(
     'one that is gone is not even asked for ($content)',
     async ({ content }) => {
-      const { map, row, claudeDir, log } = await (content === undefined
+      const { map, row, claudeDir, log, makeOld } = await (content === undefined
         ? hostWith(ID).then((host) => ({ ...host, claudeDir: claudeDirOfOthers() }))
         : hostWithTranscript({ content }));
+      makeOld();
       const { asked, query } = scripted([answer(NEW_ID)]);
       await collect({ map, key: KEY, query, prompt: 'all', deltaPrompt: 'new', claudeDirs: [claudeDir], log });
       expect(asked.map(({ resume, prompt }) => [resume, prompt])).toEqual([[undefined, 'all']]);
@@ -371,6 +380,16 @@ describe('with the Claude directories of the host', () => {
       expect(await totals(map)).toEqual([1, 1]);
     },
   );
+
+  it('one that was begun a moment ago and is nowhere is asked for: its transcript may be late', async () => {
+    const { map, row, log } = await hostWith(ID);
+    const { asked, query } = scripted([answer(ID)]);
+    await collect({ map, key: KEY, query, prompt: 'all', claudeDirs: [claudeDirOfOthers()], log });
+    expect([asked.map(({ resume }) => resume), row()?.id]).toEqual([[ID], ID]);
+    const gone = scripted([goneError], [answer(NEW_ID)]);
+    await collect({ map, key: KEY, query: gone.query, prompt: 'all', claudeDirs: [claudeDirOfOthers()], log });
+    expect([gone.asked.map(({ resume }) => resume), row()?.id]).toEqual([[ID, undefined], NEW_ID]);
+  });
 
   it('one is resumed where the directory cannot be looked into: that proves nothing', async () => {
     const { map, log } = await hostWith(ID);
