@@ -1,14 +1,41 @@
 /** Everything that a prune is given: directories and stores, who is live, the policy, and what the ledger remembers. */
 
 import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
+import type { Clock } from '../../clock.ts';
 import type { OperatingError } from '../../errors.ts';
 import type { LiveSource } from '../../live-sources/live-source.ts';
 import type { StoredSessions } from '../../session-store/stored-sessions.ts';
 import type { ShortHolds } from '../../sqlite/short-holds.ts';
 import type { Guards } from '../guards/guards.ts';
-import type { Announcements, RemovalHistory } from '../ledger-contracts.ts';
+import type {
+  Announcements,
+  RemovalHistory,
+  RemovalRecorder,
+  SeenSessions,
+  TrashCache,
+  TrueTimes,
+} from '../ledger-contracts.ts';
 import type { PrunePolicy } from './age-rules.ts';
-import type { DirectoryDependencies } from './directory-place.ts';
+import type { CleanupRules } from './directory-cleanup.ts';
+
+/** Directories are pruned with this, each of them with the same. */
+export interface DirectoryDependencies {
+  readonly dryRun: boolean;
+  /** Whether a title keeps a session, as the tag `keep` always does. */
+  readonly keepNamed: boolean;
+  readonly recorder: RemovalRecorder;
+  /** Undefined where there is no ledger yet. */
+  readonly trashCache: TrashCache | undefined;
+  /** The identity of the resume map, where it is one of our own making. */
+  readonly mapIdentity: string | undefined;
+  readonly cleanup: CleanupRules;
+  /** Undefined where there is no ledger yet: then nothing was ever shielded. */
+  readonly trueTimes: TrueTimes | undefined;
+  /** Undefined where there is no ledger yet. */
+  readonly seenSessions: SeenSessions | undefined;
+  readonly policy: PrunePolicy;
+  readonly clock: Clock;
+}
 
 export interface PruneDependencies extends Omit<DirectoryDependencies, 'dryRun'> {
   readonly claudeDirs: readonly ClaudeDir[];

@@ -20,7 +20,7 @@ import { Listing, type ListingDependencies } from './listing.ts';
 import type { ObservedPlace, PrunablePlace } from './place.ts';
 import type { Plan } from './plan.ts';
 import { planWithFacts } from './plan-with-facts.ts';
-import { oldestOf, projectsOf, removalRows, roomFor } from './removal-rows.ts';
+import { allGo, oldestOf, projectsOf, removalRows, roomFor } from './removal-rows.ts';
 import { SessionCopies } from './session-copies.ts';
 import { soleProtection } from './sole-protection.ts';
 import { StorePlace } from './store-place.ts';
@@ -278,23 +278,6 @@ class Prune {
 
 function listingRules({ clock, policy }: PruneDependencies): Omit<ListingDependencies, 'named'> {
   return { nowMs: clock.now(), minAgeMs: policy.minAgeMs, noticeMs: policy.noticeMs ?? 0 };
-}
-
-/** Whether each of the sessions is somewhere, and goes from wherever it is. */
-function allGo(
-  places: readonly { readonly observed: ObservedPlace; readonly plan?: Plan | undefined }[],
-  ids: ReadonlySet<string>,
-): boolean {
-  const found = new Set<string>();
-  for (const { observed, plan } of places) {
-    for (let row = 0; plan !== undefined && row < plan.length; row += 1) {
-      const sessionId = observed.units.sessionId(row);
-      if (!ids.has(sessionId)) continue;
-      found.add(sessionId);
-      if (!plan.isRemoval(row)) return false;
-    }
-  }
-  return found.size === ids.size;
 }
 
 /** Those that are none any more, and that nothing holds a run for: they name nobody from here on. */

@@ -2,6 +2,7 @@
 
 import type { Units } from '../../claude-dir/unit.ts';
 import { neededRoom } from '../guards/free-space.ts';
+import type { ObservedPlace } from './place.ts';
 import type { Plan } from './plan.ts';
 
 /** By project, and of each the oldest first: a run that ends early has removed what a person doubts least. */
@@ -42,4 +43,21 @@ function byProject(units: Units): (left: number, right: number) => number {
   return (left, right) => {
     return projectOf(left) - projectOf(right) || units.newestMtimeMs(left) - units.newestMtimeMs(right);
   };
+}
+
+/** Whether each of the sessions is somewhere, and goes from wherever it is. */
+export function allGo(
+  places: readonly { readonly observed: ObservedPlace; readonly plan?: Plan | undefined }[],
+  ids: ReadonlySet<string>,
+): boolean {
+  const found = new Set<string>();
+  for (const { observed, plan } of places) {
+    for (let row = 0; plan !== undefined && row < plan.length; row += 1) {
+      const sessionId = observed.units.sessionId(row);
+      if (!ids.has(sessionId)) continue;
+      found.add(sessionId);
+      if (!plan.isRemoval(row)) return false;
+    }
+  }
+  return found.size === ids.size;
 }
