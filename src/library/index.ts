@@ -124,13 +124,8 @@ export {
 export type { FreshStart } from './fresh-start.ts';
 export { ConversationBusyError, TURN_WAIT_MAX_MS } from './key-turns.ts';
 export { openThreadMap, type ThreadMapOptions } from './open-thread-map.ts';
-export {
-  type QueryFunction,
-  type QueryMessage,
-  type ResumeLog,
-  runWithSessionResume,
-  type SessionResumeRun,
-} from './resume.ts';
+export { runWithSessionResume } from './resume.ts';
+export type { QueryFunction, QueryMessage, ResumeLog, SessionResumeRun } from './resume-run.ts';
 export {
   type Foreseen,
   type SessionHere,

@@ -1,26 +1,23 @@
 /** purge-trash: destroys what has lain in the trash for longer than its time; the only job that destroys bytes. */
 
-import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
 import type { SessionId } from '../../claude-dir/session-id.ts';
-import type { Clock } from '../../clock.ts';
 import { errorCode, errorMessage, OperatingError } from '../../errors.ts';
-import { type LiveSource, PROTECTIONS } from '../../live-sources/live-source.ts';
-import type { StoredSessions } from '../../session-store/stored-sessions.ts';
-import type { ShortHolds } from '../../sqlite/short-holds.ts';
+import { PROTECTIONS } from '../../live-sources/live-source.ts';
 import type { Destroyed, TrashedEntry } from '../../trash/purge.ts';
-import type { Guards } from '../guards/guards.ts';
 import type { Job, JobContext } from '../job.ts';
-import type { ClockHistory, ClockReading, PurgeRecorder, SweptRowTrash } from '../ledger-contracts.ts';
+import type { ClockHistory } from '../ledger-contracts.ts';
 import { LiveHolds } from '../live-holds.ts';
 import { type LiveObservation, withAllSources } from '../observe-live.ts';
 import type { PurgeReport } from '../report.ts';
 import { RunState } from '../run-state.ts';
 import { WholeRunError } from '../whole-run-error.ts';
 import { applyPurge, type DueSessions } from './apply.ts';
+import type { PurgeDependencies } from './dependencies.ts';
 import { DirectoryPlace } from './directory-place.ts';
-import { type DiskLimits, earlyPlanOf, NOTHING_EARLY } from './early.ts';
+import { earlyPlanOf, NOTHING_EARLY } from './early.ts';
 import type { FolderToOpen, OpenTrash, PurgeablePlace, TrashFolder } from './place.ts';
 import {
+  asOneSession,
   type EarlyPlan,
   type LiveNames,
   type PurgeDecision,
@@ -30,31 +27,6 @@ import {
 } from './plan.ts';
 import { StorePlace } from './store-place.ts';
 import { leastUnwitnessed } from './witness.ts';
-
-export interface PurgeDependencies {
-  readonly claudeDirs: readonly ClaudeDir[];
-  readonly stores: readonly StoredSessions[];
-  /** Why other stores, which may hold sessions that were removed, could not be opened. */
-  readonly refusedStores: readonly OperatingError[];
-  readonly sources: readonly LiveSource[];
-  readonly keepMs: number;
-  /** Those sessions alone are destroyed, and neither swept rows nor what a limit asks for. */
-  readonly only?: ReadonlySet<string> | undefined;
-  readonly limits: DiskLimits;
-  /** How much of the time since a moment only the wall clock has counted; both in milliseconds. */
-  unwitnessedMs(sinceMs: number): number;
-  /** The clocks as the run began; undefined where no place is to keep an account of them. */
-  readonly begun?: ClockReading | undefined;
-  /** Undefined where there is no ledger yet. */
-  readonly sweptRows: SweptRowTrash | undefined;
-  readonly recorder?: PurgeRecorder | undefined;
-  readonly guards: Guards;
-  /** Holds the live sources' writers back. */
-  readonly holds: ShortHolds;
-  /** Holds the session stores' writers back. */
-  readonly storeHolds: ShortHolds;
-  readonly clock: Clock;
-}
 
 const NONE_LIVE: ReadonlySet<SessionId> = new Set();
 
@@ -256,7 +228,7 @@ class Purge {
     const joined = sessions.filter(({ state }) => state === 'joined');
     const others = sessions.filter(({ state }) => state !== 'joined');
     for (const decision of [
-      ...this.#asOneSession(this.#decide(others, this.#liveIds)),
+      ...asOneSession(this.#decide(others, this.#liveIds), this.#withNewerPart),
       ...this.#decide(joined, NONE_LIVE),
     ]) {
       if (!this.#isAsked(decision.session)) this.#keep('within-keep');
@@ -282,18 +254,6 @@ class Purge {
       ...planPurge(others, live, keepMs, nowMs, unwitnessedMs),
       ...planPurge(early, live, Math.min(this.#earlyPlan.keepAtLeastMs, keepMs), nowMs, unwitnessedMs),
     ];
-  }
-
-  /** The parts of a session that went at different times go when the newest has had its time: until then it can come back whole. */
-  #asOneSession(decisions: readonly PurgeDecision<TrashedEntry>[]): readonly PurgeDecision<TrashedEntry>[] {
-    const whole = decisions.map((decision): PurgeDecision<TrashedEntry> => {
-      const isHeldBack = decision.purge && this.#withNewerPart.has(decision.session.sessionId);
-      return isHeldBack ? { session: decision.session, purge: false, reason: 'within-keep' } : decision;
-    });
-    for (const decision of whole) {
-      if (!decision.purge && decision.reason === 'within-keep') this.#withNewerPart.add(decision.session.sessionId);
-    }
-    return whole;
   }
 
   #countDue(folder: TrashFolder, { sessions, spared }: DueSessions): void {

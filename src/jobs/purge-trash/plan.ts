@@ -137,3 +137,21 @@ export function purgeObstacle(
   }
   return spared.get(session);
 }
+
+/**
+ * The parts of a session that went at different times go when the newest has had its time: until then it can come back whole.
+ * @param withNewerPart sessions of which folders before held a part that has time left; those of these decisions are added
+ */
+export function asOneSession<T extends TrashedTime>(
+  decisions: readonly PurgeDecision<T>[],
+  withNewerPart: Set<string>,
+): readonly PurgeDecision<T>[] {
+  const whole = decisions.map((decision): PurgeDecision<T> => {
+    const isHeldBack = decision.purge && withNewerPart.has(decision.session.sessionId);
+    return isHeldBack ? { session: decision.session, purge: false, reason: 'within-keep' } : decision;
+  });
+  for (const decision of whole) {
+    if (!decision.purge && decision.reason === 'within-keep') withNewerPart.add(decision.session.sessionId);
+  }
+  return whole;
+}
