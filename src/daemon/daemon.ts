@@ -16,6 +16,7 @@ import { jobInChild } from '../runs/job-in-child.ts';
 import { Notices } from '../runs/notices.ts';
 import { type RunJobDependencies, runJob, skippedRun } from '../runs/run-job.ts';
 import type { RunResult } from '../runs/run-result.ts';
+import { DueJobs } from './due-jobs.ts';
 import { startHttpServer } from './http.ts';
 import { HttpAddress } from './http-address.ts';
 import { daemonRoutes } from './http-routes.ts';
@@ -26,7 +27,7 @@ import { Presence } from './presence.ts';
 import { faultOfSources, readiness } from './readiness.ts';
 import { Reload } from './reload.ts';
 import { runOptionsOf } from './run-options.ts';
-import { Schedule, scheduleSettings } from './schedule.ts';
+import { scheduleSettings } from './schedule.ts';
 import { Supervisor } from './supervisor.ts';
 import { WorkerLocks } from './worker-locks.ts';
 
@@ -87,19 +88,17 @@ class Daemon {
   readonly #locks = new WorkerLocks();
   readonly #metrics: Metrics;
   readonly #queue: JobQueue;
+  readonly #due: DueJobs;
   readonly #address: HttpAddress;
   readonly #reload: Reload;
   readonly #presence: Presence;
   readonly #supervisor: Supervisor;
   readonly #hostLook = new HostLook();
-  /** When each job was last put into the queue. */
-  readonly #addedAtMs = new Map<JobName, number>();
   readonly #cutShort = new Set<JobName>();
   readonly #startedAtMs: number;
   #inForce: InForce;
   /** Configurations that a run at work was begun under, and those that have come and gone since. */
   readonly #superseded = new Set<InForce>();
-  #schedule: Schedule;
 
   /** @throws OperatingError */
   constructor(options: DaemonOptions) {
@@ -107,7 +106,6 @@ class Daemon {
     this.#options = options;
     this.#startedAtMs = clock.now();
     this.#inForce = this.#open(resolved);
-    this.#schedule = this.#scheduleBy(this.#inForce);
     this.#queue = new JobQueue({
       run: (job) => this.#run(job),
       onOverlap: (job) => {
@@ -117,11 +115,12 @@ class Daemon {
       // What went wrong lies outside of the job (the ledger cannot be found, say); the daemon tries again at the next time.
       onError: (job, error) => log.error({ err: error, job }, 'run could not be begun or written down'),
     });
+    this.#due = new DueJobs({ clock, log, queue: this.#queue, inForce: () => this.#inForce });
     this.#presence = new Presence({
       ...{ version, clock },
       claudeDirs: () => this.#inForce.claudeDirs,
       stateDir: () => this.#inForce.config.stateDir,
-      nextRunMs: (job) => this.#schedule.nextRunMs(job),
+      nextRunMs: (job) => this.#due.schedule.nextRunMs(job),
       onChange: () => this.#supervisor.changed(),
     });
     this.#supervisor = new Supervisor({
@@ -142,10 +141,10 @@ class Daemon {
       log,
       figures: () => this.#inForce.figures(),
       host: () => this.#hostLook.figures(this.#inForce.config),
-      dueAfterMs: (job, timeMs) => this.#schedule.dueAfterMs(job, timeMs),
+      dueAfterMs: (job, timeMs) => this.#due.schedule.dueAfterMs(job, timeMs),
       nowMs: () => clock.now(),
       resumeTotals: () => this.#inForce.resumeTotals(),
-      nextRunMs: (job) => this.#schedule.nextRunMs(job),
+      nextRunMs: (job) => this.#due.schedule.nextRunMs(job),
       runningJob: () => this.#queue.running,
       reload: () => this.#reload.state,
     });
@@ -153,7 +152,7 @@ class Daemon {
       contentType: this.#metrics.contentType,
       metrics: () => this.#metrics.render(),
       readiness: () =>
-        readiness({ inForce: this.#inForce, schedule: this.#schedule, startedAtMs: this.#startedAtMs, clock }),
+        readiness({ inForce: this.#inForce, schedule: this.#due.schedule, startedAtMs: this.#startedAtMs, clock }),
       monotonicNow: () => performance.now(),
     });
     this.#address = new HttpAddress((listen, access) => startHttpServer(listen, routes, access, log), log);
@@ -167,7 +166,7 @@ class Daemon {
   /** @throws OperatingError where nothing can listen where it should */
   async start(): Promise<void> {
     await this.#address.moveTo(this.#inForce.config);
-    this.#startSchedule(this.#schedule, this.#inForce);
+    this.#due.start();
     this.#presence.enter();
     this.#supervisor.start();
   }
@@ -191,7 +190,7 @@ class Daemon {
 
   async close(): Promise<void> {
     const isTold = this.#supervisor.stopping();
-    this.#schedule.stop();
+    this.#due.stop();
     await this.#reload.close();
     await Promise.race([this.#queue.idle(), sleep(SHUTDOWN_BUDGET.daemonWaitMs, undefined, { ref: false })]);
     await this.#address.close();
@@ -218,7 +217,7 @@ class Daemon {
     this.#superseded.add(before);
     const { log, environment } = this.#options;
     log.adjust(next.config.logLevel, styleOf(next.config.logFormat, environment));
-    if (!isDeepStrictEqual(scheduleSettings(before.config), scheduleSettings(next.config))) this.#reschedule(next);
+    if (!isDeepStrictEqual(scheduleSettings(before.config), scheduleSettings(next.config))) this.#due.restart();
     this.#presence.enter();
     // A run that is at work is written down where it was begun.
     if (this.#queue.running === undefined) this.#leaveSuperseded();
@@ -239,53 +238,10 @@ class Daemon {
     this.#locks.keepOnly([this.#inForce, ...this.#superseded].flatMap(({ claudeDirs }) => claudeDirs));
   }
 
-  #scheduleBy({ config }: InForce): Schedule {
-    const { clock } = this.#options;
-    return new Schedule({ ...scheduleSettings(config), clock, onDue: (job) => this.#runDue(job) });
-  }
-
-  #reschedule(next: InForce): void {
-    this.#schedule.stop();
-    this.#schedule = this.#scheduleBy(next);
-    this.#startSchedule(this.#schedule, next);
-  }
-
-  #startSchedule(schedule: Schedule, inForce: InForce): void {
-    // What has never run is held against the first start of all: on a laptop, each start may come after the time of the day's run.
-    const { sinceMs } = inForce.clockGuard.look();
-    // What has been added since may not be written down yet.
-    schedule.start((job) => Math.max(inForce.lastRunMs(job) ?? sinceMs, this.#addedAtMs.get(job) ?? 0));
-  }
-
-  /** Also whatever has missed its time: a run that a guard held, or that a shutdown cut short, is not through for the day. */
-  #runDue(job: JobName): void {
-    this.#add(job);
-    for (const other of JOB_NAMES) {
-      if (other !== job && !this.#queue.has(other) && this.#isOverdue(other)) this.#add(other);
-    }
-  }
-
-  /** Where the ledger cannot be asked, nothing is: the job's own time comes all the same. */
-  #isOverdue(job: JobName): boolean {
-    try {
-      return this.#schedule.isOverdue(job, this.#inForce.lastRunMs(job));
-    } catch (error) {
-      this.#options.log.error({ err: error, job }, 'whether a run was missed cannot be told');
-      return false;
-    }
-  }
-
-  /** A time that came before the job was added is the reason for which it was added, and no overlap. */
-  #add(job: JobName): void {
-    if (this.#queue.has(job) && !this.#schedule.isMissed(job, this.#addedAtMs.get(job))) return;
-    this.#addedAtMs.set(job, this.#options.clock.now());
-    this.#queue.add(job);
-  }
-
   startFields(): object {
     const { version } = this.#options;
     const { config, configFile } = this.#inForce.resolved;
-    const nextRuns = JOB_NAMES.map((job) => [job, new Date(this.#schedule.nextRunMs(job) ?? Number.NaN)] as const);
+    const nextRuns = JOB_NAMES.map((job) => [job, new Date(this.#due.schedule.nextRunMs(job) ?? Number.NaN)] as const);
     return {
       version,
       node: process.version,
