@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { COMPANION_PLACES } from '../../src/claude-dir/layout.ts';
-import { packId, type SessionId, unpackedId } from '../../src/claude-dir/session-id.ts';
+import { packId, unpackedId } from '../../src/claude-dir/packed-id.ts';
+import type { SessionId } from '../../src/claude-dir/session-id.ts';
 import { type Doubt, partPath, type Unit } from '../../src/claude-dir/unit.ts';
 import { fixedName } from '../../src/files/byte-name.ts';
 import { NO_FLAG, PartRecordWriter, TRANSCRIPT_FLAG } from '../../src/scan/part-records.ts';

@@ -2,7 +2,8 @@
 
 import { headNumberOf } from '../../claude-dir/id-prefixes.ts';
 import { isTranscript } from '../../claude-dir/layout.ts';
-import { packId, type SessionId, unpackedId } from '../../claude-dir/session-id.ts';
+import { packId, unpackedId } from '../../claude-dir/packed-id.ts';
+import type { SessionId } from '../../claude-dir/session-id.ts';
 import type { Units } from '../../claude-dir/unit.ts';
 import { type ByteName, parseByteName } from '../../files/byte-name.ts';
 import type { ManifestEntry } from '../../trash/manifest.ts';

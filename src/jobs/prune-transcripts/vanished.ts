@@ -5,8 +5,9 @@
 
 import { randomBytes } from 'node:crypto';
 import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
+import { PACKED_ID_BYTES, unpackedId } from '../../claude-dir/packed-id.ts';
 import { readScanToken, writeScanToken } from '../../claude-dir/scan-token.ts';
-import { PACKED_ID_BYTES, parseSessionId, type SessionId, unpackedId } from '../../claude-dir/session-id.ts';
+import { parseSessionId, type SessionId } from '../../claude-dir/session-id.ts';
 import { errorCode } from '../../errors.ts';
 import { displayName } from '../../files/byte-name.ts';
 import { presentSessions } from '../../trash/present.ts';

@@ -2,7 +2,7 @@
 
 import { openSync, statSync } from 'node:fs';
 import { exitAtOnce } from '../../../dist/files/exit-at-once.js';
-import { nativePart, scanApart } from '../../../dist/files/native-part.js';
+import { callNatively, nativePart } from '../../../dist/files/native-part.js';
 
 const [directory, code] = process.argv.slice(2);
 const TASKS = 1_000_000;
@@ -12,6 +12,6 @@ const words = new Uint32Array(4 + TASKS * task.length);
 const { dev } = statSync(directory);
 words.set([dev % 2 ** 32, Math.floor(dev / 2 ** 32), 0, 0xffffffff]);
 for (let at = 4; at < words.length; at += task.length) words.set(task, at);
-void scanApart(nativePart(), words, Buffer.from('.\0\0'), new Int32Array(1));
+void callNatively(nativePart(), 'scan', words, Buffer.from('.\0\0'), new Int32Array(1));
 process.on('exit', () => process.stdout.write('told'));
 setImmediate(() => exitAtOnce(Number(code)));
