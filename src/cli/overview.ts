@@ -1,6 +1,7 @@
 /** No command, on a terminal: how things are, and what to type next. Looks only. */
 
 import { systemClock } from '../clock.ts';
+import { sharedStoreName } from '../config/store-settings.ts';
 import { displayName } from '../files/byte-name.ts';
 import { formatBytes } from '../format/byte-size.ts';
 import { formatAmount } from '../format/counts.ts';
@@ -19,7 +20,8 @@ export async function showOverview(context: CommandContext): Promise<number> {
   const [prune] = await runJobs({ ...context, dryRun: true, log: createLogger('silent') }, ['prune-transcripts']);
   if (prune === undefined) return exitCodeOf([], true);
   const { observed, removed, trash } = pruneOf(prune) ?? {};
-  const places = [...resolved.config.claudeDir, ...resolved.config['sessions.store']].map(displayName).join(', ');
+  const { claudeDir, 'sessions.store': stores, 'sessions.sharedStores': shared } = resolved.config;
+  const places = [...claudeDir, ...stores, ...shared.map(sharedStoreName)].map(displayName).join(', ');
   const nothing = prune.failure === undefined ? nothingYet(resolved.config) : undefined;
   const goingSessions = removed?.sessions ?? 0;
   const lines = [

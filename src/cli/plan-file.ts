@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { parseSessionId, type SessionId } from '../claude-dir/session-id.ts';
 import type { Config } from '../config/config.ts';
+import { sharedStoreName } from '../config/store-settings.ts';
 import { errorCode, OperatingError, systemError } from '../errors.ts';
 import { shownText } from '../format/shown-text.ts';
 
@@ -38,7 +39,11 @@ export interface PlanFile {
 }
 
 export function placesOf(config: Config): readonly string[] {
-  return [...config.claudeDir, ...config['sessions.store']].toSorted();
+  return [
+    ...config.claudeDir,
+    ...config['sessions.store'],
+    ...config['sessions.sharedStores'].map(sharedStoreName),
+  ].toSorted();
 }
 
 /** Changes with every setting that decides what a prune takes. */

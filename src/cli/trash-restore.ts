@@ -10,7 +10,8 @@ import { escapeControls, shownText } from '../format/shown-text.ts';
 import { KeepList } from '../live-sources/keep-list.ts';
 import { type RestoredPlace, recordRestores } from '../runs/record-by-hand.ts';
 import type { SessionIndex } from '../runs/session-index.ts';
-import { idsInTrash, type RestoredSession, readTrash, reconcileAll, restoreSession } from '../runs/trash-contents.ts';
+import { idsInAllTrash, readAllTrash, restoreSession } from '../runs/shared-trash.ts';
+import { type RestoredSession, reconcileAll } from '../runs/trash-contents.ts';
 import { notInTrash } from '../trash/bring-back.ts';
 import type { CommandContext } from './command.ts';
 import { findAmong, withSessionIndex } from './find-sessions.ts';
@@ -63,7 +64,7 @@ async function wantedOf(
   const { io, resolved } = context;
   const tellFault = (fault: string) => void io.stderr.write(`claude-session-sweeper: ${shownText(fault)}\n`);
   if (texts.length === 0) {
-    const { listed, unreadable } = readTrash(resolved.config);
+    const { listed, unreadable } = await readAllTrash(resolved.config);
     for (const fault of unreadable) tellFault(fault);
     const whole = listed.filter(({ session }) => session.state !== 'joined');
     const chosen = await selectedInTrash(context, whole, texts, flags);
@@ -72,7 +73,7 @@ async function wantedOf(
   }
   waysSaid(texts, flags);
   // For ids that are nowhere in the trash, not even a lock is taken.
-  const { sessionIds, unreadableFolders } = idsInTrash(resolved.config, tellFault);
+  const { sessionIds, unreadableFolders } = await idsInAllTrash(resolved.config, tellFault);
   const ids = findAmong(texts, findableInTrash(resolved.config, sessionIds, true), context);
   if (!ids.some((id) => sessionIds.has(id))) throw notInTrash(ids, unreadableFolders);
   return ids;
@@ -96,7 +97,7 @@ async function restoreAll(
         // Pinned first: between the two, a prune could take it again.
         if (pin === true) new KeepList(config.stateDir).pin(sessionId);
         const isBack = finished.has(sessionId);
-        const back = isBack ? { sessionId } : restoreSession(config, sessionId, { joins: join === true, lock });
+        const back = isBack ? { sessionId } : await restoreSession(config, sessionId, { joins: join === true, lock });
         restored.push(back);
         const { place: _place, run: _run, ...done } = back as RestoredSession;
         results.push({ restored: true, ...done });

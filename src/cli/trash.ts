@@ -8,7 +8,8 @@ import { formatBytes } from '../format/byte-size.ts';
 import { formatAmount } from '../format/counts.ts';
 import { formatDurationRounded } from '../format/duration.ts';
 import { shownText } from '../format/shown-text.ts';
-import { facesInTrash, readTrash, type SessionInTrash } from '../runs/trash-contents.ts';
+import { readAllTrash } from '../runs/shared-trash.ts';
+import { facesInTrash, type SessionInTrash } from '../runs/trash-contents.ts';
 import { askOnTerminal } from './ask.ts';
 import type { CommandContext } from './command.ts';
 import { exitCodeOf, runJobs } from './run.ts';
@@ -22,7 +23,7 @@ const UNREADABLE_SHOWN = 20;
 
 export async function listTrash(context: CommandContext): Promise<number> {
   const { io, json, resolved } = context;
-  const { listed, unreadable } = readTrash(resolved.config);
+  const { listed, unreadable } = await readAllTrash(resolved.config);
   // Of those that went together, in the order of their ids.
   listed.sort(({ session: left }, { session: right }) => {
     return right.trashedAtMs - left.trashedAtMs || (left.sessionId < right.sessionId ? -1 : 1);
@@ -44,7 +45,7 @@ export async function emptyTrash(
   { yes, ...flags }: TrashFilterFlags & { readonly yes?: boolean },
 ): Promise<number> {
   const { io, json, resolved } = context;
-  const { listed } = readTrash(resolved.config);
+  const { listed } = await readAllTrash(resolved.config);
   const only = await selectedInTrash(context, listed, texts, flags);
   const chosen = only === undefined ? listed : listed.filter(({ session }) => only.has(session.sessionId));
   const bytes = chosen.reduce((sum, { session }) => sum + session.bytes, 0);

@@ -19,6 +19,7 @@ import {
 } from './settings.ts';
 import { isHeldMap, sourceFaults } from './source-settings.ts';
 import { formerDefaultStateDir } from './state-dir.ts';
+import { sharedStoreFaults } from './store-settings.ts';
 import { showAge } from './values.ts';
 import { parseYaml } from './yaml-text.ts';
 
@@ -208,6 +209,7 @@ function crossCheck(settings: Partial<Settings>, sources: ConfigSources, faults:
     faults.push(`${origin}: ${shownValue(path)}: expected an absolute path without '..'`);
   }
   faults.push(...accessFaults(settings), ...sourceFaults(settings.sources ?? []));
+  faults.push(...sharedStoreFaults(settings['sessions.sharedStores'] ?? [], settings.sources ?? []));
   if (refused.length === 0) crossCheckPlaces(settings, sources, faults);
 }
 

@@ -174,7 +174,7 @@ const url: Parser<string> = parser({ type: 'string', pattern: '^https?://' }, (r
   return isUrl ? { value: raw } : refused('expected a URL that begins with http:// or https://');
 });
 
-const postgresUrl: Parser<string> = parser({ type: 'string', pattern: '^postgres(ql)?://' }, (raw) => {
+export const postgresUrl: Parser<string> = parser({ type: 'string', pattern: '^postgres(ql)?://' }, (raw) => {
   const [fault] = postgresUrlFaults(raw);
   return fault === undefined ? { value: raw as string } : refused(fault);
 });
@@ -190,11 +190,11 @@ function exactly<const T extends string>(value: T): Parser<T> {
   return parser({ const: value }, (raw) => (raw === value ? { value } : refused(`expected ${value}`)));
 }
 
-function required<T>(parse: Parser<T>) {
+export function required<T>(parse: Parser<T>) {
   return { parse, isOptional: false } as const;
 }
 
-function optional<T>(parse: Parser<T>) {
+export function optional<T>(parse: Parser<T>) {
   return { parse, isOptional: true } as const;
 }
 

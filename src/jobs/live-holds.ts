@@ -28,12 +28,12 @@ export class LiveHolds {
    */
   async take<T extends object>(
     ids: readonly SessionId[],
-    act: (live: ReadonlySet<SessionId>, hold: Hold) => T,
+    act: (live: ReadonlySet<SessionId>, hold: Hold) => T | Promise<T>,
   ): Promise<T | undefined> {
     let thrown: { readonly error: unknown } | undefined;
-    const guarded = (live: ReadonlySet<SessionId>, hold: Hold) => {
+    const guarded = async (live: ReadonlySet<SessionId>, hold: Hold) => {
       try {
-        return act(live, hold);
+        return await act(live, hold);
       } catch (error) {
         thrown = { error };
         throw error;

@@ -20,8 +20,9 @@ import { KeepList } from '../live-sources/keep-list.ts';
 import type { Requester } from '../process/actor.ts';
 import { lookAtPrune, removeSessions } from '../runs/look-and-remove.ts';
 import { recordRestores } from '../runs/record-by-hand.ts';
+import { readAllTrash, restoreSession } from '../runs/shared-trash.ts';
 import { shieldAtOnce } from '../runs/shield-at-once.ts';
-import { readTrash, reconcileAll, restoreSession } from '../runs/trash-contents.ts';
+import { reconcileAll } from '../runs/trash-contents.ts';
 
 export interface SweeperOptions {
   /** Absolute paths of the Claude directories, which must be there. */
@@ -173,7 +174,9 @@ export class SessionSweeper {
     const lock = lockClaudeDirs(this.#config);
     try {
       const finished = reconcileAll(this.#config, lock);
-      const restored = finished.has(id) ? { sessionId: id } : restoreSession(this.#config, id, { joins: false, lock });
+      const restored = finished.has(id)
+        ? { sessionId: id }
+        : await restoreSession(this.#config, id, { joins: false, lock });
       const why = recordRestores(this.#config, [restored], byCode('restore'));
       if (why !== undefined) process.emitWarning(`SessionSweeper: ${id} is ${why}`);
       await shieldAtOnce(this.#config, [id], { held: lock, signal: NEVER });
@@ -188,7 +191,7 @@ export class SessionSweeper {
    * @example const ids = (await sweeper.listTrash()).map(({ sessionId }) => sessionId)
    */
   async listTrash(): Promise<readonly SessionThere[]> {
-    const { listed, unreadable } = readTrash(this.#config);
+    const { listed, unreadable } = await readAllTrash(this.#config);
     const [fault] = unreadable;
     if (fault !== undefined) throw new OperatingError('io', `list the trash: ${fault}`);
     const sessions = listed.map(({ place, session }) => ({

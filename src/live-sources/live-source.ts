@@ -230,7 +230,7 @@ class Gathered {
 export async function withLiveOfAll<T>(
   sources: readonly LiveSource[],
   ids: readonly SessionId[],
-  act: (live: ReadonlySet<SessionId>) => T,
+  act: (live: ReadonlySet<SessionId>) => T | Promise<T>,
   onHeld: () => void = () => undefined,
   monotonicMs: () => number = () => performance.now(),
 ): Promise<T> {
@@ -267,7 +267,7 @@ async function answersOf(
 async function withLiveOfHeld<T>(
   sources: readonly LiveSource[],
   ids: readonly SessionId[],
-  act: (live: ReadonlySet<SessionId>) => T,
+  act: (live: ReadonlySet<SessionId>) => T | Promise<T>,
   onHeld: () => void,
 ): Promise<T> {
   const [first, ...rest] = sources;

@@ -88,7 +88,7 @@ export async function runConfiguredJob(
       ? allowAll
       : guardsBy(history, { mapIdentity, massPortion: config.massPortion, lastingSources: lastingOf(config), clock });
     const holds = new ShortHolds();
-    const opened = openStores(config['sessions.store'], acquired, { dryRun: context.dryRun, ...JOB_WAIT });
+    const opened = await openStores(config, acquired, { dryRun: context.dryRun, ...JOB_WAIT, clock });
     const { stores, refusedStores } = opened;
     const sweptRows = context.dryRun || ledger === undefined ? unwrittenRows(ledger?.sweptRows) : ledger.sweptRows;
     const maxAge = await map.maxSessionAge();

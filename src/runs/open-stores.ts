@@ -1,31 +1,63 @@
 /** Opens the session stores of a configuration: one that cannot be opened is told, and keeps no other place from its turn. */
 
+import type { Clock } from '../clock.ts';
+import type { Config } from '../config/config.ts';
 import { OperatingError } from '../errors.ts';
 import type { Acquired } from '../process/acquired.ts';
+import { PostgresStoredSessions } from '../session-store/postgres-stored-sessions.ts';
+import type { RetainedStore } from '../session-store/retained-store.ts';
 import { StoredSessions } from '../session-store/stored-sessions.ts';
 
 export interface OpenedStores {
-  readonly stores: readonly StoredSessions[];
+  readonly stores: readonly RetainedStore[];
   /** Why each of the others is not among them. */
   readonly refusedStores: readonly OperatingError[];
 }
 
+export type StorePlaces = Pick<Config, 'sessions.store' | 'sessions.sharedStores'>;
+
+interface Opening {
+  readonly dryRun: boolean;
+  readonly busyTimeoutMs: number;
+  readonly clock: Clock;
+}
+
 /** @throws what is no OperatingError */
-export function openStores(
-  paths: readonly string[],
-  acquired: Acquired,
-  { dryRun, busyTimeoutMs }: { readonly dryRun: boolean; readonly busyTimeoutMs: number },
-): OpenedStores {
-  const stores: StoredSessions[] = [];
+export async function openStores(places: StorePlaces, acquired: Acquired, opening: Opening): Promise<OpenedStores> {
+  const stores: RetainedStore[] = [];
   const refusedStores: OperatingError[] = [];
-  for (const path of paths) {
+  for (const open of openersOf(places, opening)) {
     try {
-      const store = dryRun ? StoredSessions.openForReading(path) : StoredSessions.open(path, { busyTimeoutMs });
-      stores.push(acquired.add(store, (opened) => opened.close()));
+      stores.push(acquired.add(await open(), (opened) => opened.close()));
     } catch (error) {
       if (!(error instanceof OperatingError)) throw error;
       refusedStores.push(error);
     }
   }
   return { stores, refusedStores };
+}
+
+/** @throws OperatingError */
+export async function openSharedStore(
+  settings: StorePlaces['sessions.sharedStores'][number],
+  { dryRun, clock }: Pick<Opening, 'dryRun' | 'clock'>,
+): Promise<PostgresStoredSessions> {
+  const store = new PostgresStoredSessions(settings, { isRead: dryRun, clock });
+  try {
+    await store.check();
+    return store;
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+function openersOf(places: StorePlaces, opening: Opening): readonly (() => RetainedStore | Promise<RetainedStore>)[] {
+  const { dryRun, busyTimeoutMs } = opening;
+  return [
+    ...places['sessions.store'].map((path) => () => {
+      return dryRun ? StoredSessions.openForReading(path) : StoredSessions.open(path, { busyTimeoutMs });
+    }),
+    ...places['sessions.sharedStores'].map((settings) => () => openSharedStore(settings, opening)),
+  ];
 }

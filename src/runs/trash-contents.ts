@@ -121,15 +121,22 @@ export function reconcileAll(config: TrashPlaces, lock: DirLock): ReadonlySet<Se
   return new Set(eachTrash(config, (trash) => trash.reconcile(systemClock.now()).restored, { lock }).flat());
 }
 
+export interface RestoreOptions {
+  /** Whether it is put together with what was begun anew under its name. */
+  readonly joins: boolean;
+  readonly lock: DirLock;
+}
+
 /**
- * Brings a session back from wherever its trash is.
- * @throws OperatingError, `bad-data` where it is in none, or cannot come back: its place is taken, or a part of it is gone
+ * Brings a session back from wherever its trash is on this host.
+ * @returns what came back, or why there is nothing of it
+ * @throws OperatingError, `bad-data` where it cannot come back: its place is taken, or a part of it is gone
  */
-export function restoreSession(
+export function restoreHere(
   config: TrashPlaces,
   sessionId: SessionId,
-  { joins, lock }: { readonly joins: boolean; readonly lock: DirLock },
-): RestoredSession {
+  { joins, lock }: RestoreOptions,
+): { readonly result: RestoredSession } | { readonly absence: OperatingError } {
   let result: RestoredSession | undefined;
   const restore = (trash: Trash, claudeDir: ClaudeDir) => {
     const { sessions, unreadableFolders } = trash.contents();
@@ -149,18 +156,24 @@ export function restoreSession(
   };
   const passedOver: UnreadableFolder[] = [];
   const unreadable = eachTrash(config, restore, { lock, onPassedOver: notingIn(passedOver) }).flat();
-  const inStore = restoreInStore(config, sessionId, result !== undefined);
+  const faults: string[] = [];
+  const inStore = restoreInStore(config, sessionId, (fault) => faults.push(fault));
   result ??= inStore;
-  if (result === undefined) throw notInTrash([sessionId], [...unreadable, ...passedOver]);
-  return result;
+  if (result !== undefined) return { result };
+  const [fault] = faults;
+  const absent = notInTrash([sessionId], [...unreadable, ...passedOver]);
+  return { absence: fault === undefined ? absent : new OperatingError('bad-data', fault) };
 }
 
 /**
  * One id may be stored under several projects, and beside a copy in a directory: all of them come back.
- * @param isBack a directory has given its copy back already
+ * @param onRefused is told of a store that cannot be opened
  */
-function restoreInStore(config: TrashPlaces, sessionId: SessionId, isBack: boolean): RestoredSession | undefined {
-  const faults: string[] = [];
+function restoreInStore(
+  config: TrashPlaces,
+  sessionId: SessionId,
+  onRefused: (fault: string) => void,
+): RestoredSession | undefined {
   const restore = (store: StoredSessions) => {
     const path = displayName(store.path);
     const held = store.trashed().filter((session) => session.sessionId === sessionId);
@@ -168,9 +181,7 @@ function restoreInStore(config: TrashPlaces, sessionId: SessionId, isBack: boole
       .filter((session) => store.restore(session))
       .map(({ projectKey }) => [displayName(projectKey), path] as const);
   };
-  const projects = eachStore(config, 'write', restore, (fault) => faults.push(fault)).flat();
-  const [fault] = faults;
-  if (projects.length === 0 && fault !== undefined && !isBack) throw new OperatingError('bad-data', fault);
+  const projects = eachStore(config, 'write', restore, onRefused).flat();
   if (projects.length === 0) return undefined;
   const [names, places] = [projects.map(([name]) => name), projects.map(([, path]) => path)];
   return { sessionId, project: names.join(', '), place: [...new Set(places)].join(', ') };

@@ -8,6 +8,7 @@ import { PostgresDatabase, type PostgresOptions, type PostgresTransaction } from
 import { NOW_MS, textArray } from '../postgres/sql-text.ts';
 import { checkPostgresKey, type EntryRow, entryRow, inStatements } from './entry-rows.ts';
 import { POSTGRES_STORE_MIGRATIONS, throwIfForeign } from './postgres-schema.ts';
+import { migrateTrash, trashOf } from './postgres-trash.ts';
 import { ENTRIES_TABLE, STORE_VERSION_TABLE, STORED_TABLE } from './schema.ts';
 import type { FoldSummary, SessionStoreEntry, SessionStoreKey, SessionSummary } from './sdk-shapes.ts';
 import { checkEntries, folded, parseSummary, sdkFold } from './stored-form.ts';
@@ -17,6 +18,7 @@ export interface PostgresSessionStoreOptions extends PostgresOptions {
   readonly foldSessionSummary?: FoldSummary;
 }
 
+const TRASH = trashOf(ENTRIES_TABLE);
 const OF_SESSION = 'project_key = $1 AND session_id = $2';
 const OF_TRANSCRIPT = `${OF_SESSION} AND subpath = $3`;
 /** Whoever changes a session is alone in it until its commit: else a later entry could get the earlier number and be seen first. */
@@ -35,14 +37,28 @@ const NOTE = `INSERT INTO ${STORED_TABLE} AS stored (project_key, session_id, mt
   ON CONFLICT (project_key, session_id) DO UPDATE SET mtime = excluded.mtime,
     last_used_at = greatest(stored.last_used_at, excluded.last_used_at), bytes = stored.bytes + excluded.bytes,
     has_main = stored.has_main OR excluded.has_main, summary = excluded.summary`;
-const USE = `UPDATE ${STORED_TABLE} SET last_used_at = greatest(last_used_at, ${NOW_MS}) WHERE ${OF_SESSION}
-  AND EXISTS (SELECT 1 FROM ${ENTRIES_TABLE} WHERE ${OF_TRANSCRIPT})`;
-const LOAD = `SELECT entry FROM ${ENTRIES_TABLE} WHERE ${OF_TRANSCRIPT} ORDER BY id`;
-const LIST = `SELECT session_id AS "sessionId", mtime FROM ${STORED_TABLE} WHERE project_key = $1 AND has_main`;
-const SUMMARIES = `SELECT summary FROM ${STORED_TABLE} WHERE project_key = $1 AND summary IS NOT NULL`;
-const SUBKEYS = `SELECT DISTINCT subpath FROM ${ENTRIES_TABLE} WHERE ${OF_SESSION} AND subpath > '' ORDER BY subpath`;
+const USE = `UPDATE ${STORED_TABLE} AS stored SET last_used_at = greatest(last_used_at, ${NOW_MS}) WHERE ${OF_SESSION}
+  AND EXISTS (SELECT 1 FROM ${ENTRIES_TABLE} WHERE ${OF_TRANSCRIPT}) AND ${shown('stored')}`;
+const LOAD = `SELECT entry FROM ${ENTRIES_TABLE} AS stored WHERE ${OF_TRANSCRIPT} AND ${shown('stored')} ORDER BY id`;
+const LIST = `SELECT session_id AS "sessionId", mtime FROM ${STORED_TABLE} AS stored WHERE project_key = $1 AND has_main
+  AND ${shown('stored')}`;
+const SUMMARIES = `SELECT summary FROM ${STORED_TABLE} AS stored WHERE project_key = $1 AND summary IS NOT NULL
+  AND ${shown('stored')}`;
+const SUBKEYS = `SELECT DISTINCT subpath FROM ${ENTRIES_TABLE} AS stored WHERE ${OF_SESSION} AND subpath > ''
+  AND ${shown('stored')} ORDER BY subpath`;
+/** Whoever writes to what was removed brings it back; what a purge has begun to destroy is none of what is written then. */
+const SHOW = `DELETE FROM ${TRASH.trash} WHERE ${OF_SESSION} RETURNING is_purging AS "isPurging"`;
+const RESTORE = `WITH back AS (DELETE FROM ${TRASH.trash} WHERE session_id = $1 AND NOT is_purging RETURNING project_key)
+  UPDATE ${STORED_TABLE} SET last_used_at = greatest(last_used_at, ${NOW_MS}) FROM back
+  WHERE ${STORED_TABLE}.project_key = back.project_key AND session_id = $1`;
 const DELETE_SUBPATH = `WITH gone AS (DELETE FROM ${ENTRIES_TABLE} WHERE ${OF_TRANSCRIPT} RETURNING octet_length(entry) AS bytes)
   UPDATE ${STORED_TABLE} SET bytes = greatest(0, bytes - (SELECT coalesce(sum(bytes), 0) FROM gone)) WHERE ${OF_SESSION}`;
+
+/** What a prune has removed is hidden until it is restored or purged. */
+function shown(of: string): string {
+  return `NOT EXISTS (SELECT 1 FROM ${TRASH.trash} AS trash
+    WHERE trash.project_key = ${of}.project_key AND trash.session_id = ${of}.session_id)`;
+}
 
 type UrlAndOptions = PostgresSessionStoreOptions & { readonly url: string };
 
@@ -54,7 +70,7 @@ const CHECKS: OptionChecks<UrlAndOptions> = {
 
 /**
  * Keeps entries in the order in which they came, whichever host they came from. An entry with a `uuid` is stored once, however often it
- * comes; one without, every time. Times are by the database's clock.
+ * comes; one without, every time. Times are by the database's clock. Retention is the worker's (setting `sessions.sharedStores`).
  */
 export class PostgresSessionStore {
   readonly #database: PostgresDatabase;
@@ -73,6 +89,7 @@ export class PostgresSessionStore {
     this.#database = new PostgresDatabase('session store', url, connecting, async (transaction) => {
       await throwIfForeign(transaction);
       await migratePostgres(transaction, STORE_VERSION_TABLE, POSTGRES_STORE_MIGRATIONS);
+      await migrateTrash(transaction, TRASH);
     });
   }
 
@@ -121,7 +138,20 @@ export class PostgresSessionStore {
       }
       await transaction.change(`DELETE FROM ${ENTRIES_TABLE} WHERE ${OF_SESSION}`, ...session);
       await transaction.change(`DELETE FROM ${STORED_TABLE} WHERE ${OF_SESSION}`, ...session);
+      await transaction.rows(SHOW, ...session);
     });
+  }
+
+  /**
+   * Shows a session again that a prune has hidden and no purge has destroyed, under whatever project it is stored. That is a use of it.
+   * `runWithSessionResume` asks for it where `options.sessionStore` is such a store.
+   * @returns whether anything came back
+   */
+  async restore(sessionId: string): Promise<boolean> {
+    return this.#database.transaction(
+      'restore in',
+      async (transaction) => (await transaction.change(RESTORE, sessionId)) > 0,
+    );
   }
 
   async listSubkeys(key: { readonly projectKey: string; readonly sessionId: string }): Promise<string[]> {
@@ -165,8 +195,11 @@ async function append(
 ): Promise<void> {
   const session = [key.projectKey, key.sessionId] as const;
   const locked = transaction.rows(LOCK, ...session);
+  const shownAgain = transaction.rows<{ isPurging: boolean }>(SHOW, ...session);
   const found = transaction.rows<Before>(BEFORE, ...session);
-  const [, [before]] = await Promise.all([locked, found]);
+  const [, [inTrash], [before]] = await Promise.all([locked, shownAgain, found]);
+  if (inTrash?.isPurging === true)
+    await transaction.change(`DELETE FROM ${ENTRIES_TABLE} WHERE ${OF_SESSION}`, ...session);
   const { nowMs, mtime: mtimeBefore, summary: summaryBefore } = before ?? { nowMs: 0, mtime: null, summary: null };
   const added = await insertNew(transaction, key, rows, nowMs);
   // As in SQLite: later than before even where the clock stands, and a subagent's entries leave the time as it is.

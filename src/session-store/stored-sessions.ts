@@ -1,8 +1,8 @@
 /** The sessions of a session store as the worker sees them: what is there, what is to be hidden, shown again or destroyed. */
 
-import { parseSessionId, type SessionId } from '../claude-dir/session-id.ts';
 import type { SessionMarks } from '../claude-dir/transcript-marks.ts';
 import { OperatingError } from '../errors.ts';
+import { type Room, roomAround } from '../files/room.ts';
 import { giveBack } from '../sqlite/give-back.ts';
 import { checkVersion } from '../sqlite/migrate.ts';
 import {
@@ -15,6 +15,7 @@ import {
 import { BLOCKING_WAIT_MS, RetryingCalls } from '../sqlite/retrying-calls.ts';
 import type { Hold, ShortHolds } from '../sqlite/short-holds.ts';
 import { Statements } from '../sqlite/statements.ts';
+import type { RetainedStore, StoredRemoval } from './retained-store.ts';
 import {
   ENTRIES_TABLE,
   PURGED_TABLE,
@@ -23,40 +24,26 @@ import {
   STORED_TABLE,
   throwIfForeign,
 } from './schema.ts';
-
-export interface StoredSession {
-  readonly projectKey: string;
-  readonly sessionId: SessionId;
-  /** Unix epoch ms: the last append or load. */
-  readonly lastUsedAtMs: number;
-  readonly bytes: number;
-  readonly hasMain: boolean;
-}
-
-export interface TrashedStoredSession extends StoredSession {
-  readonly trashedAtMs: number;
-  readonly reason: string;
-}
-
-/** A session of which only entries are left. */
-export interface MarkedStoredSession {
-  readonly projectKey: string;
-  readonly sessionId: SessionId;
-  readonly bytes: number;
-  readonly trashedAtMs: number;
-}
+import {
+  isIdentified,
+  MARK_BYTES_MAX,
+  type MarkedStoredSession,
+  markIn,
+  type StoredSession,
+  soundSession,
+  soundTrashed,
+  type TrashedStoredSession,
+  type Unchecked,
+  type UncheckedSession,
+} from './stored-session.ts';
 
 const COLUMNS = `project_key AS projectKey, session_id AS sessionId, last_used_at AS lastUsedAtMs, bytes, has_main AS hasMain`;
 const OF_SESSION = 'project_key = @projectKey AND session_id = @sessionId';
 
-/** An entry that marks a session has some hundred bytes: a longer one is a message. */
-const MARK_BYTES_MAX = 262_144;
-
-/** Stands for the time of what was removed nobody knows when: that never comes to an end, and can be restored. */
-const UNKNOWN_TRASHED_AT_MS = Date.UTC(9999, 0);
-
-export class StoredSessions {
+export class StoredSessions implements RetainedStore {
   readonly path: string;
+  /** Whoever appends goes by the same clock. */
+  readonly clockLeadMs = 0;
   readonly #database: SqliteDatabase;
   readonly #statements: Statements;
 
@@ -112,15 +99,7 @@ export class StoredSessions {
     const rows = this.#read(
       `SELECT ${COLUMNS}, trashed_at AS trashedAtMs, trash_reason AS reason FROM ${STORED_TABLE} WHERE trashed_at IS NOT NULL`,
     );
-    return rows.map((row) => {
-      const { trashedAtMs, reason } = row as Unchecked<TrashedStoredSession>;
-      const isSound = typeof trashedAtMs === 'number' && Math.abs(trashedAtMs) <= UNKNOWN_TRASHED_AT_MS;
-      return {
-        ...soundSession(row),
-        trashedAtMs: isSound ? trashedAtMs : UNKNOWN_TRASHED_AT_MS,
-        reason: typeof reason === 'string' ? reason : 'unknown',
-      };
-    });
+    return rows.map(soundTrashed);
   }
 
   /** The last word counts. Entries that mark a session are told by their text, since SQLite refuses to look into deep ones. */
@@ -135,10 +114,8 @@ export class StoredSessions {
           .pluck()
           .iterate({ ...keyOf(session), needle: `"type":"${type}"` }) as Iterable<string>;
         for (const text of entries) {
-          const entry = parseEntry(text);
-          if (entry?.type !== type) continue;
-          const value = entry[field];
-          return typeof value === 'string' && value !== '' ? value : undefined;
+          const told = markIn(text, type, field);
+          if (told !== undefined) return told.value;
         }
         return undefined;
       };
@@ -175,6 +152,22 @@ export class StoredSessions {
     );
   }
 
+  trashSome(
+    removals: readonly StoredRemoval[],
+    nowMs: number,
+    isLast: (isHidden: boolean) => boolean,
+  ): readonly (number | undefined)[] {
+    const outcomes: (number | undefined)[] = [];
+    this.inShortTransaction(() => {
+      for (const { session, reason } of removals) {
+        const isHidden = this.trash(session, reason, nowMs);
+        outcomes.push(isHidden ? nowMs : undefined);
+        if (isLast(isHidden)) break;
+      }
+    });
+    return outcomes;
+  }
+
   /** Shows it again, as old as before. @returns whether it was in the trash */
   restore(session: StoredSession): boolean {
     return this.#change(
@@ -208,6 +201,21 @@ export class StoredSessions {
        VALUES (@projectKey, @sessionId, @bytes, @trashedAtMs)`,
       { ...bound, bytes: session.bytes },
     );
+  }
+
+  markSome(sessions: readonly TrashedStoredSession[]): readonly TrashedStoredSession[] {
+    let marked: readonly TrashedStoredSession[] = [];
+    this.inShortTransaction(() => {
+      marked = sessions.filter((session) => this.mark(session));
+    });
+    return marked;
+  }
+
+  /** From its mark on it is no session any more, and whoever appends begins one anew. */
+  unmark(): void {}
+
+  room(): Room {
+    return roomAround(this.path);
   }
 
   /**
@@ -258,35 +266,6 @@ export class StoredSessions {
     const rows = guarded(this.path, 'read', () => this.#statements.get(sql).all()) as Unchecked<StoredSession>[];
     return rows.filter(isIdentified);
   }
-}
-
-/** SQLite stores in any column whatever a program writes there. */
-type Unchecked<T> = { readonly [Field in keyof T]: unknown };
-type UncheckedSession = Unchecked<StoredSession> & Pick<StoredSession, 'projectKey' | 'sessionId'>;
-
-/** A time that is none is no number, and so senseless to a plan; and what is not as it was read is not removed. */
-function soundSession({ projectKey, sessionId, lastUsedAtMs, bytes, hasMain }: UncheckedSession): StoredSession {
-  return {
-    projectKey,
-    sessionId,
-    lastUsedAtMs: typeof lastUsedAtMs === 'number' ? lastUsedAtMs : Number.NaN,
-    bytes: typeof bytes === 'number' && bytes >= 0 ? bytes : 0,
-    hasMain: Boolean(hasMain),
-  };
-}
-
-function parseEntry(text: string): Record<string, unknown> | undefined {
-  try {
-    const entry: unknown = JSON.parse(text);
-    return typeof entry === 'object' && entry !== null ? (entry as Record<string, unknown>) : undefined;
-  } catch {
-    // Written past the store: it says nothing.
-    return undefined;
-  }
-}
-
-function isIdentified(row: Unchecked<StoredSession>): row is UncheckedSession {
-  return typeof row.projectKey === 'string' && parseSessionId(row.sessionId) !== undefined;
 }
 
 function keyOf({ projectKey, sessionId }: Pick<StoredSession, 'projectKey' | 'sessionId'>) {

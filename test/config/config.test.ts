@@ -150,6 +150,18 @@ const SAMPLES: { readonly [P in SettingPath]: Sample<Settings[P]> } = {
     file: [['/srv/e.db'], ['/srv/e.db']],
     default: [],
   },
+  'sessions.sharedStores': {
+    flag: ['[{"url":"postgres://a@b/c","onlyThisHost":true}]', [{ url: 'postgres://a@b/c', onlyThisHost: true }]],
+    environment: [
+      '- {url: "postgres://a@b/c", readAs: python, onlyThisHost: true}',
+      [{ url: 'postgres://a@b/c', readAs: 'python', onlyThisHost: true }],
+    ],
+    file: [
+      [{ url: 'postgres://a@b/c', passwordFile: '~/password', table: 'bot.entries', onlyThisHost: 'true' }],
+      [{ url: 'postgres://a@b/c', passwordFile: '/home/ada/password', table: 'bot.entries', onlyThisHost: true }],
+    ],
+    default: [],
+  },
   keepNamed: booleanSample(false),
   shield: textSample<Settings['shield']>(['off', 'off'], ['all', 'all'], ['wanted', 'wanted'], 'wanted'),
   keepLast: { flag: ['3', 3], environment: ['4', 4], file: [5, 5], default: 0 },

@@ -2,6 +2,7 @@
 
 import { showSources, sourceSettings } from '../source-settings.ts';
 import { defaultStateDir } from '../state-dir.ts';
+import { type SharedStoreSettings, sharedStoreSettings, showSharedStores } from '../store-settings.ts';
 import * as values from '../values.ts';
 import { setting } from './setting.ts';
 
@@ -39,6 +40,14 @@ export function lookedAfterSettings(home: string) {
       defaultText: 'none',
       defaultValue: () => [],
       show: (value) => value.join(':'),
+    }),
+    'sessions.sharedStores': setting<readonly SharedStoreSettings[]>(sharedStoreSettings(home), {
+      argument: 'JSON',
+      description:
+        "the same in PostgreSQL: a list, each with its `url`, and `passwordFile`, `table`, `readAs` (another program's form), `onlyThisHost` as needed",
+      defaultText: 'none',
+      defaultValue: () => [],
+      show: showSharedStores,
     }),
     sources: setting(sourceSettings(home), {
       argument: 'JSON',

@@ -138,10 +138,15 @@ class PruneApply {
     return held.done;
   }
 
-  #removeHeld(taking: Taking, batch: readonly Removal[], live: ReadonlySet<SessionId>, hold: Hold): HeldBatch {
+  async #removeHeld(
+    taking: Taking,
+    batch: readonly Removal[],
+    live: ReadonlySet<SessionId>,
+    hold: Hold,
+  ): Promise<HeldBatch> {
     const removals = live.size === 0 ? batch : batch.filter(({ unit }) => !live.has(unit.sessionId));
     let ioErrors = this.#ioErrors;
-    const outcomes = taking.takeBatch(removals, this.#options.clock.now(), (outcome) => {
+    const outcomes = await taking.takeBatch(removals, this.#options.clock.now(), (outcome) => {
       if (isIoError(outcome)) ioErrors += 1;
       return hold.isOver() || ioErrors >= IO_ERRORS_MAX;
     });

@@ -4,7 +4,7 @@ import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
 import type { Clock } from '../../clock.ts';
 import type { OperatingError } from '../../errors.ts';
 import type { LiveSource } from '../../live-sources/live-source.ts';
-import type { StoredSessions } from '../../session-store/stored-sessions.ts';
+import type { RetainedStore } from '../../session-store/retained-store.ts';
 import type { ShortHolds } from '../../sqlite/short-holds.ts';
 import type { Guards } from '../guards/guards.ts';
 import type {
@@ -40,7 +40,7 @@ export interface DirectoryDependencies {
 export interface PruneDependencies extends Omit<DirectoryDependencies, 'dryRun'> {
   readonly claudeDirs: readonly ClaudeDir[];
   /** Session stores, which are pruned like directories. */
-  readonly stores: readonly StoredSessions[];
+  readonly stores: readonly RetainedStore[];
   /** Why other stores could not be opened. */
   readonly refusedStores: readonly OperatingError[];
   /** Those of all Claude directories together: what is live in one is live in all. */

@@ -62,7 +62,7 @@ class Prune {
     const places = await this.#allowedPlaces();
     // A run that a guard holds as a whole has looked at nothing, and has nothing to say of it.
     if (places === undefined) return { job: 'prune-transcripts', sources: this.#live.sources, ...this.#state.end() };
-    this.#noteStored();
+    await this.#noteStored();
     const prune = this.#dependencies.policy.isAllOrNone ? this.#pruneTogether(places) : this.#pruneInTurn(places);
     await prune;
     const listed = this.#listing?.end();
@@ -70,12 +70,12 @@ class Prune {
   }
 
   /** A store that cannot be read says so when its own turn comes. */
-  #noteStored(): void {
+  async #noteStored(): Promise<void> {
     const { claudeDirs, stores } = this.#dependencies;
     if (claudeDirs.length === 0) return;
     for (const store of stores) {
       try {
-        this.#copies.addStore(store);
+        await this.#copies.addStore(store);
       } catch {
         // Nothing is lost by it: the copy in the directory goes by its own age, and to the trash.
       }
@@ -269,7 +269,7 @@ class Prune {
         ? { shielded: 0, emptyProjects: emptied.length, copies: { sessions: 0, bytes: 0 }, vanished: 0 }
         : await observed.conclude(plan, this.#live.counts, emptied, this.#context),
     );
-    const { faults, ...inTrash } = observed.trashAmount();
+    const { faults, ...inTrash } = await observed.trashAmount();
     this.#tally.addTrash(inTrash);
     this.#state.addFaults(faults);
     this.#tally.addExposure(path, observed.exposure(plan));

@@ -73,7 +73,7 @@ export interface ObservedPlace {
   /** What is left to Claude's own clean-up; undefined where that does not come. */
   exposure(plan: Plan): Exposure | undefined;
   /** What lies in the trash now, and what of it cannot be counted. */
-  trashAmount(): CountedTrash;
+  trashAmount(): CountedTrash | Promise<CountedTrash>;
   close(): void;
 }
 
@@ -114,7 +114,7 @@ export interface Taking {
     removals: readonly Removal[],
     nowMs: number,
     isLast: (outcome: TakeOutcome) => boolean,
-  ): readonly (TakeOutcome | undefined)[];
+  ): readonly (TakeOutcome | undefined)[] | Promise<readonly (TakeOutcome | undefined)[]>;
   /** Looks once more, with nobody held back, at what was taken unlooked at. @returns what has become of those that did not stay taken */
   confirm(removals: readonly Removal[], nowMs: number): ReadonlyMap<Removal, TakeOutcome>;
   /** Those, taken by now, that have been written anew under their old names. */

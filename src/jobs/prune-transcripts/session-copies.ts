@@ -5,7 +5,7 @@
 
 import type { SessionId } from '../../claude-dir/session-id.ts';
 import { type Units, withTimes } from '../../claude-dir/unit.ts';
-import type { StoredSessions } from '../../session-store/stored-sessions.ts';
+import type { RetainedStore } from '../../session-store/retained-store.ts';
 import type { AppliedPlan } from './applied-plan.ts';
 import type { ObservedPlace } from './place.ts';
 import type { Plan } from './plan.ts';
@@ -17,8 +17,9 @@ export class SessionCopies {
   readonly #kept = new Set<SessionId>();
 
   /** Notes when each session of a store was last used. @throws OperatingError */
-  addStore(store: StoredSessions): void {
-    for (const { sessionId, lastUsedAtMs } of store.sessions()) {
+  async addStore(store: RetainedStore): Promise<void> {
+    for (const { sessionId, lastUsedAtMs: byStoreMs } of await store.sessions()) {
+      const lastUsedAtMs = byStoreMs + store.clockLeadMs;
       // A time that is none says nothing of the copy in a directory.
       if (Number.isNaN(lastUsedAtMs)) continue;
       this.#storedAtMs.set(sessionId, Math.max(lastUsedAtMs, this.#storedAtMs.get(sessionId) ?? lastUsedAtMs));

@@ -6,9 +6,10 @@ import type { KnownMaps } from '../../claude-dir/known-maps.ts';
 import type { SessionId } from '../../claude-dir/session-id.ts';
 import type { Unit, Units } from '../../claude-dir/unit.ts';
 import { type ByteName, displayName, fixedName, parseByteName } from '../../files/byte-name.ts';
-import { type Room, roomAround } from '../../files/room.ts';
+import type { Room } from '../../files/room.ts';
 import type { LiveSessions } from '../../live-sources/live-source.ts';
-import type { StoredSession, StoredSessions } from '../../session-store/stored-sessions.ts';
+import type { RetainedStore } from '../../session-store/retained-store.ts';
+import type { StoredSession, TrashedStoredSession } from '../../session-store/stored-session.ts';
 import { amountOfAll } from '../../trash/known-folders.ts';
 import type { TakeOutcome } from '../../trash/unit-mover.ts';
 import type { CountedTrash } from '../counted-trash.ts';
@@ -34,10 +35,10 @@ const NO_LINKS: ReadonlyMap<number, number> = new Map();
 
 export class StorePlace implements PrunablePlace {
   readonly path: string;
-  readonly #store: StoredSessions;
+  readonly #store: RetainedStore;
   readonly #dependencies: StoreDependencies;
 
-  constructor(store: StoredSessions, dependencies: StoreDependencies) {
+  constructor(store: RetainedStore, dependencies: StoreDependencies) {
     this.path = displayName(store.path);
     this.#store = store;
     this.#dependencies = dependencies;
@@ -49,13 +50,14 @@ export class StorePlace implements PrunablePlace {
 
   async observe(): Promise<ObservedPlace> {
     const { dryRun, recorder } = this.#dependencies;
-    if (!dryRun) neededByRun(() => recorder.recordRemovals(this.#recordsOfTrashed()));
-    return new ObservedStore(this.#store, this.#dependencies.keepNamed);
+    const trashed = await this.#store.trashed();
+    if (!dryRun) neededByRun(() => recorder.recordRemovals(this.#recordsOf(trashed)));
+    return new ObservedStore(this.#store, await this.#store.sessions(), trashed, this.#dependencies.keepNamed);
   }
 
   /** What a killed run has hidden stands in no ledger yet; what does is left as it is. */
-  #recordsOfTrashed() {
-    return this.#store.trashed().map((session) => {
+  #recordsOf(trashed: readonly TrashedStoredSession[]) {
+    return trashed.map((session) => {
       const { sessionId, reason, bytes, lastUsedAtMs: newestMtimeMs, trashedAtMs } = session;
       const what = { sessionId, project: projectOf(session), reason, files: 0, bytes, newestMtimeMs };
       return removalRecord(what, this.path, stampOf(trashedAtMs), trashedAtMs);
@@ -70,13 +72,23 @@ class ObservedStore implements ObservedPlace {
   readonly faults = [];
   readonly reconciled = { undone: 0, completed: 0 };
   readonly stopped = false;
-  readonly #store: StoredSessions;
+  readonly #store: RetainedStore;
   readonly #sessions: readonly StoredSession[];
+  readonly #trashed: readonly TrashedStoredSession[];
   readonly #keepNamed: boolean;
 
-  constructor(store: StoredSessions, keepNamed: boolean) {
+  constructor(
+    store: RetainedStore,
+    sessions: readonly StoredSession[],
+    trashed: readonly TrashedStoredSession[],
+    keepNamed: boolean,
+  ) {
     this.#store = store;
-    this.#sessions = store.sessions();
+    this.#sessions = sessions.map((session) => ({
+      ...session,
+      lastUsedAtMs: session.lastUsedAtMs + store.clockLeadMs,
+    }));
+    this.#trashed = trashed;
     this.#keepNamed = keepNamed;
     this.units = unitsOf(this.#sessions);
     this.aged = this.units;
@@ -90,7 +102,7 @@ class ObservedStore implements ObservedPlace {
   async facts(rows: readonly number[], { shouldStop }: FactsQuestion, take: TakeFacts): Promise<void> {
     for (const row of rows) {
       if (await shouldStop()) return;
-      const mark = markOf(this.#store.marks(sessionAt(this.#sessions, row)), this.#keepNamed);
+      const mark = markOf(await this.#store.marks(sessionAt(this.#sessions, row)), this.#keepNamed);
       take(row, { facts: { mark, lastEntryMs: undefined, sessionClass: undefined } });
     }
   }
@@ -105,8 +117,8 @@ class ObservedStore implements ObservedPlace {
   }
 
   freeableBytes(): number | undefined {
-    const { bytes } = roomAround(this.#store.path);
-    return bytes === undefined ? undefined : bytes + amountOfAll(this.#store.trashed()).bytes;
+    const bytes = this.#store.room()?.bytes;
+    return bytes === undefined ? undefined : bytes + amountOfAll(this.#trashed).bytes;
   }
 
   unit(row: number): Unit {
@@ -158,8 +170,8 @@ class ObservedStore implements ObservedPlace {
     return undefined;
   }
 
-  trashAmount(): CountedTrash {
-    return { ...amountOfAll(this.#store.trashed()), faults: [] };
+  async trashAmount(): Promise<CountedTrash> {
+    return { ...amountOfAll(await this.#store.trashed()), faults: [] };
   }
 
   close(): void {
@@ -168,12 +180,12 @@ class ObservedStore implements ObservedPlace {
 }
 
 class StoreTaking implements Taking {
-  readonly #store: StoredSessions;
+  readonly #store: RetainedStore;
   readonly #sessions: readonly StoredSession[];
   /** When each was hidden, by its row: a later run that finds it hidden records it by the same time. */
   readonly #hiddenAtMs = new Map<number, number>();
 
-  constructor(store: StoredSessions, sessions: readonly StoredSession[]) {
+  constructor(store: RetainedStore, sessions: readonly StoredSession[]) {
     this.#store = store;
     this.#sessions = sessions;
   }
@@ -185,23 +197,21 @@ class StoreTaking implements Taking {
     await this.#store.untilWritable();
   }
 
-  takeBatch(
+  async takeBatch(
     removals: readonly Removal[],
     nowMs: number,
     isLast: (outcome: TakeOutcome) => boolean,
-  ): readonly TakeOutcome[] {
-    const outcomes: TakeOutcome[] = [];
-    const atMs = Math.floor(nowMs);
-    this.#store.inShortTransaction(() => {
-      for (const { row, reason } of removals) {
-        const isHidden = this.#store.trash(sessionAt(this.#sessions, row), reason, atMs);
-        if (isHidden) this.#hiddenAtMs.set(row, atMs);
-        const outcome: TakeOutcome = { kind: isHidden ? 'trashed' : 'changed' };
-        outcomes.push(outcome);
-        if (isLast(outcome)) break;
-      }
+  ): Promise<readonly TakeOutcome[]> {
+    const asked = removals.map(({ row, reason }) => ({ session: sessionAt(this.#sessions, row), reason }));
+    const hiddenAtMs = await this.#store.trashSome(asked, Math.floor(nowMs), (isHidden) => {
+      return isLast({ kind: isHidden ? 'trashed' : 'changed' });
     });
-    return outcomes;
+    return hiddenAtMs.map((atMs, index): TakeOutcome => {
+      const row = removals[index]?.row;
+      if (atMs === undefined || row === undefined) return { kind: 'changed' };
+      this.#hiddenAtMs.set(row, atMs);
+      return { kind: 'trashed' };
+    });
   }
 
   confirm(): ReadonlyMap<Removal, TakeOutcome> {

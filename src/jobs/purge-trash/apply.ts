@@ -92,7 +92,11 @@ interface HeldContext {
   readonly nowMs: number;
 }
 
-function markHeld(folder: TrashFolder, batch: readonly Found[], { live, due, hold, nowMs }: HeldContext): HeldMarks {
+async function markHeld(
+  folder: TrashFolder,
+  batch: readonly Found[],
+  { live, due, hold, nowMs }: HeldContext,
+): Promise<HeldMarks> {
   const marked: Found[] = [];
   const unmarked: TrashedEntry[] = [];
   const kept: PurgeKeepReason[] = [];
@@ -110,7 +114,7 @@ function markHeld(folder: TrashFolder, batch: readonly Found[], { live, due, hol
   }
   if (marked.length + unmarked.length === 0) return { done, kept, marked: before, roomMakers: [] };
   try {
-    const isMarked = new Set(folder.mark(marked, unmarked, nowMs));
+    const isMarked = new Set(await folder.mark(marked, unmarked, nowMs));
     // Restored or written anew in this very moment.
     const others = marked.filter((found) => !isMarked.has(found)).map(() => 'recreated' as const);
     const sessions = [...before, ...[...isMarked].map(({ session }) => session)];

@@ -4,7 +4,7 @@ import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
 import type { Clock } from '../../clock.ts';
 import type { OperatingError } from '../../errors.ts';
 import type { LiveSource } from '../../live-sources/live-source.ts';
-import type { StoredSessions } from '../../session-store/stored-sessions.ts';
+import type { RetainedStore } from '../../session-store/retained-store.ts';
 import type { ShortHolds } from '../../sqlite/short-holds.ts';
 import type { Guards } from '../guards/guards.ts';
 import type { ClockReading, PurgeRecorder, SweptRowTrash } from '../ledger-contracts.ts';
@@ -12,7 +12,7 @@ import type { DiskLimits } from './early.ts';
 
 export interface PurgeDependencies {
   readonly claudeDirs: readonly ClaudeDir[];
-  readonly stores: readonly StoredSessions[];
+  readonly stores: readonly RetainedStore[];
   /** Why other stores, which may hold sessions that were removed, could not be opened. */
   readonly refusedStores: readonly OperatingError[];
   readonly sources: readonly LiveSource[];

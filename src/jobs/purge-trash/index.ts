@@ -119,19 +119,19 @@ class Purge {
   }
 
   async #purge(place: PurgeablePlace): Promise<void> {
-    const trash = place.open();
+    const trash = await place.open();
     if (trash === undefined) return;
     try {
       this.#withNewerPart.clear();
       const history = this.#witnessed(place);
       this.#earlyPlan = await this.#planEarly(trash);
-      for (const folder of trash.folders()) {
+      for (const folder of await trash.folders()) {
         if (await this.#state.shouldStop()) break;
         await this.#purgeFolder(folder, place.path);
       }
       if (!this.#context.dryRun) this.#givenBack += await trash.giveBack(() => this.#state.shouldStop());
       if (history !== undefined) place.recordWitnessed(history);
-      const { sessions, bytes, faults } = trash.amount();
+      const { sessions, bytes, faults } = await trash.amount();
       this.#state.addFaults(faults);
       this.#trash.sessions += sessions;
       this.#trash.bytes += bytes;

@@ -16,7 +16,7 @@ export interface PurgeablePlace {
   /** The resume maps that have protected its sessions so far. */
   knownMaps(): KnownMaps;
   /** Undefined where there is no trash. */
-  open(): OpenTrash | undefined;
+  open(): OpenTrash | undefined | Promise<OpenTrash>;
   /** What it knows of the clocks by itself after a look; undefined where no account of them is kept with it. */
   witnessed(now: ClockReading): ClockHistory | undefined;
   /** Keeps that account for the next purge. */
@@ -25,9 +25,9 @@ export interface PurgeablePlace {
 
 export interface OpenTrash {
   /** What a purge works through one after the other, the newest first: the folder of one run of a prune, or a store's whole trash. */
-  folders(): readonly FolderToOpen[];
+  folders(): readonly FolderToOpen[] | Promise<readonly FolderToOpen[]>;
   /** What lies in it now. */
-  amount(): CountedTrash;
+  amount(): CountedTrash | Promise<CountedTrash>;
   /** Gives what has come free back to the disk. Not to be called in a dry run. @returns how many bytes */
   giveBack(shouldStop: () => Promise<boolean>): Promise<number>;
   /** What is free on its disk. */
@@ -69,7 +69,11 @@ export interface TrashFolder {
    * @returns those that are marked
    * @throws BusyError, or the system's error; then none of them counts as marked, and it may be tried again
    */
-  mark(marked: readonly Found[], unmarked: readonly TrashedEntry[], nowMs: number): readonly Found[];
+  mark(
+    marked: readonly Found[],
+    unmarked: readonly TrashedEntry[],
+    nowMs: number,
+  ): readonly Found[] | Promise<readonly Found[]>;
   /** Destroys one session before it is marked, for the room that it takes. */
   destroyUnmarked(session: TrashedEntry): void;
   /** Destroys what is marked. */

@@ -4,9 +4,11 @@
  */
 
 import type { KnownMaps } from '../../claude-dir/known-maps.ts';
+import type { SessionId } from '../../claude-dir/session-id.ts';
 import { displayName } from '../../files/byte-name.ts';
-import { type Room, roomAround } from '../../files/room.ts';
-import type { MarkedStoredSession, StoredSessions, TrashedStoredSession } from '../../session-store/stored-sessions.ts';
+import type { Room } from '../../files/room.ts';
+import type { DestroyedPart, RetainedStore } from '../../session-store/retained-store.ts';
+import type { MarkedStoredSession, TrashedStoredSession } from '../../session-store/stored-session.ts';
 import type { ShortHolds } from '../../sqlite/short-holds.ts';
 import { amountOfAll } from '../../trash/known-folders.ts';
 import type { Destroyed, Found, TrashedEntry } from '../../trash/purge.ts';
@@ -17,11 +19,11 @@ const NO_MAPS: KnownMaps = {};
 
 export class StorePlace implements PurgeablePlace {
   readonly path: string;
-  readonly #store: StoredSessions;
+  readonly #store: RetainedStore;
   readonly #holds: ShortHolds;
 
   /** @param holds of the store's own writers */
-  constructor(store: StoredSessions, holds: ShortHolds) {
+  constructor(store: RetainedStore, holds: ShortHolds) {
     this.path = displayName(store.path);
     this.#store = store;
     this.#holds = holds;
@@ -44,21 +46,22 @@ export class StorePlace implements PurgeablePlace {
 }
 
 class StoreTrash implements OpenTrash {
-  readonly #store: StoredSessions;
+  readonly #store: RetainedStore;
   readonly #holds: ShortHolds;
 
-  constructor(store: StoredSessions, holds: ShortHolds) {
+  constructor(store: RetainedStore, holds: ShortHolds) {
     this.#store = store;
     this.#holds = holds;
   }
 
-  folders(): readonly FolderToOpen[] {
-    const folder = new StoreFolder(this.#store, this.#holds);
+  async folders(): Promise<readonly FolderToOpen[]> {
+    const [trashed, marked] = [await this.#store.trashed(), await this.#store.marked()];
+    const folder = new StoreFolder(this.#store, this.#holds, trashed, marked);
     return [{ name: 'hidden sessions', open: () => folder }];
   }
 
-  amount(): CountedTrash {
-    return { ...amountOfAll([...this.#store.trashed(), ...this.#store.marked()]), faults: [] };
+  async amount(): Promise<CountedTrash> {
+    return { ...amountOfAll([...(await this.#store.trashed()), ...(await this.#store.marked())]), faults: [] };
   }
 
   async giveBack(shouldStop: () => Promise<boolean>): Promise<number> {
@@ -66,16 +69,18 @@ class StoreTrash implements OpenTrash {
   }
 
   room(): Room {
-    return roomAround(this.#store.path);
+    return this.#store.room() ?? { bytes: undefined, inodes: undefined };
   }
 
   async diskUse(): Promise<DiskUse> {
-    const hidden = this.#store.trashed();
-    const bytes = amountOfAll([...this.#store.sessions(), ...hidden, ...this.#store.marked()]).bytes;
+    const room = this.#store.room();
+    if (room === undefined) return { takenBytes: 0, freeBytes: undefined, trashed: [] };
+    const hidden = await this.#store.trashed();
+    const bytes = amountOfAll([...(await this.#store.sessions()), ...hidden, ...(await this.#store.marked())]).bytes;
     const trashed = hidden.map(({ sessionId, trashedAtMs, bytes: diskBytes }) => {
       return { sessionId, trashedAtMs, diskBytes, isAlone: () => true };
     });
-    return { takenBytes: bytes, freeBytes: this.room().bytes, trashed };
+    return { takenBytes: bytes, freeBytes: room.bytes, trashed };
   }
 
   close(): void {
@@ -84,22 +89,28 @@ class StoreTrash implements OpenTrash {
 }
 
 class StoreFolder implements TrashFolder {
-  readonly #store: StoredSessions;
+  readonly #store: RetainedStore;
   readonly #holds: ShortHolds;
   /** What stands in the store, by what the purge knows it by: several may have one id. */
   readonly #trashed: ReadonlyMap<TrashedEntry, TrashedStoredSession>;
   /** Marked by a purge that was killed: its entries may be gone in part. */
-  readonly #begun: readonly TrashedEntry[];
+  readonly #begun: ReadonlyMap<TrashedEntry, MarkedStoredSession>;
 
-  constructor(store: StoredSessions, holds: ShortHolds) {
+  constructor(
+    store: RetainedStore,
+    holds: ShortHolds,
+    trashed: readonly TrashedStoredSession[],
+    marked: readonly MarkedStoredSession[],
+  ) {
     this.#store = store;
     this.#holds = holds;
-    this.#trashed = new Map(store.trashed().map((session) => [entryOf(session, 'trashed'), session]));
-    this.#begun = store.marked().map((session) => entryOf(session, 'purging'));
+    const leadMs = store.clockLeadMs;
+    this.#trashed = new Map(trashed.map((session) => [entryOf(session, 'trashed', leadMs), session]));
+    this.#begun = new Map(marked.map((session) => [entryOf(session, 'purging', leadMs), session]));
   }
 
   sessions(): readonly TrashedEntry[] {
-    return [...this.#trashed.keys(), ...this.#begun];
+    return [...this.#trashed.keys(), ...this.#begun.keys()];
   }
 
   find(sessions: readonly TrashedEntry[]): readonly Found[] {
@@ -115,15 +126,17 @@ class StoreFolder implements TrashFolder {
     await this.#store.untilWritable();
   }
 
-  mark(marked: readonly Found[]): readonly Found[] {
-    let done: Found[] = [];
-    this.#store.inShortTransaction(() => {
-      done = marked.filter(({ session }) => {
-        const stored = this.#trashed.get(session);
-        return stored !== undefined && this.#store.mark(stored);
-      });
+  async mark(marked: readonly Found[], unmarked: readonly TrashedEntry[]): Promise<readonly Found[]> {
+    for (const entry of unmarked) {
+      const begun = this.#begun.get(entry);
+      if (begun !== undefined) await this.#store.unmark(begun);
+    }
+    if (marked.length === 0) return [];
+    const done = new Set(await this.#store.markSome(marked.flatMap(({ session }) => this.#trashed.get(session) ?? [])));
+    return marked.filter(({ session }) => {
+      const stored = this.#trashed.get(session);
+      return stored !== undefined && done.has(stored);
     });
-    return done;
   }
 
   destroyUnmarked(): void {
@@ -132,21 +145,24 @@ class StoreFolder implements TrashFolder {
 
   async destroy(_nowMs: number, shouldStop: () => Promise<boolean>): Promise<Destroyed> {
     const sessions: TrashedEntry[] = [];
-    for (const session of this.#store.marked()) {
+    const faults: { sessionId: SessionId; message: string }[] = [];
+    for (const session of await this.#store.marked()) {
       if (await shouldStop()) break;
-      if (await this.#destroyAll(session, shouldStop)) sessions.push(entryOf(session, 'purged'));
+      const { isGone, fault } = await this.#destroyAll(session, shouldStop);
+      if (fault !== undefined) faults.push({ sessionId: session.sessionId, message: fault });
+      if (isGone && fault === undefined) sessions.push(entryOf(session, 'purged', this.#store.clockLeadMs));
     }
-    return { sessions, faults: [], leftOver: undefined };
+    return { sessions, faults, leftOver: undefined };
   }
 
   close(): void {}
 
   /** @returns whether nothing is left of it */
-  async #destroyAll(session: MarkedStoredSession, shouldStop: () => Promise<boolean>): Promise<boolean> {
+  async #destroyAll(session: MarkedStoredSession, shouldStop: () => Promise<boolean>): Promise<DestroyedPart> {
     for (;;) {
       const some = await this.#holds.take((hold) => this.#store.destroySome(session, this.#holds.units, hold));
-      if (some?.isGone) return true;
-      if (await shouldStop()) return false;
+      if (some?.isGone) return some;
+      if (await shouldStop()) return { isGone: false };
     }
   }
 }
@@ -154,6 +170,7 @@ class StoreFolder implements TrashFolder {
 function entryOf(
   { sessionId, trashedAtMs, bytes }: Pick<TrashedEntry, 'sessionId' | 'trashedAtMs' | 'bytes'>,
   state: TrashedEntry['state'],
+  clockLeadMs: number,
 ): TrashedEntry {
-  return { sessionId, trashedAtMs, bytes, state };
+  return { sessionId, trashedAtMs: trashedAtMs + clockLeadMs, bytes, state };
 }

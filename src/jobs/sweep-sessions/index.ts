@@ -123,7 +123,7 @@ class Sweep {
 
   async #sweepExpired(allowed: ExpiredRows): Promise<void> {
     const { map, sweepsDangling, areStoresWhole } = this.#dependencies;
-    const present = sweepsDangling && areStoresWhole ? observePresent(this.#dependencies) : undefined;
+    const present = sweepsDangling && areStoresWhole ? await observePresent(this.#dependencies) : undefined;
     for await (const page of map.readPages()) {
       if (await this.#state.shouldStop()) return;
       const nowMs = this.#rowsNowMs();

@@ -5,14 +5,15 @@ import { transcriptName } from '../../claude-dir/layout.ts';
 import type { SessionId } from '../../claude-dir/session-id.ts';
 import type { AnchoredDir } from '../../files/anchored-dir.ts';
 import type { ByteName } from '../../files/byte-name.ts';
-import type { StoredSession } from '../../session-store/stored-sessions.ts';
+import type { Eventually } from '../../session-store/retained-store.ts';
+import type { StoredSession } from '../../session-store/stored-session.ts';
 import { presentSessions } from '../../trash/present.ts';
 import type { PresentSessions } from './plan.ts';
 
 /** The part of a session store that tells what is in it. */
 export interface ObservedStore {
-  sessions(): readonly Pick<StoredSession, 'sessionId'>[];
-  trashed(): readonly Pick<StoredSession, 'sessionId'>[];
+  sessions(): Eventually<readonly Pick<StoredSession, 'sessionId'>[]>;
+  trashed(): Eventually<readonly Pick<StoredSession, 'sessionId'>[]>;
 }
 
 export interface PresentPlaces {
@@ -24,7 +25,7 @@ export interface PresentPlaces {
  * @returns the sessions of all places together; undefined where any Claude directory could not be read in full: then no row is gone
  * @throws OperatingError where a store cannot be read
  */
-export function observePresent({ claudeDirs, stores }: PresentPlaces): PresentSessions {
+export async function observePresent({ claudeDirs, stores }: PresentPlaces): Promise<PresentSessions> {
   const present = new Set<SessionId>();
   for (const claudeDir of claudeDirs) {
     const ofOne = presentSessions(claudeDir);
@@ -32,7 +33,7 @@ export function observePresent({ claudeDirs, stores }: PresentPlaces): PresentSe
     for (const id of ofOne) present.add(id);
   }
   for (const store of stores) {
-    for (const { sessionId } of [...store.sessions(), ...store.trashed()]) present.add(sessionId);
+    for (const { sessionId } of [...(await store.sessions()), ...(await store.trashed())]) present.add(sessionId);
   }
   return present;
 }
