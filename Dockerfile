@@ -25,12 +25,12 @@ RUN rm -rf node_modules/better-sqlite3/deps node_modules/better-sqlite3/src \
   && node scripts/make-code-cache.mjs \
   && node /app/dist/program/main.js --version
 
-FROM ${NODE_IMAGE}
+FROM ${NODE_IMAGE} AS worker
 LABEL org.opencontainers.image.title="claude-session-sweeper" \
   org.opencontainers.image.description="Prunes Claude transcripts and sweeps the map that resumes them; never a live session." \
   org.opencontainers.image.licenses="MIT"
 ENV NODE_ENV=production \
-  SWEEPER_CLAUDE_DIR=/claude \
+  CLAUDE_CONFIG_DIR=/claude \
   SWEEPER_STATE_DIR=/state \
   SWEEPER_LISTEN=0.0.0.0:9842
 # Owned by root: the worker cannot change its own program.
@@ -50,3 +50,16 @@ HEALTHCHECK --interval=60s --timeout=5s --start-period=30s --retries=3 \
 ENTRYPOINT ["node", "/app/dist/program/main.js"]
 # With a terminal (docker run -it), no command would show how things are.
 CMD ["daemon"]
+
+# The bot of deploy/docker-compose.yml: examples/webhook-host.mjs with the library and the Agent SDK. Nothing else is built for the worker.
+FROM ${NODE_IMAGE} AS example-bot
+WORKDIR /bot
+RUN npm init --yes >/dev/null && npm install --no-audit --no-fund @anthropic-ai/claude-agent-sdk
+COPY --from=build /app node_modules/claude-session-sweeper
+COPY examples/webhook-host.mjs ./
+RUN install -d -o 1000 -g 1000 -m 0700 /claude /state
+ENV NODE_ENV=production CLAUDE_CONFIG_DIR=/claude CLAUDE_HOOKS_STATE_DIR=/state HOST=0.0.0.0 PORT=8080
+USER 1000:1000
+CMD ["node", "webhook-host.mjs"]
+
+FROM worker

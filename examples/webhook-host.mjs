@@ -44,7 +44,8 @@ const server = createServer(async (request, response) => {
     response.writeHead(500).end();
   }
 });
-server.listen(Number(process.env.PORT ?? 8080), '127.0.0.1', () =>
+// Whoever is let in here can talk to Claude.
+server.listen(Number(process.env.PORT ?? 8080), process.env.HOST ?? '127.0.0.1', () =>
   console.log(`listening on ${server.address().port}`),
 );
 process.once('SIGTERM', () => server.close(() => map.close()));

@@ -255,7 +255,7 @@ describe('the image', () => {
     const [, port] = /^EXPOSE (\d+)$/m.exec(read('Dockerfile')) ?? [];
     expect(environment.SWEEPER_LISTEN).toBe(`0.0.0.0:${port}`);
     const volumes = execForm(/^VOLUME (.*)$/m);
-    expect(volumes).toEqual([environment.SWEEPER_CLAUDE_DIR, environment.SWEEPER_STATE_DIR]);
+    expect(volumes).toEqual([environment.CLAUDE_CONFIG_DIR, environment.SWEEPER_STATE_DIR]);
   });
 
   it.each([
@@ -313,10 +313,10 @@ describe('the compose file', () => {
     const targets = sidecar.volumes.map((volume) =>
       typeof volume === 'string' ? volume.split(':')[1] : volume.target,
     );
-    const { SWEEPER_CLAUDE_DIR, SWEEPER_STATE_DIR } = imageEnvironment();
-    expect(targets).toEqual([SWEEPER_CLAUDE_DIR, SWEEPER_STATE_DIR, '/etc/machine-id']);
+    const { CLAUDE_CONFIG_DIR, SWEEPER_STATE_DIR } = imageEnvironment();
+    expect(targets).toEqual([CLAUDE_CONFIG_DIR, SWEEPER_STATE_DIR, '/etc/machine-id']);
     expect(host.environment).toMatchObject({
-      CLAUDE_CONFIG_DIR: SWEEPER_CLAUDE_DIR,
+      CLAUDE_CONFIG_DIR,
       CLAUDE_HOOKS_STATE_DIR: SWEEPER_STATE_DIR,
     });
   });
