@@ -156,3 +156,11 @@ const CODE_OF_9 = 0x39;
 function nibble(code: number): number {
   return code <= CODE_OF_9 ? code - 0x30 : code - 0x57;
 }
+
+export const TRANSCRIPT_RANK = 2;
+
+/** How much what was found in a project says that the session is the project's. */
+export function projectRank(flags: number): number {
+  if ((flags & TRANSCRIPT_FLAG) !== 0) return TRANSCRIPT_RANK;
+  return (flags & DIRECTORY_FLAG) === 0 ? 0 : 1;
+}

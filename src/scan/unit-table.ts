@@ -9,20 +9,21 @@ import { IrregularTable } from './irregular-table.ts';
 import { LinkTable } from './link-table.ts';
 import {
   companionFlag,
-  copyRecord,
   DIRECTORY_FLAG,
   doubtFlags,
   doubtOf,
   FLOAT,
   joinedFlags,
   PROJECT_FLAGS,
-  RECORD_BYTES,
+  projectRank,
   RECORD_WORDS,
   type Rows,
   recordsIn,
   TRANSCRIPT_FLAG,
+  TRANSCRIPT_RANK,
   WORD,
 } from './part-records.ts';
+import { PartsByHead } from './parts-by-head.ts';
 import { UnitRecords } from './unit-records.ts';
 
 const NO_PROJECT = 0xffffffff;
@@ -42,8 +43,7 @@ export class UnitTable implements Units {
   readonly #records = new UnitRecords();
   /** What lies in other projects than the transcript's is in it, too. */
   readonly #irregular = new IrregularTable();
-  /** Parts of which only the beginning of the session's id is known. */
-  readonly #byHead: { readonly record: Rows; readonly part: Part }[] = [];
+  readonly #byHead = new PartsByHead();
   readonly links = new LinkTable();
   /** The directories of the Claude directory in which there are files with several names. */
   readonly linkedPlaces = new Set<ByteName>();
@@ -70,7 +70,7 @@ export class UnitTable implements Units {
       if (entry !== undefined) nextIrregular += 1;
       const part = entry && { directory, name: entry.name, kind: entry.kind };
       if (part !== undefined && entry?.isByHead) {
-        this.#byHead.push({ record: recordOf(rows, index), part });
+        this.#byHead.add(rows, index, part);
         continue;
       }
       const row = this.#add(rows, index, project ?? NO_PROJECT);
@@ -236,18 +236,14 @@ export class UnitTable implements Units {
 
   /** Which is the only session is known for certain where all of them were seen. */
   #addByHead(): void {
-    const rowsByHead = new Map(this.#byHead.map(({ record }) => [record.words[WORD.id] ?? 0, [] as number[]]));
-    if (rowsByHead.size === 0) return;
-    for (let row = 0; row < this.length; row += 1) rowsByHead.get(this.#records.word(row, WORD.id))?.push(row);
-    for (const { record, part } of this.#byHead) {
-      const rows = rowsByHead.get(record.words[WORD.id] ?? 0) ?? [];
-      const [row] = rows;
+    for (const { record, part, candidates } of this.#byHead.withCandidates(this)) {
+      const [row] = candidates;
       if (row === undefined) continue;
-      if (rows.length === 1 && this.#completeness.projects && this.#completeness.companions) {
+      if (candidates.length === 1 && this.#completeness.projects && this.#completeness.companions) {
         this.#records.addMeasure(row, record, 0);
         this.#addFlags(row, record.words[WORD.flags] ?? 0);
         this.#irregular.add(row, part);
-      } else for (const one of rows) this.#irregular.addUndecided(one, part);
+      } else for (const one of candidates) this.#irregular.addUndecided(one, part);
     }
   }
 
@@ -275,7 +271,7 @@ export class UnitTable implements Units {
     const own = this.projectIndex(row);
     if (project === NO_PROJECT || project === own) return flags;
     const ownFlags = this.#records.word(row, WORD.flags);
-    const [rank, ownRank] = [rankOf(flags), rankOf(ownFlags)];
+    const [rank, ownRank] = [projectRank(flags), projectRank(ownFlags)];
     // Without a transcript anywhere, it is the same project whichever thread was first.
     if (own === undefined || rank > ownRank || (rank === ownRank && rank < TRANSCRIPT_RANK && project < own)) {
       if (own !== undefined) this.#moveElsewhere(row, own, ownFlags);
@@ -299,19 +295,4 @@ export class UnitTable implements Units {
   #addFlags(row: number, flags: number): void {
     this.#records.setWord(row, WORD.flags, joinedFlags(this.#records.word(row, WORD.flags), flags));
   }
-}
-
-/** A record by itself, so that the memory of all others need not be kept. */
-function recordOf(rows: Rows, index: number): Rows {
-  const record = recordsIn(new ArrayBuffer(RECORD_BYTES), 1);
-  copyRecord(rows, index, record, 0);
-  return record;
-}
-
-const TRANSCRIPT_RANK = 2;
-
-/** How much what was found in a project says that the session is the project's. */
-function rankOf(flags: number): number {
-  if ((flags & TRANSCRIPT_FLAG) !== 0) return TRANSCRIPT_RANK;
-  return (flags & DIRECTORY_FLAG) === 0 ? 0 : 1;
 }

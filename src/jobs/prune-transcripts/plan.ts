@@ -4,6 +4,7 @@ import { DOUBTS, type Units, withTimes } from '../../claude-dir/unit.ts';
 import { PROTECTIONS, type Protection } from '../../live-sources/live-source.ts';
 import { AgeRules, type FactsOf, type PrunePolicy, policyByProject } from './age-rules.ts';
 import { rankedInProjects } from './keep-last.ts';
+import { overSizeRows } from './size-cap.ts';
 
 /** Why a unit stays. */
 export const KEEP_REASONS = [
@@ -54,9 +55,6 @@ export interface Plan {
   isSparedByClaude(row: number): boolean;
 }
 
-/** Below the cap by so much, so that the next session does not bring the next removal. */
-const SIZE_CAP_TARGET = 0.8;
-
 /**
  * By the order of their ids where nothing else decides, so that the order of the rows never does.
  * @param freeableBytes what is free on the file system, and what its trash will free; undefined where that cannot be told
@@ -83,9 +81,8 @@ export function planPrune(
     verdicts.askFor(row);
     if (isKept && isByAge(verdicts.reason(row))) verdicts.set(row, 'keep-last');
   }
-  removeOverSize(units, verdicts, bytesToLeave(units, verdicts, policy, freeableBytes), (row) =>
-    ageRules.isSparedBySizeCap(row),
-  );
+  const mayGo = (row: number) => verdicts.reason(row) === 'within-retention' && !ageRules.isSparedBySizeCap(row);
+  for (const row of overSizeRows(units, verdicts, mayGo, policy, freeableBytes)) verdicts.set(row, 'over-size');
   if (policy.noticeMs !== undefined) giveNotice(units, verdicts, protections, policy.noticeMs, nowMs);
   return verdicts;
 }
@@ -217,69 +214,4 @@ export function isKeptByAge(reason: KeepReason | RemoveReason): boolean {
 
 function isByAge(reason: KeepReason | RemoveReason): boolean {
   return reason === 'within-retention' || reason === 'class-retention' || reason === 'expired' || reason === 'orphan';
-}
-
-/**
- * How much of the disk the units may take by the size cap and by what is to be free; undefined where neither says anything. What expires
- * counts towards the cap's target, but not towards its trigger: otherwise a shorter `maxAge` could end up removing less than a longer one.
- */
-function bytesToLeave(
-  units: Units,
-  verdicts: Verdicts,
-  { maxTotalBytes, minFreeBytes }: PrunePolicy,
-  freeableBytes: number | undefined,
-): number | undefined {
-  let [totalBytes, goingBytes] = [0, 0];
-  for (let row = 0; row < units.length; row += 1) {
-    totalBytes += units.diskBytes(row);
-    if (verdicts.isRemoval(row)) goingBytes += units.diskBytes(row);
-  }
-  const limits: number[] = [];
-  if (maxTotalBytes !== 'off' && totalBytes > maxTotalBytes) limits.push(maxTotalBytes * SIZE_CAP_TARGET);
-  if (minFreeBytes !== 'off' && freeableBytes !== undefined) {
-    const missingBytes = minFreeBytes - freeableBytes - goingBytes;
-    if (missingBytes > 0) limits.push(totalBytes - goingBytes - missingBytes);
-  }
-  return limits.length === 0 ? undefined : Math.min(...limits);
-}
-
-/** Where there is more, the oldest of what is within its retention goes too. */
-function removeOverSize(
-  units: Units,
-  verdicts: Verdicts,
-  targetBytes: number | undefined,
-  isSpared: (row: number) => boolean,
-): void {
-  if (targetBytes === undefined) return;
-  let remainingBytes = 0;
-  for (let row = 0; row < units.length; row += 1) {
-    if (!verdicts.isRemoval(row)) remainingBytes += units.diskBytes(row);
-  }
-  const candidates = rowsWhere(units, (row) => {
-    return verdicts.reason(row) === 'within-retention' && !isSpared(row);
-  });
-  candidates.sort((left, right) => byAge(units, left, right));
-  for (const row of candidates) {
-    if (remainingBytes <= targetBytes) break;
-    verdicts.set(row, 'over-size');
-    remainingBytes -= units.diskBytes(row);
-  }
-}
-
-function rowsWhere({ length }: Units, isWanted: (row: number) => boolean): Uint32Array {
-  let count = 0;
-  for (let row = 0; row < length; row += 1) if (isWanted(row)) count += 1;
-  const rows = new Uint32Array(count);
-  let next = 0;
-  for (let row = 0; row < length && next < count; row += 1) {
-    if (!isWanted(row)) continue;
-    rows[next] = row;
-    next += 1;
-  }
-  return rows;
-}
-
-/** Oldest first. */
-function byAge(units: Units, left: number, right: number): number {
-  return units.newestMtimeMs(left) - units.newestMtimeMs(right) || units.compareIds(left, right);
 }
