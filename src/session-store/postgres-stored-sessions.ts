@@ -26,6 +26,8 @@ import {
 
 export interface PostgresStoreOptions {
   readonly clock?: Clock;
+  /** In place of those by which it goes here. */
+  readonly limits?: Pick<PostgresOptions, 'lockTimeoutMs' | 'statementTimeoutMs' | 'graceMs' | 'connectTimeoutMs'>;
   /** Nothing is made or changed. */
   readonly isRead?: boolean;
   /**
@@ -64,7 +66,7 @@ export class PostgresStoredSessions implements RetainedStore {
   /** Connects to nothing yet. @throws ConfigError */
   constructor(settings: SharedStoreSettings, options: PostgresStoreOptions = {}) {
     const { url, passwordFile, readAs = 'sweeper', table = DEFAULT_TABLES[readAs] } = settings;
-    const { clock = systemClock, isRead = false } = options;
+    const { clock = systemClock, isRead = false, limits } = options;
     this.path = sharedStoreName(settings);
     this.#form = readAs;
     this.#table = table;
@@ -72,8 +74,8 @@ export class PostgresStoredSessions implements RetainedStore {
     this.#isRead = isRead;
     this.#fence = options.fence ?? (async () => undefined);
     const setUp = async () => undefined;
-    this.#reading = new PostgresDatabase('session store', url, { ...READING, passwordFile }, setUp);
-    this.#acting = new PostgresDatabase('session store', url, { ...ACTING, passwordFile }, setUp);
+    this.#reading = new PostgresDatabase('session store', url, { ...READING, ...limits, passwordFile }, setUp);
+    this.#acting = new PostgresDatabase('session store', url, { ...ACTING, ...limits, passwordFile }, setUp);
   }
 
   /**

@@ -18,7 +18,7 @@ import type { Ledger } from '../../../src/ledger/ledger.ts';
 import type { LiveSource } from '../../../src/live-sources/live-source.ts';
 import { SqliteResumeMap } from '../../../src/resume-map/sqlite.ts';
 import { UnwrittenHistory } from '../../../src/runs/unwritten-history.ts';
-import type { StoredSessions } from '../../../src/session-store/stored-sessions.ts';
+import type { RetainedStore } from '../../../src/session-store/retained-store.ts';
 import { type Pacer, ShortHolds } from '../../../src/sqlite/short-holds.ts';
 import { outsideSweeper, snapshot, trashedIn } from '../../support/disk.ts';
 import { SetPacer } from '../../support/hold-pacers.ts';
@@ -44,7 +44,7 @@ const NO_RECORDER: RemovalRecorder = { recordRemovals() {} };
 
 export interface PruneOptions {
   readonly sources?: readonly LiveSource[];
-  readonly stores?: readonly StoredSessions[];
+  readonly stores?: readonly RetainedStore[];
   readonly settings?: Partial<RetentionSettings>;
   readonly recorder?: RemovalRecorder;
   readonly trashCache?: Ledger;

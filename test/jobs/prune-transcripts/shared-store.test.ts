@@ -1,0 +1,135 @@
+import { describe, expect, it } from 'vitest';
+import type { SharedStoreSettings } from '../../../src/config/store-settings.ts';
+import type { LiveSource } from '../../../src/live-sources/live-source.ts';
+import { PostgresStoredSessions } from '../../../src/session-store/postgres-stored-sessions.ts';
+import { networkTo } from '../../support/network.ts';
+import { scriptedSource } from '../../support/scripted-source.ts';
+import { newSharedStore, OTHER_FORMS, OWN_FORM } from '../../support/shared-stores.ts';
+import { DAY_MS, sessionIdOf } from '../../support/tree.ts';
+import { NOW } from '../../support/units.ts';
+import { prune } from './pruning.ts';
+
+const LIMITS = { lockTimeoutMs: 20, statementTimeoutMs: 300, graceMs: 100, connectTimeoutMs: 300 };
+const MANY = Array.from({ length: 40 }, (_, number) => sessionIdOf(number + 1));
+const LAST = sessionIdOf(99);
+type Made = Awaited<ReturnType<typeof newSharedStore>>;
+type Network = Awaited<ReturnType<typeof networkTo>>;
+
+async function expired(ids: readonly (typeof LAST)[], form = OWN_FORM): Promise<Made> {
+  const made = await newSharedStore(form, NOW);
+  for (const sessionId of ids) await made.append({ sessionId, atMs: NOW - 60 * DAY_MS });
+  return made;
+}
+
+async function openAt(settings: SharedStoreSettings) {
+  return new PostgresStoredSessions(settings, { clock: { now: () => NOW }, limits: LIMITS });
+}
+
+/** Does something before each act, and waits for it. */
+function sourceWith(befall: (act: number) => unknown): LiveSource {
+  let acts = 0;
+  const source = scriptedSource();
+  return {
+    ...source,
+    withLive: async (ids, act, onHeld) => {
+      acts += 1;
+      await befall(acts);
+      return source.withLive(ids, act, onHeld);
+    },
+  };
+}
+
+const recorded = () => {
+  const ids = new Set<string>();
+  return {
+    ids,
+    recorder: {
+      recordRemovals: (records: readonly { readonly sessionId: string }[]) => {
+        for (const { sessionId } of records) ids.add(sessionId);
+      },
+    },
+  };
+};
+
+const endAll = ({ outside }: Made) =>
+  outside.unsafe(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()`);
+
+const FAULTS: readonly {
+  readonly what: string;
+  readonly befall: (made: Made, network: Network) => unknown;
+  readonly mend?: (made: Made, network: Network) => unknown;
+}[] = [
+  { what: 'whose connection is cut', befall: (_, network) => network.drop() },
+  { what: 'whose server ends the connection', befall: (made) => endAll(made) },
+  {
+    what: 'that falls silent',
+    befall: (_, network) => network.setSilent(true),
+    mend: (_, network) => network.setSilent(false),
+  },
+  {
+    what: 'whose tables somebody else holds for long',
+    befall: ({ outside }) => outside.unsafe('BEGIN; LOCK TABLE claude_session_entries_trash'),
+    mend: ({ outside }) => outside.unsafe('ROLLBACK'),
+  },
+  {
+    what: 'whose tables are gone',
+    befall: ({ outside }) => outside.unsafe('ALTER TABLE claude_session_entries_trash RENAME TO elsewhere'),
+    mend: ({ outside }) => outside.unsafe('ALTER TABLE elsewhere RENAME TO claude_session_entries_trash'),
+  },
+];
+
+describe('A prune of a shared store', () => {
+  it.each(FAULTS)(
+    'stops before its next removal in one $what, and goes on elsewhere; the next prune does the rest',
+    async ({ befall, mend }) => {
+      const [made, other] = [await expired(MANY), await expired([LAST])];
+      const network = await networkTo(made.url);
+      const store = await openAt({ url: network.url });
+      const stores = [store, await openAt(other.settings)];
+      const { ids, recorder } = recorded();
+      // The others' writers are never held back for longer than it takes to give it up.
+      let isBroken = false;
+      const source = sourceWith(async (act) => {
+        if (act !== 2) return;
+        isBroken = true;
+        await befall(made, network);
+      });
+      const report = await prune([], { stores, sources: [source], recorder });
+      expect(isBroken).toBe(true);
+      expect(report).toMatchObject({ incomplete: true });
+      expect(report.failure).toBeUndefined();
+      expect(report.faults[0]?.message).toContain('session store postgres://');
+      await mend?.(made, network);
+      const hidden = async () =>
+        (await made.outside.unsafe('SELECT session_id FROM claude_session_entries_trash')).length;
+      expect([await hidden(), ids.size, ids.has(LAST)]).toEqual([16, 17, true]);
+      const after = await prune([], { stores, sources: [scriptedSource()], recorder });
+      expect([after.faults, after.incomplete, await hidden(), ids.size]).toEqual([[], undefined, 40, 41]);
+      await Promise.all(stores.map((one) => one.close()));
+    },
+  );
+
+  it('removes nothing in one that is set to be read-only, and goes on elsewhere', async () => {
+    const [made, other] = [await expired([sessionIdOf(1)]), await expired([LAST])];
+    const url = `${made.url}&options=${encodeURIComponent('-c default_transaction_read_only=on')}`;
+    const stores = [await openAt({ url }), await openAt(other.settings)];
+    const report = await prune([], { stores });
+    expect(report.faults).toEqual([{ kind: 'unavailable', message: expect.stringContaining('read-only') }]);
+    expect(report).toMatchObject({ removed: { sessions: 1 }, incomplete: true });
+    await Promise.all(stores.map((one) => one.close()));
+  });
+
+  it('keeps what became live or was written to between plan and act, whoever writes', async () => {
+    for (const form of [OWN_FORM, ...OTHER_FORMS]) {
+      const [A, B, C] = [sessionIdOf(1), sessionIdOf(2), sessionIdOf(3)];
+      const made = await expired([A, B, C], form);
+      const store = await made.open();
+      const live = scriptedSource({ planned: [], atTheAct: [A] });
+      const writing = sourceWith(() => made.append({ sessionId: B, atMs: NOW - 1_000 }));
+      const report = await prune([], { stores: [store], sources: [writing, live] });
+      expect(report).toMatchObject({ kept: { live: 1, changed: 1 }, removed: { sessions: 1 } });
+      expect((await store.trashed()).map(({ sessionId }) => sessionId)).toEqual([C]);
+    }
+  });
+});
