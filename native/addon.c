@@ -7,6 +7,7 @@
 
 #include "addon.h"
 #include "look.h"
+#include "move.h"
 #include "scan.h"
 
 /* One kind of bulk work. It returns 0, or EINVAL for a request that is none, or ENOMEM; the answer is to be freed either way. */
@@ -144,11 +145,31 @@ static napi_value apart(napi_env env, napi_callback_info info) {
   return fail(env, text_of(ENOMEM));
 }
 
+/* (words, names, told): nothing stops it, as it is asked for few units at a time. */
+static napi_value move(napi_env env, napi_callback_info info) {
+  static const int32_t never = 0;
+  napi_value arguments[3];
+  size_t count = 3, told_words;
+  void *words, *names, *told;
+  struct request request = {.stop = &never};
+  if (napi_get_cb_info(env, info, &count, arguments, NULL, NULL) != napi_ok || count != 3) return fail(env, text_of(EINVAL));
+  if (!typed_array(env, arguments[0], napi_uint32_array, &words, &request.word_count) ||
+      !typed_array(env, arguments[1], napi_uint8_array, &names, &request.name_bytes) ||
+      !typed_array(env, arguments[2], napi_uint32_array, &told, &told_words)) {
+    return fail(env, text_of(EINVAL));
+  }
+  request.words = words;
+  request.names = names;
+  int error = move_run(&request, told, told_words);
+  return error == 0 ? NULL : fail(env, text_of(error));
+}
+
 NAPI_MODULE_INIT() {
   napi_property_descriptor calls[] = {
       {"scan", NULL, apart, NULL, NULL, NULL, napi_enumerable, (void *)SCAN},
       {"scanHere", NULL, here, NULL, NULL, NULL, napi_enumerable, (void *)SCAN},
       {"look", NULL, apart, NULL, NULL, NULL, napi_enumerable, (void *)LOOK},
+      {"move", NULL, move, NULL, NULL, NULL, napi_enumerable, NULL},
   };
   bool is_whole = napi_define_properties(env, exports, sizeof calls / sizeof *calls, calls) == napi_ok;
   return is_whole && define_calls(env, exports) ? exports : NULL;

@@ -1,37 +1,13 @@
-/* See scan.h for what this promises. Linux alone: the calls of the system stand together in system.h. */
+/* See scan.h for what this promises. */
 #include "scan.h"
 
-#include <errno.h>
-#include <stdbool.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "system.h"
-
-/* As deep as the caller walks; each level holds a descriptor and a buffer. */
-#define DEPTH_MAX 32
-#define ENTRIES_BYTES (1 << 15)
-#define BLOCK_BYTES 512
 #define ID_LENGTH 36
 
 struct scan {
-  uint64_t device;
-  uint32_t owner;
-  uint32_t mount;
-  const struct request *request;
+  struct measurer measurer;
   struct answer *answer;
-  char *entries[DEPTH_MAX + 1];
-  /* Where the rows and links of the task at hand begin. */
+  /* Where the rows of the task at hand begin. */
   size_t first_row;
-};
-
-struct measure {
-  double newest_file_ms;
-  double newest_directory_ms;
-  double bytes;
-  double disk_bytes;
-  uint32_t files;
-  uint32_t digest;
 };
 
 struct form {
@@ -39,31 +15,6 @@ struct form {
   uint32_t kind;
   uint32_t flags;
 };
-
-/* As JavaScript's `x | 0`, for what is less than 2^64. */
-static uint32_t word_of(double x) {
-  if (x >= 0) return x < 0x1p64 ? (uint32_t)(uint64_t)x : 0;
-  return x > -0x1p63 ? (uint32_t)(int64_t)x : 0;
-}
-
-static double floor_of(double x) {
-  double whole = (double)(int64_t)x;
-  return whole > x ? whole - 1 : whole;
-}
-
-/* The same 32 bits as the caller's own digest of a file. */
-static uint32_t digest_of(double inode, double size, double time_ms) {
-  double whole_ms = floor_of(time_ms);
-  double words[] = {inode,    inode / 0x1p32,    size,
-                    size / 0x1p32, whole_ms, whole_ms / 0x1p32,
-                    (time_ms - whole_ms) * 1e6};
-  uint32_t digest = 0;
-  for (size_t index = 0; index < sizeof words / sizeof *words; index += 1) {
-    digest = (digest ^ word_of(words[index])) * 0x9e3779b1u;
-    digest ^= digest >> 15;
-  }
-  return digest;
-}
 
 static int digit_of(char character) {
   if (character >= '0' && character <= '9') return character - '0';
@@ -105,91 +56,6 @@ static bool has_form(const char *name, const char *form, uint32_t id[4]) {
   return has_id && *name == 0;
 }
 
-static int add_link(struct scan *scan, const struct facts *facts) {
-  struct answer *answer = scan->answer;
-  struct link_row link = {
-      .inode = (double)facts->inode,
-      .names = facts->names,
-      .row = (uint32_t)((answer->rows.length - scan->first_row) / sizeof(struct part_row)),
-  };
-  return append(&answer->links, &link, sizeof link);
-}
-
-/* Each of these returns 0, or an error where the part is to be handed over. */
-static int add_file(struct scan *scan, int directory, const char *name, struct measure *measure) {
-  struct facts facts;
-  int error = look_at(directory, name, &facts);
-  if (error != 0) return error;
-  bool is_of_layer = facts.device != scan->device;
-  if (is_of_layer && (scan->mount == NO_MOUNT || facts.mount != scan->mount)) return EXDEV;
-  if (facts.owner != scan->owner || facts.kind != KIND_FILE || !facts.is_plain) return EINVAL;
-  if (facts.names > 1) {
-    if (is_of_layer) return EMLINK;
-    error = add_link(scan, &facts);
-    if (error != 0) return error;
-  }
-  measure->files += 1;
-  measure->bytes += facts.size;
-  measure->disk_bytes += facts.blocks * BLOCK_BYTES / facts.names;
-  /* A layer's file gets another number when it is moved or written to. */
-  measure->digest += digest_of(is_of_layer ? 0 : (double)facts.inode, facts.size, facts.modified_ms);
-  if (facts.modified_ms > measure->newest_file_ms) measure->newest_file_ms = facts.modified_ms;
-  return 0;
-}
-
-static int kind_at(int directory, const struct entry *entry, uint32_t *kind) {
-  *kind = entry->kind;
-  if (entry->kind != KIND_UNKNOWN) return 0;
-  struct facts facts;
-  int error = look_at(directory, entry->name, &facts);
-  if (error == 0) *kind = facts.kind;
-  return error;
-}
-
-static char *buffer_at(struct scan *scan, int depth) {
-  if (scan->entries[depth] == NULL) scan->entries[depth] = malloc(ENTRIES_BYTES);
-  return scan->entries[depth];
-}
-
-static int add_part(struct scan *scan, int parent, const char *name, uint32_t kind, struct measure *measure, int depth);
-
-static int add_entries(struct scan *scan, int directory, struct measure *measure, int depth) {
-  char *buffer = buffer_at(scan, depth);
-  if (buffer == NULL) return ENOMEM;
-  for (;;) {
-    long length = read_entries(directory, buffer, ENTRIES_BYTES);
-    if (length <= 0) return (int)-length;
-    struct entry entry;
-    for (long at = 0; next_entry(buffer, length, &at, &entry);) {
-      uint32_t kind;
-      int error = is_stopped(scan->request) ? ECANCELED : kind_at(directory, &entry, &kind);
-      if (error == 0) error = add_part(scan, directory, entry.name, kind, measure, depth);
-      if (error != 0) return error;
-    }
-  }
-}
-
-static int add_directory(struct scan *scan, int parent, const char *name, struct measure *measure, int depth) {
-  if (depth >= DEPTH_MAX) return ELOOP;
-  int directory = open_directory(parent, name);
-  if (directory < 0) return -directory;
-  struct facts facts;
-  int error = look_at_open(directory, &facts);
-  if (error == 0 && (facts.device != scan->device || facts.owner != scan->owner || !facts.is_plain)) error = EXDEV;
-  if (error == 0) {
-    measure->disk_bytes += facts.blocks * BLOCK_BYTES;
-    if (facts.modified_ms > measure->newest_directory_ms) measure->newest_directory_ms = facts.modified_ms;
-    error = add_entries(scan, directory, measure, depth + 1);
-  }
-  close_directory(directory);
-  return error;
-}
-
-static int add_part(struct scan *scan, int parent, const char *name, uint32_t kind, struct measure *measure, int depth) {
-  if (kind == KIND_FILE) return add_file(scan, parent, name, measure);
-  return kind == KIND_DIRECTORY ? add_directory(scan, parent, name, measure, depth) : EINVAL;
-}
-
 static int hand_over(struct scan *scan, const char *name, uint32_t kind, uint32_t *told) {
   uint8_t byte = (uint8_t)kind;
   size_t length = strlen(name) + 1;
@@ -209,13 +75,14 @@ static int add_entry(struct scan *scan, int directory, const struct entry *entry
   for (const struct form *form = forms; form < forms + 2; form += 1) {
     if (form->kind != kind || !has_form(entry->name, form->text, row.id)) continue;
     size_t links = scan->answer->links.length;
-    error = add_part(scan, directory, entry->name, kind, &measure, 0);
+    scan->measurer.row = (uint32_t)((scan->answer->rows.length - scan->first_row) / sizeof row);
+    error = add_part(&scan->measurer, directory, entry->name, kind, &measure, 0);
     if (error == ECANCELED || error == ENOMEM) return error;
     if (error != 0) {
       scan->answer->links.length = links;
       break;
     }
-    row.newest_ms = measure.files > 0 ? measure.newest_file_ms : measure.newest_directory_ms;
+    row.newest_ms = newest_of(&measure);
     row.bytes = measure.bytes;
     row.disk_bytes = measure.disk_bytes;
     row.files = measure.files;
@@ -236,7 +103,7 @@ static int open_path(const struct scan *scan, int from, const char *path, uint32
     if (directory < 0) return directory;
     struct facts facts;
     int error = look_at_open(directory, &facts);
-    if (error == 0 && facts.device != scan->device) error = EXDEV;
+    if (error == 0 && facts.device != scan->measurer.device) error = EXDEV;
     if (error != 0) {
       close_directory(directory);
       return -error;
@@ -249,7 +116,7 @@ static int open_path(const struct scan *scan, int from, const char *path, uint32
 }
 
 static int scan_entries(struct scan *scan, int directory, const uint32_t *task, const struct form *forms, uint32_t *told) {
-  char *buffer = buffer_at(scan, 0);
+  char *buffer = buffer_at(&scan->measurer, 0);
   if (buffer == NULL) return ENOMEM;
   for (;;) {
     long length = read_entries(directory, buffer, ENTRIES_BYTES);
@@ -257,7 +124,7 @@ static int scan_entries(struct scan *scan, int directory, const uint32_t *task, 
     struct entry entry;
     for (long at = 0; next_entry(buffer, length, &at, &entry);) {
       if ((uint8_t)entry.name[0] % task[TASK_SHARES] != task[TASK_SHARE]) continue;
-      if (is_stopped(scan->request)) return ECANCELED;
+      if (is_stopped(scan->measurer.request)) return ECANCELED;
       told[TOLD_ENTRIES] += 1;
       int error = add_entry(scan, directory, &entry, forms, told);
       if (error != 0) return error;
@@ -304,8 +171,8 @@ static bool is_task(const struct request *request, const uint32_t *task) {
 
 static bool is_request(const struct request *request) {
   if (!has_names(request)) return false;
-  if (request->word_count < SCAN_HEADER_WORDS || (request->word_count - SCAN_HEADER_WORDS) % TASK_WORDS != 0) return false;
-  for (size_t at = SCAN_HEADER_WORDS; at < request->word_count; at += TASK_WORDS) {
+  if (request->word_count < SURROUNDINGS_WORDS || (request->word_count - SURROUNDINGS_WORDS) % TASK_WORDS != 0) return false;
+  for (size_t at = SURROUNDINGS_WORDS; at < request->word_count; at += TASK_WORDS) {
     if (!is_task(request, request->words + at)) return false;
   }
   return true;
@@ -315,17 +182,12 @@ int scan_run(const struct request *request, struct answer *answer) {
   memset(answer, 0, sizeof *answer);
   if (!is_request(request)) return EINVAL;
   const uint32_t *words = request->words;
-  struct scan scan = {
-      .device = words[SCAN_DEVICE_LOW] | (uint64_t)words[SCAN_DEVICE_HIGH] << 32,
-      .owner = words[SCAN_OWNER],
-      .mount = words[SCAN_MOUNT],
-      .request = request,
-      .answer = answer,
-  };
+  struct scan scan = {.measurer = {.request = request, .links = &answer->links}, .answer = answer};
+  read_surroundings(words, &scan.measurer);
   int error = 0;
-  for (size_t at = SCAN_HEADER_WORDS; error == 0 && at < request->word_count; at += TASK_WORDS) {
+  for (size_t at = SURROUNDINGS_WORDS; error == 0 && at < request->word_count; at += TASK_WORDS) {
     error = run_task(&scan, words + at, request->names);
   }
-  for (int depth = 0; depth <= DEPTH_MAX; depth += 1) free(scan.entries[depth]);
+  free_buffers(&scan.measurer);
   return error;
 }

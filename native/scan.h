@@ -7,13 +7,11 @@
 
 #include <stdint.h>
 
+#include "measure.h"
 #include "request.h"
 
-/* The words before the first task: the device number's low and high half, the owner's id, the mount's number or NO_MOUNT. */
-enum { SCAN_DEVICE_LOW, SCAN_DEVICE_HIGH, SCAN_OWNER, SCAN_MOUNT, SCAN_HEADER_WORDS };
-
 /*
- * The words of a task: the open directory to begin at; where among the names its path begins, and of how many components it is; which
+ * The words before the first task are the surroundings. Those of a task: the open directory to begin at; where among the names its path begins, and of how many components it is; which
  * share of the entries is meant, and of how many; twice where a form of names begins, and what an entry of that form is. A rule is the
  * kind in its upper half and the row's flags in the lower one; 0 is none. In a form, `*` stands for the id, the same each time.
  */
@@ -52,13 +50,6 @@ struct part_row {
   uint32_t digest;
   uint32_t project;
   uint32_t flags;
-};
-
-/* A name of a file that has several, in the task's row of that number. */
-struct link_row {
-  double inode;
-  uint32_t names;
-  uint32_t row;
 };
 
 /* The told words of each task; the rows; the links; and as `others` what is handed over: of each its kind, its name and a 0. */

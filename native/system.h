@@ -21,6 +21,9 @@ enum { KIND_UNKNOWN, KIND_FILE, KIND_DIRECTORY, KIND_OTHER };
 #ifndef AT_EMPTY_PATH
 #define AT_EMPTY_PATH 0x1000
 #endif
+#ifndef RENAME_NOREPLACE
+#define RENAME_NOREPLACE (1U << 0)
+#endif
 #ifndef STATX_MNT_ID
 #define STATX_MNT_ID 0x1000U
 #endif
@@ -135,6 +138,11 @@ static inline int open_regular(int directory, const char *name) {
 }
 
 static inline void close_directory(int directory) { close(directory); }
+
+/* Returns the error, or 0; EEXIST where there is something under the new name. */
+static inline int rename_without_replacing(int from, const char *name, int to, const char *new_name) {
+  return syscall(SYS_renameat2, from, name, to, new_name, RENAME_NOREPLACE) == 0 ? 0 : errno;
+}
 
 /* How many bytes of entries have come; 0 at the end, the error below 0. */
 static inline long read_entries(int directory, char *buffer, size_t size) {

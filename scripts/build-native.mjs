@@ -8,15 +8,12 @@ import { mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const inTop = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
-const SOURCES = ['native/addon.c', 'native/calls.c', 'native/look.c', 'native/scan.c'].map(inTop);
+const inNative = (names) => names.map((name) => inTop(`native/${name}`));
+const SOURCES = inNative(['addon.c', 'calls.c', 'look.c', 'measure.c', 'move.c', 'scan.c']);
 const HEADERS = [
-  'native/addon.h',
-  'native/look.h',
-  'native/request.h',
-  'native/scan.h',
-  'native/system.h',
-  'scripts/build-native.mjs',
-].map(inTop);
+  ...inNative(['addon.h', 'look.h', 'measure.h', 'move.h', 'request.h', 'scan.h', 'system.h']),
+  inTop('scripts/build-native.mjs'),
+];
 const OUTPUT = inTop(`native/build/${process.platform}-${process.arch}.node`);
 
 const FLAGS = [

@@ -146,6 +146,12 @@ export class AnchoredDir {
     return `${this.dev}:${this.ino}`;
   }
 
+  /** The descriptor, for calls that know names as they are on disk. @throws where names are others here, or it is closed */
+  get plainFd(): number {
+    if (this.#seen !== undefined) throw new Error('names are not here what they are on disk');
+    return this.#openFd();
+  }
+
   /** In no order. */
   entries(): DirEntry[] {
     const entries = this.#allEntries();

@@ -14,6 +14,8 @@ export interface NativePart {
   scanHere(words: Uint32Array, names: Uint8Array, stop: Int32Array): NativeAnswer;
   /** In another thread: `native/look.h`. */
   look(words: Uint32Array, names: Uint8Array, stop: Int32Array): Promise<NativeAnswer>;
+  /** In this thread, and as a whole: `native/move.h`. @param told is filled */
+  move(words: Uint32Array, names: Uint8Array, told: Uint32Array): void;
   /**
    * A new descriptor, for reading; never through a symlink, never waiting for a FIFO's writer. Here and below a name is one component, one
    * character a byte, and a number below 0 is that of the system's error, negated.

@@ -69,15 +69,32 @@ export class AddedSinceScan {
     return this.#openProjects.some((name) => projectParts(sessionId, name).some((part) => this.#isNew(part, unit)));
   }
 
-  /** That a part of the unit has gone from a place is our own doing, and no reason to list all of it again. */
-  noteOwnMove(unit: Unit): void {
+  /** The names under which nothing may be, so that looking at each tells what `hasAny` does; undefined where that takes more. */
+  absentNames(unit: Unit): readonly Part[] | undefined {
+    const { sessionId, project } = unit;
+    if (project === undefined) return undefined;
+    const parts = projectsOf(unit).flatMap((name) => projectParts(sessionId, name));
+    for (const { directory, regular, irregular } of this.#open) {
+      if (irregular !== undefined && irregular.nameFor === undefined) {
+        if (this.#source.find(directory) !== undefined) return undefined;
+      } else if (irregular?.nameFor !== undefined) {
+        parts.push({ directory, name: irregular.nameFor(sessionId), kind: 'directory' });
+      }
+      if (regular !== undefined) parts.push({ directory, name: regular.nameFor(sessionId), kind: regular.kind });
+    }
+    return parts.filter((part) => !isKnown(part, unit));
+  }
+
+  /** That parts of units have gone from a place is our own doing, and no reason to list all of it again. */
+  noteOwnMoves(units: readonly Unit[]): void {
     const places = COMPANION_PLACES.filter(({ directory }) =>
-      unit.parts.some((part) => isSamePath(part.directory, directory)),
+      units.some(({ parts }) => parts.some((part) => isSamePath(part.directory, directory))),
     );
     if (places.length === 0) return;
     this.#open = new Set([...this.#open, ...places]);
     for (const place of places) {
-      const [listing, changedAtMs] = [this.#listings.get(place), this.#changedAtMs(place)];
+      const listing = this.#listings.get(place);
+      const changedAtMs = listing && this.#changedAtMs(place);
       if (listing !== undefined && changedAtMs !== undefined) this.#listings.set(place, { ...listing, changedAtMs });
     }
   }
@@ -114,8 +131,8 @@ export class AddedSinceScan {
     return this.#isNew(part, unit) && this.#isOwn(part, irregular, sessionId) ? [...parts, part] : parts;
   }
 
-  #isNew(part: Part, { parts, undecided }: Unit): boolean {
-    if (parts.some((known) => isSame(known, part)) || undecided.some((known) => isSame(known, part))) return false;
+  #isNew(part: Part, unit: Unit): boolean {
+    if (isKnown(part, unit)) return false;
     return this.#source.find(part.directory)?.has(part.name) ?? false;
   }
 
@@ -156,6 +173,10 @@ export class AddedSinceScan {
     }
     return partsBySession;
   }
+}
+
+function isKnown(part: Part, { parts, undecided }: Unit): boolean {
+  return parts.some((known) => isSame(known, part)) || undecided.some((known) => isSame(known, part));
 }
 
 function isSame(left: Part, right: Part): boolean {

@@ -1,11 +1,13 @@
 /** Moves the parts of a unit between the Claude directory and a trash folder, whole or not at all, overwriting nothing. */
 
+import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import { type Part, partPath } from '../claude-dir/unit.ts';
 import { errnoError, errorCode, errorMessage, OperatingError } from '../errors.ts';
 import type { ErrorKind } from '../exit-codes.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import { displayName } from '../files/byte-name.ts';
 import type { OpenDirs } from '../files/open-dirs.ts';
+import { shellWord } from '../format/shell-word.ts';
 
 /** These say that the whole place cannot be worked in: trying the next unit would only fail again, or worse. */
 const STOPPING_CODES: ReadonlySet<string> = new Set(['EROFS', 'ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'ENOMEM']);
@@ -128,4 +130,13 @@ export function isThere(part: Part, tree: OpenDirs): boolean {
 
 function errno(code: string, part: Part): Error {
   return errnoError(code, displayName(partPath(part)));
+}
+
+/** One part may lie where no rename leads from: all others can still be moved. */
+export function withRemedy(claudeDir: ClaudeDir, error: unknown, part: Part | undefined): unknown {
+  if (part === undefined || errorCode(error) !== 'EXDEV') return error;
+  const path = `${Buffer.from(claudeDir.path).toString('latin1')}/${partPath(part)}`;
+  const [word, aside] = [shellWord(path), shellWord(`${path}.aside`)];
+  const why = `${displayName(path)} comes from an image's layer, or is under another project quota or in a mount`;
+  return errnoError('EXDEV', `${why}; for the first, mv ${word} ${aside} && mv ${aside} ${word}`);
 }

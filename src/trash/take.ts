@@ -12,7 +12,8 @@ import { makeTrashFolder, type TrashFolder } from './folder.ts';
 import type { KnownFolder } from './known-folders.ts';
 import type { ManifestWriter } from './manifest.ts';
 import { stoppingError } from './move.ts';
-import { type Taken, type TakeOutcome, UnitMover } from './unit-mover.ts';
+import type { Taken, TakeOutcome } from './take-outcome.ts';
+import { UnitMover } from './unit-mover.ts';
 
 export class TakeIntoTrash {
   readonly name: ByteName;
@@ -89,19 +90,21 @@ export class TakeIntoTrash {
     const batch: Taken[] = [];
     let settled = 0;
     try {
-      this.#mover.beginBatch();
+      this.#mover.places.beginBatch();
       this.#mover.look();
-      for (const unit of units) {
-        if (!this.#mover.hasRoom()) {
+      for (let isOver = false; !isOver && batch.length < units.length; ) {
+        if (!this.#mover.places.hasRoom()) {
           this.#mover.settle(batch.slice(settled));
           settled = batch.length;
-          this.#mover.makeRoom();
-          this.#mover.beginBatch();
+          this.#mover.places.makeRoom();
+          this.#mover.places.beginBatch();
           this.#mover.look();
         }
-        const outcome = this.#mover.take(unit);
-        batch.push({ unit, outcome });
-        if (this.#mover.failure !== undefined || isLast(outcome)) break;
+        const before = batch.length;
+        this.#mover.take(units.slice(before), batch);
+        for (const { outcome } of batch.slice(before)) {
+          isOver = (outcome !== undefined && isLast(outcome)) || this.#mover.failure !== undefined || isOver;
+        }
       }
     } catch (error) {
       this.#mover.fail(stoppingError('move sessions to the trash', error));
@@ -111,7 +114,7 @@ export class TakeIntoTrash {
     } catch (error) {
       this.#mover.fail(stoppingError('move sessions to the trash', error));
     } finally {
-      this.#mover.endBatch();
+      this.#mover.places.endBatch();
     }
     for (const { unit, outcome } of batch) {
       if (outcome?.kind !== 'trashed') this.#mover.forget(unit);
@@ -143,21 +146,13 @@ export class TakeIntoTrash {
   /** Those of the units, all in the trash by now, that have been written anew under their old names. */
   findRecreated(units: readonly Unit[]): Unit[] {
     try {
-      this.#mover.makeRoom();
-      this.#mover.beginBatch();
-      return units.filter((unit) => {
-        if (!this.#mover.hasRoom()) {
-          this.#mover.makeRoom();
-          this.#mover.beginBatch();
-        }
-        return this.#mover.isRecreated(unit);
-      });
+      return this.#mover.recreated(units);
     } catch (error) {
       // They lie in the trash whole, and that is to be told before the run stops.
       this.#mover.fail(stoppingError('look at a session', error));
       return [];
     } finally {
-      this.#mover.endBatch();
+      this.#mover.places.endBatch();
     }
   }
 
@@ -198,7 +193,7 @@ export class TakeIntoTrash {
     try {
       this.#manifest.close();
     } finally {
-      this.#mover.close();
+      this.#mover.places.close();
       this.#directory.close();
     }
   }

@@ -2,34 +2,20 @@
 
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import type { DirectoryFingerprints } from '../claude-dir/directory-fingerprints.ts';
-import { type LinkedFile, Measurer, type ReadFault, sameMeasure } from '../claude-dir/measure.ts';
-import { type Part, partPath, type Unit } from '../claude-dir/unit.ts';
+import { Measurer, sameMeasure } from '../claude-dir/measure.ts';
+import type { Measure, Part, Unit } from '../claude-dir/unit.ts';
 import { errnoError, errorCode, errorMessage, type OperatingError } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import { displayName } from '../files/byte-name.ts';
-import { OpenDirs } from '../files/open-dirs.ts';
-import { shellWord } from '../format/shell-word.ts';
-import { AddedSinceScan, UNIT_DIRECTORIES_MAX } from './added-since-scan.ts';
-import { isStopping, isThere, putBack, renamePart, stoppingError } from './move.ts';
+import type { OpenDirs } from '../files/open-dirs.ts';
+import { AddedSinceScan } from './added-since-scan.ts';
+import { isStopping, isThere, putBack, renamePart, stoppingError, withRemedy } from './move.ts';
+import { type Movable, type Moved, type NamedIn, NativeMoves } from './native-moves.ts';
+import { OpenPlaces } from './open-places.ts';
+import { type Taken, type TakeOutcome, unlikeDecided } from './take-outcome.ts';
 
-/** What became of one unit. Everything but `trashed` leaves it where it was. */
-export type TakeOutcome =
-  | { readonly kind: 'trashed' }
-  /** It is not as it was when the decision was made. */
-  | { readonly kind: 'changed' }
-  /** It had gone already. */
-  | { readonly kind: 'vanished' }
-  /** The system would not move it: `code` says why. */
-  | { readonly kind: 'unmovable'; readonly code: string; readonly message: string }
-  /** It was written anew under its old name in the very instant: the older part is in the trash, the newer one stays. */
-  | { readonly kind: 'recreated' };
-
-/** A unit with what has become of it so far; undefined where it could not be brought back whole. */
-export interface Taken {
-  readonly unit: Unit;
-  outcome: TakeOutcome | undefined;
-}
-
+/** So many units are moved in one call; between calls it is asked whether the hold is over. */
+const UNITS_AT_ONCE = 8;
 /** A unit of so many files takes a hold of its own only to be looked at: that is done before it, and once more after it. */
 const LARGE_UNIT_FILES = 256;
 
@@ -42,8 +28,7 @@ interface Measured {
 
 export class UnitMover {
   readonly #claudeDir: ClaudeDir;
-  readonly #source: OpenDirs;
-  readonly #target: OpenDirs;
+  readonly places: OpenPlaces;
   readonly #added: AddedSinceScan;
   /** Whose places in the trash are made, and known to be free. */
   #prepared: ReadonlySet<Unit> = new Set();
@@ -52,6 +37,8 @@ export class UnitMover {
   /** Large ones that lie in the trash, and are to be looked at there. */
   readonly #unconfirmed = new Map<Unit, Measurer>();
   #failure: OperatingError | undefined;
+  /** Undefined where Node's calls do all of it. */
+  readonly #native: NativeMoves | undefined;
 
   /**
    * @param folder the trash folder
@@ -59,9 +46,9 @@ export class UnitMover {
    */
   constructor(claudeDir: ClaudeDir, folder: AnchoredDir, fingerprints?: DirectoryFingerprints) {
     this.#claudeDir = claudeDir;
-    this.#source = new OpenDirs(claudeDir.root);
-    this.#target = new OpenDirs(folder);
-    this.#added = new AddedSinceScan(claudeDir, this.#source, fingerprints);
+    this.places = new OpenPlaces(claudeDir.root, folder);
+    this.#added = new AddedSinceScan(claudeDir, this.places.source, fingerprints);
+    this.#native = NativeMoves.within(claudeDir.surroundings);
   }
 
   /** Why the run has to stop after what was moved last: the first of all reasons. */
@@ -81,65 +68,105 @@ export class UnitMover {
     const prepared = new Set<Unit>();
     const measured = new Map<Unit, Measured>();
     try {
-      this.makeRoom();
-      this.beginBatch();
+      this.places.makeRoom();
+      this.places.beginBatch();
       this.look();
       for (const unit of units) {
-        if (!this.hasRoom()) break;
+        if (!this.places.hasRoom()) break;
+        if (this.#native !== undefined && unit.files < LARGE_UNIT_FILES) {
+          // Whether they are free is seen when the unit is taken.
+          this.#makePlaces(unit);
+          continue;
+        }
         // Looked at once more when it is taken, and found sooner then.
         this.#added.hasAny(unit);
         if (this.#isPlaceFree(unit)) prepared.add(unit);
         if (unit.files < LARGE_UNIT_FILES) continue;
-        measured.set(unit, { files: this.#measureFiles(unit), all: this.#measure(unit, this.#source) });
+        measured.set(unit, { files: this.#measureFiles(unit), all: this.#measure(unit, this.places.source) });
       }
     } catch (error) {
       if (isStopping(error) || errorCode(error) === undefined) throw stoppingError('move sessions to the trash', error);
     } finally {
-      this.endBatch();
+      this.places.endBatch();
     }
     this.#prepared = prepared;
     this.#measured = measured;
   }
 
-  /** @throws OperatingError where the whole run has to stop */
-  take(unit: Unit): TakeOutcome {
+  /**
+   * Takes some of the units: the first one, or as many from there on as go in one call.
+   * @param taken gets each with what has become of it, also before anything is thrown
+   * @throws OperatingError where the whole run has to stop
+   */
+  take(units: readonly Unit[], taken: Taken[]): void {
+    const movable = this.#movable(units);
+    const told = movable.length === 0 ? [] : (this.#native?.move(movable) ?? []);
+    const moved = told.findIndex(({ kind }) => kind !== 'moved');
+    const done = units.slice(0, moved === -1 ? told.length : moved);
+    for (const unit of done) taken.push({ unit, outcome: { kind: 'trashed' } });
+    this.#added.noteOwnMoves(done);
+    const next = units[done.length];
+    const isCut = done.length > 0 && done.length === told.length;
+    if (next !== undefined && !isCut) taken.push({ unit: next, outcome: this.#takeAlone(next, told[done.length]) });
+  }
+
+  #takeAlone(unit: Unit, moved: Moved | undefined): TakeOutcome {
+    if (moved === undefined || moved.kind === 'left') return this.#take(unit);
+    if (moved.kind !== 'failed') return this.#settled(unit, unit.parts, unit);
+    return this.#undo(
+      unit.parts.slice(0, moved.parts),
+      withRemedy(this.#claudeDir, moved.error, unit.parts[moved.parts]),
+    );
+  }
+
+  /** Of those that go next, from the first one on, as many as the native part can move at once. */
+  #movable(units: readonly Unit[]): Movable[] {
+    const movable: Movable[] = [];
+    let files = 0;
+    for (const unit of units.slice(0, this.#native === undefined ? 0 : UNITS_AT_ONCE)) {
+      files += unit.files;
+      if (files >= LARGE_UNIT_FILES || !this.places.hasRoom()) break;
+      const one = this.places.movable(unit, this.#added);
+      if (one === undefined) break;
+      movable.push(one);
+    }
+    return movable;
+  }
+
+  #take(unit: Unit): TakeOutcome {
     const measured = this.#measured.get(unit);
     let before: Measurer;
     try {
       if (this.#added.hasAny(unit)) return { kind: 'changed' };
       if (measured !== undefined && !sameMeasure(measured.files, this.#measureFiles(unit))) return { kind: 'changed' };
-      before = measured?.all ?? this.#measure(unit, this.#source);
+      before = measured?.all ?? this.#measure(unit, this.places.source);
     } catch (error) {
       // One unit that cannot be looked at any more does not stop the others.
       if (isStopping(error) || errorCode(error) === undefined) throw stoppingError('look at a session', error);
       return { kind: 'unmovable', code: errorCode(error) ?? 'unknown', message: errorMessage(error) };
     }
-    // What cannot be read is not seen, which looks like a change; but an operator has to hear of a failing disk.
-    const unread = before.unreadable;
-    if (unread !== undefined) return { kind: 'unmovable', code: unread.code, message: unreadMessage(unread) };
-    if (before.files === 0 && unit.files > 0) return { kind: 'vanished' };
-    if (before.doubt !== undefined || !sameMeasure(before, unit)) return { kind: 'changed' };
-    if (before.linked.some((file) => isLinkedSince(file, unit))) return { kind: 'changed' };
+    const found = unlikeDecided(before, unit);
+    if (found !== undefined) return found;
     const moved: Part[] = [];
     try {
       for (const part of unit.parts) {
-        renamePart(part, this.#source, this.#target, this.#prepared.has(unit));
+        renamePart(part, this.places.source, this.places.target, this.#prepared.has(unit));
         moved.push(part);
       }
     } catch (error) {
-      return this.#undo(moved, this.#withRemedy(error, unit.parts[moved.length]));
+      return this.#undo(moved, withRemedy(this.#claudeDir, error, unit.parts[moved.length]));
     }
     const outcome: TakeOutcome = measured === undefined ? this.#settled(unit, moved, before) : { kind: 'trashed' };
     if (measured !== undefined) this.#unconfirmed.set(unit, before);
-    if (outcome.kind === 'trashed') this.#added.noteOwnMove(unit);
+    if (outcome.kind === 'trashed') this.#added.noteOwnMoves([unit]);
     return outcome;
   }
 
   /** What has become of a unit that was moved: it stays in the trash only as it was before. */
-  #settled(unit: Unit, moved: readonly Part[], before: Measurer): TakeOutcome {
+  #settled(unit: Unit, moved: readonly Part[], before: Measure): TakeOutcome {
     let after: Measurer;
     try {
-      after = this.#measure(unit, this.#target);
+      after = this.#measure(unit, this.places.target);
     } catch (error) {
       // It lies in the trash whole, and that is to be told before the run stops.
       this.fail(stoppingError('look at a session in the trash', error));
@@ -162,9 +189,9 @@ export class UnitMover {
   settle(batch: readonly Taken[]): void {
     const taken = batch.filter(({ outcome }) => outcome?.kind === 'trashed');
     if (taken.length === 0) return;
-    const [fromElsewhere, toElsewhere] = [this.#source.movedAway(), this.#target.movedAway()];
+    const [fromElsewhere, toElsewhere] = [this.places.source.movedAway(), this.places.target.movedAway()];
     const hasMovedAway = ({ directory }: Part) =>
-      isIn(fromElsewhere, this.#source.find(directory)) || isIn(toElsewhere, this.#target.find(directory));
+      isIn(fromElsewhere, this.places.source.find(directory)) || isIn(toElsewhere, this.places.target.find(directory));
     const changed = new Set(this.#added.lookAgain(taken.map(({ unit }) => unit)));
     const hasAnyMovedAway = fromElsewhere.size + toElsewhere.size > 0;
     for (const one of taken) {
@@ -194,22 +221,33 @@ export class UnitMover {
     return before && this.#settled(unit, unit.parts, before);
   }
 
-  /** Whether something stands under one of its old names again. */
-  isRecreated({ parts }: Unit): boolean {
-    return parts.some((part) => isThere(part, this.#source));
+  /** Those of the units under one of whose old names something stands again. */
+  recreated(units: readonly Unit[]): Unit[] {
+    const recreated: Unit[] = [];
+    for (let next = 0; next < units.length; ) {
+      this.places.makeRoom();
+      this.places.beginBatch();
+      const names: NamedIn[][] = [];
+      for (; next < units.length && this.places.hasRoom(); next += 1)
+        names.push(this.places.oldNames(units[next]?.parts ?? []));
+      const some = units.slice(next - names.length, next);
+      const isAbsent = this.#native?.areAbsent(names);
+      const isBack = ({ parts }: Unit) => parts.some((part) => isThere(part, this.places.source));
+      recreated.push(...some.filter((unit, index) => isAbsent?.[index] !== true && isBack(unit)));
+    }
+    return recreated;
   }
 
-  #isPlaceFree({ parts }: Unit): boolean {
-    return parts.every((part) => {
-      const target = this.#target.findOrMake(part.directory);
-      this.#source.find(part.directory);
-      return !target.has(part.name);
-    });
+  #isPlaceFree(unit: Unit): boolean {
+    this.#makePlaces(unit);
+    return unit.parts.every(({ directory, name }) => !this.places.target.findOrMake(directory).has(name));
   }
 
-  beginBatch(): void {
-    this.#source.beginBatch();
-    this.#target.beginBatch();
+  #makePlaces({ parts }: Unit): void {
+    for (const { directory } of parts) {
+      this.places.target.findOrMake(directory);
+      this.places.source.find(directory);
+    }
   }
 
   /** Notes what has changed since the scan in the directories that companions lie in. */
@@ -217,30 +255,8 @@ export class UnitMover {
     this.#added.look();
   }
 
-  endBatch(): void {
-    this.#source.endBatch();
-    this.#target.endBatch();
-  }
-
-  /** Whether the directories of one more unit can be held open. */
-  hasRoom(): boolean {
-    return this.#source.hasRoom(UNIT_DIRECTORIES_MAX) && this.#target.hasRoom(UNIT_DIRECTORIES_MAX);
-  }
-
-  makeRoom(): void {
-    if (this.hasRoom()) return;
-    this.endBatch();
-    this.#source.close();
-    this.#target.close();
-  }
-
-  close(): void {
-    this.#source.close();
-    this.#target.close();
-  }
-
   #measureFiles(unit: Unit): Measurer {
-    return this.#measure({ parts: unit.parts.filter(({ kind }) => kind === 'file') }, this.#source);
+    return this.#measure({ parts: unit.parts.filter(({ kind }) => kind === 'file') }, this.places.source);
   }
 
   #measure(unit: Pick<Unit, 'parts'>, tree: OpenDirs): Measurer {
@@ -252,17 +268,8 @@ export class UnitMover {
     return measurer;
   }
 
-  /** One part may lie where no rename leads from: all others can still be moved. */
-  #withRemedy(error: unknown, part: Part | undefined): unknown {
-    if (part === undefined || errorCode(error) !== 'EXDEV') return error;
-    const path = `${Buffer.from(this.#claudeDir.path).toString('latin1')}/${partPath(part)}`;
-    const [word, aside] = [shellWord(path), shellWord(`${path}.aside`)];
-    const why = `${displayName(path)} comes from an image's layer, or is under another project quota or in a mount`;
-    return errnoError('EXDEV', `${why}; for the first, mv ${word} ${aside} && mv ${aside} ${word}`);
-  }
-
   #undo(moved: readonly Part[], error: unknown): TakeOutcome {
-    const stuck = putBack(moved, this.#source, this.#target);
+    const stuck = putBack(moved, this.places.source, this.places.target);
     if (error !== undefined && (isStopping(error) || errorCode(error) === undefined)) {
       throw stoppingError('move a session to the trash', error);
     }
@@ -273,15 +280,6 @@ export class UnitMover {
   }
 }
 
-/** A rename changes no number of names, so those that the scan saw are still enough, wherever they are by now. */
-function isLinkedSince({ inode, names }: LinkedFile, { seenNames }: Unit): boolean {
-  return names > (seenNames.get(inode) ?? 1);
-}
-
 function isIn(directories: ReadonlySet<AnchoredDir>, directory: AnchoredDir | undefined): boolean {
   return directory !== undefined && directories.has(directory);
-}
-
-function unreadMessage({ code, path }: ReadFault): string {
-  return `look at ${displayName(path)}: ${code}`;
 }

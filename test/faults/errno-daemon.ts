@@ -7,7 +7,7 @@ import { addressOf, type Exit, PROGRAM, type Running } from '../support/process.
 import { seededRandom, spread } from '../support/samples.ts';
 import { until } from '../support/wait.ts';
 import { exitFaults, heldFaults, settledFaults } from './errno-judge.ts';
-import { FAULTY_CALLS, type Recording, recordingOf } from './fault-points.ts';
+import { FAULTY_CALLS, RENAMES, type Recording, recordingOf } from './fault-points.ts';
 import { type HarnessOptions, inParallel } from './harness.ts';
 import { copyPlace, printsOfPresent, type Scenario, type Template } from './scenarios.ts';
 import { type CallFault, countHits, readTrace, type SeenCall, startFailing, startTraced } from './strace.ts';
@@ -16,7 +16,7 @@ const HANDS = 2;
 const CASES_SHORT = 2;
 /** Calls without which no prune is whole; each fails for ever in ways that a kernel knows for it. */
 const WAYS: readonly (readonly [string, readonly string[]])[] = [
-  ['rename', ['EIO', 'ENOSPC', 'EACCES', 'EROFS', 'EBUSY']],
+  ...RENAMES.map((call) => [call, ['EIO', 'ENOSPC', 'EACCES', 'EROFS', 'EBUSY']] as const),
   ['mkdir', ['EIO', 'ENOSPC', 'EACCES', 'EROFS']],
   ['openat', ['EIO', 'EACCES', 'EMFILE']],
   ['getdents64', ['EIO']],
@@ -92,7 +92,7 @@ function faultsInJobs(
   random: () => number,
 ): Omit<CallFault, 'paths'>[] {
   // The main thread renames too: the records of itself that it leaves in the directories.
-  const mover = seen.find(({ call, paths }) => call === 'rename' && paths.some(isTranscript))?.thread;
+  const mover = seen.find(({ call, paths }) => RENAMES.includes(call) && paths.some(isTranscript))?.thread;
   if (mover === undefined) throw new Error('no thread of the daemon moved a transcript');
   const firstOfJob = seen.findIndex(({ thread }) => thread === mover);
   return WAYS.flatMap(([call, errnos]) => {

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Place } from '../support/place.ts';
 import { type Exit, runProgram } from '../support/process.ts';
+import { RENAMES } from './fault-points.ts';
 import { integrityFault, leftOvers, locate, missingFiles, type Prints } from './oracle.ts';
 import { restore, type Scenario, shieldedNow, type Template } from './scenarios.ts';
 import type { CallFault } from './strace.ts';
@@ -75,7 +76,7 @@ export function outcomeFaults(run: FaultyRun, exit: Exit): string[] {
 
 /** What says that the whole place cannot be worked in, where it says it of a step of a move. */
 const STOPPING: readonly string[] = ['EROFS', 'ENOSPC', 'EMFILE'];
-const STEPS: readonly string[] = ['rename', 'mkdir', 'write'];
+const STEPS: readonly string[] = [...RENAMES, 'mkdir', 'write'];
 /** A run opens a few directories more or fewer than the recorded one did, so its n-th opening may come a few sessions later. */
 const OPENINGS_SLACK = 4;
 /** A disk that fails is given up after a few errors; bringing a directory back may be one more. */
@@ -97,7 +98,7 @@ function pruneFaults(
   if (STOPPING.includes(errno) && isStep && trashed > begunBefore + slack) {
     faults.push(`${trashed} sessions are in the trash, though ${begunBefore} were on their way when it had to stop`);
   }
-  if (call !== 'rename') return faults;
+  if (!RENAMES.includes(call)) return faults;
   const isForgiven = errno === 'ENOENT' || errno === 'EINTR';
   if (!isForgiven && code !== IO_EXIT_CODE) faults.push(`ended with ${code}, not ${IO_EXIT_CODE}`);
   if (isForgiven && code !== 0 && !isForEver) faults.push(`ended with ${code}, not 0`);

@@ -9,7 +9,7 @@ import { seededRandom, shuffled, spread } from '../support/samples.ts';
 import { DAY_MS } from '../support/tree.ts';
 import { runDaemonCases } from './errno-daemon.ts';
 import { exitFaults, type FaultyRun, heldFaults, outcomeFaults, settledFaults } from './errno-judge.ts';
-import { ERRNOS, FAULTY_CALLS, type Recording, recordingOf, type Target } from './fault-points.ts';
+import { ERRNOS, FAULTY_CALLS, RENAMES, type Recording, recordingOf, type Target } from './fault-points.ts';
 import { type Harness, type HarnessOptions, type HarnessResult, inParallel } from './harness.ts';
 import { locate, missingFiles } from './oracle.ts';
 import {
@@ -30,7 +30,7 @@ const HANDS = 2;
 const POSITIONS = 1;
 /** The calls that move, destroy and write down deserve more. */
 const POSITIONS_OF_STEPS = 2;
-const STEPS: readonly string[] = ['rename', 'link', 'unlink', 'mkdir', 'rmdir', 'write', 'fsync', 'openat'];
+const STEPS: readonly string[] = [...RENAMES, 'link', 'unlink', 'mkdir', 'rmdir', 'write', 'fsync', 'openat'];
 const CASES = 900;
 const CASES_SHORT = 26;
 /** A run that ends a little earlier than the recorded one does not come to its last calls. */

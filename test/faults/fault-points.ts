@@ -16,8 +16,10 @@ const SHARED_CALLS = [
   'access',
   'readlink',
 ];
+/** By paths as Node makes it, and by descriptors as the native part does. */
+export const RENAMES: readonly string[] = ['rename', 'renameat2'];
 const OWN_CALLS = [
-  'rename',
+  ...RENAMES,
   'link',
   'unlink',
   'mkdir',
@@ -79,7 +81,7 @@ function targetOf(call: string, seen: readonly SeenCall[]): Target {
       begunBefore[count] ??= begun.size;
       isInTrash[count] = (isInTrash[count] ?? true) && one.paths.some((path) => path.includes(TRASH));
     }
-    const id = one.call === 'rename' ? one.paths.join().match(SESSION_ID)?.[0] : undefined;
+    const id = RENAMES.includes(one.call) ? one.paths.join().match(SESSION_ID)?.[0] : undefined;
     if (id !== undefined) begun.add(id);
   }
   return {

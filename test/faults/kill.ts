@@ -28,6 +28,7 @@ import { threads } from './thread-scenario.ts';
 
 const MUTATING_CALLS = [
   'rename',
+  'renameat2',
   'link',
   'unlink',
   'mkdir',

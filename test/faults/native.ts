@@ -4,15 +4,19 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { factsRequest } from '../../src/claude-dir/bulk-facts.ts';
 import { ClaudeDir } from '../../src/claude-dir/claude-dir.ts';
 import { COMPANION_PLACES } from '../../src/claude-dir/layout.ts';
+import { Measurer } from '../../src/claude-dir/measure.ts';
+import type { Part } from '../../src/claude-dir/unit.ts';
+import { fixedName } from '../../src/files/byte-name.ts';
 import type { DirectoryTask } from '../../src/scan/directory-task.ts';
 import { nativeRequest } from '../../src/scan/native-request.ts';
+import { type Movable, moveRequest } from '../../src/trash/native-moves.ts';
 import { gccMissing } from '../support/compile.ts';
 import { anyOddEntries, makeOddTree } from '../support/odd-tree.ts';
 import { freshDirectory } from '../support/place.ts';
@@ -25,7 +29,7 @@ const ROUNDS = { full: 100_000, short: 5_000 };
 const VALGRIND_ROUNDS = { full: 2_000, short: 200 };
 const ADDON_ROUNDS = { full: 200, short: 20 };
 const DESCRIPTORS = [3, 4] as const;
-const KINDS = ['scan', 'look'] as const;
+const KINDS = ['scan', 'look', 'move'] as const;
 const SANITIZE = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
 const ADDON_USE = fileURLToPath(new URL('./programs/addon-use.js', import.meta.url));
 /** Without this check a path may go on beyond the names. */
@@ -89,9 +93,9 @@ function compileDriver(directory: string, name: string, source: string, flags: r
   const driver = join(REPOSITORY, 'test/faults/programs/native-driver.c');
   const warnings = ['-Wall', '-Wextra', '-Werror', '-Wno-unused-but-set-variable'];
   const output = join(directory, name);
-  const look = join(REPOSITORY, 'native/look.c');
+  const others = ['look.c', 'measure.c', 'move.c'].map((one) => join(REPOSITORY, 'native', one));
   const include = `-I${join(REPOSITORY, 'native')}`;
-  const args = ['-O1', '-g', '-D_GNU_SOURCE', ...warnings, ...flags, include, '-pthread', driver, scan, look];
+  const args = ['-O1', '-g', '-D_GNU_SOURCE', ...warnings, ...flags, include, '-pthread', driver, scan, ...others];
   const { status, stderr } = spawnSync('gcc', [...args, '-o', output], { encoding: 'utf8' });
   if (status !== 0) throw new Error(`compile ${name}: ${stderr}`);
   return output;
@@ -100,7 +104,9 @@ function compileDriver(directory: string, name: string, source: string, flags: r
 /** As `scripts/build-native.mjs` does, and watched. */
 function compileAddon(directory: string): string {
   const output = join(directory, 'addon.node');
-  const sources = ['addon.c', 'calls.c', 'look.c', 'scan.c'].map((name) => join(REPOSITORY, 'native', name));
+  const sources = ['addon.c', 'calls.c', 'look.c', 'measure.c', 'move.c', 'scan.c'].map((name) =>
+    join(REPOSITORY, 'native', name),
+  );
   const headers = `-I${join(REPOSITORY, 'node_modules/node-api-headers/include')}`;
   const args = ['-shared', '-fPIC', '-O1', '-g', '-D_GNU_SOURCE', ...SANITIZE, headers, ...sources, '-o', output];
   const { status, stderr } = spawnSync('gcc', args, { encoding: 'utf8' });
@@ -118,12 +124,13 @@ function sanitizerEnvironment(): Record<string, string> {
 
 function makeDrive(directory: string, entries: Parameters<typeof makeOddTree>[1]) {
   const claudeDir = ClaudeDir.open(makeOddTree(join(directory, 'claude'), entries));
-  const requests = { scan: join(directory, 'scan'), look: join(directory, 'look') };
+  const requests = { scan: join(directory, 'scan'), look: join(directory, 'look'), move: join(directory, 'move') };
   writeFileSync(requests.scan, scanRequest(claudeDir));
   writeFileSync(requests.look, lookRequest(claudeDir));
+  writeFileSync(requests.move, moveRequestIn(claudeDir, directory));
   const { root, projects } = claudeDir;
   const drive = (command: readonly string[], seed: number, rounds: number): Promise<Exit> => {
-    const request = command.at(-1) === 'look' ? requests.look : requests.scan;
+    const request = requests[KINDS.find((kind) => kind === command.at(-1)) ?? 'scan'];
     const [program = '', ...args] = [...command, request, String(seed), String(rounds)];
     return run(program, args, { stdio: ['ignore', 'pipe', 'pipe', root.fd, projects.fd] });
   };
@@ -158,6 +165,29 @@ function lookRequest({ projects }: ClaudeDir): Buffer {
     }
   });
   return fileOf(factsRequest([...files, ...files], DESCRIPTORS[1], Date.now()));
+}
+
+/** A file and a directory are moved out of the top, and back again. */
+function moveRequestIn({ root, surroundings }: ClaudeDir, directory: string): Buffer {
+  const top = join(directory, 'claude');
+  mkdirSync(join(top, 'moved-directory/inner'), { recursive: true });
+  for (const name of ['moved-file', 'moved-directory/inner/a']) writeFileSync(join(top, name), name);
+  const [rootFd, projectsFd] = DESCRIPTORS;
+  const parts: readonly Part[] = [
+    { directory: [], name: fixedName('moved-file'), kind: 'file' },
+    { directory: [], name: fixedName('moved-directory'), kind: 'directory' },
+  ];
+  const units = parts.flatMap((part): Movable[] => {
+    const measure = new Measurer({ ...surroundings, uid: lstatSync(join(top, part.name)).uid });
+    measure.add(root, part);
+    const absent = [{ directory: rootFd, name: fixedName('gone') }];
+    const [forth, back] = [
+      { part, from: rootFd, to: projectsFd },
+      { part, from: projectsFd, to: rootFd },
+    ];
+    return [forth, back].map((one) => ({ measure, absent, parts: [one] }));
+  });
+  return fileOf(moveRequest(units, { ...surroundings, uid: process.getuid?.() ?? 0 }));
 }
 
 /** How many words there are, the words, and the names. */

@@ -82,7 +82,9 @@ export function readTrace(output: string): SeenCall[] {
     if (thread === undefined || call === undefined || rest === undefined) continue;
     // What a call answers, such as a new descriptor, does not count: it is not known yet when the call is made to fail.
     const [named = ''] = rest.split(/\) += /);
-    const paths = [...named.matchAll(/"(\/[^"]*)"|\b\d+<(\/[^>]*)>/g)].map(([, text, held]) => text ?? held ?? '');
+    // A rename by descriptors names one thing by two arguments.
+    const whole = call === 'renameat2' ? named.replaceAll(/<(\/[^>]*)>, "([^"]*)"/g, '<$1/$2>') : named;
+    const paths = [...whole.matchAll(/"(\/[^"]*)"|\b\d+<(\/[^>]*)>/g)].map(([, text, held]) => text ?? held ?? '');
     seen.push({ thread, call, paths: call === 'readlink' ? paths.slice(0, 1) : paths });
   }
   return seen;

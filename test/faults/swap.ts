@@ -27,7 +27,7 @@ const CONTROL_MS = 4_000;
 const CONTROL_SHORT_MS = 800;
 
 /** Widens the gap between looking and acting. */
-const DELAYS = 'rename,link,unlink,rmdir,mkdir,access,openat:delay_enter=200';
+const DELAYS = 'rename,renameat2,link,unlink,rmdir,mkdir,access,openat:delay_enter=200';
 const RUN_TIMEOUT_MS = 60_000;
 
 /** The worker may find no way to work, but it must find that out itself. */

@@ -2,7 +2,7 @@
 
 import type { Unit } from '../../src/claude-dir/unit.ts';
 import type { TakeIntoTrash } from '../../src/trash/take.ts';
-import type { TakeOutcome } from '../../src/trash/unit-mover.ts';
+import type { TakeOutcome } from '../../src/trash/take-outcome.ts';
 
 /** @param unit one that the run intends to take */
 export function takeUnit(run: TakeIntoTrash, unit: Unit, nowMs: number): TakeOutcome {

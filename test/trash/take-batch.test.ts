@@ -1,23 +1,35 @@
-import { existsSync, readdirSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { DirectoryFingerprints } from '../../src/claude-dir/directory-fingerprints.ts';
-import type { TakeOutcome } from '../../src/trash/unit-mover.ts';
+import type { SessionId } from '../../src/claude-dir/session-id.ts';
+import { useNativePart } from '../../src/files/native-part.ts';
+import type { TakeOutcome } from '../../src/trash/take-outcome.ts';
 import { snapshot } from '../support/disk.ts';
+import { builtNativePart } from '../support/native.ts';
 import { scanned } from '../support/scanned.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { DAY_MS, makeSession, sessionIdOf, writeAged } from '../support/tree.ts';
 import { NOW } from '../support/units.ts';
 import { ID, OTHER, PROJECT, TRANSCRIPT, TrashPlace } from './trash-place.ts';
 
-describe('Taking a batch of sessions into the trash', () => {
+/** How many go in one call of the native part. */
+const AT_ONCE = 8;
+
+describe.each([
+  { by: 'the native part', isNative: true },
+  { by: 'Node’s calls', isNative: false },
+])('Taking a batch of sessions into the trash by $by', ({ isNative }) => {
+  beforeEach(() => useNativePart(isNative ? builtNativePart() : undefined));
+  afterEach(() => useNativePart(builtNativePart()));
   const third = sessionIdOf(3);
 
   /** Three sessions, of two projects, whose intents are written. */
-  const begun = (fingerprints?: DirectoryFingerprints) => {
+  const begun = (fingerprints?: DirectoryFingerprints, more: readonly SessionId[] = []) => {
     const place = new TrashPlace();
+    for (const id of more) makeSession(place.claudeDir, { id, ageMs: 40 * DAY_MS }, NOW);
     makeSession(place.claudeDir, { id: third, project: '-srv-other', ageMs: 40 * DAY_MS }, NOW);
-    const units = [place.unit(), place.unit(OTHER), place.unit(third)];
+    const units = [undefined, OTHER, third, ...more].map((id) => place.unit(id));
     const run = place.trash.beginFolder(
       NOW,
       fingerprints ?? DirectoryFingerprints.observe(place.opened, Date.now() + DAY_MS),
@@ -32,13 +44,51 @@ describe('Taking a batch of sessions into the trash', () => {
   };
   const kinds = (outcomes: readonly (TakeOutcome | undefined)[]) => outcomes.map((outcome) => outcome?.kind);
 
-  it('takes one session after the other, and ends where it is to end', () => {
-    const { place, run, units } = begun();
-    let taken = 0;
-    expect(kinds(run.takeBatch(units, NOW, () => ++taken === 2))).toEqual(['trashed', 'trashed']);
+  it('takes sessions in their order, and ends where it is to end, with what one call has taken', () => {
+    const ids = Array.from({ length: 20 }, (_, index) => sessionIdOf(10 + index));
+    const { place, run, units } = begun(undefined, ids);
+    const asked: string[] = [];
+    const isLast = ({ kind }: TakeOutcome) => asked.push(kind) === 2;
+    const outcomes = run.takeBatch(units, NOW, isLast);
+    const taken = isNative ? AT_ONCE : 2;
+    expect(kinds(outcomes)).toEqual(Array(taken).fill('trashed'));
+    expect(asked).toEqual(kinds(outcomes));
     run.flush();
-    expect(place.entries(ID, OTHER, third).map(({ sessionId }) => sessionId)).toEqual([ID, OTHER]);
-    expect(existsSync(place.at(`projects/-srv-other/${third}.jsonl`))).toBe(true);
+    const inTrash = place.entries(...units.map(({ sessionId }) => sessionId)).map(({ sessionId }) => sessionId);
+    expect(inTrash).toEqual(units.slice(0, taken).map(({ sessionId }) => sessionId));
+    expect(existsSync(place.at(`${PROJECT}/${ids.at(-1)}.jsonl`))).toBe(true);
+  });
+
+  it('leaves in the midst of others one that was written meanwhile, and takes those after it', () => {
+    const ids = Array.from({ length: 12 }, (_, index) => sessionIdOf(10 + index));
+    const { place, run, units } = begun(undefined, ids);
+    const written = units[5]?.sessionId ?? '';
+    writeAged(place.at(`${PROJECT}/${written}.jsonl`), 'more', NOW);
+    const outcomes = kinds(run.takeBatch(units, NOW, () => false));
+    expect(outcomes).toEqual(units.map(({ sessionId }) => (sessionId === written ? 'changed' : 'trashed')));
+    expect(readFileSync(place.at(`${PROJECT}/${written}.jsonl`), 'utf8')).toBe('more');
+  });
+
+  it('overwrites nothing that stands in its trash folder, and says which session it left for it', () => {
+    const { place, run, units } = begun();
+    const taken = place.inRun(run.name, `${PROJECT}/${OTHER}.jsonl`);
+    writeAged(taken, 'somebody’s', NOW);
+    run.prepare(units);
+    const outcomes = run.takeBatch(units, NOW, () => false);
+    expect(outcomes).toMatchObject([{ kind: 'trashed' }, { kind: 'unmovable', code: 'EEXIST' }, { kind: 'trashed' }]);
+    expect(readFileSync(taken, 'utf8')).toBe('somebody’s');
+    expect(existsSync(place.at(`${PROJECT}/${OTHER}.jsonl`))).toBe(true);
+  });
+
+  it('brings back what it has moved of a session of which another part cannot be moved', () => {
+    const { place, run, units } = begun();
+    const before = place.files().inPlace;
+    const taken = place.inRun(run.name, `file-history/${ID}`);
+    mkdirSync(join(taken, 'somebody’s'), { recursive: true });
+    const outcomes = run.takeBatch(units.slice(0, 1), NOW, () => false);
+    expect(outcomes).toMatchObject([{ kind: 'unmovable' }]);
+    expect(place.files().inPlace).toEqual(before);
+    expect(readdirSync(taken)).toEqual(['somebody’s']);
   });
 
   it('gives back what it took from a directory that was moved away meanwhile, companions and all', () => {

@@ -7,7 +7,7 @@ import type { SessionId } from '../../claude-dir/session-id.ts';
 import type { Clock } from '../../clock.ts';
 import { OperatingError, operatingError, systemError } from '../../errors.ts';
 import type { Hold } from '../../sqlite/short-holds.ts';
-import type { TakeOutcome } from '../../trash/unit-mover.ts';
+import type { TakeOutcome } from '../../trash/take-outcome.ts';
 import type { JobContext } from '../job.ts';
 import type { RemovalRecorder } from '../ledger-contracts.ts';
 import type { LiveHolds } from '../live-holds.ts';

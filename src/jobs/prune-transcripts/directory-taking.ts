@@ -3,7 +3,7 @@
 import type { Unit } from '../../claude-dir/unit.ts';
 import type { KnownFolder } from '../../trash/known-folders.ts';
 import type { TakeIntoTrash } from '../../trash/take.ts';
-import type { TakeOutcome } from '../../trash/unit-mover.ts';
+import type { TakeOutcome } from '../../trash/take-outcome.ts';
 import type { RemovalRecord } from '../ledger-contracts.ts';
 import type { Removal, Taking } from './place.ts';
 

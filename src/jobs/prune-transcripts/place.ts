@@ -10,7 +10,7 @@ import type { Unit, Units } from '../../claude-dir/unit.ts';
 import type { Room } from '../../files/room.ts';
 import type { LiveSessions } from '../../live-sources/live-source.ts';
 import type { Amount } from '../../trash/known-folders.ts';
-import type { TakeOutcome } from '../../trash/unit-mover.ts';
+import type { TakeOutcome } from '../../trash/take-outcome.ts';
 import type { CountedTrash } from '../counted-trash.ts';
 import type { Exposure } from '../exposed.ts';
 import type { JobContext } from '../job.ts';

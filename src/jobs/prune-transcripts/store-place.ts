@@ -11,7 +11,7 @@ import type { LiveSessions } from '../../live-sources/live-source.ts';
 import type { RetainedStore } from '../../session-store/retained-store.ts';
 import type { StoredSession, TrashedStoredSession } from '../../session-store/stored-session.ts';
 import { amountOfAll } from '../../trash/known-folders.ts';
-import type { TakeOutcome } from '../../trash/unit-mover.ts';
+import type { TakeOutcome } from '../../trash/take-outcome.ts';
 import type { CountedTrash } from '../counted-trash.ts';
 import type { RemovalRecord, RemovalRecorder } from '../ledger-contracts.ts';
 import { neededByRun } from '../whole-run-error.ts';

@@ -23,6 +23,7 @@ for (let round = 0; round < Number(rounds); round += 1) {
   refuse(round);
   callAtRandom(round);
   part.scanHere(words, names, new Int32Array(1));
+  refuseMoves(round);
   if (round % 2 === 0) stop[0] = 1;
   await Promise.all(scans);
   if (!isMainThread && round === 0) parentPort?.postMessage('begun');
@@ -49,6 +50,19 @@ function refuse(round: number): void {
       continue;
     }
     throw new Error(`it took ${args.map(String).join(', ')} for a request`);
+  }
+}
+
+function refuseMoves(round: number): void {
+  const calls = part as unknown as { move(...args: readonly unknown[]): unknown };
+  const one = NONE[round % NONE.length];
+  for (const args of [
+    [one],
+    [words, names, one],
+    [one, names, new Uint32Array(3)],
+    [words, names, new Uint32Array(1)],
+  ]) {
+    if (tried(() => calls.move(...args) ?? 'done') === 'done') throw new Error('it took what is no request for a move');
   }
 }
 

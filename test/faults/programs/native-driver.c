@@ -1,5 +1,5 @@
 /*
- * native-driver KIND REQUEST SEED ROUNDS: has the native part do a request of one kind (`scan`, `look`) of which the open directories are the
+ * native-driver KIND REQUEST SEED ROUNDS: has the native part do a request of one kind (`scan`, `look`, `move`) of which the open directories are the
  * descriptors 3 and 4, as it is, by several threads at once that are stopped at any time, and changed at random. It ends with 0 where every answer was well formed; what
  * else is wrong, whoever has compiled or runs it tells.
  */
@@ -11,12 +11,15 @@
 #include <string.h>
 
 #include "../../../native/look.h"
+#include "../../../native/move.h"
 #include "../../../native/scan.h"
 #include "../../../native/system.h"
 
 #define THREADS 4
 
-static bool is_look;
+static bool is_look, is_move;
+/* A file and a directory, each forth and back. */
+#define MOVED_UNITS 4
 static uint64_t state;
 
 static uint32_t random_below(uint32_t limit) {
@@ -92,7 +95,24 @@ static void check_look(const struct request *request, const struct answer *resul
   if (others != result->others.length) fail("lines are nobody's");
 }
 
+/* In memory of the very size, as a told word too far is seen then. */
+static void move_all(const struct request *request) {
+  size_t words = MOVED_UNITS * MOVED_WORDS;
+  uint32_t *told = malloc(words * sizeof *told);
+  int error = move_run(request, told, words);
+  if (error != 0 && error != EINVAL) fail("there is an error of another kind");
+  for (size_t at = 0; error == 0 && at < words; at += MOVED_WORDS) {
+    if (told[at + MOVED_OUTCOME] > MOVE_CHANGED) fail("an outcome is none");
+    if (told[at + MOVED_OUTCOME] == MOVE_LEFT && told[at + MOVED_PARTS] != 0) fail("what is left was moved");
+  }
+  free(told);
+}
+
 static void *work(void *request) {
+  if (is_move) {
+    move_all(request);
+    return NULL;
+  }
   struct answer result;
   int error = is_look ? look_run(request, &result) : scan_run(request, &result);
   if (error != 0 && error != EINVAL) fail("there is an error of another kind");
@@ -160,6 +180,7 @@ int main(int count, char **arguments) {
   if (count != 5) return 2;
   size_t length;
   is_look = strcmp(arguments[1], "look") == 0;
+  is_move = strcmp(arguments[1], "move") == 0;
   uint32_t *whole = read_whole(arguments[2], &length);
   state = strtoull(arguments[3], NULL, 10) * 2 + 1;
   struct request request = {whole + 1, whole[0], (char *)(whole + 1 + whole[0]), length - 4 * (1 + (size_t)whole[0]), NULL};
