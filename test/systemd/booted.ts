@@ -4,8 +4,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Exit, run, sendSignal, withDescendants } from '../support/process.ts';
+import { type Exit, run, type StartOptions, sendSignal, withDescendants } from '../support/process.ts';
 import { until } from '../support/wait.ts';
+
+const NAMESPACES = ['--mount', '--uts', '--ipc', '--pid', '--cgroup'] as const;
 
 /** As `systemctl show` gives them. */
 export type Properties = Readonly<Record<string, string>>;
@@ -15,19 +17,26 @@ export class BootedSystemd {
   readonly root: string;
   readonly #container: ChildProcess;
   readonly #pid: number;
+  readonly #namespaces: readonly string[];
 
-  private constructor(directory: string, container: ChildProcess, pid: number) {
+  private constructor(directory: string, container: ChildProcess, pid: number, hasOwnNetwork: boolean) {
     this.root = join(directory, 'root');
     this.#container = container;
     this.#pid = pid;
+    this.#namespaces = [...NAMESPACES, ...(hasOwnNetwork ? ['--net'] : [])];
   }
 
   /**
    * @param directory to be empty, and on a file system that an overlay may write to
    * @param prepare is given the root before it is booted
+   * @param hasOwnNetwork whether nothing of this machine is heard there, and nothing of there here
    * @throws where this machine does not allow it
    */
-  static async boot(directory: string, prepare: (root: string) => Promise<void>): Promise<BootedSystemd> {
+  static async boot(
+    directory: string,
+    prepare: (root: string) => Promise<void>,
+    { hasOwnNetwork = false } = {},
+  ): Promise<BootedSystemd> {
     const [root = '', written = '', work = ''] = ['root', 'written', 'work'].map((name) => {
       mkdirSync(join(directory, name));
       return join(directory, name);
@@ -36,7 +45,15 @@ export class BootedSystemd {
     await succeed('mount', ['-t', 'overlay', 'overlay', '-o', layers, root]);
     writeFileSync(join(root, 'etc/machine-id'), `${randomBytes(16).toString('hex')}\n`);
     await prepare(root);
-    const asContainer = ['--quiet', '--register=no', '--keep-unit', '--console=pipe', `--directory=${root}`];
+    const network = hasOwnNetwork ? ['--private-network'] : [];
+    const asContainer = [
+      ...network,
+      '--quiet',
+      '--register=no',
+      '--keep-unit',
+      '--console=pipe',
+      `--directory=${root}`,
+    ];
     // What else is installed here and would be started with the system stays out of it.
     const systemd = ['/lib/systemd/systemd', '--show-status=0', '--unit=basic.target'];
     const container = spawn('systemd-nspawn', [...asContainer, ...systemd], { stdio: ['ignore', 'ignore', 'pipe'] });
@@ -50,7 +67,7 @@ export class BootedSystemd {
         // What nspawn starts first is a process of its own, which is gone when the system is there.
         return withDescendants(container.pid ?? 0).find(isSystemd);
       });
-      const booted = new BootedSystemd(directory, container, pid);
+      const booted = new BootedSystemd(directory, container, pid, hasOwnNetwork);
       await until('the system to be up', async () => {
         const { stdout } = await booted.run('systemctl', 'is-active', 'basic.target');
         return stdout === 'active\n';
@@ -63,8 +80,7 @@ export class BootedSystemd {
   }
 
   run(command: string, ...args: readonly string[]): Promise<Exit> {
-    const namespaces = ['--mount', '--uts', '--ipc', '--pid', '--cgroup'];
-    return run('nsenter', [`--target=${this.#pid}`, ...namespaces, '--', command, ...args]);
+    return run('nsenter', [`--target=${this.#pid}`, ...this.#namespaces, '--', command, ...args]);
   }
 
   async show(unit: string): Promise<Properties> {
@@ -112,7 +128,7 @@ export async function release(directory: string): Promise<void> {
   for (const name of ['written', 'work']) rmSync(join(directory, name), { recursive: true, force: true });
 }
 
-export async function succeed(command: string, args: readonly string[]): Promise<void> {
-  const { code, signal, stderr } = await run(command, args);
+export async function succeed(command: string, args: readonly string[], options: StartOptions = {}): Promise<void> {
+  const { code, signal, stderr } = await run(command, args, options);
   if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${code ?? signal}: ${stderr.trim()}`);
 }

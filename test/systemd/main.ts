@@ -14,15 +14,17 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { errorMessage } from '../../src/errors.ts';
 import { Npm } from '../nodes/npm.ts';
 import { pack } from '../nodes/packed.ts';
+import { freshDirectory } from '../support/place.ts';
 import { REPOSITORY } from '../support/process.ts';
 import { DAY_MS, makeSession, sessionIdOf } from '../support/tree.ts';
 import { until } from '../support/wait.ts';
 import { BootedSystemd, release, succeed } from './booted.ts';
+import { tryHalfHour } from './half-hour.ts';
 
 const USER = 'bot';
 const USER_ID = 4_711;
@@ -59,6 +61,15 @@ try {
 } finally {
   await booted.close();
   await takeAway();
+}
+try {
+  for (const heading of await tryHalfHour(freshDirectory(tmpdir(), `${basename(work)}-half-hour`))) {
+    passed.push(heading);
+    console.log(`… the half hour: ${heading}`);
+  }
+} catch (error) {
+  console.error(`systemd FAILED: ${errorMessage(error)}`);
+  process.exitCode = 1;
 }
 console.log(`systemd: ${passed.length} passed, ${process.exitCode === 1 ? 1 : 0} failed`);
 
