@@ -1,7 +1,7 @@
 /** The Claude directories of a configuration: opened together, locked together. */
 
 import { errorCode, OperatingError, operatingError } from '../errors.ts';
-import { requireAnchoring } from '../files/anchored-dir.ts';
+import { requireAnchoring } from '../files/anchoring.ts';
 import { displayName } from '../files/byte-name.ts';
 import { ClaudeDir, UnreachableDirError } from './claude-dir.ts';
 import { acquireDirLock, acquireDirLocks, type DirLock, distinctPlaces, type LockedDirs } from './dir-lock.ts';

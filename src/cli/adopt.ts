@@ -12,7 +12,7 @@ import { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import { type CleanupPeriod, cleanupPeriods } from '../claude-dir/cleanup-period.ts';
 import { errorMessage, OperatingError } from '../errors.ts';
 import { type ErrorKind, EXIT_CODES } from '../exit-codes.ts';
-import { requireAnchoring } from '../files/anchored-dir.ts';
+import { requireAnchoring } from '../files/anchoring.ts';
 import { displayName } from '../files/byte-name.ts';
 import { escapeControls } from '../format/shown-text.ts';
 import { askOnTerminal } from './ask.ts';

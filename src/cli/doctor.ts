@@ -10,7 +10,7 @@ import { examineHost } from '../doctor/host-findings.ts';
 import { vanishedFinding } from '../doctor/vanished-finding.ts';
 import { errorMessage, OperatingError } from '../errors.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
-import { requireAnchoring } from '../files/anchored-dir.ts';
+import { requireAnchoring } from '../files/anchoring.ts';
 import { displayName } from '../files/byte-name.ts';
 import { formatCount } from '../format/counts.ts';
 import { Ledger } from '../ledger/ledger.ts';

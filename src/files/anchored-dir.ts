@@ -7,8 +7,6 @@ import {
   type BigIntStats,
   closeSync,
   constants,
-  type Dirent,
-  existsSync,
   fchownSync,
   fstatSync,
   fsyncSync,
@@ -16,23 +14,20 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
-  readdirSync,
   readlinkSync,
-  readSync,
   renameSync,
   rmdirSync,
   unlinkSync,
 } from 'node:fs';
-import { errnoError, errorCode, OperatingError } from '../errors.ts';
-import { type ByteName, byteNameFromSystem, displayName } from './byte-name.ts';
-import { type DirEntry, type EntryKind, type FileFacts, nativeCalls } from './native-calls.ts';
+import { errnoError, errorCode } from '../errors.ts';
+import { type ByteName, displayName, isAscii } from './byte-name.ts';
+import { entriesByNode, linkTargetAt, seenAmong } from './entries-by-node.ts';
+import { endsOf, type FileEnds, piecesOf } from './file-pieces.ts';
+import { type DirEntry, type FileFacts, nativeCalls } from './native-calls.ts';
 import { isInMemory, type Room, roomAround } from './room.ts';
 
 const DIRECTORY_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 const OWN_DIRECTORY_MODE = 0o700;
-
-/** Shared by all: what is read is looked at before anything else is. */
-const PIECE = Buffer.allocUnsafeSlow(1 << 18);
 
 export class AnchoredDir {
   readonly fd: number;
@@ -47,7 +42,6 @@ export class AnchoredDir {
   /** Allocated ones, of 512 bytes each, as they were when it was opened. */
   readonly blocks: number;
   readonly #prefix: string;
-  readonly #prefixBytes: Buffer;
   readonly #close: (fd: number) => void;
   /** The only entries that are seen: how each is called here, and how on disk. */
   #seen: ReadonlyMap<ByteName, ByteName> | undefined;
@@ -58,7 +52,6 @@ export class AnchoredDir {
     this.fd = fd;
     this.#close = close;
     this.#prefix = `/proc/self/fd/${fd}/`;
-    this.#prefixBytes = Buffer.from(this.#prefix, 'latin1');
     this.dev = facts.dev;
     this.ino = facts.ino;
     this.#uid = facts.uid;
@@ -155,11 +148,7 @@ export class AnchoredDir {
   /** In no order. */
   entries(): DirEntry[] {
     const entries = this.#allEntries();
-    if (this.#seen === undefined) return entries;
-    return [...this.#seen].flatMap(([name, onDisk]) => {
-      const entry = entries.find((one) => one.name === onDisk);
-      return entry === undefined ? [] : [{ ...entry, name }];
-    });
+    return this.#seen === undefined ? entries : seenAmong(entries, this.#seen);
   }
 
   #allEntries(): DirEntry[] {
@@ -169,23 +158,7 @@ export class AnchoredDir {
       this.#isAtStart = false;
       if (entries !== undefined) return entries;
     }
-    return this.#entriesByNode();
-  }
-
-  #entriesByNode(): DirEntry[] {
-    try {
-      return readdirSync(this.#prefix, { encoding: 'latin1', withFileTypes: true }).map((entry) => {
-        return { name: byteNameFromSystem(entry.name), kind: kindOf(entry) };
-      });
-    } catch (error) {
-      if (errorCode(error) !== 'ENOENT') throw error;
-    }
-    // Where the file system tells no kinds, Node looks at each entry by its own idea of the name, and fails where that is not UTF-8.
-    return readdirSync(this.#prefix, 'latin1').flatMap((text) => {
-      const name = byteNameFromSystem(text);
-      const facts = this.lstat(name);
-      return facts === undefined ? [] : [{ name, kind: kindOf(facts) }];
-    });
+    return entriesByNode(this.#prefix, (name) => this.lstat(name));
   }
 
   lstat(name: ByteName): FileFacts | undefined {
@@ -242,51 +215,19 @@ export class AnchoredDir {
    * that is the reader's to say.
    * @throws the system's error, or where it is no regular file
    */
-  *readPieces(name: ByteName): Generator<Buffer, void, void> {
-    const native = nativeCalls();
-    const fd = native?.openFile(this.#openFd(), this.#onDisk(name), constants.O_NOATIME);
-    if (native === undefined || fd === undefined) {
-      yield* this.#readPiecesByNode(name);
-      return;
-    }
-    try {
-      if (!(native.fstat(fd) ?? fstatSync(fd)).isFile()) throw new Error('not a regular file');
-      for (;;) {
-        const length = native.read(fd, PIECE) ?? readSync(fd, PIECE);
-        if (length === 0) return;
-        yield PIECE.subarray(0, length);
-      }
-    } finally {
-      native.close(fd);
-    }
-  }
-
-  *#readPiecesByNode(name: ByteName): Generator<Buffer, void, void> {
-    const fd = this.#openUntouched(name);
-    try {
-      if (!fstatSync(fd).isFile()) throw new Error('not a regular file');
-      for (let length = readSync(fd, PIECE); length > 0; length = readSync(fd, PIECE)) yield PIECE.subarray(0, length);
-    } finally {
-      closeSync(fd);
-    }
+  readPieces(name: ByteName): Generator<Buffer, void, void> {
+    return piecesOf(
+      () => nativeCalls()?.openFile(this.#openFd(), this.#onDisk(name), constants.O_NOATIME),
+      () => this.#openUntouched(name),
+    );
   }
 
   /**
    * Both ends of a file, however large it is; what is shorter than two of them is all in `head`.
    * @throws the system's error, or where it is no regular file
    */
-  readEnds(name: ByteName, endBytes: number): { readonly head: Buffer; readonly tail: Buffer; readonly bytes: number } {
-    const fd = this.#openUntouched(name);
-    try {
-      const stats = fstatSync(fd);
-      if (!stats.isFile()) throw new Error('not a regular file');
-      const isWhole = stats.size <= 2 * endBytes;
-      const head = readAt(fd, isWhole ? stats.size : endBytes, 0);
-      const tail = isWhole ? Buffer.alloc(0) : readAt(fd, endBytes, stats.size - endBytes);
-      return { head, tail, bytes: stats.size };
-    } finally {
-      closeSync(fd);
-    }
+  readEnds(name: ByteName, endBytes: number): FileEnds {
+    return endsOf(this.#openUntouched(name), endBytes);
   }
 
   #openUntouched(name: ByteName): number {
@@ -301,12 +242,7 @@ export class AnchoredDir {
 
   /** What a symlink says; undefined where it is none, or is gone. */
   linkTarget(name: ByteName): string | undefined {
-    try {
-      return readlinkSync(this.#path(name), { encoding: 'latin1' });
-    } catch (error) {
-      if (errorCode(error) === 'EINVAL' || errorCode(error) === 'ENOENT') return undefined;
-      throw error;
-    }
+    return linkTargetAt(this.#path(name));
   }
 
   /** Makes the directory's own entries durable. */
@@ -344,9 +280,8 @@ export class AnchoredDir {
   /** A string where that is exact (it is cheaper), the bytes where it is not. */
   #path(name: ByteName): string | Buffer {
     this.#openFd();
-    const onDisk = this.#onDisk(name);
-    if (isAscii(onDisk)) return this.#prefix + onDisk;
-    return Buffer.concat([this.#prefixBytes, Buffer.from(onDisk, 'latin1')]);
+    const path = this.#prefix + this.#onDisk(name);
+    return isAscii(path) ? path : Buffer.from(path, 'latin1');
   }
 
   #isHidden(name: ByteName): boolean {
@@ -360,37 +295,4 @@ export class AnchoredDir {
     if (onDisk === undefined) throw errnoError('ENOENT', `${displayName(name)} is none of this program's places`);
     return onDisk;
   }
-}
-
-/** @throws OperatingError (`unsafe-root`) where descriptors cannot anchor paths: there is no safe way to work then */
-export function requireAnchoring(): void {
-  if (existsSync('/proc/self/fd/')) return;
-  throw new OperatingError(
-    'unsafe-root',
-    'start: /proc is not mounted, and without /proc/self/fd no directory can be held safely (Linux only)',
-  );
-}
-
-function kindOf(entry: Pick<Dirent, 'isFile' | 'isDirectory'>): EntryKind {
-  if (entry.isFile()) return 'file';
-  return entry.isDirectory() ? 'directory' : 'other';
-}
-
-function isAscii(name: string): boolean {
-  for (let index = 0; index < name.length; index += 1) {
-    if (name.charCodeAt(index) > 0x7f) return false;
-  }
-  return true;
-}
-
-/** As many bytes as are there, up to `length`. */
-function readAt(fd: number, length: number, position: number): Buffer {
-  const bytes = Buffer.alloc(length);
-  let filled = 0;
-  while (filled < length) {
-    const read = readSync(fd, bytes, filled, length - filled, position + filled);
-    if (read === 0) break;
-    filled += read;
-  }
-  return bytes.subarray(0, filled);
 }

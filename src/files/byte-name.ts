@@ -37,3 +37,11 @@ export function displayName(name: string): string {
   const exact = Buffer.from(text, 'utf8').toString('latin1') === name ? text : name;
   return escapeControls(exact);
 }
+
+/** Whether a string of it is the very bytes, in any encoding. */
+export function isAscii(name: string): boolean {
+  for (let index = 0; index < name.length; index += 1) {
+    if (name.charCodeAt(index) > 0x7f) return false;
+  }
+  return true;
+}

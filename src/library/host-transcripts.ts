@@ -9,7 +9,7 @@ import { hidesNothing } from '../claude-dir/sibling-link.ts';
 import { holdsMetadataAlone } from '../claude-dir/transcript-facts.ts';
 import type { Clock } from '../clock.ts';
 import { errorCode, OperatingError } from '../errors.ts';
-import { requireAnchoring } from '../files/anchored-dir.ts';
+import { requireAnchoring } from '../files/anchoring.ts';
 import type { Whereabouts } from '../resume-map/resume-map.ts';
 import { Trash } from '../trash/trash.ts';
 import { isUnsettled } from '../trash/unfinished.ts';

@@ -15,7 +15,8 @@ import {
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { AnchoredDir, requireAnchoring } from '../../src/files/anchored-dir.ts';
+import { AnchoredDir } from '../../src/files/anchored-dir.ts';
+import { requireAnchoring } from '../../src/files/anchoring.ts';
 import { byteNameFromSystem, fixedName } from '../../src/files/byte-name.ts';
 import { canMount, inMountNamespace } from '../support/mount-namespace.ts';
 import { openDir } from '../support/opened.ts';
