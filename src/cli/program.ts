@@ -15,6 +15,7 @@ import { addResumeMapCommands } from './commands/resume-map-commands.ts';
 import { addRunCommands, runAsDaemon, runOnce } from './commands/run-commands.ts';
 import { addLookingCommands, addPinCommands } from './commands/session-commands.ts';
 import { addShippedCommands } from './commands/shipped-commands.ts';
+import { addStoreCommands } from './commands/store-commands.ts';
 import { addTrashCommands } from './commands/trash-commands.ts';
 import { addWorkerCommands } from './commands/worker-commands.ts';
 import { helpFormat, helpWidth, takesFlag } from './help.ts';
@@ -112,6 +113,7 @@ function buildProgram(io: CliIo, setExitCode: (code: number) => void): Command {
   addResumeMapCommands(program, bind);
   addTrashCommands(program, bind);
   addPinCommands(program, bind);
+  addStoreCommands(program, bind);
   addWorkerCommands(program, bind);
   addShippedCommands(program, io);
   addHelpCommands(program);

@@ -16,6 +16,9 @@ export interface StoreTables {
   readonly trashVersions: string;
   /** Of ours: the table with a row a session. */
   readonly stored?: string;
+  /** Of another program's, whose rows tell all: the time of a row `t` in Unix epoch ms, and the type of its entry. */
+  readonly time?: string;
+  readonly entryType?: string;
   /** What rows of entries are numbered by. */
   readonly order: string;
   /** Of the session of one row: what a form knows of it. Stands after SELECT and before a condition on `t`. */
@@ -111,7 +114,7 @@ function otherSession(
   form: StoreForm,
   types: ColumnTypes,
   table: string,
-): Pick<StoreTables, 'session' | 'grouped' | 'order'> {
+): Pick<StoreTables, 'session' | 'grouped' | 'order' | 'time' | 'entryType'> {
   const [order, timeColumn] = form === 'python' ? ['seq', 'mtime'] : ['id', 'created_at'];
   const time = timeOf(`t.${timeColumn}`, types.get(timeColumn) ?? 'none');
   if (time === undefined) {
@@ -122,6 +125,8 @@ function otherSession(
   }
   return {
     order,
+    time,
+    entryType: types.get('entry') ?? 'none',
     // Of a row without a time it is not known how old it is.
     session: `t.project_key::text AS "projectKey", t.session_id::text AS "sessionId",
       CASE WHEN bool_and((${time}) IS NOT NULL) THEN floor(max(${time}))::bigint END AS "lastUsedAtMs",

@@ -87,6 +87,7 @@ export function everyCommand({ sessions }: Template): Round {
     { args: ['trash', 'purge'] },
     { args: ['trash', 'empty', '--yes'] },
     { args: ['unpin', pinned] },
+    { args: ['store', 'adopt', 'none', '--yes'], codes: [64] },
     { args: ['map', 'drop', KEY] },
     { args: ['map', 'drop-issue', 'acme/app', '12'] },
   ];
