@@ -54,6 +54,14 @@ export const hostNames: Parser<readonly string[]> = parser(
   },
 );
 
+export const PAGE_DETAILS = ['loopback', 'always', 'never'] as const;
+export type PageDetails = (typeof PAGE_DETAILS)[number];
+
+export const pageDetails: Parser<PageDetails> = parser<PageDetails>({ enum: PAGE_DETAILS }, (raw) => {
+  const value = PAGE_DETAILS.find((one) => one === raw);
+  return value === undefined ? refused(`expected one of ${PAGE_DETAILS.join(', ')}`) : { value };
+});
+
 /** Whether nobody but this host's own processes reaches it. */
 export function isLoopback({ host }: ListenAddress): boolean {
   return /^(localhost|127(\.[0-9]{1,3}){3}|::1|::ffff:127(\.[0-9]{1,3}){3})$/i.test(host);

@@ -23,6 +23,7 @@ import { daemonRoutes } from './http-routes.ts';
 import { InForce } from './in-force.ts';
 import { JobQueue } from './job-queue.ts';
 import { createMetrics, type Metrics } from './metrics-page.ts';
+import { LivePage } from './page/live-page.ts';
 import { Presence } from './presence.ts';
 import { faultOfSources, readiness } from './readiness.ts';
 import { Reload } from './reload.ts';
@@ -148,11 +149,18 @@ class Daemon {
       runningJob: () => this.#queue.running,
       reload: () => this.#reload.state,
     });
+    const page = new LivePage({
+      ...{ version, clock, log, hostLook: this.#hostLook },
+      inForce: () => this.#inForce,
+      nextRunMs: (job) => this.#due.schedule.nextRunMs(job),
+      runningJob: () => this.#queue.running,
+    });
     const routes = daemonRoutes({
       contentType: this.#metrics.contentType,
       metrics: () => this.#metrics.render(),
       readiness: () =>
         readiness({ inForce: this.#inForce, schedule: this.#due.schedule, startedAtMs: this.#startedAtMs, clock }),
+      page: () => page.render(),
       monotonicNow: () => performance.now(),
     });
     this.#address = new HttpAddress((listen, access) => startHttpServer(listen, routes, access, log), log);

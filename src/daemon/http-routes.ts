@@ -1,12 +1,15 @@
-/** What the daemon tells over HTTP: its metrics, whether it lives, whether it can do its work. */
+/** What the daemon tells over HTTP: how things are, for a person; its metrics; whether it lives, whether it can do its work. */
 
 import { json, type Route } from './http.ts';
+import { type Page, pageRoutes } from './page/routes.ts';
 import { cached } from './page-cache.ts';
 
 export interface RouteSources {
   readonly contentType: string;
   metrics(): Promise<string>;
   readiness(): Promise<readonly ReadinessCheck[]>;
+  /** The status page, for a person. */
+  page(): Promise<Page>;
   /** Milliseconds of a clock that does not jump. */
   monotonicNow(): number;
 }
@@ -19,6 +22,8 @@ export interface ReadinessCheck {
 
 /** No scraper asks so often. It bounds what scrapes take from the thread that has to answer them, beside a job on every core. */
 const PAGE_KEPT_MS = 100;
+/** A person does not see the difference, and a crowd of them costs no more than one. */
+const STATUS_KEPT_MS = 2_000;
 
 export function daemonRoutes(sources: RouteSources): readonly Route[] {
   const metrics = cached(PAGE_KEPT_MS, () => sources.metrics(), sources.monotonicNow);
@@ -26,17 +31,15 @@ export function daemonRoutes(sources: RouteSources): readonly Route[] {
   const routes: readonly Route[] = [
     {
       path: '/metrics',
-      meaning: 'for Prometheus',
       answer: async () => ({
         status: 200,
         headers: { 'content-type': sources.contentType },
         body: await metrics(),
       }),
     },
-    { path: '/healthz', meaning: 'the process lives', isOpen: true, answer: () => json(200, { status: 'ok' }) },
+    { path: '/healthz', isOpen: true, answer: () => json(200, { status: 'ok' }) },
     {
       path: '/readyz',
-      meaning: 'it can do its work',
       isOpen: true,
       answer: async (_request, mayRead) => {
         const checks = await readiness();
@@ -46,9 +49,7 @@ export function daemonRoutes(sources: RouteSources): readonly Route[] {
       },
     },
   ];
-  const paths = Object.fromEntries(routes.map(({ path, meaning }) => [path, meaning]));
-  const list = () => json(200, { name: 'claude-session-sweeper', paths });
-  return [{ path: '/', meaning: 'this list', answer: list }, ...routes];
+  return [...pageRoutes(cached(STATUS_KEPT_MS, () => sources.page(), sources.monotonicNow)), ...routes];
 }
 
 /** A fault may name a path: it is told to those who may read everything. */

@@ -20,7 +20,6 @@ export interface Answer {
 export interface Route {
   /** Compared as it is: nothing is decoded, and there are no patterns. What follows a `?` is no part of it. */
   readonly path: string;
-  readonly meaning: string;
   /** Answered to everybody, as probes do not know the token; to whom no more is told than the answer's `mayRead` says. */
   readonly isOpen?: true;
   /** May throw: a client learns that it went wrong, the log learns what. */
@@ -149,7 +148,9 @@ function hasBody({ headers }: IncomingMessage): boolean {
 }
 
 function send({ status, headers, body }: Answer, response: ServerResponse): void {
-  response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) });
+  // What has not changed has no body, and no length of one.
+  const length = status === 304 ? {} : { 'content-length': Buffer.byteLength(body) };
+  response.writeHead(status, { ...headers, ...length });
   response.end(body);
 }
 

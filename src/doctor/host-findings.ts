@@ -21,7 +21,13 @@ import { examineSources } from './source-findings.ts';
 const FOREIGN_BITS = 0o077;
 
 export async function examineHost(config: Config, clock: Clock): Promise<readonly Finding[]> {
-  const more = [formerStateFinding(config), projectRulesFinding(config)];
+  const rules = projectRulesFinding(config);
+  return [...(await examineStanding(config, clock)), ...(rules === undefined ? [] : [rules])];
+}
+
+/** All of it that takes no look at the Claude directories. */
+export async function examineStanding(config: Config, clock: Clock): Promise<readonly Finding[]> {
+  const formerState = formerStateFinding(config);
   return [
     await guardedFinding('resume map', () => examineMap(config, clock)),
     await guardedFinding('keep list', () => examinePins(config)),
@@ -32,7 +38,7 @@ export async function examineHost(config: Config, clock: Clock): Promise<readonl
     await guardedFinding('clock', () => examineClock(config, clock)),
     await guardedFinding('state directory', () => examineStateDir(config)),
     examineServing(config, clock),
-    ...more.filter((finding) => finding !== undefined),
+    ...(formerState === undefined ? [] : [formerState]),
   ];
 }
 

@@ -71,6 +71,14 @@ export interface ProjectUse {
   readonly lastUsedMs: number;
 }
 
+/** What a project holds after a run. */
+export interface ProjectLeft {
+  /** Undefined for what is left of sessions whose project is unknown. */
+  readonly project: string | undefined;
+  readonly sessions: number;
+  readonly bytes: number;
+}
+
 /** How a run of any job went. */
 export interface RunEnd {
   readonly faults: readonly JobFault[];
@@ -121,6 +129,10 @@ export interface PruneReport
   readonly removedSessions?: readonly RemovedSession[];
   /** What each project held when it was looked at; left out where nobody shows it. */
   readonly projects?: readonly ProjectUse[];
+  /** What each project holds afterwards, the most bytes first, where it holds anything. */
+  readonly left?: readonly ProjectLeft[];
+  /** Further projects, where only the first are told. */
+  readonly leftElsewhere?: { readonly projects: number; readonly sessions: number; readonly bytes: number };
   /** The biggest sessions, biggest first, and the longest unused, oldest first. */
   readonly largest?: readonly SessionUse[];
   readonly oldest?: readonly SessionUse[];

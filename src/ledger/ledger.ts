@@ -29,6 +29,7 @@ import type { EarlierRemoval } from '../trash/drop-copies.ts';
 import type { KnownFolder, KnownFolders } from '../trash/known-folders.ts';
 import { AnnouncedTable } from './announced.ts';
 import { Audit } from './audit.ts';
+import { Looks } from './looks.ts';
 import { type LedgerWait, openLedgerFile, openLedgerFileForReading, openSoundLedgerFile } from './opening.ts';
 import { RemovalsTable, type ReturningSessions } from './removals.ts';
 import { type FinishedRun, type RunRecord, RunsTable } from './runs.ts';
@@ -49,6 +50,7 @@ export class Ledger
   readonly seenSessions: SeenSessionsTable;
   readonly sessionHistory: SessionHistory;
   readonly announcements: AnnouncedTable;
+  readonly looks: Looks;
   readonly #runs: RunsTable;
   readonly #removals: RemovalsTable;
   readonly #database: SqliteDatabase;
@@ -62,6 +64,7 @@ export class Ledger
     this.seenSessions = new SeenSessionsTable(database);
     this.sessionHistory = new SessionHistory(database);
     this.announcements = new AnnouncedTable(database);
+    this.looks = new Looks(database);
     this.#runs = new RunsTable(database, this.audit);
     this.#removals = new RemovalsTable(database, this.audit);
   }

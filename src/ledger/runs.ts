@@ -29,6 +29,8 @@ export interface RunRecord extends FinishedRun {
   readonly held?: readonly Pick<Held, 'guard' | 'message'>[];
   /** Somebody said that most may go at once. */
   readonly isAllowed?: boolean;
+  /** What it has seen, for whoever looks on; what an earlier run of the job has seen gives way to it. */
+  readonly look?: object | undefined;
   /** Metrics that grow by this run. */
   readonly increments: readonly MetricValue[];
   /** Metrics that this run found anew. */
@@ -81,6 +83,10 @@ export class RunsTable {
           .run(metric);
       }
       this.#audit.append(auditOf(run));
+      if (run.look !== undefined)
+        this.#statements
+          .get('INSERT OR REPLACE INTO looks VALUES (?, ?, ?)')
+          .run(run.job, run.finishedAtMs, JSON.stringify(run.look));
       this.#forget(run);
       forget();
     };

@@ -25,6 +25,7 @@ export const LATER_TABLES = [
   'audit',
   'audit_ends',
   'actors',
+  'looks',
 ] as const;
 
 export const LEDGER_MIGRATIONS: readonly string[] = [
@@ -165,4 +166,9 @@ export const LEDGER_MIGRATIONS: readonly string[] = [
      id INTEGER PRIMARY KEY AUTOINCREMENT,
      actor TEXT NOT NULL UNIQUE
    );`,
+  `CREATE TABLE looks (
+     job TEXT PRIMARY KEY,
+     at INTEGER NOT NULL,
+     content TEXT NOT NULL
+   ) WITHOUT ROWID;`,
 ];

@@ -8,6 +8,7 @@ import type { JobName, Outcome } from '../jobs/job-names.ts';
 import type { JobFault, JobReport } from '../jobs/report.ts';
 import type { RunRecord } from '../ledger/runs.ts';
 import type { Logger } from '../log.ts';
+import { lookOf } from './run-look.ts';
 import { figuresOf } from './run-metrics.ts';
 import { type RunResult, summaryOfRun } from './run-result.ts';
 import type { JobAtWork, RunnableJob, RunRequest } from './runnable-job.ts';
@@ -104,7 +105,8 @@ function written(result: RunResult, ledger: NonNullable<RunJobDependencies['ledg
     const report = summaryOfRun(result);
     // The run went by one clock, whatever the wall clock did meanwhile: what it stamped lies before its end.
     const finishedAtMs = Math.max(nowMs, startedAtMs + durationMs);
-    ledger.recordRun({ job, outcome, startedAtMs, finishedAtMs, report, held, isAllowed, ...figures });
+    const look = lookOf(result);
+    ledger.recordRun({ job, outcome, startedAtMs, finishedAtMs, report, held, isAllowed, look, ...figures });
     return result;
   } catch (error) {
     if (!(error instanceof OperatingError)) throw error;

@@ -1,18 +1,24 @@
 /** What the daemon is told of a run: as much of the report as it records, however large the tree. */
 
 import type { ErrorKind } from '../exit-codes.ts';
-import type { JobReport, PruneReport } from '../jobs/report.ts';
+import type { JobReport, ProjectLeft, PruneReport } from '../jobs/report.ts';
 
 /** More than is ever shown. */
 const FAULTS_LISTED = 100;
 const REMOVED_LISTED = 1_000;
+const PROJECTS_LISTED = 20;
 
 export function handedOver(report: JobReport): JobReport {
-  return withFewFaults(report.job === 'prune-transcripts' ? withFewRemoved(withoutProjects(report)) : report);
+  return withFewFaults(report.job === 'prune-transcripts' ? withFewRemoved(withFewProjects(report)) : report);
 }
 
-function withoutProjects({ projects: _, ...report }: PruneReport): PruneReport {
-  return report;
+function withFewProjects({ projects: _, left, ...report }: PruneReport): PruneReport {
+  if (left === undefined) return report;
+  const more = left.slice(PROJECTS_LISTED);
+  if (more.length === 0) return { ...report, left };
+  const sum = (amount: (one: ProjectLeft) => number) => more.reduce((total, one) => total + amount(one), 0);
+  const leftElsewhere = { projects: more.length, sessions: sum((one) => one.sessions), bytes: sum((one) => one.bytes) };
+  return { ...report, left: left.slice(0, PROJECTS_LISTED), leftElsewhere };
 }
 
 function withFewRemoved(report: PruneReport): PruneReport {

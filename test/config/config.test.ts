@@ -234,6 +234,12 @@ const SAMPLES: { readonly [P in SettingPath]: Sample<Settings[P]> } = {
     ],
     default: 'off',
   },
+  'http.details': textSample<Settings['http.details']>(
+    ['always', 'always'],
+    ['never', 'never'],
+    ['loopback', 'loopback'],
+    'loopback',
+  ),
   'http.hosts': {
     flag: [
       ['A.example', 'b'],
@@ -454,6 +460,7 @@ describe('a value that means nothing', () => {
     ['http.tls', '{"cert":"/a.pem"}'],
     ['http.tls', '{"cert":"a.pem","key":"/a.key"}'],
     ['http.tls', 'on'],
+    ['http.details', 'yes'],
     ['http.hosts', ''],
     ['http.hosts', 'a:80'],
     ['http.hosts', 'a,,b'],

@@ -32,6 +32,7 @@ function addressUnderTest(log = silentLogger): HttpAddress {
     contentType: 'text/plain',
     metrics: async () => 'up 1\n',
     readiness: async () => [{ name: 'ledger', fault: FAULT }],
+    page: async () => ({ status: 200, body: 'a page' }),
     monotonicNow: () => performance.now(),
   });
   const address = new HttpAddress((listen, access) => startHttpServer(listen, routes, access, silentLogger), log);

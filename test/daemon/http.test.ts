@@ -31,6 +31,7 @@ async function serverUnderTest(overrides: Partial<RouteSources> = {}): Promise<S
       return `up ${reads}\n`;
     },
     readiness: async () => [],
+    page: async () => ({ status: 200, body: 'a page' }),
     monotonicNow: () => 0,
     ...overrides,
   });
@@ -150,10 +151,20 @@ describe('the HTTP server', () => {
     },
   );
 
-  it('lists its paths at the top', async () => {
-    const { port } = await serverUnderTest();
-    const list = (await (await fetch(`http://127.0.0.1:${port}/`)).json()) as { paths: object };
-    expect(Object.keys(list.paths)).toEqual(['/metrics', '/healthz', '/readyz']);
+  it('makes the status page once for a crowd, and anew after two seconds', async () => {
+    let nowMs = 0;
+    let pages = 0;
+    const page = async () => {
+      pages += 1;
+      return { status: 200, body: `page ${pages}` } as const;
+    };
+    const { port } = await serverUnderTest({ page, monotonicNow: () => nowMs });
+    const textOf = async () => (await fetch(`http://127.0.0.1:${port}/`)).text();
+    expect(new Set(await Promise.all(Array.from({ length: 50 }, textOf)))).toEqual(new Set(['page 1']));
+    nowMs = 1_999;
+    expect(await textOf()).toBe('page 1');
+    nowMs = 2_000;
+    expect(await textOf()).toBe('page 2');
   });
 
   it('takes what follows a question mark for no part of the path', async () => {

@@ -93,6 +93,7 @@ export const SHAPES: readonly Shape[] = [
   served('plain', `GET /metrics HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`),
   served('head', `HEAD /metrics HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`),
   served('HTTP/1.0', 'GET /metrics HTTP/1.0\r\n\r\n'),
+  served('status page', `GET / HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`),
   served('whether it is ready', `GET /readyz HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`),
   served('pipelined', get('/metrics').repeat(PIPELINED)),
 ];

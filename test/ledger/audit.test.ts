@@ -238,7 +238,8 @@ describe('the audit', () => {
       'DROP TABLE audit',
       'DROP TABLE audit_ends',
       'DROP TABLE actors',
-      'DELETE FROM versions WHERE version = 6',
+      'DROP TABLE looks',
+      'DELETE FROM versions WHERE version >= 6',
     );
     expect(verify(stateDir)).toMatchObject({ isWhole: true, entries: 0 });
     expect(Ledger.openForReading(stateDir)?.sessionHistory.ids()).toHaveLength(2);

@@ -1,6 +1,6 @@
 /** The settings of what the daemon serves over HTTP: where, to whom, and under which names. */
 
-import { certificateOrOff, hostNames, pathOrOff, secretToken } from '../http-settings.ts';
+import { certificateOrOff, hostNames, pageDetails, pathOrOff, secretToken } from '../http-settings.ts';
 import { showSecret } from '../notice-settings.ts';
 import * as values from '../values.ts';
 import { setting } from './setting.ts';
@@ -9,7 +9,7 @@ export function servingSettings(home: string) {
   return {
     listen: setting(values.listenAddress, {
       argument: 'HOST:PORT',
-      description: 'where the daemon serves /metrics, /healthz and /readyz; `off` for nowhere',
+      description: 'where the daemon serves its status page, /metrics, /healthz and /readyz; `off` for nowhere',
       defaultText: '`127.0.0.1:9842`',
       defaultValue: () => ({ host: '127.0.0.1', port: 9842 }),
       show: values.showListen,
@@ -37,6 +37,14 @@ export function servingSettings(home: string) {
       defaultText: '`off`',
       defaultValue: () => 'off',
       show: (value) => (value === 'off' ? value : JSON.stringify(value)),
+    }),
+    'http.details': setting(pageDetails, {
+      argument: 'WHEN',
+      description:
+        'whether the status page shows titles, paths and messages, which tell what conversations are about: `loopback` where it is served there alone, `always` or `never`',
+      defaultText: '`loopback`',
+      defaultValue: () => 'loopback',
+      show: String,
     }),
     'http.hosts': setting(hostNames, {
       argument: 'NAME',

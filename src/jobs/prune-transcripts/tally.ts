@@ -48,6 +48,7 @@ const UNLISTED_MAX = 1_000;
 
 export class PruneTally {
   readonly #projects = new Map<string | undefined, { sessions: number; bytes: number; lastUsedMs: number }>();
+  readonly #left = new Map<string | undefined, { sessions: number; bytes: number }>();
   readonly #largest = new TopSessions();
   readonly #oldest = new TopSessions();
   readonly #observed = { sessions: 0, files: 0, bytes: 0, diskBytes: 0, orphans: 0 };
@@ -92,6 +93,7 @@ export class PruneTally {
       // What a stopped run did not come to is within reach of the next one.
       const reason = plan.isRemoval(row) ? (applied.lateReason(row) ?? 'busy') : (plan.reason(row) as KeepReason);
       this.#keep(units.bytes(row), reason);
+      this.#leave(units, row);
     }
     return left;
   }
@@ -169,6 +171,10 @@ export class PruneTally {
         this.#projects,
         ([project, use]): ProjectUse => ({ project: project && displayName(project), ...use }),
       ),
+      left: Array.from(this.#left, ([project, amount]) => ({
+        project: project && displayName(project),
+        ...amount,
+      })).sort((one, other) => other.bytes - one.bytes),
       largest: this.#largest.list(),
       oldest: this.#oldest.list(),
     };
@@ -197,6 +203,15 @@ export class PruneTally {
     });
     this.#largest.add(-bytes, show);
     this.#oldest.add(lastUsedMs, show);
+  }
+
+  #leave(units: Units, row: number): void {
+    const index = units.projectIndex(row);
+    const project = index === undefined ? undefined : units.projects[index];
+    const left = this.#left.get(project) ?? { sessions: 0, bytes: 0 };
+    left.sessions += 1;
+    left.bytes += units.bytes(row);
+    this.#left.set(project, left);
   }
 
   #keep(bytes: number, reason: KeepReason | LateKeepReason): void {
