@@ -12,18 +12,25 @@ import { errorMessage } from '../../src/errors.ts';
 import { freshDirectory } from '../support/place.ts';
 import { describeMachine, spaceFor } from './machine.ts';
 import { type Measured, type Row, type Skipped, sizesOf, Trees } from './row.ts';
+import { again } from './rows/again.ts';
 import { daemonMemory } from './rows/daemon-memory.ts';
+import { growth } from './rows/growth.ts';
 import { map } from './rows/map.ts';
 import { memory } from './rows/memory.ts';
 import { metrics } from './rows/metrics.ts';
+import { peers } from './rows/peers.ts';
 import { dryRun, prune } from './rows/prune.ts';
 import { purge } from './rows/purge.ts';
+import { simulate } from './rows/simulate.ts';
 import { start } from './rows/start.ts';
 import { store } from './rows/store.ts';
 import { waits } from './rows/waits.ts';
 import { removeTree } from './tree.ts';
 
-const ROWS: readonly Row[] = [dryRun, prune, memory, daemonMemory, metrics, waits, map, start, purge, store];
+const ROWS: readonly Row[] = [
+  ...[dryRun, prune, again, peers, memory, daemonMemory, metrics, waits, map, start, purge, store],
+  ...[simulate, growth],
+];
 const REPEAT = { full: 5, short: 1 };
 const USAGE_EXIT_CODE = 64;
 

@@ -86,6 +86,8 @@ export class GrownTree {
     this.#putBack();
     const spares = this.#isDeleted() ? this.#spares.pop() : [];
     if (spares === undefined) throw new Error('no spares are left');
+    // Some take directories, too.
+    if (spares.length > 0) for (const session of this.expired) this.#makeDirectories(session);
     for (const { from, to } of spares) renameSync(from, to);
     for (const session of this.expired) this.#setTimes(session);
     this.#setProjectTimes();
@@ -112,9 +114,13 @@ export class GrownTree {
   }
 
   #write(session: GrownSession): void {
-    for (const directory of directoriesOf(this.path, session)) mkdirSync(directory);
+    this.#makeDirectories(session);
     for (const { path, content } of filesOf(this.path, session)) writeAgedIn(path, content, session.mtimeMs);
     this.#setTimes(session);
+  }
+
+  #makeDirectories(session: GrownSession): void {
+    for (const directory of directoriesOf(this.path, session)) mkdirSync(directory, { recursive: true });
   }
 
   #setTimes(session: GrownSession): void {
