@@ -1,10 +1,11 @@
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { allowAll, type Guards } from '../../../src/jobs/guards/guards.ts';
 import { guardsBy } from '../../../src/jobs/guards/removals.ts';
 import type { ClockHistory } from '../../../src/jobs/ledger-contracts.ts';
+import { SqliteResumeMap } from '../../../src/resume-map/sqlite.ts';
 import { snapshot } from '../../support/disk.ts';
 import type { Place } from '../../support/place.ts';
 import { runProgram } from '../../support/process.ts';
@@ -175,16 +176,13 @@ describe('the guards at work', () => {
     { what: 'has been swept of them', by: 'sweep', code: 0 },
   ])('let a prune after the resume map $what end with $code', async ({ by, code }) => {
     const host = makeHost();
-    for (let number = 0; number < 10; number += 1) {
-      await runProgram([...host.flags, 'map', 'set', `forgejo:a:acme/app:${number}`, sessionIdOf(number)]);
-    }
+    const map = SqliteResumeMap.openOwn(join(host.stateDir, 'sessions.db'));
+    onTestFinished(() => map.close());
+    const keys = Array.from({ length: 10 }, (_, number) => `forgejo:a:acme/app:${number}`);
+    for (const [number, key] of keys.entries()) await map.setSession(key, sessionIdOf(number));
     expect((await runProgram([...host.flags, '--run-now'])).code).toBe(0);
     const sweep = [...host.flags, '--run-now', '--job', 'sweep-sessions', '--sessions-max-age', '1ms'];
-    if (by === 'drop') {
-      for (let number = 0; number < 10; number += 1) {
-        await runProgram([...host.flags, 'map', 'drop', `forgejo:a:acme/app:${number}`]);
-      }
-    }
+    if (by === 'drop') for (const key of keys) await map.dropSession(key);
     if (by === 'loss') {
       const database = new Database(join(host.stateDir, 'sessions.db'));
       database.exec('DELETE FROM claude_sdk_sessions');
