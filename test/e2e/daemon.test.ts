@@ -38,6 +38,12 @@ const NEVER_SOON = ['--schedule-prune', '0 0 1 1 *', '--schedule-sweep', '0 0 1 
 
 const MINUTE_MS = 60_000;
 
+/** An entry of the audit, as it is exported. */
+interface Audited {
+  readonly what: string;
+  readonly actor: { readonly by: string; readonly command: string };
+}
+
 function runWasEarlier(ledger: string, byMs: number): void {
   const database = new Database(ledger);
   database.prepare('UPDATE runs SET started_at = started_at - @byMs, finished_at = finished_at - @byMs').run({ byMs });
@@ -87,6 +93,14 @@ describe('the daemon', () => {
     const trash = join(claudeDir, 'session-sweeper/trash');
     await until('an empty trash', () => (readdirSync(trash).length === 0 ? true : undefined));
     expect(await (await fetch(`${address}/readyz`)).json()).toMatchObject({ status: 'ready' });
+    const { stdout } = await runProgram([...args, 'history', 'export']);
+    const audited = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Audited);
+    expect(audited.map(({ what }) => what)).toEqual(expect.arrayContaining(['removed', 'row-swept', 'purged']));
+    expect(audited.filter(({ actor }) => actor.by !== 'schedule' || actor.command !== 'daemon')).toEqual([]);
+    expect(await runProgram([...args, 'history', 'verify'])).toMatchObject({ code: 0 });
   });
 
   it('begins its ledger anew where a run has found a page of it damaged, though its own look finds nothing', async () => {
