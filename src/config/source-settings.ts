@@ -150,7 +150,7 @@ const NAME = '[a-z][a-z0-9-]{0,39}';
 const name = pattern('expected a name of lower-case letters, digits and hyphens, which begins with a letter', NAME);
 const field = pattern('expected the name of a field', '[^\\s]{1,100}');
 
-const host = pattern('expected the name of a host', '[^\\s]{1,255}');
+export const host = pattern('expected the name of a host', '[^\\s]{1,255}');
 
 const sql = pattern('expected a statement', '[\\s\\S]{1,100000}');
 

@@ -2,7 +2,7 @@
 
 import { shownPostgresUrl } from '../postgres/postgres-url.ts';
 import { listOf } from './records.ts';
-import { isSweptMap, optional, postgresUrl, required, type SourceSettings } from './source-settings.ts';
+import { host, isSweptMap, optional, postgresUrl, required, type SourceSettings } from './source-settings.ts';
 import { absolutePath, boolean, type Parser, parser, refused } from './values.ts';
 
 /**
@@ -25,6 +25,8 @@ export interface SharedStoreSettings {
   readonly table?: string;
   /** `sweeper` where it is not said. */
   readonly readAs?: StoreForm;
+  /** By what name this host's word is told from others'; its name where it is not said. */
+  readonly host?: string;
   /** Whether nobody but the live sources of this host speaks for its sessions; false where it is not said. */
   readonly onlyThisHost?: boolean;
 }
@@ -49,6 +51,7 @@ export function sharedStoreSettings(home: string): Parser<readonly SharedStoreSe
     passwordFile: optional(absolutePath(home)),
     table: optional(table),
     readAs: optional(form),
+    host: optional(host),
     onlyThisHost: optional(boolean),
   });
 }

@@ -14,6 +14,7 @@ export interface StoreTables {
   readonly entries: string;
   readonly trash: string;
   readonly trashVersions: string;
+  readonly kept: string;
   /** Of ours: the table with a row a session. */
   readonly stored?: string;
   /** Of another program's, whose rows tell all: the time of a row `t` in Unix epoch ms, and the type of its entry. */

@@ -3,6 +3,7 @@
 import type { PostgresTransaction } from '../postgres/postgres-database.ts';
 import { NOW_MS, textArray } from '../postgres/sql-text.ts';
 import type { StoreTables } from './postgres-forms.ts';
+import { isKeptByNone } from './postgres-kept.ts';
 import type { DestroyedPart, StoredRemoval } from './retained-store.ts';
 import {
   type StoredKey as Key,
@@ -29,11 +30,14 @@ const OVERTAKEN_MAX = 1_000;
 export class RetentionStatements {
   readonly tables: StoreTables;
   readonly #isOwn: boolean;
+  readonly #host: string | undefined;
   /** The session that `trash` or `given` names, as it is now. */
   readonly #now: (of: string, end?: string) => string;
 
-  constructor(tables: StoreTables) {
+  /** @param host that works here; undefined where there is no other */
+  constructor(tables: StoreTables, host: string | undefined) {
     this.tables = tables;
+    this.#host = host;
     this.#isOwn = tables.form === 'sweeper';
     const { session, grouped, idType } = tables;
     this.#now = (of, end = '') => {
@@ -123,7 +127,7 @@ export class RetentionStatements {
          now."hasMain", now.version
        FROM unnest($1::text::text[], $2::text::text[], $3::text::text[], $4::text::text[])
          AS given (project_key, session_id, version, reason)
-       CROSS JOIN LATERAL ${now} AS now WHERE now.version = given.version
+       CROSS JOIN LATERAL ${now} AS now WHERE now.version = given.version AND ${this.#isFree('$5')}
        ON CONFLICT (project_key, session_id) DO UPDATE SET trashed_at = excluded.trashed_at,
          trash_reason = excluded.trash_reason, last_used_at = excluded.last_used_at, bytes = excluded.bytes,
          has_main = excluded.has_main, version = excluded.version
@@ -132,6 +136,7 @@ export class RetentionStatements {
       ...arraysOf(free.map(({ session }) => session)),
       textArray(free.map(({ session }) => session.version ?? null)),
       textArray(free.map(({ reason }) => reason)),
+      ...this.#hostValue,
     );
     return new Map(rows.map((row) => [keyText(row), row.trashedAtMs]));
   }
@@ -163,7 +168,7 @@ export class RetentionStatements {
          FROM unnest($1::text::text[], $2::text::text[], $3::text::text[]) AS given (project_key, session_id, trashed_at)
          JOIN ${trash} AS trash ON trash.project_key = given.project_key AND trash.session_id = given.session_id
            AND trash.trashed_at = given.trashed_at::bigint
-         CROSS JOIN LATERAL ${this.#now('given')} AS now WHERE ${this.#isSame}
+         CROSS JOIN LATERAL ${this.#now('given')} AS now WHERE ${this.#isSame} AND ${this.#isFree('$4')}
        ), marked AS (
          UPDATE ${trash} AS trash SET is_purging = true FROM due WHERE NOT trash.is_purging
            AND trash.project_key = due.project_key AND trash.session_id = due.session_id
@@ -172,6 +177,7 @@ export class RetentionStatements {
        SELECT project_key AS "projectKey", session_id AS "sessionId" FROM told`,
       ...arraysOf(free),
       textArray(free.map(({ trashedAtMs }) => String(trashedAtMs))),
+      ...this.#hostValue,
     );
     return new Set(rows.map(keyText));
   }
@@ -222,6 +228,15 @@ export class RetentionStatements {
        ) AS overtaken WHERE gone.project_key = overtaken.project_key AND gone.session_id = overtaken.session_id
          AND gone.version = overtaken.version AND NOT gone.is_purging`,
     );
+  }
+
+  /** What another host protects is not to go. */
+  #isFree(parameter: string): string {
+    return this.#host === undefined ? 'true' : isKeptByNone(this.tables.kept, 'given', parameter);
+  }
+
+  get #hostValue(): readonly string[] {
+    return this.#host === undefined ? [] : [this.#host];
   }
 
   get #isSame(): string {

@@ -1,5 +1,7 @@
 /** A session store in PostgreSQL as the worker sees it: removed, restored and destroyed beside the programs that write to it. */
 
+import { hostname } from 'node:os';
+import type { SessionId } from '../claude-dir/session-id.ts';
 import type { SessionMarks } from '../claude-dir/transcript-marks.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { DEFAULT_TABLES, type SharedStoreSettings, type StoreForm, sharedStoreName } from '../config/store-settings.ts';
@@ -8,6 +10,7 @@ import { hasTable } from '../postgres/migrate.ts';
 import { PostgresDatabase, type PostgresOptions, type PostgresTransaction } from '../postgres/postgres-database.ts';
 import { serverNowMs } from '../postgres/sql-text.ts';
 import { inspectStore, type StoreTables } from './postgres-forms.ts';
+import { tellKept } from './postgres-kept.ts';
 import { RetentionStatements } from './postgres-retention.ts';
 import { migrateTrash } from './postgres-trash.ts';
 import type { DestroyedPart, RetainedStore, StoredRemoval } from './retained-store.ts';
@@ -57,6 +60,8 @@ export class PostgresStoredSessions implements RetainedStore {
   readonly #form: StoreForm;
   readonly #clock: Clock;
   readonly #isRead: boolean;
+  /** Undefined where there are no other hosts. */
+  readonly #host: string | undefined;
   readonly #fence: (transaction: PostgresTransaction) => Promise<void>;
   readonly #reading: PostgresDatabase;
   readonly #acting: PostgresDatabase;
@@ -72,6 +77,7 @@ export class PostgresStoredSessions implements RetainedStore {
     this.#table = table;
     this.#clock = clock;
     this.#isRead = isRead;
+    this.#host = settings.onlyThisHost === true ? undefined : (settings.host ?? hostname());
     this.#fence = options.fence ?? (async () => undefined);
     const setUp = async () => undefined;
     this.#reading = new PostgresDatabase('session store', url, { ...READING, ...limits, passwordFile }, setUp);
@@ -94,7 +100,7 @@ export class PostgresStoredSessions implements RetainedStore {
     const tables = await (this.#isRead
       ? this.#reading.reading('open', inspect)
       : this.#reading.transaction('open', inspect));
-    this.#statements = new RetentionStatements(tables);
+    this.#statements = new RetentionStatements(tables, this.#host);
   }
 
   get clockLeadMs(): number {
@@ -141,6 +147,12 @@ export class PostgresStoredSessions implements RetainedStore {
       };
       return { tag: await last('tag', 'tag'), title: await last('custom-title', 'customTitle') };
     });
+  }
+
+  async tellProtected(sessionIds: readonly SessionId[]): Promise<void> {
+    const host = this.#host;
+    if (host === undefined) return;
+    await this.#change('change', (transaction, { tables }) => tellKept(transaction, tables.kept, host, sessionIds));
   }
 
   /** @throws OperatingError `unavailable` where nothing can be written */

@@ -2,11 +2,14 @@
 
 import { migratePostgres } from '../postgres/migrate.ts';
 import type { PostgresTransaction } from '../postgres/postgres-database.ts';
+import { keptMigration } from './postgres-kept.ts';
 
 export interface TrashTables {
   /** With quotation marks. */
   readonly trash: string;
   readonly trashVersions: string;
+  /** Which sessions other hosts protect. */
+  readonly kept: string;
 }
 
 export function trashOf(table: string): TrashTables {
@@ -16,14 +19,14 @@ export function trashOf(table: string): TrashTables {
       .map((part) => `"${part}"`)
       .join('.');
   };
-  return { trash: beside('trash'), trashVersions: beside('trash_versions') };
+  return { trash: beside('trash'), trashVersions: beside('trash_versions'), kept: beside('kept') };
 }
 
 /**
  * Each entry brings the table one version further. Append; never edit. Texts have the database's collation, so that they can be held against
  * columns of any. `version` is that of the session as it was removed; `is_begun` tells that some of its entries are destroyed.
  */
-function migrationsOf(trash: string): readonly string[] {
+function migrationsOf({ trash, kept }: TrashTables): readonly string[] {
   return [
     `CREATE TABLE ${trash} (
        project_key TEXT NOT NULL,
@@ -38,13 +41,11 @@ function migrationsOf(trash: string): readonly string[] {
        is_begun BOOLEAN NOT NULL DEFAULT false,
        PRIMARY KEY (project_key, session_id)
      )`,
+    keptMigration(kept),
   ];
 }
 
 /** Makes the table where it is not there yet. */
-export async function migrateTrash(
-  transaction: PostgresTransaction,
-  { trash, trashVersions }: TrashTables,
-): Promise<void> {
-  await migratePostgres(transaction, trashVersions, migrationsOf(trash));
+export async function migrateTrash(transaction: PostgresTransaction, tables: TrashTables): Promise<void> {
+  await migratePostgres(transaction, tables.trashVersions, migrationsOf(tables));
 }

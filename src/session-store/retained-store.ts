@@ -1,5 +1,6 @@
 /** What retention asks of a session store, whatever engine keeps it; whoever keeps all of this contract is pruned like a directory. */
 
+import type { SessionId } from '../claude-dir/session-id.ts';
 import type { SessionMarks } from '../claude-dir/transcript-marks.ts';
 import type { Room } from '../files/room.ts';
 import type { Hold, ShortHolds } from '../sqlite/short-holds.ts';
@@ -33,6 +34,8 @@ export interface RetainedStore {
   marked(): Eventually<readonly MarkedStoredSession[]>;
   /** What a session says of itself: the last tag, the last title. */
   marks(session: StoredSession): Eventually<SessionMarks>;
+  /** Tells the workers of other hosts which of its sessions, hidden ones too, are protected here: none of these is theirs to remove. */
+  tellProtected(sessionIds: readonly SessionId[]): Eventually<void>;
   /** Waits until no other holds the store. @throws BusyError */
   untilWritable(): Promise<void>;
   /**

@@ -211,6 +211,9 @@ export class StoredSessions implements RetainedStore {
     return marked;
   }
 
+  /** It is on this host's disk, and nobody else's. */
+  tellProtected(): void {}
+
   /** From its mark on it is no session any more, and whoever appends begins one anew. */
   unmark(): void {}
 

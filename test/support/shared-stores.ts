@@ -110,7 +110,12 @@ export async function newSharedStore(form: Form, nowMs: number) {
     append,
     /** As a worker has it open. */
     open: async (options: PostgresStoreOptions = {}) => {
-      const store = new PostgresStoredSessions(settings, { clock: { now: () => nowMs }, ...options });
+      const store = new PostgresStoredSessions(settings, {
+        clock: { now: () => nowMs },
+        // However busy the machine is.
+        limits: { lockTimeoutMs: 500, statementTimeoutMs: 60_000, graceMs: 10_000, connectTimeoutMs: 60_000 },
+        ...options,
+      });
       onTestFinished(() => store.close());
       await store.check();
       return store;

@@ -44,7 +44,7 @@ export function lookedAfterSettings(home: string) {
     'sessions.sharedStores': setting<readonly SharedStoreSettings[]>(sharedStoreSettings(home), {
       argument: 'JSON',
       description:
-        "the same in PostgreSQL: a list, each with its `url`, and `passwordFile`, `table`, `readAs` (another program's form), `onlyThisHost` as needed",
+        "the same in PostgreSQL: a list, each with its `url`, and `passwordFile`, `table`, `readAs` (another program's form), `host`, `onlyThisHost` as needed",
       defaultText: 'none',
       defaultValue: () => [],
       show: showSharedStores,

@@ -76,6 +76,7 @@ class ObservedStore implements ObservedPlace {
   readonly #sessions: readonly StoredSession[];
   readonly #trashed: readonly TrashedStoredSession[];
   readonly #keepNamed: boolean;
+  #live: LiveSessions | undefined;
 
   constructor(
     store: RetainedStore,
@@ -95,6 +96,7 @@ class ObservedStore implements ObservedPlace {
   }
 
   protection(sessions: LiveSessions): Protections['protection'] {
+    this.#live = sessions;
     return protectionOfId(this.units, sessions);
   }
 
@@ -162,8 +164,22 @@ class ObservedStore implements ObservedPlace {
     return [];
   }
 
+  /** So that no other host takes what is protected by this one alone. */
   async conclude(): Promise<Concluded> {
+    const live = this.#live;
+    if (live !== undefined) await this.#store.tellProtected(this.#protectedBy(live));
     return { shielded: 0, emptyProjects: 0, copies: { sessions: 0, bytes: 0 }, vanished: 0 };
+  }
+
+  #protectedBy(live: LiveSessions): readonly SessionId[] {
+    const isNamed = protectionOfId(this.units, live);
+    const ofTrash = protectionOfId(unitsOf(this.#trashed), live);
+    return [
+      ...new Set([
+        ...this.#sessions.filter((_, row) => isNamed(row) !== undefined).map(({ sessionId }) => sessionId),
+        ...this.#trashed.filter((_, row) => ofTrash(row) !== undefined).map(({ sessionId }) => sessionId),
+      ]),
+    ];
   }
 
   exposure(): undefined {

@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { SharedStoreSettings } from '../../../src/config/store-settings.ts';
 import type { LiveSource } from '../../../src/live-sources/live-source.ts';
-import { PostgresStoredSessions } from '../../../src/session-store/postgres-stored-sessions.ts';
+import {
+  PostgresStoredSessions,
+  type PostgresStoreOptions,
+} from '../../../src/session-store/postgres-stored-sessions.ts';
 import { networkTo } from '../../support/network.ts';
 import { scriptedSource } from '../../support/scripted-source.ts';
 import { newSharedStore, OTHER_FORMS, OWN_FORM } from '../../support/shared-stores.ts';
@@ -9,7 +12,8 @@ import { DAY_MS, sessionIdOf } from '../../support/tree.ts';
 import { NOW } from '../../support/units.ts';
 import { prune } from './pruning.ts';
 
-const LIMITS = { lockTimeoutMs: 20, statementTimeoutMs: 300, graceMs: 100, connectTimeoutMs: 300 };
+/** However busy the machine is. */
+const PATIENT = { lockTimeoutMs: 10_000, statementTimeoutMs: 60_000, graceMs: 10_000, connectTimeoutMs: 60_000 };
 const MANY = Array.from({ length: 40 }, (_, number) => sessionIdOf(number + 1));
 const LAST = sessionIdOf(99);
 type Made = Awaited<ReturnType<typeof newSharedStore>>;
@@ -21,8 +25,8 @@ async function expired(ids: readonly (typeof LAST)[], form = OWN_FORM): Promise<
   return made;
 }
 
-async function openAt(settings: SharedStoreSettings) {
-  return new PostgresStoredSessions(settings, { clock: { now: () => NOW }, limits: LIMITS });
+async function openAt(settings: SharedStoreSettings, options: PostgresStoreOptions = {}) {
+  return new PostgresStoredSessions(settings, { clock: { now: () => NOW }, limits: PATIENT, ...options });
 }
 
 /** Does something before each act, and waits for it. */
@@ -58,17 +62,22 @@ const endAll = ({ outside }: Made) =>
 const FAULTS: readonly {
   readonly what: string;
   readonly befall: (made: Made, network: Network) => unknown;
+  /** In the middle of a transaction, which has begun by then. */
+  readonly isInside?: true;
+  readonly limits?: PostgresStoreOptions['limits'];
   readonly mend?: (made: Made, network: Network) => unknown;
 }[] = [
   { what: 'whose connection is cut', befall: (_, network) => network.drop() },
-  { what: 'whose server ends the connection', befall: (made) => endAll(made) },
+  { what: 'whose server ends the connection', befall: (made) => endAll(made), isInside: true },
   {
     what: 'that falls silent',
+    limits: { statementTimeoutMs: 2_000, graceMs: 100 },
     befall: (_, network) => network.setSilent(true),
     mend: (_, network) => network.setSilent(false),
   },
   {
     what: 'whose tables somebody else holds for long',
+    limits: { lockTimeoutMs: 50 },
     befall: ({ outside }) => outside.unsafe('BEGIN; LOCK TABLE claude_session_entries_trash'),
     mend: ({ outside }) => outside.unsafe('ROLLBACK'),
   },
@@ -82,10 +91,16 @@ const FAULTS: readonly {
 describe('A prune of a shared store', () => {
   it.each(FAULTS)(
     'stops before its next removal in one $what, and goes on elsewhere; the next prune does the rest',
-    async ({ befall, mend }) => {
+    async ({ befall, mend, isInside = false, limits }) => {
       const [made, other] = [await expired(MANY), await expired([LAST])];
       const network = await networkTo(made.url);
-      const store = await openAt({ url: network.url });
+      let hasBegun = false;
+      const fence = async () => {
+        if (!hasBegun) return;
+        hasBegun = false;
+        await befall(made, network);
+      };
+      const store = await openAt({ url: network.url }, { fence, limits: { ...PATIENT, ...limits } });
       const stores = [store, await openAt(other.settings)];
       const { ids, recorder } = recorded();
       // The others' writers are never held back for longer than it takes to give it up.
@@ -93,7 +108,8 @@ describe('A prune of a shared store', () => {
       const source = sourceWith(async (act) => {
         if (act !== 2) return;
         isBroken = true;
-        await befall(made, network);
+        if (isInside) hasBegun = true;
+        else await befall(made, network);
       });
       const report = await prune([], { stores, sources: [source], recorder });
       expect(isBroken).toBe(true);
@@ -132,4 +148,33 @@ describe('A prune of a shared store', () => {
       expect((await store.trashed()).map(({ sessionId }) => sessionId)).toEqual([C]);
     }
   });
+
+  it.each([OWN_FORM, ...OTHER_FORMS])(
+    'leaves what another host alone protects, also in the trash, in a store of the form: $name',
+    async (form) => {
+      const [A, B, C] = [sessionIdOf(1), sessionIdOf(2), sessionIdOf(3)];
+      const made = await expired([A, B, C], form);
+      const [here, there] = await Promise.all(
+        ['here', 'there'].map(async (host) => openAt({ ...made.settings, host })),
+      );
+      if (here === undefined || there === undefined) throw new Error('no stores');
+      const sourcesThere = (planned: readonly (typeof A)[]) => [scriptedSource({ planned, protection: 'pinned' })];
+      // Nobody there has had a turn yet, and C goes.
+      const onlyC = scriptedSource({ planned: [A, B] });
+      expect(await prune([], { stores: [here], sources: [onlyC] })).toMatchObject({ removed: { sessions: 1 } });
+      expect(await prune([], { stores: [there], sources: sourcesThere([A, B, C]) })).toMatchObject({
+        kept: { pinned: 2 },
+      });
+      expect(await prune([], { stores: [here] })).toMatchObject({ removed: { sessions: 0 }, kept: { changed: 2 } });
+      expect(await here.markSome(await here.trashed())).toEqual([]);
+      // What is not protected there any more goes by the next one.
+      await prune([], { stores: [there], sources: sourcesThere([A]), settings: { maxAge: 'never' } });
+      expect(await prune([], { stores: [here] })).toMatchObject({ removed: { sessions: 1 }, kept: { changed: 1 } });
+      const due = await here.trashed();
+      expect(due.map(({ sessionId }) => sessionId).toSorted()).toEqual([B, C]);
+      expect(await here.markSome(due)).toHaveLength(2);
+      expect((await there.sessions()).map(({ sessionId }) => sessionId)).toEqual([A]);
+      await Promise.all([here.close(), there.close()]);
+    },
+  );
 });
