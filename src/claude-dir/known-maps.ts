@@ -5,18 +5,25 @@
 
 import { fixedName } from '../files/byte-name.ts';
 import type { ClaudeDir } from './claude-dir.ts';
-import { readOwnRecord, writeOwnRecord } from './own-record.ts';
+import { DAMAGED, readOwnRecord, writeOwnRecord } from './own-record.ts';
 
 const FILE = fixedName('resume-maps.json');
 
 /** How many session ids each map named when it was read last, by the map's identity. */
 export type KnownMaps = Readonly<Record<string, number>>;
 
+/** Stands for the maps of which a damaged record has told: one that says nothing is not one of nobody. */
+const UNKNOWN_MAP = 'unknown';
+
 /** @throws the system's error where it is there and cannot be read */
 export function readKnownMaps(claudeDir: ClaudeDir): KnownMaps {
-  const value = readOwnRecord(claudeDir, FILE);
-  const entries = typeof value === 'object' && value !== null ? Object.entries(value) : [];
-  return Object.fromEntries(entries.filter((entry): entry is [string, number] => typeof entry[1] === 'number'));
+  const value = readOwnRecord(claudeDir, FILE, DAMAGED);
+  if (value === undefined) return {};
+  const entries = typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : [];
+  const known = entries.filter((entry): entry is [string, number] => typeof entry[1] === 'number');
+  const isWhole =
+    typeof value === 'object' && known.length === entries.length && !Array.isArray(value) && value !== null;
+  return { ...Object.fromEntries(known), ...(isWhole ? {} : { [UNKNOWN_MAP]: 1 }) };
 }
 
 /** The caller holds the lock of the Claude directory. */

@@ -132,6 +132,7 @@ export async function runConfiguredJob(
           // Whoever names each session has looked; and what a prune of all would take is not known by that.
           guards: !isNamed ? guards : { ...guards, massRemoval: () => undefined },
           history: !isNamed ? history : new UnwrittenHistory(ledger),
+          rowAgeMs: maxAge,
           mapIdentity,
           cleanup: cleanupRules(config),
           announcements: ledger?.announcements,

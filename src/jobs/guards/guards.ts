@@ -39,6 +39,8 @@ export interface Guards {
     counts: Readonly<Record<string, number>>,
     droppedOnPurpose: Readonly<Record<string, number>>,
   ): Held | undefined;
+  /** Since when one of these two has spoken at each prune, Unix epoch ms; undefined where none has yet. */
+  doubtedSinceMs(): number | undefined;
   /** @param place a Claude directory or a session store */
   massRemoval(place: string, plan: RemovalShare): Held | undefined;
   /** @param map the path of its database */
@@ -70,6 +72,7 @@ export interface DanglingShare {
 export const allowAll: Guards = {
   unknownMap: () => undefined,
   emptiedSource: () => undefined,
+  doubtedSinceMs: () => undefined,
   massRemoval: () => undefined,
   massRows: () => undefined,
   massDangling: () => undefined,

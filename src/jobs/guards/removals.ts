@@ -5,6 +5,7 @@ import type { Clock } from '../../clock.ts';
 import { FORMER_STATE } from '../../live-sources/former-state.ts';
 import { RESUME_MAP } from '../../live-sources/resume-map-source.ts';
 import type { RemovalHistory } from '../ledger-contracts.ts';
+import { DOUBT } from './doubt.ts';
 import type { DanglingShare, ExpiredShare, Guards, Held, RemovalShare } from './guards.ts';
 
 /** What goes one by one is wear; more than this share of it at once is a mistake, or a disk that is missing. */
@@ -38,6 +39,7 @@ export function guardsBy(
   return {
     unknownMap: (claudeDir, known) => unknownMap(claudeDir, mapIdentity, known),
     emptiedSource: (counts, droppedOnPurpose) => emptiedSource(counts, droppedOnPurpose, history, lasting),
+    doubtedSinceMs: () => history.massNoticedAtMs(DOUBT),
     massRemoval: (place, plan) => massRemoval(place, plan, massPortion, history, clock.now()),
     massRows: (map, rows) => massRows(map, rows, massPortion, history, clock.now()),
     massDangling: (map, rows) => massDangling(map, rows, massPortion, history, clock.now()),
@@ -60,7 +62,7 @@ export function emptiedSource(
     if (count > known * EMPTIED_SHARE || known < KNOWN_IDS_MIN || !lasting.has(source)) continue;
     return {
       guard: 'emptied-source',
-      message: `the live source ${source} named ${known} sessions before and names ${count} now, so nothing is removed`,
+      message: `the live source ${source} named ${known} sessions before and names ${count} now`,
     };
   }
   return undefined;
@@ -77,7 +79,7 @@ export function unknownMap(claudeDir: string, identity: string | undefined, know
   if (ids === 0) return undefined;
   return {
     guard: 'unknown-map',
-    message: `this is not the resume map that has named ${ids} sessions to earlier runs in ${claudeDir} (is the state directory mounted?), so nothing is removed`,
+    message: `this is not the resume map that has named ${ids} sessions to earlier runs in ${claudeDir} (is the state directory mounted?)`,
   };
 }
 

@@ -45,6 +45,8 @@ export interface PruneDependencies extends Omit<DirectoryDependencies, 'dryRun'>
   readonly refusedStores: readonly OperatingError[];
   /** Those of all Claude directories together: what is live in one is live in all. */
   readonly sources: readonly LiveSource[];
+  /** How long rows of the resume map live. */
+  readonly rowAgeMs: number | 'never';
   readonly policy: PrunePolicy;
   /** By the path of a place: those sessions alone are to go there, and none in a place that is not named. */
   readonly onlyAt?: Readonly<Record<string, readonly string[]>> | undefined;

@@ -3,7 +3,9 @@
 import type { ClaudeDir } from '../../claude-dir/claude-dir.ts';
 import { DirectoryFingerprints } from '../../claude-dir/directory-fingerprints.ts';
 import { type KnownMaps, readKnownMaps } from '../../claude-dir/known-maps.ts';
+import { type NamedBefore, readNamedBefore, recordNamed } from '../../claude-dir/named-sessions.ts';
 import { type ByteName, displayName } from '../../files/byte-name.ts';
+import { unlessFull } from '../../files/unless-full.ts';
 import { scanClaudeDir } from '../../scan/scan.ts';
 import type { KnownFolder } from '../../trash/known-folders.ts';
 import type { ManifestEntry } from '../../trash/manifest.ts';
@@ -31,6 +33,14 @@ export class DirectoryPlace implements PrunablePlace {
 
   knownMaps(): KnownMaps {
     return readKnownMaps(this.#claudeDir);
+  }
+
+  namedBefore(): NamedBefore | undefined {
+    return readNamedBefore(this.#claudeDir);
+  }
+
+  recordNamed(named: NamedBefore): void {
+    unlessFull(() => recordNamed(this.#claudeDir, named));
   }
 
   async observe(context: Pick<JobContext, 'shouldStop' | 'onProgress'>): Promise<ObservedPlace> {

@@ -17,6 +17,7 @@ import { applyPrune } from './apply.ts';
 import type { PruneDependencies } from './dependencies.ts';
 import { DirectoryPlace } from './directory-place.ts';
 import { Listing, type ListingDependencies } from './listing.ts';
+import { LiveDoubt } from './live-doubt.ts';
 import type { ObservedPlace, PrunablePlace } from './place.ts';
 import type { Plan } from './plan.ts';
 import { planWithFacts } from './plan-with-facts.ts';
@@ -46,6 +47,7 @@ class Prune {
   readonly #tally: PruneTally;
   readonly #listing: Listing | undefined;
   readonly #copies = new SessionCopies();
+  readonly #doubt: LiveDoubt;
 
   constructor(dependencies: PruneDependencies, context: JobContext, live: LiveObservation) {
     this.#dependencies = dependencies;
@@ -53,6 +55,7 @@ class Prune {
     this.#live = live;
     this.#holds = new LiveHolds(dependencies.sources, dependencies.holds);
     this.#state = new RunState(context);
+    this.#doubt = new LiveDoubt(dependencies, this.#state);
     this.#tally = new PruneTally(context.listsRemoved);
     this.#listing = context.lists && new Listing(context.lists, { ...listingRules(dependencies), named: live.named });
   }
@@ -95,17 +98,18 @@ class Prune {
   async #allowedPlaces(): Promise<readonly PrunablePlace[] | undefined> {
     const { guards, history, clock, refusedStores } = this.#dependencies;
     const { counts } = this.#live;
-    let isHeld = this.#state.isHeld(guards.emptiedSource(counts, this.#live.droppedOnPurpose));
+    const doubts = [guards.emptiedSource(counts, this.#live.droppedOnPurpose)].filter((held) => held !== undefined);
     const places: PrunablePlace[] = [];
     for (const error of refusedStores) this.#state.failPlace(error);
     for (const place of this.#places()) {
       const askOfMap = () => {
-        isHeld = this.#state.isHeld(guards.unknownMap(place.path, place.knownMaps())) || isHeld;
+        doubts.push(...[guards.unknownMap(place.path, place.knownMaps())].filter((held) => held !== undefined));
       };
       if (await this.#state.attempt(`prune ${place.path}`, askOfMap)) places.push(place);
     }
-    if (isHeld) return undefined;
+    const allowed = this.#doubt.allowed(doubts, places);
     // What was known before stays known where a guard has something to say.
+    if (allowed === undefined || this.#doubt.isThere) return allowed;
     const readAtMs = clock.now();
     for (const [source, ids] of Object.entries({ ...forgottenSources(counts, history), ...counts })) {
       history.recordKnownIds(source, { ids, droppedOnPurpose: this.#live.droppedOnPurpose[source] ?? 0, readAtMs });
@@ -119,7 +123,9 @@ class Prune {
         const observed = await place.observe(this.#context);
         try {
           const plan = await this.#plan(place.path, observed);
-          if (plan !== undefined) await this.#carryOut(place.path, observed, plan);
+          if (plan === undefined) return;
+          const isThrough = await this.#carryOut(place.path, observed, plan);
+          if (isThrough && !this.#context.dryRun) this.#doubt.record(place, observed, this.#live.sessions);
         } finally {
           observed.close();
         }
@@ -170,7 +176,7 @@ class Prune {
     const { clock } = this.#dependencies;
     const policy = this.#policyAt(path);
     const plan = await planWithFacts(observed, {
-      live: this.#live.sessions,
+      live: this.#doubt.liveAt(path, this.#live.sessions),
       policy,
       copies: this.#copies,
       announced: this.#announced(path, policy),
@@ -180,7 +186,8 @@ class Prune {
     return this.#state.isOver ? undefined : plan;
   }
 
-  async #carryOut(path: string, observed: ObservedPlace, plan: Plan): Promise<void> {
+  /** @returns whether nothing has ended it before its end */
+  async #carryOut(path: string, observed: ObservedPlace, plan: Plan): Promise<boolean> {
     const { clock, history } = this.#dependencies;
     this.#announce(path, observed, plan, () => false);
     const rows = removalRows(observed.units, plan);
@@ -195,6 +202,7 @@ class Prune {
     if (applied.stopped) this.#state.stop();
     if (applied.failure !== undefined) this.#state.failPlace(applied.failure);
     else if (isDone) neededByRun(() => history.recordKnownSessions(path, left, clock.now()));
+    return applied.failure === undefined && !applied.stopped;
   }
 
   #announced(path: string, { only, noticeMs }: PrunePolicy): ReadonlyMap<string, number> | undefined {
@@ -267,7 +275,7 @@ class Prune {
     this.#tally.addConcluded(
       this.#context.dryRun
         ? { shielded: 0, emptyProjects: emptied.length, copies: { sessions: 0, bytes: 0 }, vanished: 0 }
-        : await observed.conclude(plan, this.#live.counts, emptied, this.#context),
+        : await observed.conclude(plan, this.#doubt.isThere ? undefined : this.#live.counts, emptied, this.#context),
     );
     const { faults, ...inTrash } = await observed.trashAmount();
     this.#tally.addTrash(inTrash);

@@ -8,11 +8,11 @@ import { transcriptName } from '../../claude-dir/layout.ts';
 import { giveUpReserveOf, reservedRoomOf } from '../../claude-dir/own-reserve.ts';
 import { readSessionFace, readSessionName, type SessionFace, type SessionName } from '../../claude-dir/session-face.ts';
 import type { Unit, Units } from '../../claude-dir/unit.ts';
-import { isNoSpace } from '../../errors.ts';
 import type { AnchoredDir } from '../../files/anchored-dir.ts';
 import { type ByteName, displayName } from '../../files/byte-name.ts';
 import { OpenDirs } from '../../files/open-dirs.ts';
 import { hasRoom, type Room } from '../../files/room.ts';
+import { unlessFull } from '../../files/unless-full.ts';
 import type { LiveSessions } from '../../live-sources/live-source.ts';
 import type { ScanResult } from '../../scan/scan.ts';
 import { trashDiskBytes } from '../../trash/disk-use.ts';
@@ -193,7 +193,7 @@ export class ObservedDirectory implements ObservedPlace {
 
   async conclude(
     plan: Plan,
-    live: LiveCounts,
+    live: LiveCounts | undefined,
     emptied: readonly EmptyProject[],
     context: Pick<JobContext, 'shouldStop'>,
   ): Promise<Concluded> {
@@ -201,14 +201,10 @@ export class ObservedDirectory implements ObservedPlace {
     const copies = await this.#dropCopies(context);
     const emptyProjects = removeEmptyProjects(this.#claudeDir, emptied);
     const shielded = await this.#shield(plan, context);
-    if (mapIdentity !== undefined) {
+    if (mapIdentity !== undefined && live !== undefined) {
       // The pins stand beside the map, and would be gone with it.
-      try {
-        recordKnownMap(this.#claudeDir, mapIdentity, (live['resume-map'] ?? 0) + (live['keep-list'] ?? 0));
-      } catch (error) {
-        // What was known before is known still, and the next run has the room that this one makes.
-        if (!isNoSpace(error)) throw error;
-      }
+      const ids = (live['resume-map'] ?? 0) + (live['keep-list'] ?? 0);
+      unlessFull(() => recordKnownMap(this.#claudeDir, mapIdentity, ids));
     }
     neededByRun(() => trashCache?.recordKnownFolders(this.#path, this.#seen.known));
     return { shielded, emptyProjects, copies, vanished: this.#noteVanished(plan) };

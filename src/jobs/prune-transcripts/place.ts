@@ -5,6 +5,7 @@
 
 import type { EmptyProject } from '../../claude-dir/empty-projects.ts';
 import type { KnownMaps } from '../../claude-dir/known-maps.ts';
+import type { NamedBefore } from '../../claude-dir/named-sessions.ts';
 import type { SessionFace, SessionName } from '../../claude-dir/session-face.ts';
 import type { Unit, Units } from '../../claude-dir/unit.ts';
 import type { Room } from '../../files/room.ts';
@@ -24,6 +25,10 @@ export interface PrunablePlace {
   readonly path: string;
   /** The resume maps that have protected its sessions so far. */
   knownMaps(): KnownMaps;
+  /** Its sessions that were named when a prune last had no doubt; undefined where that is not known. */
+  namedBefore(): NamedBefore | undefined;
+  /** For the next prune. Not to be called in a dry run. */
+  recordNamed(named: NamedBefore): void;
   /** Ends what a killed run had begun in it, or foresees that in a dry run, and looks at every session. */
   observe(context: Pick<JobContext, 'shouldStop' | 'onProgress'>): Promise<ObservedPlace>;
 }
@@ -63,10 +68,13 @@ export interface ObservedPlace {
   asksForFacts(row: number): boolean;
   /** Project directories in which nothing is left once the plan has been carried out, and that are to go then. */
   emptied(plan: Plan): readonly EmptyProject[];
-  /** What is done when all has gone that was to go. Not to be called in a dry run. */
+  /**
+   * What is done when all has gone that was to go. Not to be called in a dry run.
+   * @param live undefined where it is in doubt
+   */
   conclude(
     plan: Plan,
-    live: LiveCounts,
+    live: LiveCounts | undefined,
     emptied: readonly EmptyProject[],
     context: Pick<JobContext, 'shouldStop'>,
   ): Promise<Concluded>;

@@ -6,7 +6,7 @@ import { protectionAt } from './live-protection.ts';
 import type { ObservedPlace } from './place.ts';
 
 const SEVERAL = -1;
-const NOBODY: NamedSessions = {
+export const NOBODY: NamedSessions = {
   ids: new Set(),
   prefixes: new IdPrefixes([]),
   writtenSinceMs: Number.POSITIVE_INFINITY,

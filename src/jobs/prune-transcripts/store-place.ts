@@ -48,6 +48,13 @@ export class StorePlace implements PrunablePlace {
     return NO_MAPS;
   }
 
+  /** The database belongs to hosts, too, and has no place for it. */
+  namedBefore(): undefined {
+    return undefined;
+  }
+
+  recordNamed(): void {}
+
   async observe(): Promise<ObservedPlace> {
     const { dryRun, recorder } = this.#dependencies;
     const trashed = await this.#store.trashed();

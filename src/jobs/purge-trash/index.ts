@@ -4,6 +4,8 @@ import type { SessionId } from '../../claude-dir/session-id.ts';
 import { errorCode, errorMessage, OperatingError } from '../../errors.ts';
 import { PROTECTIONS } from '../../live-sources/live-source.ts';
 import type { Destroyed, TrashedEntry } from '../../trash/purge.ts';
+import { asHeldPurge, isPurgeHeld } from '../guards/doubt.ts';
+import type { Held } from '../guards/guards.ts';
 import type { Job, JobContext } from '../job.ts';
 import type { ClockHistory } from '../ledger-contracts.ts';
 import { LiveHolds } from '../live-holds.ts';
@@ -106,16 +108,24 @@ class Purge {
   /** Asks the guards of the whole run, before anything is done anywhere. @returns where it is to be worked; undefined for nowhere */
   async #allowedPlaces(): Promise<readonly PurgeablePlace[] | undefined> {
     const { guards, refusedStores } = this.#dependencies;
-    let isHeld = this.#state.isHeld(guards.emptiedSource(this.#live.counts, this.#live.droppedOnPurpose));
+    const doubts = [guards.emptiedSource(this.#live.counts, this.#live.droppedOnPurpose)];
     const places: PurgeablePlace[] = [];
     for (const error of refusedStores) this.#state.failPlace(error);
     for (const place of this.#places()) {
       const askOfMap = () => {
-        isHeld = this.#state.isHeld(guards.unknownMap(place.path, place.knownMaps())) || isHeld;
+        doubts.push(guards.unknownMap(place.path, place.knownMaps()));
       };
       if (await this.#state.attempt(`purge the trash of ${place.path}`, askOfMap)) places.push(place);
     }
-    return isHeld ? undefined : places;
+    return this.#isHeldBy(doubts) ? undefined : places;
+  }
+
+  #isHeldBy(doubts: readonly (Held | undefined)[]): boolean {
+    const { guards, clock, unwitnessedMs } = this.#dependencies;
+    const nowMs = clock.now();
+    const sinceMs = guards.doubtedSinceMs() ?? nowMs;
+    if (!isPurgeHeld(nowMs - sinceMs - unwitnessedMs(sinceMs))) return false;
+    return doubts.map((held) => this.#state.isHeld(held && asHeldPurge(held, sinceMs))).some(Boolean);
   }
 
   async #purge(place: PurgeablePlace): Promise<void> {

@@ -65,6 +65,7 @@ export function prune(paths: string | readonly string[], options: PruneOptions =
     refusedStores: [],
     sources: options.sources ?? [],
     policy: prunePolicy({ ...SETTINGS, ...options.settings }),
+    rowAgeMs: 30 * DAY_MS,
     keepNamed: options.keepNamed ?? false,
     recorder: options.recorder ?? NO_RECORDER,
     trashCache: options.trashCache,

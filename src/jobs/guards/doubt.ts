@@ -1,0 +1,47 @@
+/**
+ * How a doubt of who is live ends by itself, so that no host waits for a person: at first nothing goes; after a day goes what was not named
+ * before the doubt either; and when what was named would have had its time, what is named now counts. Pure.
+ */
+
+import type { Held } from './guards.ts';
+
+/** Under which name the ledger knows since when it lasts. */
+export const DOUBT = 'who is live';
+
+const DAY_MS = 86_400_000;
+/** Long enough for somebody to see an alert, and a little less than a day, as a daily run is some minutes early at times. */
+const NOTICE_MS = DAY_MS - 3_600_000;
+/** Claude itself keeps for as long by default; what is destroyed is gone for good. */
+const REMEMBERED_MIN_MS = 30 * DAY_MS;
+
+export type DoubtStage = 'held' | 'remembering' | 'over';
+
+/**
+ * @param lastedMs how long the doubt has lasted
+ * @param rowAgeMs how long rows of the resume map live: what was named has had its time then
+ */
+export function stageOf(lastedMs: number, rowAgeMs: number | 'never'): DoubtStage {
+  if (lastedMs < NOTICE_MS) return 'held';
+  if (rowAgeMs === 'never') return 'remembering';
+  return lastedMs < NOTICE_MS + Math.max(REMEMBERED_MIN_MS, rowAgeMs) ? 'remembering' : 'over';
+}
+
+/** What lies in the trash is destroyed again, whoever is named. */
+export function isPurgeHeld(lastedMs: number): boolean {
+  return lastedMs < NOTICE_MS + REMEMBERED_MIN_MS;
+}
+
+/** @param noticedAtMs since when it lasts, Unix epoch ms */
+export function asHeldPrune({ guard, message }: Held, noticedAtMs: number, stage: DoubtStage): Held {
+  const goesOnAt = new Date(noticedAtMs + NOTICE_MS).toISOString();
+  const what =
+    stage === 'held'
+      ? `so nothing is removed before ${goesOnAt}, and then nothing that was named before`
+      : 'so nothing is removed that was named before';
+  return { guard, message: `${message}, ${what}` };
+}
+
+export function asHeldPurge({ guard, message }: Held, noticedAtMs: number): Held {
+  const endsAt = new Date(noticedAtMs + NOTICE_MS + REMEMBERED_MIN_MS).toISOString();
+  return { guard, message: `${message}, so nothing is destroyed before ${endsAt}` };
+}
