@@ -16,6 +16,7 @@ import { formerStateFinding } from './former-state-finding.ts';
 import { examineServing } from './http-finding.ts';
 import { examineReturning } from './returning-findings.ts';
 import { projectRulesFinding } from './rule-findings.ts';
+import { examineSharedStores } from './shared-store-findings.ts';
 import { examineSources } from './source-findings.ts';
 
 const FOREIGN_BITS = 0o077;
@@ -32,6 +33,7 @@ export async function examineStanding(config: Config, clock: Clock): Promise<rea
     await guardedFinding('resume map', () => examineMap(config, clock)),
     await guardedFinding('keep list', () => examinePins(config)),
     ...(await examineSources(config, clock)),
+    ...(await examineSharedStores(config, clock)),
     await guardedFinding('ledger', () => examineLedger(config)),
     await guardedFinding('databases', () => examineDatabases(config)),
     await guardedFinding('coming back', () => examineReturning(config, clock)),

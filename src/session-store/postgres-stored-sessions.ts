@@ -12,6 +12,7 @@ import { serverNowMs } from '../postgres/sql-text.ts';
 import { inspectStore, type StoreTables } from './postgres-forms.ts';
 import { tellKept } from './postgres-kept.ts';
 import { RetentionStatements } from './postgres-retention.ts';
+import { type StoreSpace, storeSpace } from './postgres-space.ts';
 import { migrateTrash } from './postgres-trash.ts';
 import type { DestroyedPart, RetainedStore, StoredRemoval } from './retained-store.ts';
 import {
@@ -196,6 +197,12 @@ export class PostgresStoredSessions implements RetainedStore {
   async giveBack(): Promise<number> {
     await this.#change('change', (transaction, statements) => statements.forgetOvertaken(transaction));
     return 0;
+  }
+
+  /** By its server's own figures. */
+  async space(): Promise<StoreSpace> {
+    const { tables } = await this.#opened();
+    return this.#reading.reading('measure', (transaction) => storeSpace(transaction, tables));
   }
 
   room(): undefined {
