@@ -3,11 +3,9 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import type { Clock } from '../clock.ts';
 import type { ResolvedConfig } from '../config/config.ts';
 import type { JobProgress } from '../jobs/job.ts';
 import { JOB_NAMES, type JobName } from '../jobs/job-names.ts';
-import type { AdjustableLogger } from '../log.ts';
 import { styleOf } from '../log-output.ts';
 import { Acquired } from '../process/acquired.ts';
 import { SHUTDOWN_BUDGET } from '../process/shutdown-budget.ts';
@@ -16,6 +14,7 @@ import { jobInChild } from '../runs/job-in-child.ts';
 import { Notices } from '../runs/notices.ts';
 import { type RunJobDependencies, runJob, skippedRun } from '../runs/run-job.ts';
 import type { RunResult } from '../runs/run-result.ts';
+import type { DaemonOptions } from './daemon-options.ts';
 import { DueJobs } from './due-jobs.ts';
 import { startHttpServer } from './http.ts';
 import { HttpAddress } from './http-address.ts';
@@ -31,23 +30,6 @@ import { runOptionsOf } from './run-options.ts';
 import { scheduleSettings } from './schedule.ts';
 import { Supervisor } from './supervisor.ts';
 import { WorkerLocks } from './worker-locks.ts';
-
-export interface DaemonOptions {
-  readonly resolved: ResolvedConfig;
-  readonly version: string;
-  readonly log: AdjustableLogger;
-  readonly clock: Clock;
-  /** Reads the configuration again. @throws ConfigError */
-  load(): Promise<ResolvedConfig>;
-  /** The command by which an operator lets a run of a job go on that a guard holds back. */
-  allowCommand(job: JobName, resolved: ResolvedConfig): string;
-  /** Calls the listener from now on whenever somebody asks for a reload. */
-  onReloadAsked(listener: () => void): void;
-  /** The process's own. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Aborted when the daemon is to leave, with the signal's name as its reason. */
-  readonly shutdown: AbortSignal;
-}
 
 /**
  * Runs until `shutdown` is aborted.

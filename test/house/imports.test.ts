@@ -1,14 +1,22 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { brokenRules, circles, IMPORTERS, readSource, readTree, type SourceFile } from './imports.ts';
+import { brokenRules, circles, FILE_LINES_MAX, IMPORTERS, readSource, readTree, type SourceFile } from './imports.ts';
 
 const SRC = fileURLToPath(new URL('../../src', import.meta.url));
 
 /** A tree in which every floor is small, so that the shares of folders break no rule. */
 function treeOf(...files: readonly SourceFile[]): SourceFile[] {
   const FILLERS = ['cli', 'library', 'daemon', 'doctor', 'runs', 'ledger', 'trash', 'scan', 'sqlite', 'process'];
-  return [...FILLERS.map((floor) => readSource(`${floor}/filler.ts`, '\n'.repeat(1_000))), ...files];
+  return [...FILLERS.flatMap((floor) => folderOf(floor, 1_000)), ...files];
+}
+
+/** So many lines, in files that are short enough. */
+function folderOf(folder: string, lines: number): SourceFile[] {
+  const FILE_LINES = 250;
+  return Array.from({ length: lines / FILE_LINES }, (_, number) => {
+    return readSource(`${folder}/filler-${number}.ts`, '\n'.repeat(FILE_LINES));
+  });
 }
 
 describe('the imports of the source tree', () => {
@@ -95,7 +103,15 @@ describe('the rules of imports', () => {
   });
 
   it('find a folder that holds too much', () => {
-    const heavy = readSource('jobs/job.ts', '\n'.repeat(5_000));
-    expect(brokenRules(treeOf(heavy))).toEqual(['jobs holds 33.3 % of the code, more than one subject is good for']);
+    expect(brokenRules(treeOf(...folderOf('jobs', 5_000)))).toEqual([
+      'jobs holds 33.3 % of the code, more than one subject is good for',
+    ]);
+  });
+
+  it('find a file that is longer than one subject', () => {
+    expect(brokenRules(treeOf(readSource('jobs/job.ts', '\n'.repeat(FILE_LINES_MAX))))).toEqual([]);
+    expect(brokenRules(treeOf(readSource('jobs/job.ts', '\n'.repeat(FILE_LINES_MAX + 1))))).toEqual([
+      'jobs/job.ts has 301 lines, more than one subject is good for',
+    ]);
   });
 });

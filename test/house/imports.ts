@@ -1,4 +1,4 @@
-/** Reads every import of the source tree, type imports, dynamic imports and lazy requires included, and holds them against the floors. */
+/** Reads every import of the source tree, type imports, dynamic imports and lazy requires included, and holds files to the floors and to their length. */
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
@@ -49,6 +49,9 @@ export const FLOORS: readonly string[] = [
 
 /** No folder holds more of the code than this: beyond it, it hides more than one subject. */
 export const FOLDER_SHARE_MAX = 0.17;
+
+/** A file of more lines is about more than one thing. */
+export const FILE_LINES_MAX = 300;
 
 /** Packages that one place wraps for all others: pattern of the importers by package. */
 export const IMPORTERS: Readonly<Record<string, RegExp>> = {
@@ -112,6 +115,7 @@ export function brokenRules(files: readonly SourceFile[]): string[] {
     ...files.flatMap(brokenImporters),
     ...circles(files).map((circle) => `imports go in a circle: ${circle.join(' → ')}`),
     ...oversizedFolders(files),
+    ...files.flatMap(brokenLengths),
   ];
 }
 
@@ -168,6 +172,10 @@ export function circles(files: readonly SourceFile[]): string[][] {
   };
   for (const { path } of files) if (!order.has(path)) visit(path);
   return found;
+}
+
+function brokenLengths({ path, lines }: SourceFile): string[] {
+  return lines > FILE_LINES_MAX ? [`${path} has ${lines} lines, more than one subject is good for`] : [];
 }
 
 /** A folder holds its own files; those in the folders below it are other subjects. */
