@@ -1,11 +1,10 @@
 /** A session store as a prune sees it: nothing is moved in it, a session that is removed is hidden until it is restored or purged. */
 
 import type { EmptyProject } from '../../claude-dir/empty-projects.ts';
-import { headNumberOf } from '../../claude-dir/id-prefixes.ts';
 import type { KnownMaps } from '../../claude-dir/known-maps.ts';
 import type { SessionId } from '../../claude-dir/session-id.ts';
 import type { Unit, Units } from '../../claude-dir/unit.ts';
-import { type ByteName, displayName, fixedName, parseByteName } from '../../files/byte-name.ts';
+import { displayName } from '../../files/byte-name.ts';
 import type { Room } from '../../files/room.ts';
 import type { LiveSessions } from '../../live-sources/live-source.ts';
 import type { RetainedStore } from '../../session-store/retained-store.ts';
@@ -20,6 +19,7 @@ import { protectionOfId } from './live-protection.ts';
 import type { Concluded, ObservedPlace, PrunablePlace, Removal, Taking } from './place.ts';
 import type { Protections } from './plan.ts';
 import { removalRecord } from './removal-record.ts';
+import { projectOf, sessionAt, unitsOf } from './stored-units.ts';
 
 export interface StoreDependencies {
   readonly dryRun: boolean;
@@ -28,8 +28,6 @@ export interface StoreDependencies {
   readonly recorder: RemovalRecorder;
 }
 
-/** The project of a session whose key is no file name. */
-const NO_PROJECT = fixedName('-');
 const NO_MAPS: KnownMaps = {};
 const NO_LINKS: ReadonlyMap<number, number> = new Map();
 
@@ -265,40 +263,4 @@ class StoreTaking implements Taking {
 /** As a folder in the trash of a Claude directory is called. */
 function stampOf(timeMs: number): string {
   return new Date(timeMs).toISOString().replace(/[-:]|\.\d+/g, '');
-}
-
-function sessionAt(sessions: readonly StoredSession[], row: number): StoredSession {
-  const session = sessions[row];
-  if (session === undefined) throw new Error(`no session in row ${row}`);
-  return session;
-}
-
-function projectOf({ projectKey }: StoredSession): ByteName {
-  return parseByteName(projectKey) ?? NO_PROJECT;
-}
-
-function unitsOf(sessions: readonly StoredSession[]): Units {
-  const projects: ByteName[] = [];
-  const indexes = new Map<ByteName, number>();
-  const projectIndexes = sessions.map((session) => {
-    const project = projectOf(session);
-    const known = indexes.get(project) ?? projects.push(project) - 1;
-    indexes.set(project, known);
-    return known;
-  });
-  const sessionId = (row: number): SessionId => sessionAt(sessions, row).sessionId;
-  return {
-    length: sessions.length,
-    projects,
-    sessionId,
-    idHead: (row) => headNumberOf(sessionId(row)),
-    projectIndex: (row) => projectIndexes[row],
-    hasTranscript: (row) => sessionAt(sessions, row).hasMain,
-    doubt: () => undefined,
-    files: () => 0,
-    bytes: (row) => sessionAt(sessions, row).bytes,
-    diskBytes: (row) => sessionAt(sessions, row).bytes,
-    newestMtimeMs: (row) => sessionAt(sessions, row).lastUsedAtMs,
-    compareIds: (left, right) => (sessionId(left) < sessionId(right) ? -1 : 1),
-  };
 }

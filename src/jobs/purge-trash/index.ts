@@ -28,6 +28,7 @@ import {
   purgeObstacle,
 } from './plan.ts';
 import { StorePlace } from './store-place.ts';
+import { purgeSweptRows } from './swept-rows.ts';
 import { leastUnwitnessed } from './witness.ts';
 
 const NONE_LIVE: ReadonlySet<SessionId> = new Set();
@@ -232,6 +233,7 @@ class Purge {
 
   /** What has had its time, or was marked as such by a purge that did not come to its end. */
   #dueOf(sessions: readonly TrashedEntry[]): DueSessions {
+    const { only } = this.#dependencies;
     const due: TrashedEntry[] = [];
     const spared = new Map<TrashedEntry, PurgeKeepReason>();
     // The originals of a joined session are not the session: whether it is live says nothing of them.
@@ -241,7 +243,7 @@ class Purge {
       ...asOneSession(this.#decide(others, this.#liveIds), this.#withNewerPart),
       ...this.#decide(joined, NONE_LIVE),
     ]) {
-      if (!this.#isAsked(decision.session)) this.#keep('within-keep');
+      if (only?.has(decision.session.sessionId) === false) this.#keep('within-keep');
       else if (decision.purge) due.push(decision.session);
       else if (decision.session.state !== 'purging') this.#keep(decision.reason);
       else {
@@ -275,21 +277,12 @@ class Purge {
     this.#progress.done += sessions.length;
   }
 
-  #isAsked({ sessionId }: TrashedEntry): boolean {
-    return this.#dependencies.only?.has(sessionId) ?? true;
-  }
-
-  /** The rows of one sweep together, when the last of them has had its time; the same as that of sessions. */
   #purgeRows(): void {
     if (this.#dependencies.only !== undefined) return;
     const { sweptRows, keepMs, clock, unwitnessedMs } = this.#dependencies;
     if (sweptRows === undefined || this.#state.isOver) return;
-    const nowMs = clock.now();
-    for (const { rows, lastSweptAtMs, ...run } of sweptRows.sweptRuns()) {
-      // What a clock of the future has swept stays until that time is over, too.
-      if (nowMs - lastSweptAtMs - unwitnessedMs(lastSweptAtMs) <= keepMs) continue;
-      this.#purgedRows += this.#context.dryRun ? rows : sweptRows.purgeSwept(run, nowMs);
-    }
+    const rules = { keepMs, nowMs: clock.now(), unwitnessedMs, dryRun: this.#context.dryRun };
+    this.#purgedRows += purgeSweptRows(sweptRows, rules);
   }
 
   #keep(reason: PurgeKeepReason): void {
