@@ -1,6 +1,7 @@
 /** The one place that loads the PostgreSQL driver: only where a URL is given, and with a socket of ours that can be cut off. */
 
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { connect, type Socket } from 'node:net';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { errnoError, OperatingError, operatingError } from '../errors.ts';
@@ -55,7 +56,7 @@ const CLOSE_MAX_S = 1;
 
 /** @throws OperatingError `config` where the driver is not installed */
 export async function newDriverConnection(target: PostgresTarget, options: DriverOptions): Promise<DriverConnection> {
-  const postgres = await loadDriver();
+  const postgres = loadDriver();
   const { user, database, startParameters } = target;
   const password = options.passwordFile === undefined ? target.password : readPassword(options.passwordFile);
   let socket: Socket | undefined;
@@ -110,9 +111,10 @@ export async function newDriverConnection(target: PostgresTarget, options: Drive
   };
 }
 
-async function loadDriver() {
+/** Not by `import()`: a program that runs from its code cache knows none. */
+function loadDriver() {
   try {
-    return (await import('postgres')).default;
+    return createRequire(import.meta.url)('postgres') as typeof import('postgres');
   } catch (error) {
     throw new OperatingError('config', 'PostgreSQL is configured: run “npm install postgres” first', { cause: error });
   }
