@@ -10,6 +10,7 @@ import { styleOf } from '../log-output.ts';
 import { packageVersion } from '../process/version.ts';
 import { type CliIo, type CommandContext, SIGNAL_EFFECTS } from './command.ts';
 import type { Action } from './commands/bind.ts';
+import { addMigrateCommand } from './commands/migrate-command.ts';
 import { addPlanCommands } from './commands/plan-commands.ts';
 import { addResumeMapCommands } from './commands/resume-map-commands.ts';
 import { addRunCommands, runAsDaemon, runOnce } from './commands/run-commands.ts';
@@ -115,6 +116,7 @@ function buildProgram(io: CliIo, setExitCode: (code: number) => void): Command {
   addPinCommands(program, bind);
   addStoreCommands(program, bind);
   addWorkerCommands(program, bind);
+  addMigrateCommand(program, bind);
   addShippedCommands(program, io);
   addHelpCommands(program);
   // A misspelt command would else be “too many arguments” of the daemon. Commands take the setting over when they are made.

@@ -22,7 +22,7 @@ const UUID_LENGTH_MAX = 128;
 /** @throws OperatingError `bad-data` for what JSON cannot hold */
 export function entryRow(entry: SessionStoreEntry): EntryRow {
   const text = textOf(entry);
-  const uuid = typeof entry.uuid === 'string' ? comparable(entry.uuid) : null;
+  const uuid = typeof entry.uuid === 'string' ? comparableUuid(entry.uuid) : null;
   return { entry, uuid, text, bytes: Buffer.byteLength(text) };
 }
 
@@ -42,7 +42,7 @@ export function* inStatements(rows: readonly EntryRow[]): Generator<readonly Ent
 }
 
 /** Any two that differ still do: NUL and lone surrogates are escaped, and one that no index could hold gives way to its digest. */
-function comparable(uuid: string): string {
+export function comparableUuid(uuid: string): string {
   const text = JSON.stringify(uuid).slice(1, -1);
   return text.length <= UUID_LENGTH_MAX ? text : `sha256 ${createHash('sha256').update(text).digest('hex')}`;
 }

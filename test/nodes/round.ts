@@ -88,6 +88,7 @@ export function everyCommand({ sessions }: Template): Round {
     { args: ['trash', 'empty', '--yes'] },
     { args: ['unpin', pinned] },
     { args: ['store', 'adopt', 'none', '--yes'], codes: [64] },
+    { args: ['migrate', '--from', 'sqlite:state/sessions.db', '--to', 'sqlite:copied.db'] },
     { args: ['map', 'drop', KEY] },
     { args: ['map', 'drop-issue', 'acme/app', '12'] },
   ];
