@@ -4,7 +4,7 @@
 #include "system.h"
 
 #define PIECE_BYTES ((size_t)1 << 18)
-/* A longer line is looked through for values alone. */
+/* Of a longer line, only the end is looked through for more than values. */
 #define LINE_BYTES_MAX ((size_t)1 << 16)
 /* A key and its value have fewer. */
 #define FIELD_BYTES_MAX 128
@@ -83,20 +83,23 @@ static bool has_text(const struct look *look, const char *line, size_t length) {
   return false;
 }
 
+/* Of a long line, its end: half a line, cut off by a kill, may stand before a whole one. */
+static int look_for_line(struct look *look, const char *from, const char *end) {
+  if ((size_t)(end - from) > LINE_BYTES_MAX) from = end - LINE_BYTES_MAX;
+  if (!has_text(look, from, (size_t)(end - from))) return 0;
+  struct bytes *others = &look->answer->others;
+  int error = append(others, from, (size_t)(end - from));
+  return error == 0 ? append(others, "\n", 1) : error;
+}
+
 /* All texts at once in what mostly has none, and then line by line. */
 static int look_for_lines(struct look *look, const char *from, const char *end) {
   if (!has_text(look, from, (size_t)(end - from))) return 0;
-  struct bytes *others = &look->answer->others;
   while (from < end) {
     const char *newline = memchr(from, '\n', (size_t)(end - from));
-    const char *next = newline == NULL ? end : newline + 1;
-    size_t length = (size_t)((newline == NULL ? end : newline) - from);
-    if (length <= LINE_BYTES_MAX && has_text(look, from, length)) {
-      int error = append(others, from, length);
-      if (error == 0) error = append(others, "\n", 1);
-      if (error != 0) return error;
-    }
-    from = next;
+    int error = look_for_line(look, from, newline == NULL ? end : newline);
+    if (error != 0) return error;
+    from = newline == NULL ? end : newline + 1;
   }
   return 0;
 }
@@ -117,9 +120,10 @@ static const char *look_through(struct look *look, const char *end, bool is_last
     const char *newline = memchr(from, '\n', (size_t)(end - from));
     const char *stop = newline == NULL ? end : newline + 1;
     bool is_over = newline != NULL || is_last;
-    const char *limit = is_over ? stop : end - from > FIELD_BYTES_MAX ? end - FIELD_BYTES_MAX : from;
+    const char *limit = is_over ? stop : (size_t)(end - from) > LINE_BYTES_MAX ? end - LINE_BYTES_MAX : from;
     look_for_keys(look, from, limit, stop);
     if (!is_over) return limit;
+    if (look_for_line(look, from, newline == NULL ? stop : newline) != 0) return NULL;
     *is_long = false;
     from = stop;
   }
@@ -128,8 +132,8 @@ static const char *look_through(struct look *look, const char *end, bool is_last
   if (look_for_lines(look, from, stop) != 0) return NULL;
   if ((size_t)(end - stop) <= LINE_BYTES_MAX) return stop;
   *is_long = true;
-  look_for_keys(look, stop, end - FIELD_BYTES_MAX, end);
-  return end - FIELD_BYTES_MAX;
+  look_for_keys(look, stop, end - LINE_BYTES_MAX, end);
+  return end - LINE_BYTES_MAX;
 }
 
 static int look_into(struct look *look, int file, struct bytes *whole) {

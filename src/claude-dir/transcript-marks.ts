@@ -10,9 +10,13 @@ export interface SessionMarks {
 /** What lines are looked into at all. */
 export const MARK_TEXTS = ['"tag"', '"custom-title"'] as const;
 const NEEDLES = MARK_TEXTS.map((text) => Buffer.from(text));
-/** An entry that marks a session has some hundred bytes: a longer line is a message. */
+/** An entry that marks a session has some hundred bytes. Of a longer line, which is a message, only the end is looked at: a mark may stand behind half of one. */
 const LINE_BYTES_MAX = 64 * 1024;
+/** A mark as Claude writes it, with strings in which braces and quotes may stand. */
+const MARK_IN_LINE = /\{\s*"type"\s*:\s*"(?:tag|custom-title)"(?:[^"{}]|"(?:[^"\\]|\\.)*")*\}/g;
 const NEWLINE = 0x0a;
+/** White space and zeros have no greater one. */
+const SPACE = 0x20;
 const EMPTY = Buffer.alloc(0);
 /** Titles that Claude gives to what it has copied from another session. */
 const COPY_TITLE = / \((fork|branch)( \d+)?\)$/i;
@@ -21,36 +25,26 @@ const COPY_TITLE = / \((fork|branch)( \d+)?\)$/i;
 export class MarksReader {
   #tag: string | undefined;
   #title: string | undefined;
-  /** The beginning of a line whose end has not come yet. */
+  /** The beginning of a line whose end has not come yet; the last part of it where it is long. */
   #carry: Buffer = EMPTY;
-  /** The line at hand is too long to be looked at, and its beginning is thrown away. */
-  #isSkipping = false;
 
   add(chunk: Buffer): void {
-    const end = chunk.lastIndexOf(NEWLINE);
-    if (end === -1) {
-      this.#carryOver(chunk);
-      return;
+    const end = chunk.lastIndexOf(NEWLINE) + 1;
+    if (end > 0) {
+      const lines = chunk.subarray(0, end);
+      this.#look(this.#carry.length === 0 ? lines : Buffer.concat([this.#carry, lines]));
+      this.#carry = EMPTY;
     }
-    // What is left of a line that is too long ends here.
-    const start = this.#isSkipping ? chunk.indexOf(NEWLINE) + 1 : 0;
-    this.#isSkipping = false;
-    const lines = chunk.subarray(start, end + 1);
-    this.#look(this.#carry.length === 0 ? lines : Buffer.concat([this.#carry, lines]));
-    this.#carry = EMPTY;
-    if (end + 1 < chunk.length) this.#carryOver(chunk.subarray(end + 1));
+    if (end < chunk.length) {
+      const rest = chunk.subarray(end).subarray(-LINE_BYTES_MAX);
+      this.#carry = Buffer.from(Buffer.concat([this.#carry, rest]).subarray(-LINE_BYTES_MAX));
+    }
   }
 
   end(): SessionMarks {
     this.#look(this.#carry);
     this.#carry = EMPTY;
     return { tag: this.#tag, title: this.#title };
-  }
-
-  #carryOver(rest: Buffer): void {
-    if (this.#isSkipping) return;
-    this.#isSkipping = this.#carry.length + rest.length > LINE_BYTES_MAX;
-    this.#carry = this.#isSkipping ? EMPTY : Buffer.concat([this.#carry, rest]);
   }
 
   #look(lines: Buffer): void {
@@ -63,14 +57,15 @@ export class MarksReader {
     for (const start of [...starts].sort((left, right) => left - right)) {
       const newline = lines.indexOf(NEWLINE, start);
       const end = newline === -1 ? lines.length : newline;
-      if (end - start <= LINE_BYTES_MAX) this.#read(lines.toString('utf8', start, end));
+      this.#read(lines.subarray(Math.max(start, end - LINE_BYTES_MAX), end));
     }
   }
 
-  #read(line: string): void {
-    const entry = entryOf(line);
-    if (entry?.type === 'tag') this.#tag = textOf(entry.tag);
-    if (entry?.type === 'custom-title') this.#title = titleByPerson(entry);
+  #read(line: Buffer): void {
+    for (const entry of entriesOf(line)) {
+      if (entry.type === 'tag') this.#tag = textOf(entry.tag);
+      if (entry.type === 'custom-title') this.#title = titleByPerson(entry);
+    }
   }
 }
 
@@ -81,12 +76,20 @@ interface MarkEntry {
   readonly by?: unknown;
 }
 
-/** Where a line was cut off by a kill, the next entry stands behind it on the same line: it is read by itself. */
-function entryOf(line: string): MarkEntry | undefined {
-  const entry = parsed(line);
-  if (entry !== undefined) return entry;
-  const start = line.lastIndexOf('{"type":');
-  return start > 0 ? parsed(line.slice(start)) : undefined;
+/**
+ * Where a line was cut off by a kill or a crash, the next entries stand behind it on the same line, and zeros before or behind them: they are read
+ * by themselves. Of the end of a long line, only what ends it: what stands in the midst of it may be a part of a message.
+ */
+function entriesOf(line: Buffer): MarkEntry[] {
+  let end = line.length;
+  while (end > 0 && (line[end - 1] ?? 0) <= SPACE) end -= 1;
+  const text = line.toString('utf8', 0, end);
+  const entry = parsed(text);
+  if (entry !== undefined) return [entry];
+  const marks = [...text.matchAll(MARK_IN_LINE)];
+  const counted =
+    line.length < LINE_BYTES_MAX ? marks : marks.filter((mark) => mark.index + mark[0].length === text.length);
+  return counted.flatMap((mark) => parsed(mark[0]) ?? []);
 }
 
 function parsed(text: string): MarkEntry | undefined {

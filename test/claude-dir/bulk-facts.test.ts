@@ -52,6 +52,8 @@ const anyLine = fc.oneof(
     line({ type: 'ai-title', aiTitle: 'ä' }),
     line({ type: 'user', message: '{"type":"tag","tag":"keep","timestamp":"2026-11-05T00:00:00.000Z"}' }),
     line({ type: 'tag', tag: 'keep', more: 'x'.repeat(70_000) }),
+    `{"t":"${'x'.repeat(70_000)}`,
+    '\0'.repeat(300_000),
     '{"timestamp":"2026-1',
     '{"entrypoint":"cli',
     '"entrypoint":\n"cli"',

@@ -58,6 +58,31 @@ describe('the marks of a session', () => {
       text: `${message('hello').slice(0, -9)}${tag('keep')}`,
       marks: { tag: 'keep' },
     },
+    {
+      what: 'a tag behind a long line that was cut off',
+      text: `${BIG.slice(0, -9)}${tag('keep')}`,
+      marks: { tag: 'keep' },
+    },
+    {
+      what: 'a tag behind many zeros',
+      text: `${message('hello')}${'\0'.repeat(100_000)}${tag('keep')}`,
+      marks: { tag: 'keep' },
+    },
+    {
+      what: 'a tag with another entry behind it on a line that was cut off',
+      text: `${message('hello').slice(0, -9)}${tag('keep').trimEnd()}${message('{}')}`,
+      marks: { tag: 'keep' },
+    },
+    {
+      what: 'a tag and a title on one line, before zeros',
+      text: `${tag('keep').trimEnd()}${title('"{mine}"').trimEnd()}\0\0\n`,
+      marks: { tag: 'keep', title: '"{mine}"' },
+    },
+    {
+      what: 'no part of a long message',
+      text: tag('keep') + line({ text: 'x'.repeat(70_000), input: { type: 'tag', tag: '' } }),
+      marks: { tag: 'keep' },
+    },
     { what: 'a title of a copy', text: title('My work (fork)') + message('hello'), marks: {} },
     { what: 'a title of a second copy', text: title('My work (Branch 2)'), marks: {} },
     {
