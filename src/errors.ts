@@ -13,7 +13,7 @@ export class OperatingError extends Error {
     this.kind = kind;
   }
 
-  /** What the program ends with where this error ends it. */
+  /** The program ends with this code where this error ends it. */
   get exitCode(): number {
     return EXIT_CODES[this.kind];
   }
@@ -53,7 +53,7 @@ export function errorMessage(error: unknown): string {
 }
 
 /**
- * What is reached by a held descriptor is named below it; whoever says what was being done names the directory. By the time of the message
+ * Messages name what is reached by a held descriptor below it; whoever says what was being done names the directory. By the time of the message
  * the number may be another's, so it is not looked up.
  */
 const HELD_DIRECTORY = /\/proc\/self\/fd\/\d+\/|(?<=')\/proc\/self\/fd\/\d+(?=')/g;

@@ -15,7 +15,7 @@ export const EXIT_CODES = {
   config: 78,
 } as const;
 
-/** What each exit code tells an operator; the help and docs/operating.md show these words. */
+/** Each exit code tells an operator this; the help and docs/operating.md show these words. */
 export const EXIT_CODE_MEANINGS: Readonly<Record<ExitKind, string>> = {
   ok: 'all is well',
   problems: 'doctor or adopt has found something that needs doing',

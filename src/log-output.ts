@@ -14,7 +14,7 @@ const WAIT_MS = 1_000;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What fits whatever stderr is. */
+/** The style fits whatever stderr is. */
 export function styleOf(format: LogFormat, environment: Environment): LineStyle {
   const isTerminal = isatty(STDERR_FD);
   const fitting = isTerminal ? 'text' : isJournal(environment.JOURNAL_STREAM) ? 'journal' : 'json';

@@ -5,7 +5,7 @@ import { type Clock, systemClock } from './clock.ts';
 import { type LineStyle, LOG_LEVELS, type LogLevel, logLine } from './format/log-line.ts';
 import { type LineOutput, lineOutput } from './log-output.ts';
 
-/** What is asked of a logger. In the fields, `err` may be an error: its stack is told. */
+/** A logger need be no more than this. In the fields, `err` may be an error: its stack is told. */
 export interface Logger {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;

@@ -240,7 +240,7 @@ export class AnchoredDir {
     }
   }
 
-  /** What a symlink says; undefined where it is none, or is gone. */
+  /** Reads what a symlink says; undefined where it is none, or is gone. */
   linkTarget(name: ByteName): string | undefined {
     return linkTargetAt(this.#path(name));
   }
@@ -250,7 +250,7 @@ export class AnchoredDir {
     fsyncSync(this.fd);
   }
 
-  /** What may still be made on its file system. */
+  /** Tells how much may still be made on its file system. */
   room(): Room {
     return roomAround(this.#prefix);
   }
@@ -260,7 +260,7 @@ export class AnchoredDir {
     return isInMemory(this.#prefix);
   }
 
-  /** Where the held directory is right now, for messages and for finding mount points. */
+  /** Tells where the held directory is right now, for messages and for finding mount points. */
   currentPath(): string {
     return readlinkSync(`/proc/self/fd/${this.fd}`, { encoding: 'latin1' });
   }

@@ -1,4 +1,4 @@
-/** What root makes in a directory of another user becomes that user's, who would be locked out of their own state by it otherwise. */
+/** Gives what root makes in a directory of another user to that user, who would be locked out of their own state by it otherwise. */
 
 import {
   closeSync,

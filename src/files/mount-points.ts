@@ -1,4 +1,4 @@
-/** What is mounted below a directory: such places are not entered and not moved. */
+/** Finds the mount points below a directory: they are not entered and not moved. */
 
 import { readFileSync } from 'node:fs';
 import { operatingError } from '../errors.ts';

@@ -8,7 +8,7 @@ import { constants as osConstants } from 'node:os';
 import { type ByteName, byteNameFromSystem } from './byte-name.ts';
 import { type NativePart, nativePart } from './native-part.ts';
 
-/** What the system says of one file, as far as it matters here. Node's `Stats` is one, too. */
+/** The system says this of one file, as far as it matters here. Node's `Stats` is one, too. */
 export interface FileFacts {
   readonly dev: number;
   readonly ino: number;

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism, endianness } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
-/** What has come of bulk work: of each task what is told of it, and of all of them the rows, links and texts. Laid out by whatever did it. */
+/** An answer to bulk work holds for each task what is told of it, and for all of them the rows, links and texts. Laid out by whatever did it. */
 export type NativeAnswer = readonly [told: ArrayBuffer, rows: ArrayBuffer, links: ArrayBuffer, others: ArrayBuffer];
 
 export interface NativePart {
@@ -21,7 +21,7 @@ export interface NativePart {
    * character a byte, and a number below 0 is that of the system's error, negated.
    */
   openAt(directory: number, name: string, flags: number): number;
-  /** Of an entry itself. @param facts are filled: `native/calls.c` says with what */
+  /** Looks at an entry itself. @param facts are filled: `native/calls.c` says with what */
   lookAt(directory: number, name: string, facts: Float64Array): number;
   lookAtOpen(fd: number, facts: Float64Array): number;
   /** How many bytes came, from the descriptor's position on; 0 at the end. */

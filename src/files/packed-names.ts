@@ -5,7 +5,7 @@ export class PackedNames {
   readonly #places = new Map<string, number>();
   #length = 0;
 
-  /** What was added before is not added again. @returns where they begin, one after the other */
+  /** Adds texts, none of them twice. @returns where they begin, one after the other */
   add(...texts: readonly string[]): number {
     const text = texts.length === 1 ? (texts[0] ?? '') : texts.join('\0');
     const known = this.#places.get(text);

@@ -17,10 +17,10 @@ export const RESERVE_INODES = FILES;
 /** A reserve is made where it takes no more than this share of what is free. */
 const SHARE_MAX = 0.25;
 
-/** Where less is free, no reserve is made. */
+/** No reserve is made where less is free. */
 export const ROOM_FOR_RESERVE_BYTES = RESERVE_BYTES / SHARE_MAX;
 
-/** What giving the reserve up would free. @throws the system's error */
+/** Tells what giving the reserve up would free. @throws the system's error */
 export function reservedRoom(parent: AnchoredDir): { readonly bytes: number; readonly inodes: number } {
   return inReserve(parent, { bytes: 0, inodes: 0 }, (reserve) => {
     let [bytes, inodes] = [0, 0];

@@ -12,7 +12,7 @@ import { shellWord } from '../format/shell-word.ts';
 const FOREIGN_WRITE_BITS = 0o022;
 const PINS = 'pins';
 const ROOT = 0;
-/** What is locked needs no other disk, so a symlink there is somebody's trick or mistake, whoever made it. */
+/** Locks need no other disk, so a symlink in place of one is somebody's trick or mistake, whoever made it. */
 const LOCK = /\.lock$/;
 
 /** One that is not there yet is safe. @throws OperatingError (`unsafe-root`) with the command that mends it */

@@ -13,7 +13,7 @@ export interface LogEvent {
   readonly level: LogLevel;
   /** Unix epoch ms. */
   readonly timeMs: number;
-  /** Who has written it: for JSON alone, since a terminal and the journal know. */
+  /** The origin says who has written it: for JSON alone, since a terminal and the journal know. */
   readonly origin: object;
   readonly fields: object;
   readonly message: string;
@@ -57,7 +57,7 @@ const COLORS: Readonly<Partial<Record<LogLevel, number>>> = { warn: 33, error: 3
 /** It follows date and time. */
 const WORD_OF_LEVEL = /(?<=^\S+ \S+ )[A-Z]+/;
 const LEVEL_WIDTH = 5;
-/** Of what went well, a person reads the beginning; the whole is in JSON. */
+/** A person reads the beginning of what went well; the whole is in JSON. */
 const TEXT_VALUE_MAX = 300;
 
 function textLine({ level, timeMs, fields, message }: LogEvent): string {
@@ -85,7 +85,7 @@ function plainOrQuoted(text: string): string {
   return /^[^\s"=\\]+$/.test(text) ? text : JSON.stringify(text);
 }
 
-/** What an error is about stands in fields that JSON does not show. */
+/** An error tells what it is about in fields that JSON does not show. */
 function shownError(_key: string, value: unknown): unknown {
   if (!(value instanceof Error)) return value;
   const code = 'code' in value ? value.code : undefined;

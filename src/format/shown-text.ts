@@ -2,7 +2,7 @@
 
 /** Longer than any message that names a few things; the beginning says what it is about, the end why. */
 const LINE_LENGTH_MAX = 4_000;
-/** What is wrong with a value shows in its beginning. */
+/** The beginning of a value shows what is wrong with it. */
 const VALUE_LENGTH_MAX = 200;
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is escaped here.

@@ -55,7 +55,7 @@ export class PostgresDatabase {
   readonly #idle: { readonly connection: DriverConnection; readonly timer: NodeJS.Timeout }[] = [];
   readonly #waiting: (() => void)[] = [];
   /**
-   * Of one transaction: by which the server itself ends what takes too long, and by which it refuses what its rules for rows would show a
+   * Settings of one transaction: by them the server itself ends what takes too long, and refuses what its rules for rows would show a
    * part of.
    */
   readonly #limits: string;
@@ -109,7 +109,7 @@ export class PostgresDatabase {
     if (this.#isClosed) throw new OperatingError('usage', `${action} ${this.name}: it was closed`);
   }
 
-  /** What was asked for until now is still done; all that comes later is refused. */
+  /** Does what was asked for until now, and refuses all that comes later. */
   async close(): Promise<void> {
     this.#isClosed = true;
     const leaving = this.#idle.splice(0).map(({ connection, timer }) => {
@@ -120,7 +120,7 @@ export class PostgresDatabase {
     await Promise.all([...leaving, ...drained]);
   }
 
-  /** What has failed is tried again by the next call. */
+  /** The next call tries again what has failed. */
   async #beSetUp(): Promise<void> {
     this.#isSetUp ??= this.#run('open', BEGIN, this.#setUp).catch((error: unknown) => {
       this.#isSetUp = undefined;

@@ -1,4 +1,4 @@
-/** What PostgreSQL and the way to it report, as errors that an operator can read. */
+/** Makes errors that an operator can read of what PostgreSQL and the way to it report. */
 
 import { BusyError, errorCode, errorMessage, OperatingError } from '../errors.ts';
 import type { ErrorKind } from '../exit-codes.ts';
@@ -6,7 +6,7 @@ import type { ErrorKind } from '../exit-codes.ts';
 /** Another holds the lock, or has won; nothing was changed, and the same call may be made again. */
 const BUSY = /^(55P03|40001|40P01)$/;
 
-/** Of a prepared statement that is not there, or is there already: another client's. */
+/** A prepared statement is not there, or is there already as another client's. */
 const LOST_STATEMENT = /^(26000|42P05)$/;
 
 const KIND_BY_CODE: readonly (readonly [RegExp, ErrorKind])[] = [

@@ -26,7 +26,7 @@ export interface PostgresTarget {
   readonly password: string;
   readonly database: string;
   readonly tls: PostgresTls;
-  /** What the server is told at the start: `application_name`, `search_path`, `options`. */
+  /** The server is told these at the start: `application_name`, `search_path`, `options`. */
   readonly startParameters: Readonly<Record<string, string>>;
 }
 
@@ -35,7 +35,7 @@ const PORT = 5432;
 const TLS_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'];
 const TLS_PARAMETERS = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey'];
 const PLACE_PARAMETERS = ['host', 'port', 'user', 'password', 'dbname'];
-/** Of libpq, and of no use here: the driver has its own ways, or none. */
+/** These are libpq's, and of no use here: the driver has its own ways, or none. */
 const PASSED_OVER = ['channel_binding', 'gssencmode', 'sslnegotiation', 'connect_timeout', 'target_session_attrs'];
 
 /** @returns what is wrong with it, one phrase each, none of which shows the URL; it may hold a password */

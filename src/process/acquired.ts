@@ -1,4 +1,4 @@
-/** What was acquired one after the other, and is given back in reverse, each whatever becomes of the others. */
+/** Gives back in reverse what was acquired one after the other, each whatever becomes of the others. */
 
 export class Acquired {
   readonly #releases: (() => unknown)[] = [];

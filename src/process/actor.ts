@@ -1,9 +1,9 @@
-/** Who it is that acts: the process, its user and its host, and what it acts for. */
+/** Tells who it is that acts: the process, its user and its host, and what it acts for. */
 
 import { hostname, userInfo } from 'node:os';
 import { packageVersion } from './version.ts';
 
-/** What made a process act. Plain data, which goes to another process as it is. */
+/** A requester is somebody or something that makes a process act. Plain data, which goes to another process as it is. */
 export interface Requester {
   /** The daemon's schedule, somebody's command, or a program that calls the library. */
   readonly by: 'schedule' | 'hand' | 'code';

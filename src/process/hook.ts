@@ -71,7 +71,7 @@ function notStarted(why: string): string {
   return `it could not be started: ${why}`;
 }
 
-/** What it said last lies in the pipe when it is gone: the next turn of the event loop reads it, and the one after that is sure to be later. */
+/** Its last words lie in the pipe when it is gone: the next turn of the event loop reads it, and the one after that is sure to be later. */
 async function lastWords(): Promise<void> {
   for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,4 +1,4 @@
-/** What the machine says of time beside the wall clock: how long it has been up, and whether a time server has set its clock. */
+/** Reads what the machine says of time beside the wall clock: how long it has been up, and whether a time server has set its clock. */
 
 import { readFileSync, statSync } from 'node:fs';
 import { uptime } from 'node:os';

@@ -3,7 +3,7 @@
 import { Worker } from 'node:worker_threads';
 import type { ParentWatch } from './parent-watch-thread.ts';
 
-/** What the thread does fits in the smallest heap. */
+/** The smallest heap is enough for what the thread does. */
 const LIMITS = { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 1 };
 
 /** Looks on from a thread of its own, which holds nothing up. */

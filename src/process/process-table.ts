@@ -1,4 +1,4 @@
-/** What the kernel says of processes: of which machine and pid namespace they are, which of them run, and since when. */
+/** Reads what the kernel says of processes: of which machine and pid namespace they are, which of them run, and since when. */
 
 import { readFileSync, readlinkSync } from 'node:fs';
 import { type Clock, systemClock } from '../clock.ts';

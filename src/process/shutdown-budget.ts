@@ -8,12 +8,12 @@ export const SHUTDOWN_BUDGET = {
   databaseWaitMs: 1_000,
   /** A batch in hand takes milliseconds: a run that has not ended by then hangs, and its process is killed. */
   runGraceMs: 3_500,
-  /** What is told of a run that is over by then may take so long. */
+  /** Telling of a run that is over by then may take so long. */
   noticeGraceMs: 500,
   /** For which the daemon waits for its run, the kill, its record and what is told of it included. */
   daemonWaitMs: 4_500,
   /** When the process leaves, whatever hangs. */
   leaveAfterMs: 4_800,
-  /** What whoever sends the signal may rely on. */
+  /** Whoever sends the signal may rely on this. */
   promisedMs: 5_000,
 } as const;

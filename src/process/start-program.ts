@@ -7,7 +7,7 @@ import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs';
 
 const SHELL = '/bin/sh';
-/** What a shell says of a program that it could not start, by its exit code; a program may end with the same. */
+/** A shell says by these exit codes why it could not start a program; a program may end with the same. */
 const START_FAULTS: Readonly<Record<number, string>> = { 126: 'EACCES', 127: 'ENOENT' };
 
 /** @param argv the program, by its path or a name that PATH leads to, and its arguments */

@@ -19,7 +19,7 @@ export interface DatabaseSpace {
 
 /** Pages that stay free for what comes: giving them back would only have them made again. */
 const KEPT_PAGES = 64;
-/** Of a page or so a step, so that a hold can end after any. */
+/** A step gives back a few pages, so that a hold can end after any. */
 const PAGES_PER_STEP = 4;
 /** A database in which no more than this is in use is written anew in some milliseconds, and nobody waits long. */
 const REBUILT_BYTES_MAX = 2 ** 20;

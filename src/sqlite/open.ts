@@ -122,7 +122,7 @@ function writeBack(database: SqliteDatabase): void {
   if (busy !== 0) throw new BusyError(`create database ${database.name}: another process reads it already`);
 }
 
-/** What a killed process left of a database that it was making. */
+/** Removes what a killed process left of a database that it was making. */
 function removeAbandoned(path: string): void {
   const prefix = `${basename(path)}.new-`;
   for (const entry of readdirSync(dirname(path), { withFileTypes: true })) {
@@ -179,7 +179,7 @@ function isDirectoryMissing(error: unknown): boolean {
   return error instanceof TypeError && error.message.endsWith('the directory does not exist');
 }
 
-/** What better-sqlite3 says of a database that has been closed. */
+/** Knows what better-sqlite3 says of a database that has been closed. */
 function isClosedError(error: unknown): boolean {
   return error instanceof TypeError && error.message === 'The database connection is not open';
 }

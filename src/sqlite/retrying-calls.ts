@@ -4,14 +4,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BusyError } from '../errors.ts';
 
 /**
- * What SQLite itself may wait at each try; this does block the thread. Without it, a writer of a database with a rollback journal
+ * SQLite itself may wait so long at each try; this does block the thread. Without it, a writer of a database with a rollback journal
  * would never outlast those who are reading.
  */
 export const BLOCKING_WAIT_MS = 3;
 /** SQLite's own waiters look ever more rarely, up to 100 ms apart, and starve beside busy writers: these do not tire. */
 const RETRY_MIN_MS = 1;
 const RETRY_MAX_MS = 3;
-/** Who has lately found the lock taken lets the others look before each call of its own: else it wins again and again. */
+/** Whoever has lately found the lock taken lets the others look before each call of its own: else it wins again and again. */
 const BACK_OFF_MS = 100;
 
 export class RetryingCalls {

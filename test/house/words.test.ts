@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { declaredNames, RETIRED_WORDS, retiredNames, wordsOf } from './words.ts';
+import { declaredNames, fragments, RETIRED_WORDS, retiredNames, WHOLE_SENTENCES, wordsOf } from './words.ts';
 
 const SRC = fileURLToPath(new URL('../../src', import.meta.url));
 const glossary = readFileSync(new URL('../../docs/glossary.md', import.meta.url), 'utf8');
@@ -32,6 +32,26 @@ describe('the names of the source tree', () => {
   it('are taken from the code, not from what it says', () => {
     expect(declaredNames("/** const a = 1 */ const b = 'const c'; // let d")).toEqual(['b']);
     expect(wordsOf('#openSQLiteDirs_of')).toEqual(['open', 'sq', 'lite', 'dirs', 'of']);
+  });
+});
+
+describe('the doc comments', () => {
+  const paths = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'));
+  const placeOf = (path: string) => (path.split('/')[0] ?? '').replace(/\.ts$/, '');
+
+  it('begin as sentences do, where that is held', () => {
+    expect(WHOLE_SENTENCES.filter((place) => !paths.some((path) => placeOf(path) === place))).toEqual([]);
+    const held = paths.filter((path) => WHOLE_SENTENCES.includes(placeOf(path))).sort();
+    expect(held.flatMap((path) => fragments(path, readFileSync(join(SRC, path), 'utf8')))).toEqual([]);
+  });
+
+  it.each([
+    ['of one line', '/** What is left. */', 'What is left.'],
+    ['of several lines', '/**\n * Of a run, the last\n * time.\n */', 'Of a run, the last'],
+    ['in a class', '  /**\n   * Where it is.\n   */', 'Where it is.'],
+  ])('would be found out by a fragment %s', (_, text, beginning) => {
+    expect(fragments('a.ts', text)).toEqual([expect.stringContaining(beginning)]);
+    expect(fragments('a.ts', text.replace(beginning, 'Tells it.'))).toEqual([]);
   });
 });
 

@@ -23,6 +23,29 @@ export const RETIRED_WORDS: Readonly<Record<string, string>> = {
   misc: 'what it does',
 };
 
+/** Folders and loose files, without their ending, in which no doc comment begins as a fragment does; this list gets longer. */
+export const WHOLE_SENTENCES: readonly string[] = [
+  'clock',
+  'errors',
+  'exit-codes',
+  'files',
+  'format',
+  'log',
+  'log-output',
+  'postgres',
+  'process',
+  'sqlite',
+];
+
+const FRAGMENT = /\/\*\*\s+(?:\* )?((?:What|Where|Who|Of) [^\n]{0,40})/g;
+
+/** @returns one sentence for each doc comment that begins with a word of a subordinate clause */
+export function fragments(path: string, text: string): string[] {
+  return Array.from(text.matchAll(FRAGMENT), ([, beginning = '']) => {
+    return `${path}: “${beginning.replace(/ \*\/$/, '')}…” is to begin as a sentence does`;
+  });
+}
+
 const DECLARATION =
   /\b(?:class|interface|type|function|const|let|enum)\s+([A-Za-z_$][\w$]*)|^\s+(?:static\s+|async\s+|readonly\s+|get\s+|set\s+|\*\s*)*(#?[A-Za-z_$][\w$]*)\s*(?:\(|[:=]\s)/gm;
 
