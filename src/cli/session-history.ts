@@ -47,7 +47,10 @@ class Whereabouts {
     const untilMs = this.#purgedAfterMs.get(sessionId);
     if (now === 'in the trash') return `in the trash, until ${formatTime(untilMs)}; trash restore brings it back`;
     if (now === 'here') return events.some(({ what }) => what !== 'swept') ? 'here again' : 'here';
-    return events.at(-1)?.what === 'removed' ? 'gone: destroyed in the trash, by a purge or by `trash empty`' : 'gone';
+    const last = events.findLast(({ what }) => what !== 'swept')?.what;
+    return last === 'removed' || last === 'purged'
+      ? 'gone: destroyed in the trash, by a purge or by `trash empty`'
+      : 'gone';
   }
 
   session(sessionId: SessionId): KnownSession | undefined {
@@ -88,7 +91,8 @@ function tellSession(
     return;
   }
   const session = where.session(sessionId);
-  const project = session === undefined ? (events.at(-1)?.project ?? '-') : shownProject(session, io.home);
+  const known = events.findLast((event) => event.project !== null)?.project ?? '-';
+  const project = session === undefined ? known : shownProject(session, io.home);
   const lines = [
     `${colors.bold(sessionId)}${session === undefined ? '' : `  ${shownTitle(session)}`}`,
     `  project  ${shownText(project)}`,
@@ -104,6 +108,8 @@ function sentenceOf({ what, reason, run, bytes, place }: SessionEvent): string {
     const why = reason === 'asked' ? 'asked (somebody named it)' : reason;
     return `moved to the trash: ${why}, ${formatBytes(bytes ?? 0)}, by run ${run ?? '?'}`;
   }
+  if (what === 'restored') return `brought back from the trash: ${shownText(reason)}`;
+  if (what === 'purged') return `destroyed in the trash, ${formatBytes(bytes ?? 0)}: ${shownText(reason)}`;
   if (what === 'swept') return `its row was swept from the resume map ${shownText(place)}: ${reason}`;
   const cause = reason === 'clean-up' ? "likely by Claude's own clean-up" : 'by something else than this program';
   return `missed by a prune: gone, ${cause}`;

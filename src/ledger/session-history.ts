@@ -6,10 +6,14 @@ import { Statements } from '../sqlite/statements.ts';
 
 export interface SessionEvent {
   readonly sessionId: SessionId;
-  /** `removed` to the trash; `swept`: a row that resumed it left the resume map; `vanished`: gone, and not by this program. */
-  readonly what: 'removed' | 'swept' | 'vanished';
+  /**
+   * `removed` to the trash, `restored` from it, `purged`: destroyed there; `swept`: a row that resumed it left the resume map; `vanished`:
+   * gone, and not by this program.
+   */
+  readonly what: 'removed' | 'restored' | 'purged' | 'swept' | 'vanished';
   /** Unix epoch ms. */
   readonly atMs: number;
+  /** Of what was restored or purged: the command or the schedule that asked for it. */
   readonly reason: string;
   /** The Claude directory, the session store or the resume map. */
   readonly place: string;
@@ -45,6 +49,10 @@ const REMOVED = `SELECT session_id AS sessionId, 'removed' AS what, removed_at A
   trash_run AS run, bytes FROM removals`;
 const SWEPT = `SELECT session_id AS sessionId, 'swept' AS what, swept_at AS atMs, reason, map AS place, NULL AS project,
   NULL AS run, NULL AS bytes FROM swept_rows`;
+/** What only the audit knows. */
+const AUDITED = `SELECT subject AS sessionId, what, at AS atMs, json_extract(actors.actor, '$.command') AS reason, coalesce(place, '') AS place,
+  NULL AS project, run, bytes FROM audit JOIN actors ON actors.id = audit.actor AND json_valid(actors.actor)
+  WHERE what IN ('restored', 'purged')`;
 const VANISHED = `SELECT session_id AS sessionId, 'vanished' AS what, noticed_at AS atMs, cause AS reason, claude_dir AS place, project,
   NULL AS run, NULL AS bytes FROM vanished`;
 
@@ -59,7 +67,7 @@ export class SessionHistory {
     this.#statements = new Statements(database);
     this.#sources = guarded(database.name, 'read', () => {
       const tables = database.prepare(`SELECT name FROM sqlite_schema WHERE type = 'table'`).pluck().all();
-      const later = { swept_rows: SWEPT, vanished: VANISHED };
+      const later = { swept_rows: SWEPT, vanished: VANISHED, audit: AUDITED };
       return [REMOVED, ...Object.entries(later).flatMap(([table, query]) => (tables.includes(table) ? [query] : []))];
     });
   }
@@ -75,7 +83,7 @@ export class SessionHistory {
 
   /** The earliest first. */
   ofSession(sessionId: SessionId): readonly SessionEvent[] {
-    const each = this.#sources.map((source) => `${source} WHERE session_id = @sessionId`);
+    const each = this.#sources.map((source) => `SELECT * FROM (${source}) WHERE sessionId = @sessionId`);
     return this.#read(`${each.join(' UNION ALL ')} ORDER BY atMs`, { sessionId });
   }
 

@@ -61,10 +61,18 @@ describe('The history', () => {
     await run('remove', A);
     await run('trash', 'empty', '--yes');
     const purged = await run('history', '--session', A);
-    expect(purged.stdout).toMatch(/expired, .*\n.*asked \(somebody named it\), .*\n +now +gone: destroyed/);
+    expect(purged.stdout).toMatch(
+      /expired, .*\n.*back from the trash: trash restore\n.*asked \(somebody named it\), .*\n.*destroyed .*: trash empty\n +now +gone: destroyed/,
+    );
+    expect(purged.stdout).toMatch(/\n {2}project {2}-srv-app\n/);
     expect(JSON.parse((await run('history', '--session', A, '--json')).stdout)).toMatchObject({
       now: 'gone',
-      events: [{ what: 'removed', reason: 'expired', run: taken }, { reason: 'asked' }],
+      events: [
+        { what: 'removed', reason: 'expired', run: taken },
+        { what: 'restored', reason: 'trash restore', run: taken },
+        { what: 'removed', reason: 'asked' },
+        { what: 'purged', reason: 'trash empty' },
+      ],
     });
   });
 
