@@ -5,6 +5,7 @@ import { OperatingError } from '../errors.ts';
 import { mostAlike } from '../format/most-alike.ts';
 import { nearestWord } from '../format/nearest-word.ts';
 import { shownValue } from '../format/shown-text.ts';
+import { sharedSessions } from '../runs/open-stores.ts';
 import { type KnownSession, SessionIndex } from '../runs/session-index.ts';
 import type { CommandContext } from './command.ts';
 import { localDate, shownProject, shownTitle } from './session-columns.ts';
@@ -168,12 +169,15 @@ export function withSessionIndex<T>({ resolved }: CommandContext, use: (index: S
 }
 
 /** Sessions that are here by ids, their beginnings or words of their titles. @throws as `findAmong` */
-export function sessionsHere(
+export async function sessionsHere(
   context: CommandContext,
   texts: readonly string[],
   { takesAbsent = false, hint = '' } = {},
-): readonly KnownSession[] {
+): Promise<readonly KnownSession[]> {
+  const shared = await sharedSessions(context.resolved.config);
   return withSessionIndex(context, (index) => {
+    for (const [place, sessions] of shared.stored) index.addStored(place, sessions);
+    index.faults.push(...shared.faults);
     const unseen = index.faults.map((fault) => `; ${fault}`).join('');
     const where = '`claude-session-sweeper list` shows what is here, `trash list` what was removed';
     const among: Findable = {

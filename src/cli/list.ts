@@ -45,7 +45,7 @@ export async function listSessions(
   if (order === undefined)
     throw wrong('--sort', `${shownValue(flags.sort)} is none of ${Object.keys(ORDERS).join(', ')}`);
   const next = which === 'all' ? 'claude-session-sweeper list --going shows what the next prune takes' : undefined;
-  const request: ListingRequest = { which, order, ...wantedOf(context, texts, flags) };
+  const request: ListingRequest = { which, order, ...(await wantedOf(context, texts, flags)) };
   return show(context, request, { none: 'No session matches.', next });
 }
 
@@ -56,18 +56,23 @@ export async function listUpcoming(
   flags: ListFlags,
 ): Promise<number> {
   const goesWithinMs = durationOf('--within', flags.within ?? WITHIN_DAYS);
-  const request: ListingRequest = { which: 'all', order: 'soonest', goesWithinMs, ...wantedOf(context, texts, flags) };
+  const request: ListingRequest = {
+    which: 'all',
+    order: 'soonest',
+    goesWithinMs,
+    ...(await wantedOf(context, texts, flags)),
+  };
   const none = `Nothing goes within ${flags.within ?? WITHIN_DAYS}.`;
   return show(context, request, { none, next: 'claude-session-sweeper pin ID keeps one of them' });
 }
 
 type Wanted = Omit<ListingRequest, 'which' | 'order' | 'goesWithinMs'>;
 
-function wantedOf(context: CommandContext, texts: readonly string[], flags: ListFlags): Wanted {
+async function wantedOf(context: CommandContext, texts: readonly string[], flags: ListFlags): Promise<Wanted> {
   throwIfBoth(texts, flags);
   const limit = limitOf(flags.limit);
   if (texts.length === 0) return { limit, ...filterOf(flags, context.io) };
-  return { limit, ids: sessionsHere(context, texts).map(({ sessionId }) => sessionId) };
+  return { limit, ids: (await sessionsHere(context, texts)).map(({ sessionId }) => sessionId) };
 }
 
 function limitOf(text: string | undefined): number {

@@ -22,7 +22,7 @@ export async function removeByHand(
   throwIfNeither('remove', texts, flags);
   const { config } = context.resolved;
   if (texts.length > 0) {
-    const sessions = sessionsHere(context, texts);
+    const sessions = await sessionsHere(context, texts);
     const ids = sessions.map(({ sessionId }) => sessionId);
     tell(
       context,

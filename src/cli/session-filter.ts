@@ -65,7 +65,7 @@ export async function selectedHere(
   flags: FilterFlags,
   options: Parameters<typeof sessionsHere>[2] = {},
 ): Promise<readonly SessionId[]> {
-  if (texts.length > 0) return sessionsHere(context, texts, options).map(({ sessionId }) => sessionId);
+  if (texts.length > 0) return (await sessionsHere(context, texts, options)).map(({ sessionId }) => sessionId);
   return [...new Set((await matchingHere(context, flags)).map(({ sessionId }) => sessionId))];
 }
 

@@ -57,7 +57,7 @@ export async function explainSessions(
   flags: FilterFlags,
 ): Promise<number> {
   throwIfNeither('why', texts, flags);
-  const ids = texts.length === 0 ? [] : sessionsHere(context, texts).map(({ sessionId }) => sessionId);
+  const ids = texts.length === 0 ? [] : (await sessionsHere(context, texts)).map(({ sessionId }) => sessionId);
   const sessions = await (texts.length === 0 ? matchingHere(context, flags) : knownHere(context, ids));
   if (sessions.length === 0 && !context.json) context.io.stdout.write('No session matches.\n');
 

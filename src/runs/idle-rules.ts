@@ -8,8 +8,11 @@ import { SessionIndex } from './session-index.ts';
 const ASKED_MAX = 8;
 
 /** @returns the patterns of such rules; none where not all could be looked into */
-export function idleRules(config: Pick<Config, 'claudeDir' | 'sessions.store' | 'projects'>): readonly string[] {
-  if (config.projects.length === 0) return [];
+export function idleRules(
+  config: Pick<Config, 'claudeDir' | 'sessions.store' | 'sessions.sharedStores' | 'projects'>,
+): readonly string[] {
+  // What may match in a store on another machine is not looked for here.
+  if (config.projects.length === 0 || config['sessions.sharedStores'].length > 0) return [];
   const patterns = config.projects.map(({ match }) => ({ match, pattern: projectPattern(match) }));
   const index = SessionIndex.open(config);
   try {

@@ -11,6 +11,7 @@ import type { Config } from '../config/config.ts';
 import { errorCode, errorMessage, isExhaustion, OperatingError } from '../errors.ts';
 import { type ByteName, displayName, parseByteName } from '../files/byte-name.ts';
 import { OpenDirs } from '../files/open-dirs.ts';
+import type { StoredSession } from '../session-store/stored-session.ts';
 import { StoredSessions } from '../session-store/stored-sessions.ts';
 
 /** Where sessions may be. */
@@ -53,6 +54,14 @@ export class SessionIndex {
     } catch (error) {
       index.close();
       throw error;
+    }
+  }
+
+  /** @param place the session store that has them */
+  addStored(place: string, sessions: readonly StoredSession[]): void {
+    for (const { sessionId, projectKey, lastUsedAtMs } of sessions) {
+      const project = parseByteName(projectKey);
+      this.#add(sessionId, { place, dirs: undefined, project, hasTranscript: true, lastUsedMs: lastUsedAtMs });
     }
   }
 
@@ -166,10 +175,7 @@ export class SessionIndex {
   #addStore(path: string): void {
     const store = StoredSessions.openForReading(path);
     try {
-      for (const { sessionId, projectKey, lastUsedAtMs } of store.sessions()) {
-        const project = parseByteName(projectKey);
-        this.#add(sessionId, { place: path, dirs: undefined, project, hasTranscript: true, lastUsedMs: lastUsedAtMs });
-      }
+      this.addStored(path, store.sessions());
     } finally {
       store.close();
     }

@@ -1,11 +1,10 @@
 /** The trash of all places together, that of stores on other machines included, which can only be asked in turn. */
 
 import type { SessionId } from '../claude-dir/session-id.ts';
-import { systemClock } from '../clock.ts';
 import { OperatingError } from '../errors.ts';
 import { displayName } from '../files/byte-name.ts';
 import type { PostgresStoredSessions } from '../session-store/postgres-stored-sessions.ts';
-import { openSharedStore, type StorePlaces } from './open-stores.ts';
+import { eachSharedStore, type StorePlaces } from './open-stores.ts';
 import {
   idsInTrash,
   type RestoredSession,
@@ -82,26 +81,4 @@ async function listedIn(store: PostgresStoredSessions): Promise<readonly Session
     const asInTrash = { state: 'trashed', project: projectKey, files: 0, newestMtimeMs: lastUsedAtMs } as const;
     return { place: store.path, session: { ...session, ...asInTrash } };
   });
-}
-
-/** One that cannot be asked keeps no other from its turn. @param onRefused is given what is wrong with it, one sentence */
-async function eachSharedStore(
-  config: StorePlaces,
-  { dryRun }: { readonly dryRun: boolean },
-  use: (store: PostgresStoredSessions) => Promise<unknown>,
-  onRefused: (fault: string) => unknown,
-): Promise<void> {
-  for (const settings of config['sessions.sharedStores']) {
-    try {
-      const store = await openSharedStore(settings, { dryRun, clock: systemClock });
-      try {
-        await use(store);
-      } finally {
-        await store.close();
-      }
-    } catch (error) {
-      if (!(error instanceof OperatingError)) throw error;
-      onRefused(error.message);
-    }
-  }
 }

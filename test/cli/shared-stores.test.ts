@@ -77,6 +77,11 @@ describe.each(ALL_FORMS)('A worker with a shared store of the form: $name', (for
     expect([code, JSON.parse(stdout)]).toMatchObject([0, { sessions: [{ sessionId: B, restored: true }] }]);
     expect(await listed(host)).toEqual([A]);
     expect(await runNow(host)).toMatchObject({ code: 0, removed: [B] });
+    expect((await host('why', D)).stdout).toContain(D.slice(0, 8));
+    expect((await host('remove', D, '--yes')).code).toBe(0);
+    expect(await listed(host)).toEqual([A, B, D]);
+    expect((await host('trash', 'restore', D)).code).toBe(0);
+
     // The store's own clock says for how long it has lain there.
     made.server.setClock(nowMs + 1_000);
     expect((await host('trash', 'empty', '--yes')).code).toBe(0);
