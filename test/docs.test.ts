@@ -7,6 +7,7 @@ import { GUARD_NAMES } from '../src/jobs/guards/guards.ts';
 import { LATE_KEEP_REASONS } from '../src/jobs/prune-transcripts/applied-plan.ts';
 import { KEEP_REASONS } from '../src/jobs/prune-transcripts/plan.ts';
 import { silentLogger } from '../src/log.ts';
+import { NO_TOTALS } from '../src/runs/figures-registry.ts';
 import { resolveConfig } from './support/resolved-config.ts';
 
 const top = new URL('../', import.meta.url);
@@ -66,7 +67,7 @@ describe('The documentation', () => {
       host: async () => [],
       dueAfterMs: () => undefined,
       nowMs: () => 0,
-      resumeTotals: async () => ({ attempts: 0, failures: 0, forgotten: { expired: 0, gone: 0 } }),
+      resumeTotals: async () => NO_TOTALS,
       nextRunMs: () => 0,
       runningJob: () => undefined,
       reload: () => ({ isSuccessful: true, lastSuccessAtMs: 0 }),

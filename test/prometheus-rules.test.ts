@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { createMetrics } from '../src/daemon/metrics-page.ts';
 import { silentLogger } from '../src/log.ts';
+import { NO_TOTALS } from '../src/runs/figures-registry.ts';
 import { throwIfMissing } from './support/installed.ts';
 import { REPOSITORY, run } from './support/process.ts';
 import { tempDir } from './support/temp-dir.ts';
@@ -82,7 +83,7 @@ describe('the rules for Prometheus', () => {
       host: async () => [],
       dueAfterMs: () => undefined,
       nowMs: () => 0,
-      resumeTotals: async () => ({ attempts: 0, failures: 0, forgotten: { expired: 0, gone: 0 } }),
+      resumeTotals: async () => NO_TOTALS,
       nextRunMs: () => undefined,
       runningJob: () => undefined,
       reload: () => ({ isSuccessful: true, lastSuccessAtMs: 0 }),

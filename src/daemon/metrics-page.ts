@@ -5,7 +5,13 @@ import { errorKind } from '../errors.ts';
 import type { MetricValue } from '../jobs/figures.ts';
 import { JOB_NAMES, type JobName } from '../jobs/job-names.ts';
 import type { Logger } from '../log.ts';
-import { METRIC_PREFIX, type ResumeTotals, registerFigures, registerResumeTotals } from '../runs/figures-registry.ts';
+import {
+  METRIC_PREFIX,
+  NO_TOTALS,
+  type ResumeTotals,
+  registerFigures,
+  registerResumeTotals,
+} from '../runs/figures-registry.ts';
 import { RUN_METRICS, SCRAPE } from '../runs/run-metrics.ts';
 import type { RunResult } from '../runs/run-result.ts';
 import { type DueTimes, dueMs } from './due-times.ts';
@@ -51,7 +57,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
   const durations = registerDurations(registry);
   const scrapeErrors = new ScrapeErrors(sources.log);
   let figures: readonly MetricValue[] = [];
-  let totals: ResumeTotals = { attempts: 0, failures: 0, forgotten: { expired: 0, gone: 0 } };
+  let totals = NO_TOTALS;
   return {
     contentType: registry.contentType,
     render: async () => {

@@ -100,7 +100,16 @@ export { DEFAULT_SESSION_MAX_AGE_MS } from '../config/settings/looked-after.ts';
 export { BusyError, ConfigError, OperatingError } from '../errors.ts';
 export type { ErrorKind } from '../exit-codes.ts';
 export { parseSessionKey, type SessionKeyParts, sessionKey } from '../resume-map/keys.ts';
-export type { ForgetReason, Forgotten, KeyLease, ResumeMap, ResumeRow, TurnRecord } from '../resume-map/resume-map.ts';
+export type {
+  ForgetReason,
+  Forgotten,
+  KeyLease,
+  ResumeMap,
+  ResumeRow,
+  SessionEvent,
+  SessionEvents,
+  TurnRecord,
+} from '../resume-map/resume-map.ts';
 export type { SessionMaxAge } from '../resume-map/row-age.ts';
 export type {
   FoldSummary,

@@ -7,11 +7,12 @@ import { parseSessionId, type SessionId } from '../claude-dir/session-id.ts';
 import { systemClock } from '../clock.ts';
 import { checkOptions } from '../config/host-options.ts';
 import { errorMessage, OperatingError } from '../errors.ts';
-import type { TurnRecord } from '../resume-map/resume-map.ts';
+import type { SessionEvent, TurnRecord } from '../resume-map/resume-map.ts';
 import { FRESH_START_TEXTS, type FreshStart } from './fresh-start.ts';
 import { isGoneError, isGoneResult } from './gone.ts';
 import { HostTranscripts } from './host-transcripts.ts';
 import { takeTurn } from './key-turns.ts';
+import { eventIn } from './message-events.ts';
 import { isMissing } from './missing.ts';
 import { optionsOfResume, optionsOfStart } from './query-options.ts';
 import { replayable } from './replayable.ts';
@@ -135,6 +136,7 @@ class ResumeFlow<
 
   async *#startAfresh(known: SessionId, reason: FreshStart['reason']): AsyncGenerator<Message, void> {
     const { map, key, onFreshStart } = this.#run;
+    await this.#count(`begun-anew-${reason}`);
     await this.#noted('drop the session', () => map.dropSession(key));
     await this.#watchTurns(undefined);
     this.#warn({ sessionId: known }, FRESH_START_TEXTS[reason]);
@@ -146,7 +148,9 @@ class ResumeFlow<
     const { options } = this.#run;
     const store = (options as { readonly sessionStore?: RestoringStore } | undefined)?.sessionStore;
     if (typeof store?.restore !== 'function') return;
-    if (await store.restore(sessionId)) this.#warn({ sessionId }, 'conversation restored from the trash of its store');
+    if (!(await store.restore(sessionId))) return;
+    await this.#count('restored');
+    this.#warn({ sessionId }, 'conversation restored from the trash of its store');
   }
 
   /**
@@ -156,8 +160,10 @@ class ResumeFlow<
   async #isRestored(sessionId: SessionId): Promise<boolean> {
     try {
       const isRestored = (await this.#transcripts?.restore(sessionId)) ?? false;
-      if (isRestored) this.#warn({ sessionId }, 'conversation restored from the trash');
-      return isRestored;
+      if (!isRestored) return false;
+      await this.#count('restored');
+      this.#warn({ sessionId }, 'conversation restored from the trash');
+      return true;
     } catch (error) {
       this.#warn({ sessionId, error: errorMessage(error) }, 'conversation could not be restored from the trash');
       if (!(error instanceof OperatingError) || error.kind !== 'bad-data') throw error;
@@ -209,6 +215,7 @@ class ResumeFlow<
       this.#sessionId = id;
       await this.#noted('store the session', () => this.#run.map.setSession(this.#run.key, id));
     }
+    await this.#count(eventIn(message));
     await this.#judge(this.#watch.see(message), this.#sessionId);
   }
 
@@ -222,6 +229,7 @@ class ResumeFlow<
   async #judge(verdict: TurnVerdict, sessionId: SessionId | undefined): Promise<void> {
     if (verdict === undefined || sessionId === undefined) return;
     this.#isDead = verdict === 'dead';
+    if (this.#isDead) await this.#count('dead-turn');
     if (verdict === 'answered') await this.#noted('forget dead turns', async () => this.#record?.answered());
     else await this.#noted('count the dead turn', async () => this.#record?.died(sessionId));
   }
@@ -231,6 +239,11 @@ class ResumeFlow<
     const id = this.#sessionId;
     if (id === undefined || this.#isDead) return;
     await this.#noted('mark the session as used', () => this.#run.map.touchSession(this.#run.key, id));
+  }
+
+  async #count(event: SessionEvent | undefined): Promise<void> {
+    if (event !== undefined)
+      await this.#noted(`count what befell it (${event})`, async () => this.#run.map.events?.count(event));
   }
 
   /** What the resume map cannot take down never ends a run. */

@@ -1,6 +1,6 @@
 /** The names of the counters that stand beside the rows of a resume map. */
 
-import type { ForgetReason } from './resume-map.ts';
+import type { ForgetReason, SessionEvent } from './resume-map.ts';
 
 export const ATTEMPTS = 'resume_attempts';
 export const FAILURES = 'resume_failures';
@@ -10,3 +10,7 @@ export const FORGOTTEN: Readonly<Record<ForgetReason, string>> = {
   expired: 'forgotten_expired',
   gone: 'forgotten_gone',
 };
+
+export function counterOf(event: SessionEvent): string {
+  return `event_${event}`;
+}

@@ -1,8 +1,8 @@
 /** The counters that stand beside the rows of a map in SQLite; a host's own schema is changed for them only where it counts something. */
 
-import { DROPPED, FORGOTTEN } from './counter-names.ts';
+import { counterOf, DROPPED, FORGOTTEN } from './counter-names.ts';
 import type { MapConnection } from './map-connection.ts';
-import type { ForgetReason } from './resume-map.ts';
+import { type ForgetReason, SESSION_EVENTS, type SessionEvent, type SessionEvents } from './resume-map.ts';
 import { COUNTERS_TABLE, createCountersTable, hasTable } from './schema.ts';
 
 const COUNT = `INSERT INTO ${COUNTERS_TABLE} (name, value) VALUES (@name, @by) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value`;
@@ -10,6 +10,15 @@ const COUNTER = `SELECT value FROM ${COUNTERS_TABLE} WHERE name = ?`;
 
 export class MapCounters {
   readonly #connection: MapConnection;
+  readonly events: SessionEvents = {
+    count: (event) => this.increment(counterOf(event)),
+    totals: () => {
+      return this.#connection.read('read counters of', () => {
+        const totals = SESSION_EVENTS.map((event) => [event, this.counted(counterOf(event))] as const);
+        return Object.fromEntries(totals) as Record<SessionEvent, number>;
+      });
+    },
+  };
 
   constructor(connection: MapConnection) {
     this.#connection = connection;

@@ -76,6 +76,27 @@ export interface LiveIds {
 export const FORGET_REASONS = ['expired', 'gone'] as const;
 export type ForgetReason = (typeof FORGET_REASONS)[number];
 
+/**
+ * What befalls the conversations of hosts: restored from a trash, begun anew in the place of one that is gone or can never answer again, a
+ * turn that was not answered and never can be; and what the Agent SDK says of a session store that did not take entries, and of a
+ * transcript that lost lines on a full disk.
+ */
+export const SESSION_EVENTS = [
+  'restored',
+  'begun-anew-gone',
+  'begun-anew-dead-turns',
+  'dead-turn',
+  'mirror-error',
+  'writes-lost',
+] as const;
+export type SessionEvent = (typeof SESSION_EVENTS)[number];
+
+/** Since ever, over all who have opened one map. */
+export interface SessionEvents {
+  count(event: SessionEvent): Promise<void>;
+  totals(): Promise<Readonly<Record<SessionEvent, number>>>;
+}
+
 /** A conversation that the map has let go. */
 export interface Forgotten {
   readonly key: string;
@@ -139,6 +160,8 @@ export interface ResumeMap {
   getSessionResumeFailuresTotal(): Promise<number>;
   /** How many conversations `getSession` has let go, by reason. In a host's own database they count from its first counter on. */
   getForgottenTotals(): Promise<Readonly<Record<ForgetReason, number>>>;
+  /** Counts what befalls conversations, for the worker's metrics; a map of a host's own making need not. */
+  readonly events?: SessionEvents;
   /**
    * Takes the lease of a key for a minute. It is no use of the session and changes no row. A map in a host's own database has none, and
    * gives one to everybody.

@@ -65,6 +65,7 @@ export class SqliteResumeMap implements MaintainableResumeMap {
   readonly #deadTurns: DeadTurns;
   readonly #clock: Clock;
   readonly #counters: MapCounters;
+  readonly events: MapCounters['events'];
   readonly #rows: KeyRows;
   readonly #age: MapAge;
 
@@ -78,11 +79,10 @@ export class SqliteResumeMap implements MaintainableResumeMap {
     this.#leases = new KeyLeases(this.#connection, this.#clock);
     this.#deadTurns = new DeadTurns(this.#connection, this.#clock);
     this.#counters = new MapCounters(this.#connection);
+    this.events = this.#counters.events;
     this.#age = new MapAge(this.#connection, options.maxSessionAge);
     this.#rows = new KeyRows(this.#connection, {
-      clock: this.#clock,
-      counters: this.#counters,
-      age: this.#age,
+      ...{ clock: this.#clock, counters: this.#counters, age: this.#age },
       transcripts: options.transcripts,
       onForgotten: options.onForgotten,
     });

@@ -3,7 +3,13 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { MetricDeclaration } from '../jobs/figures/figure.ts';
 import { FIGURE_METRICS, type MetricValue } from '../jobs/figures.ts';
-import { FORGET_REASONS, type ForgetReason } from '../resume-map/resume-map.ts';
+import {
+  FORGET_REASONS,
+  type ForgetReason,
+  SESSION_EVENTS,
+  type SessionEvent,
+  type SessionEvents,
+} from '../resume-map/resume-map.ts';
 import { HOST_METRICS } from './host-metrics.ts';
 import { RUN_METRICS } from './run-metrics.ts';
 
@@ -13,6 +19,7 @@ export interface ResumeTotals {
   readonly attempts: number;
   readonly failures: number;
   readonly forgotten: Readonly<Record<ForgetReason, number>>;
+  readonly events: Readonly<Record<SessionEvent, number>>;
 }
 
 /** A resume map that counts. */
@@ -20,16 +27,18 @@ interface CountingMap {
   getSessionResumeAttemptsTotal(): Promise<number>;
   getSessionResumeFailuresTotal(): Promise<number>;
   getForgottenTotals(): Promise<ResumeTotals['forgotten']>;
+  readonly events: Pick<SessionEvents, 'totals'>;
 }
 
 /** Since ever, as hosts have counted them. */
 export async function resumeTotalsOf(map: CountingMap): Promise<ResumeTotals> {
-  const [attempts, failures, forgotten] = await Promise.all([
+  const [attempts, failures, forgotten, events] = await Promise.all([
     map.getSessionResumeAttemptsTotal(),
     map.getSessionResumeFailuresTotal(),
     map.getForgottenTotals(),
+    map.events.totals(),
   ]);
-  return { attempts, failures, forgotten };
+  return { attempts, failures, forgotten, events };
 }
 
 /** The metrics that show what the ledger keeps, and how the host is; names without the prefix. */
@@ -87,7 +96,15 @@ export function registerResumeTotals(registry: Registry): (totals: ResumeTotals)
     labelNames: ['reason'],
     registers,
   });
+  const events = new Counter({
+    name: 'claude_session_events_total',
+    help: 'What befell conversations of hosts: restored, begun anew, turns without an answer, and entries that were lost.',
+    labelNames: ['event'],
+    registers,
+  });
   return (totals) => {
+    events.reset();
+    for (const event of SESSION_EVENTS) events.inc({ event }, totals.events[event]);
     forgotten.reset();
     for (const reason of FORGET_REASONS) forgotten.inc({ reason }, totals.forgotten[reason]);
     attempts.reset();
@@ -96,3 +113,9 @@ export function registerResumeTotals(registry: Registry): (totals: ResumeTotals)
     failures.inc(totals.failures);
   };
 }
+
+/** As long as nothing has been counted. */
+export const NO_TOTALS: ResumeTotals = {
+  ...{ attempts: 0, failures: 0, forgotten: { expired: 0, gone: 0 } },
+  events: Object.fromEntries(SESSION_EVENTS.map((event) => [event, 0])) as ResumeTotals['events'],
+};

@@ -560,6 +560,13 @@ export function describeResumeMapContract(name: string, openMap: OpenMap): void 
         expect(await map.getSessionResumeFailuresTotal()).toBe(1);
       });
 
+      it('take down what befalls conversations, each event apart', async () => {
+        expect(await map.events?.totals()).toMatchObject({ restored: 0, 'writes-lost': 0 });
+        for (const event of ['restored', 'mirror-error', 'restored'] as const) await map.events?.count(event);
+        expect(await map.events?.totals()).toMatchObject({ restored: 2, 'mirror-error': 1, 'dead-turn': 0 });
+        expect(await map.getSessionResumeFailuresTotal()).toBe(0);
+      });
+
       it('outlive the process that counted, and add up over processes', async () => {
         await map.incrementSessionResumeFailures();
         await opened.openAgain().incrementSessionResumeFailures();

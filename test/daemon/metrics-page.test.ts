@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createMetrics, type MetricsSources } from '../../src/daemon/metrics-page.ts';
 import type { MetricValue } from '../../src/jobs/figures.ts';
 import { type Logger, silentLogger } from '../../src/log.ts';
-import type { ResumeTotals } from '../../src/runs/figures-registry.ts';
+import { NO_TOTALS, type ResumeTotals } from '../../src/runs/figures-registry.ts';
 
 const TRASH = 'session_sweeper_trash_sessions';
 const ATTEMPTS = 'claude_session_resume_attempts_total';
@@ -16,7 +16,7 @@ function metricsOf(overrides: Partial<MetricsSources>) {
     host: async () => [],
     dueAfterMs: () => undefined,
     nowMs: () => 100_000,
-    resumeTotals: async () => ({ attempts: 0, failures: 0, forgotten: { expired: 0, gone: 0 } }),
+    resumeTotals: async () => NO_TOTALS,
     nextRunMs: () => undefined,
     runningJob: () => undefined,
     reload: () => ({ isSuccessful: true, lastSuccessAtMs: 0 }),
@@ -42,6 +42,7 @@ describe('a page of metrics', () => {
     for (const series of [
       ATTEMPTS,
       'claude_session_forgotten_total{reason="expired"}',
+      'claude_session_events_total{event="mirror-error"}',
       'claude_session_resume_failures_total',
       'session_sweeper_runs_total{job="prune-transcripts",outcome="failed"}',
       'session_sweeper_held{job="sweep-sessions",guard="clock"}',
@@ -103,7 +104,7 @@ describe('a page of metrics', () => {
       },
       resumeTotals: async () => {
         reads += 1;
-        return { attempts: 1, failures: 0, forgotten: { expired: 0, gone: 0 } };
+        return { ...NO_TOTALS, attempts: 1 };
       },
     });
     await metrics.render();
@@ -151,11 +152,7 @@ describe('a page of metrics', () => {
   });
 
   it('shows the last totals where the resume map cannot be read, and the ledger’s figures as they are', async () => {
-    let totals: () => Promise<ResumeTotals> = async () => ({
-      attempts: 5,
-      failures: 2,
-      forgotten: { expired: 0, gone: 0 },
-    });
+    let totals: () => Promise<ResumeTotals> = async () => ({ ...NO_TOTALS, attempts: 5 });
     let trash = 1;
     const metrics = metricsOf({ figures: () => trashOf(trash), resumeTotals: () => totals() });
     expect(valueIn(await metrics.render(), ATTEMPTS)).toBe(5);

@@ -67,6 +67,7 @@ function countResume({ stateDir }: Place): void {
   const host = `import { openResumeMap } from 'claude-session-sweeper';
     const map = await openResumeMap({ stateDir: ${JSON.stringify(stateDir)} });
     await map.incrementSessionResumeAttempts();
+    await map.events.count('restored');
     await map.close();`;
   execFileSync(process.execPath, ['--input-type=module', '-e', host]);
 }

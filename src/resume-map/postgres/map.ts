@@ -29,7 +29,7 @@ import type {
 import { SECOND_LOOK_AFTER_MS, type SessionMaxAge } from '../row-age.ts';
 import { SESSIONS_TABLE } from '../schema.ts';
 import { PostgresMapConnection } from './connection.ts';
-import { count, counted, dropped } from './counters.ts';
+import { count, counted, dropped, eventsOf } from './counters.ts';
 import { PostgresDeadTurns } from './dead-turns.ts';
 import { PostgresKeyLeases } from './key-leases.ts';
 import { liveAmong, readLiveIds } from './live-ids.ts';
@@ -67,6 +67,7 @@ const KEYS_ENDING_IN = `SELECT key FROM ${SESSIONS_TABLE} WHERE right(key, lengt
 export class PostgresResumeMap implements MaintainableResumeMap {
   /** Shows no password. */
   readonly path: string;
+  readonly events: ReturnType<typeof eventsOf>;
   readonly #connection: PostgresMapConnection;
   readonly #rows: PostgresRows;
   readonly #leases: PostgresKeyLeases;
@@ -85,6 +86,7 @@ export class PostgresResumeMap implements MaintainableResumeMap {
     } = options;
     this.#maxSessionAge = checkedMaxAgeIfSet(maxSessionAge);
     this.#connection = new PostgresMapConnection(url, connecting, setUp);
+    this.events = eventsOf(this.#connection);
     this.path = this.#connection.name;
     this.#options = { ...options, host };
     this.#rows = new PostgresRows(this.#connection, host);

@@ -18,6 +18,7 @@ const LABEL_VALUES: Readonly<Record<string, RegExp>> = {
   place: /^(claude-dir|state-dir)$/,
   state: /^(live|retained|doubtful)$/,
   reason: /^(expired|over-size|orphan|dangling|asked|gone)$/,
+  event: /^(restored|begun-anew-gone|begun-anew-dead-turns|dead-turn|mirror-error|writes-lost)$/,
   kind: /^(usage|bad-data|unavailable|internal|unsafe-root|io|locked|config)$/,
   version: /^\d+\.\d+\.\d+$/,
   le: /^([\d.]+|\+Inf)$/,
