@@ -119,7 +119,7 @@ export class AddedSinceScan {
     return false;
   }
 
-  /** What a session may have in a place. */
+  /** A session may have these parts in a place. */
   #possibleParts(place: CompanionPlace, unit: Unit): readonly Part[] {
     const { directory, regular, irregular } = place;
     const { sessionId } = unit;

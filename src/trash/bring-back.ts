@@ -96,7 +96,7 @@ function joinInto(folders: TrashFolders, entry: TrashedSession, nowMs: number): 
   return left;
 }
 
-/** What the trash holds of a session, newest first. @throws OperatingError where that is nothing */
+/** Finds what the trash holds of a session, newest first. @throws OperatingError where that is nothing */
 function heldOf(folders: TrashFolders, sessionId: SessionId): [TrashedSession, ...TrashedSession[]] {
   const { sessions, unreadableFolders } = lookUp(folders, sessionId);
   const held = sessions.filter((session) => isInTrash(session) && session.state !== 'joined');
@@ -117,7 +117,7 @@ function whole(folders: TrashFolders, action: string, run: ByteName, use: (run: 
   }
 }
 
-/** What a run that cannot be read holds is not known: then nothing is wrong with what was asked for. */
+/** Nobody knows what a run holds that cannot be read: then nothing is wrong with what was asked for. */
 export function notInTrash(ids: readonly SessionId[], unreadableFolders: readonly UnreadableFolder[]): OperatingError {
   const action = `restore ${ids.join(', ')}: not in the trash`;
   const [first] = unreadableFolders;

@@ -6,7 +6,7 @@ import type { AnchoredDir } from '../files/anchored-dir.ts';
 import { type ByteName, displayName } from '../files/byte-name.ts';
 import type { OpenDirs } from '../files/open-dirs.ts';
 
-/** What is mounted in the trash is not the trash's. */
+/** Whatever is mounted in the trash is not the trash's. */
 export interface TrashBounds {
   readonly dev: number;
   /** Mount points in the trash folder, relative to it; mostly none. */

@@ -40,7 +40,7 @@ export function makeTrashFolder(trash: AnchoredDir, startedAtMs: number): TrashF
   }
 }
 
-/** What a run's directory is called: anything else in the trash is not ours. */
+/** A run's directory is called like this: anything else in the trash is not ours. */
 const FOLDER_NAME = /^\d{8}T\d{6}Z(-\d+)?$/;
 
 export function isFolderName(name: ByteName): boolean {

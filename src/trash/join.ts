@@ -63,7 +63,7 @@ export function joinEntry(
   return left.map(displayName);
 }
 
-/** What has no counterpart among the newer files goes back beside them. @returns what stays in the trash */
+/** Puts what has no counterpart among the newer files back beside them. @returns what stays in the trash */
 function mergePart(part: Part, { claudeDir, trash }: OpenFolder): string[] {
   const [source, target] = [trash.find(part.directory), claudeDir.find(part.directory)];
   const canMerge = part.kind === 'directory' && target?.lstat(part.name)?.isDirectory() === true;

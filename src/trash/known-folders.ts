@@ -1,4 +1,4 @@
-/** What earlier runs found in the trash: a hint that saves reading, and that nothing is ever destroyed or restored by. */
+/** Keeps what earlier runs found in the trash: a hint that saves reading, and that nothing is ever destroyed or restored by. */
 
 import type { ManifestEntry, ManifestEvent } from './manifest.ts';
 

@@ -24,13 +24,13 @@ export interface Intent {
   readonly project: string | undefined;
   readonly files: number;
   readonly bytes: number;
-  /** What it took of the disk; undefined where an earlier release has written it. */
+  /** It took so much of the disk; undefined where an earlier release has written it. */
   readonly diskBytes?: number | undefined;
   readonly newestMtimeMs: number;
   readonly parts: readonly Part[];
 }
 
-/** What became of an intent; the last line about a session counts. */
+/** An intent has become this; the last line about a session counts. */
 export type ManifestEvent =
   /** All of it lies in the trash. */
   | 'trashed'
@@ -58,7 +58,7 @@ export interface ManifestEntry extends Intent {
 export class ManifestWriter {
   readonly #fd: number;
   readonly #directory: AnchoredDir;
-  /** Where what is written goes once there was no room for it in the file. */
+  /** Takes what is written once there was no room for it in the file. */
   #names: NameWriter | undefined;
   #pending = '';
   /** Lines of one batch have one time. */

@@ -1,5 +1,5 @@
 /**
- * Where a disk in memory has no room for one byte more, names still have: what cannot be written to a manifest stands in the names of empty
+ * A disk in memory that has no room for one byte more has some for names still: what cannot be written to a manifest stands in the names of empty
  * files beside it, in their order, as if it followed in the same file. On other file systems names take blocks, too.
  */
 
@@ -45,7 +45,7 @@ export function lineNames(directory: AnchoredDir): readonly ByteName[] {
   return names.map(({ name }) => name).sort();
 }
 
-/** What follows the manifest's own bytes. */
+/** These bytes follow the manifest's own. */
 export function bytesInNames(names: readonly ByteName[]): Buffer {
   return Buffer.concat(names.map((name) => Buffer.from(NAME.exec(name)?.[2] ?? '', 'base64url')));
 }

@@ -7,9 +7,9 @@ import { type AddedSinceScan, UNIT_DIRECTORIES_MAX } from './added-since-scan.ts
 import type { Movable, NamedIn } from './native-moves.ts';
 
 export class OpenPlaces {
-  /** What is below the Claude directory. */
+  /** Directories below the Claude directory. */
   readonly source: OpenDirs;
-  /** What is below the trash folder. */
+  /** Directories below the trash folder. */
   readonly target: OpenDirs;
 
   constructor(claudeRoot: AnchoredDir, folder: AnchoredDir) {
@@ -56,7 +56,7 @@ export class OpenPlaces {
     }
   }
 
-  /** Where there is no directory any more, nothing is under the name. */
+  /** Nothing is under a name whose directory is no more. */
   oldNames(parts: readonly Pick<Part, 'directory' | 'name'>[]): NamedIn[] {
     return parts.flatMap(({ directory, name }) => {
       const held = this.source.find(directory);

@@ -27,7 +27,7 @@ export interface DestroyFault {
   readonly message: string;
 }
 
-/** What a purge asks of a session in the trash. */
+/** A purge asks this of a session in the trash. */
 export type TrashedEntry = Pick<ManifestEntry, 'sessionId' | 'state' | 'trashedAtMs' | 'bytes'>;
 
 /** A session as it is found before it is decided whether it is to be marked. */
@@ -158,7 +158,7 @@ export class FolderPurge {
     return { sessions, faults, leftOver: typeof leftOver === 'object' ? leftOver.message : undefined };
   }
 
-  /** What is left in it; undefined where nothing is to be known of it, since its manifest is gone. */
+  /** Tells what is left in it; undefined where nothing is to be known of it, since its manifest is gone. */
   summary(): KnownFolder | undefined {
     this.#manifest?.flush();
     try {

@@ -83,7 +83,7 @@ interface OpenManifest {
   readonly fd: number;
   /** Those in which it goes on; mostly none. */
   readonly names: readonly ByteName[];
-  /** What stands in them. */
+  /** The bytes that stand in them. */
   readonly more: Buffer;
 }
 

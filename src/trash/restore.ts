@@ -37,7 +37,7 @@ export function restoreEntry(entry: ManifestEntry, { manifest, claudeDir, trash 
   throw placeTaken(sessionId, stuck);
 }
 
-/** What lies in the trash of a session. @throws OperatingError `bad-data` where that is not enough to bring it back */
+/** Finds what lies in the trash of a session. @throws OperatingError `bad-data` where that is not enough to bring it back */
 export function restorableParts(entry: ManifestEntry, trash: OpenDirs): readonly Part[] {
   const parts = entry.parts.filter((part) => isThere(part, trash));
   if (parts.length === 0 || (entry.parts.some(isTranscript) && !parts.some(isTranscript))) {

@@ -1,10 +1,10 @@
-/** What becomes of a unit that is to be taken into the trash, and what keeps it where it is. */
+/** Tells what becomes of a unit that is to be taken into the trash, and what keeps it where it is. */
 
 import { type LinkedFile, type Measurer, type ReadFault, sameMeasure } from '../claude-dir/measure.ts';
 import type { Unit } from '../claude-dir/unit.ts';
 import { displayName } from '../files/byte-name.ts';
 
-/** What became of one unit. Everything but `trashed` leaves it where it was. */
+/** One unit has become this. Everything but `trashed` leaves it where it was. */
 export type TakeOutcome =
   | { readonly kind: 'trashed' }
   /** It is not as it was when the decision was made. */

@@ -182,7 +182,7 @@ export class TakeIntoTrash {
     if (this.#mover.failure !== undefined) throw this.#mover.failure;
   }
 
-  /** What it holds, to be asked for when all of it is done; undefined where something is unfinished. */
+  /** Tells what it holds, to be asked for when all of it is done; undefined where something is unfinished. */
   summary(): KnownFolder | undefined {
     const { sessions, bytes, kept } = this.#ended;
     if (sessions + kept !== this.#intended) return undefined;

@@ -82,7 +82,7 @@ export class Trash {
     return { sessions, unreadableFolders };
   }
 
-  /** What lies in all runs that can be read. @param known are not read where their manifest is the same */
+  /** Counts what lies in all runs that can be read. @param known are not read where their manifest is the same */
   amount(known: KnownFolders = NONE_KNOWN): Amount & Pick<TrashContents, 'unreadableFolders'> {
     let [sessions, bytes] = [0, 0];
     const unreadableFolders = this.#folders.inEach((directory, run) => {

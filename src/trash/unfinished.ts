@@ -21,7 +21,7 @@ export interface Reconciled {
   readonly unreadableFolders: readonly UnreadableFolder[];
 }
 
-/** What `reconcile` would find and do. */
+/** Tells what `reconcile` would find and do. */
 export interface Foreseen extends Omit<Reconciled, 'restored'> {
   /** Units that would be back where they were. */
   readonly returning: readonly ManifestEntry[];

@@ -19,7 +19,7 @@ const UNITS_AT_ONCE = 8;
 /** A unit of so many files takes a hold of its own only to be looked at: that is done before it, and once more after it. */
 const LARGE_UNIT_FILES = 256;
 
-/** What a large unit was before anybody was held back. */
+/** A large unit was like this before anybody was held back. */
 interface Measured {
   readonly all: Measurer;
   /** Its files that lie in no directory of its own, the transcript among them: these are looked at in the hold as well. */
@@ -119,7 +119,7 @@ export class UnitMover {
     );
   }
 
-  /** Of those that go next, from the first one on, as many as the native part can move at once. */
+  /** Finds as many of those that go next, from the first one on, as the native part can move at once. */
   #movable(units: readonly Unit[]): Movable[] {
     const movable: Movable[] = [];
     let files = 0;
@@ -162,7 +162,7 @@ export class UnitMover {
     return outcome;
   }
 
-  /** What has become of a unit that was moved: it stays in the trash only as it was before. */
+  /** Settles what has become of a unit that was moved: it stays in the trash only as it was before. */
   #settled(unit: Unit, moved: readonly Part[], before: Measure): TakeOutcome {
     let after: Measurer;
     try {

@@ -35,6 +35,7 @@ export const WHOLE_SENTENCES: readonly string[] = [
   'postgres',
   'process',
   'sqlite',
+  'trash',
 ];
 
 const FRAGMENT = /\/\*\*\s+(?:\* )?((?:What|Where|Who|Of) [^\n]{0,40})/g;
