@@ -1,6 +1,6 @@
 /** Small records of ours that lie in a Claude directory itself, so that they are there for as long as it is. */
 
-import { closeSync, constants, fsyncSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, fsyncSync, readFileSync, writeFileSync } from 'node:fs';
 import { errorCode } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import { type ByteName, fixedName } from '../files/byte-name.ts';
@@ -40,7 +40,8 @@ export function writeOwnRecord(claudeDir: ClaudeDir, file: ByteName, value: obje
     const fd = ours.openFile(unfinished, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, FILE_MODE);
     try {
       ours.giveTo(ours, fd);
-      writeSync(fd, `${JSON.stringify(value)}\n`);
+      // Until all of it is written: of a disk that is nearly full, one call takes a part and does not tell.
+      writeFileSync(fd, `${JSON.stringify(value)}\n`);
       fsyncSync(fd);
     } finally {
       closeSync(fd);

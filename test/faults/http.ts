@@ -25,6 +25,8 @@ const SESSIONS_A_PROJECT = 400;
  * of that: it asks whether the server starves, as the control does.
  */
 const SCRAPE_P99_MAX_MS = { short: 500, full: 50 };
+/** On a machine that is busy with other things, so many times what a server takes there that has nothing else to do. */
+const SCRAPE_P99_MAX_TIMES = 10;
 /** A head must be whole within five seconds; they are looked at every second. */
 const HELD_MAX_MS = 8_000;
 /** The prune must have been at work for a good part of the attack, or this shows nothing. The short form's is over soon. */
@@ -61,7 +63,7 @@ async function runHttp(options: HarnessOptions): Promise<HarnessResult> {
     figures: [
       `${attack.connections} connections, ${attack.shots} of them single requests; scrapes ${timesOf(besieged.scrapes)}`,
       `a prune at work in ${Math.round(100 * pruningShare(besieged))} % of them`,
-      `without attack ${timesOf(quiet.scrapes)}`,
+      `without attack ${timesOf(quiet.scrapes)}; an idle server meanwhile ${percentile(besieged.idleMs, 0.99).toFixed(1)} ms at p99`,
       `main thread busy for ${Math.round(siege.busyShare * 100)} %`,
       `held ${Math.round(attack.heldMsMax)} ms at most`,
       `resident ${siege.before.rssMb} MB before, ${siege.rssMbMax} at most, ${siege.after.rssMb} after`,
@@ -136,15 +138,18 @@ function scrapeP99MaxMs({ isShort }: HarnessOptions): number {
   return SCRAPE_P99_MAX_MS[isShort ? 'short' : 'full'];
 }
 
-function scrapeFaults({ scrapes, failures }: Scrapes, { p99MaxMs }: Target): string[] {
+function scrapeFaults({ scrapes, failures, idleMs }: Scrapes, { p99MaxMs }: Target): string[] {
   const times = scrapes.map(({ ms }) => ms);
   const p99Ms = percentile(times, 0.99);
+  const idleP99Ms = idleMs.length > 0 ? percentile(idleMs, 0.99) : 0;
   const load = loadavg()[0]?.toFixed(1);
   return [
     ...failures,
-    ...(p99Ms <= p99MaxMs
+    ...(p99Ms <= Math.max(p99MaxMs, SCRAPE_P99_MAX_TIMES * idleP99Ms)
       ? []
-      : [`one scrape in a hundred takes ${p99Ms.toFixed(1)} ms or more (load average ${load})`]),
+      : [
+          `one scrape in a hundred takes ${p99Ms.toFixed(1)} ms or more; of an idle server ${idleP99Ms.toFixed(1)} ms (load average ${load})`,
+        ]),
     ...(scrapes.length > 0 ? [] : ['no scrape was answered']),
   ];
 }

@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { openClaudeDirs } from '../../src/claude-dir/open-and-lock.ts';
 import type { JobName } from '../../src/jobs/job-names.ts';
 import type { ReportOf } from '../../src/jobs/report.ts';
+import { KeepList } from '../../src/live-sources/keep-list.ts';
 import { Acquired } from '../../src/process/acquired.ts';
 import { SqliteResumeMap } from '../../src/resume-map/sqlite.ts';
 import { runConfiguredJob } from '../../src/runs/compose-job.ts';
@@ -24,8 +25,16 @@ const TABLE = 'CREATE TABLE claude_sdk_sessions (key TEXT PRIMARY KEY, session_i
 
 type Loss = 'all state' | 'the database';
 
+interface HostShape {
+  readonly rowsMaxAge?: string;
+  /** What a host has written into the map that is lost. */
+  readonly written?: string;
+  /** Whether one of those that are named is pinned as well. */
+  readonly isPinned?: boolean;
+}
+
 /** Twelve sessions of sixty days are named, and a prune has seen it. Then whoever named them is lost, and a row is made anew. */
-async function hostOf(loss: Loss, rowsMaxAge = '45d') {
+async function hostOf(loss: Loss, { rowsMaxAge = '45d', written, isPinned = false }: HostShape = {}) {
   const [path, stateDir, database] = [makeClaudeDir(tempDir()), join(tempDir(), 'state'), join(tempDir(), 'host.db')];
   const isOwn = loss === 'all state';
   const flags = {
@@ -65,7 +74,17 @@ async function hostOf(loss: Loss, rowsMaxAge = '45d') {
   for (let number = 200; number < 240; number += 1)
     makeSession(path, { id: sessionIdOf(number), ageMs: 2 * DAY_MS }, NOW);
   fill(NAMED);
-  expect(await run('prune-transcripts')).toMatchObject({ removed: { sessions: 0 }, kept: { live: 12 } });
+  if (written !== undefined) {
+    const opened = new Database(config['sessions.db']);
+    opened.exec('CREATE TABLE IF NOT EXISTS claude_sdk_session_settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)');
+    opened.prepare(`INSERT INTO claude_sdk_session_settings VALUES ('max_session_age_ms', ?)`).run(written);
+    opened.close();
+  }
+  if (isPinned) for (const id of NAMED.slice(0, 1)) new KeepList(stateDir).pin(id);
+  expect(await run('prune-transcripts')).toMatchObject({
+    removed: { sessions: 0 },
+    kept: { live: 12 },
+  });
   makeSession(path, { id: LATE, ageMs: 0 }, NOW + DAY_MS / 2);
   makeSession(path, { id: UNNAMED, ageMs: 60 * DAY_MS }, NOW);
   if (isOwn) rmSync(stateDir, { recursive: true });
@@ -113,7 +132,25 @@ describe.each(['all state', 'the database'] as const)('where %s is lost', (loss)
   });
 
   it('what was named stays for ever where rows live for ever', async () => {
-    const { run, pass, isHere, namedHere } = await hostOf(loss, 'never');
+    const { run, pass, isHere, namedHere } = await hostOf(loss, { rowsMaxAge: 'never' });
+    for (const days of [0, 2, 400, 2]) {
+      pass(days);
+      await run('prune-transcripts');
+    }
+    expect([isHere(UNNAMED), namedHere()]).toEqual([false, 12]);
+  });
+
+  it('what was named stays for as long as the map said that is lost', async () => {
+    const { run, pass, isHere, namedHere } = await hostOf(loss, { written: 'never' });
+    for (const days of [0, 2, 400, 2]) {
+      pass(days);
+      await run('prune-transcripts');
+    }
+    expect([isHere(UNNAMED), namedHere()]).toEqual([false, 12]);
+  });
+
+  it('what was named stays for ever where some of it was pinned, which has no end', async () => {
+    const { run, pass, isHere, namedHere } = await hostOf(loss, { isPinned: true });
     for (const days of [0, 2, 400, 2]) {
       pass(days);
       await run('prune-transcripts');

@@ -21,6 +21,8 @@ export interface Held {
   readonly guard: GuardName;
   /** One sentence for an operator. */
   readonly message: string;
+  /** The live source that it is about, where it is about one. */
+  readonly source?: string;
   /** How many sessions may go all the same; none where it is not said. */
   readonly portion?: number;
 }

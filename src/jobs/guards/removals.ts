@@ -62,6 +62,7 @@ export function emptiedSource(
     if (count > known * EMPTIED_SHARE || known < KNOWN_IDS_MIN || !lasting.has(source)) continue;
     return {
       guard: 'emptied-source',
+      source,
       message: `the live source ${source} named ${known} sessions before and names ${count} now`,
     };
   }

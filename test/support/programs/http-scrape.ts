@@ -1,9 +1,12 @@
 /**
  * A good scraper: `http-scrape.js PORT [INTERVAL_MS]`. It asks for /metrics, ten times a second if nothing else is said, by turns on
- * a connection of its own and on one that it keeps, and answers the message `take` with what it has seen since the last one.
+ * a connection of its own and on one that it keeps, and answers the message `take` with what it has seen since the last one. Each time it
+ * asks a server in a thread of its own as well, which has nothing else to do: that one is only ever as slow as the machine.
  */
 
-import { Agent, get } from 'node:http';
+import { Agent, createServer, get } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import { metricsFault, seriesValue } from '../prometheus-text.ts';
 
 export interface Scrape {
@@ -14,6 +17,8 @@ export interface Scrape {
 export interface Scrapes {
   readonly scrapes: readonly Scrape[];
   readonly failures: readonly string[];
+  /** How long a server took that has nothing else to do. */
+  readonly idleMs: readonly number[];
   readonly sockets: number;
 }
 
@@ -24,16 +29,34 @@ const port = Number(process.argv[2]);
 const kept = new Agent({ keepAlive: true, maxSockets: 1 });
 let scrapes: Scrape[] = [];
 let failures: string[] = [];
+let idleMs: number[] = [];
 let sockets = 0;
 let turn = 0;
 
-process.on('message', () => {
-  const taken: Scrapes = { scrapes, failures, sockets };
-  [scrapes, failures] = [[], []];
-  process.send?.(taken);
-});
-process.on('disconnect', () => process.exit());
-setInterval(scrape, Number(process.argv[3] ?? DEFAULT_INTERVAL_MS));
+if (isMainThread) {
+  process.on('message', () => {
+    const taken: Scrapes = { scrapes, failures, idleMs, sockets };
+    [scrapes, failures, idleMs] = [[], [], []];
+    process.send?.(taken);
+  });
+  process.on('disconnect', () => process.exit());
+  new Worker(new URL(import.meta.url), { argv: process.argv.slice(2) }).once('message', (idlePort: number) => {
+    setInterval(() => askIdle(idlePort), Number(process.argv[3] ?? DEFAULT_INTERVAL_MS));
+  });
+  setInterval(scrape, Number(process.argv[3] ?? DEFAULT_INTERVAL_MS));
+} else {
+  const server = createServer((_request, response) => response.end('idle'));
+  server.listen(0, '127.0.0.1', () => parentPort?.postMessage((server.address() as AddressInfo).port));
+}
+
+function askIdle(idlePort: number): void {
+  const startedAt = performance.now();
+  const request = get({ host: '127.0.0.1', port: idlePort, agent: false }, (response) => {
+    response.resume().on('end', () => idleMs.push(performance.now() - startedAt));
+  });
+  // As slow as a machine can be; what fails tells nothing of the server that is scraped.
+  request.on('error', () => undefined);
+}
 
 function scrape(): void {
   turn += 1;
