@@ -2,7 +2,7 @@
 
 import { lstatSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseProtectedId, type SessionId } from '../claude-dir/session-id.ts';
+import { idsMeantBy, parseProtectedId, type SessionId } from '../claude-dir/session-id.ts';
 import { errorCode, operatingError } from '../errors.ts';
 import { makeGivenFile } from '../files/given-away.ts';
 import { makePrivateDirectory } from '../files/private-directory.ts';
@@ -66,8 +66,8 @@ export class KeepList {
       name: 'keep-list',
       protection: 'pinned',
       read: async () => {
-        const { ids, malformed } = this.#read();
-        return { ids: new Set(ids), malformed };
+        const { ids, others } = this.#read();
+        return { ids: new Set([...ids, ...others.flatMap(idsMeantBy)]), malformed: others.length };
       },
       withLive: (ids, act) => withFreshReading(source, ids, act),
       check: async () => {
@@ -77,16 +77,16 @@ export class KeepList {
     return source;
   }
 
-  #read(): { readonly ids: SessionId[]; readonly malformed: number } {
+  #read(): { readonly ids: SessionId[]; readonly others: readonly string[] } {
     try {
       const names = readdirSync(this.#directory);
       const ids = names.map(parseProtectedId).filter((id) => id !== undefined);
-      return { ids, malformed: names.length - ids.length };
+      return { ids, others: names.filter((name) => parseProtectedId(name) === undefined) };
     } catch (error) {
       // Nothing was ever pinned. Any other error is one, a symlink that leads nowhere too: pins that cannot be read must not
       // read as no pins.
       const isAbsent = errorCode(error) === 'ENOENT' && !isSymlink(this.#directory);
-      if (isAbsent && this.#mayBeMissing) return { ids: [], malformed: 0 };
+      if (isAbsent && this.#mayBeMissing) return { ids: [], others: [] };
       throw operatingError('unavailable', 'read the keep list', error);
     }
   }

@@ -1,6 +1,6 @@
 /** Which sessions a map in SQLite names. */
 
-import { parseProtectedId, type SessionId } from '../claude-dir/session-id.ts';
+import { idsMeantBy, parseProtectedId, type SessionId } from '../claude-dir/session-id.ts';
 import { guarded } from '../sqlite/open.ts';
 import { throwIfTorn } from '../sqlite/whole-pages.ts';
 import type { MapConnection } from './map-connection.ts';
@@ -22,7 +22,7 @@ export function readLiveIds(
   for (const [sessionId, lastUsedAtMs] of allIds.iterate() as Iterable<[unknown, unknown]>) {
     const id = parseProtectedId(sessionId);
     if (id === undefined) malformed += 1;
-    else ids.add(id);
+    for (const meant of id === undefined ? idsMeantBy(sessionId) : [id]) ids.add(meant);
     if (!isSensibleTime(lastUsedAtMs, nowMs)) senselessTimes += 1;
   }
   return { ids, malformed, senselessTimes };

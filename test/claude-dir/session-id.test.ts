@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseProtectedId, parseSessionId } from '../../src/claude-dir/session-id.ts';
+import { idsMeantBy, parseProtectedId, parseSessionId } from '../../src/claude-dir/session-id.ts';
 
 const ID = '0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d';
 
@@ -66,5 +66,31 @@ describe('parseProtectedId', () => {
 
   it.each(HOSTILE)('refuses %s', (_name, value) => {
     expect(parseProtectedId(value)).toBeUndefined();
+  });
+});
+
+describe('the ids that an entry means which is none', () => {
+  it.each<[string, unknown]>([
+    ['bytes', Buffer.from(ID)],
+    ['the sixteen bytes of a UUID', Buffer.from(ID.replaceAll('-', ''), 'hex')],
+    ['one without hyphens', ID.replaceAll('-', '').toUpperCase()],
+    ['one with a newline at its end', `${ID}\n`],
+    ['one in spaces', ` ${ID} `],
+    ['one in braces', `{${ID}}`],
+    ['one in JSON', JSON.stringify({ session_id: ID })],
+    ['one as a URN', `urn:uuid:${ID}`],
+    ['the name of its transcript', `${ID}.jsonl`],
+  ])('are found in %s', (_name, value) => {
+    expect(idsMeantBy(value)).toEqual([ID]);
+  });
+
+  it.each<[string, unknown]>([
+    ['what is longer than any id in another form', ' '.repeat(1_000) + ID],
+    ['a longer number', `${ID.replaceAll('-', '')}0`],
+    ['a number', 12],
+    ['null', null],
+    ['other bytes', Buffer.from('../../etc/passwd!')],
+  ])('are not found in %s', (_name, value) => {
+    expect(idsMeantBy(value)).toEqual([]);
   });
 });

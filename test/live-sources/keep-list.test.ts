@@ -120,15 +120,16 @@ describe('the keep list', () => {
 });
 
 describe('the keep list as a live source', () => {
-  it('protects as pinned, and counts what is no session', async () => {
+  it('protects as pinned, and counts what is no session, whom it means protected too', async () => {
     const stateDir = tempDir();
     const keepList = new KeepList(stateDir);
     keepList.pin(ID);
     writeFileSync(join(stateDir, 'pins/README'), '');
     writeFileSync(join(stateDir, 'pins', sessionIdOf(0xabc).toUpperCase()), '');
+    writeFileSync(join(stateDir, 'pins', `${sessionIdOf(0xdef)}.jsonl`), '');
     const source = keepList.asLiveSource();
     expect(source.protection).toBe('pinned');
-    expect(await source.read()).toEqual({ ids: new Set([ID, sessionIdOf(0xabc)]), malformed: 1 });
+    expect(await source.read()).toEqual({ ids: new Set([ID, sessionIdOf(0xabc), sessionIdOf(0xdef)]), malformed: 2 });
   });
 
   it('sees at the act what was pinned since the reading', async () => {

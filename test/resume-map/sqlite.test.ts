@@ -387,13 +387,13 @@ describe("a host's own database", () => {
     expect((await stored()).map(({ key }) => key)).toEqual(['k0', 'k3']);
   });
 
-  it('counts ids that are NULL, numbers or bytes as malformed, and they protect nothing', async () => {
+  it('counts ids that are NULL, numbers or in another form as malformed, and protects whom they mean', async () => {
     const path = makeHostDatabase(join(tempDir(), 'host.db'), LOOSE_HOST_TABLE);
     const { map, store } = underTest(path, () => SqliteResumeMap.openExisting(path));
-    const ids = [null, 12, Buffer.from(ID), ID];
+    const ids = [null, 12, Buffer.from(ID), ` ${sessionIdOf(7)}\n`];
     await store(ids.map((id, number) => ({ key: `k${number}`, session_id: id, last_used_at: 0, created_at: 0 })));
     const { ids: live, malformed } = await map.readLiveIds();
-    expect([[...live], malformed]).toEqual([[ID], 3]);
+    expect([[...live], malformed]).toEqual([[ID, sessionIdOf(7)], 4]);
   });
 });
 
