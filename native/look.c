@@ -34,16 +34,23 @@ static void set_value(struct value *value, const char *text, size_t length) {
 
 static bool has_form(const char *at, const char *end, const char *form) {
   for (; *form != 0; form += 1, at += 1) {
-    if (at == end || (*form == '0' ? *at < '0' || *at > '9' : *at != *form)) return false;
+    if (at == end || (*form == '0' ? *at < '0' || *at > '9' : *form != '?' && *at != *form)) return false;
   }
   return true;
 }
 
-/* All values of a form are as long as it is. */
+static bool is_greater(const char *left, size_t left_length, const char *right, size_t right_length) {
+  int order = memcmp(left, right, left_length < right_length ? left_length : right_length);
+  return order > 0 || (order == 0 && left_length > right_length);
+}
+
+/* A value begins as the form does, and is taken up to its quote. */
 static void add_in_form(struct key_row *row, const char *at, const char *end, const char *form, const char *greatest) {
+  if (!has_form(at, end, form)) return;
   size_t length = strlen(form);
-  if (!has_form(at, end, form) || strncmp(at, greatest, length) > 0) return;
-  if (row->last.length == NO_VALUE || memcmp(at, row->last.text, length) > 0) set_value(&row->last, at, length);
+  while (at + length < end && length < VALUE_BYTES_MAX && at[length] != '"' && at[length] != '\n') length += 1;
+  if (is_greater(at, length, greatest, strlen(greatest))) return;
+  if (row->last.length == NO_VALUE || is_greater(at, length, row->last.text, row->last.length)) set_value(&row->last, at, length);
 }
 
 static void add_value(struct key_row *row, const char *at, const char *end, const char *counted) {

@@ -16,8 +16,8 @@
 enum { LOOK_DIRECTORY, LOOK_WHOLE_BYTES_MAX, LOOK_KEYS, LOOK_TEXTS, LOOK_HEADER_WORDS };
 
 /*
- * The words of a key: where it begins, with its quotes and colon; where the form of its values does, in which `0` stands for a digit,
- * or an empty text for any value up to its quote; and where a text does: in a form it is the greatest value that counts, else values
+ * The words of a key: where it begins, with its quotes and colon; where the form does that its values begin with, in which `0` stands for a
+ * digit and `?` for any letter, or an empty text for any value; and where a text does: in a form it is the greatest value that counts, else values
  * are counted that are the same.
  */
 enum { KEY_NAME, KEY_FORM, KEY_TEXT, KEY_WORDS };

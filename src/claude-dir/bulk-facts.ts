@@ -10,7 +10,7 @@ import { callNatively, type NativeAnswer, type NativePart, severalAtATime } from
 import { PackedNames } from '../files/packed-names.ts';
 import { classOf, isMetadataAlone } from './session-class.ts';
 import { METADATA_BYTES_MAX, type TranscriptFacts } from './transcript-facts.ts';
-import { FIELD_KEYS, TIMESTAMP_FORM, TURN_BY_PERSON } from './transcript-fields.ts';
+import { FIELD_KEYS, TIMESTAMP_FORM, TURN_BY_PERSON, timeOf } from './transcript-fields.ts';
 import { MARK_TEXTS, MarksReader } from './transcript-marks.ts';
 
 /** The layout of `native/look.h`, in words. */
@@ -64,7 +64,7 @@ export async function readManyFacts<File extends TranscriptFile>(
         if (await shouldStop()) return;
         const { words, names } = factsRequest(some, projects.fd, question.nowMs);
         const answer = await callNatively(part, 'look', words, names, stop);
-        for (const { file, told } of readAnswer(some, answer)) {
+        for (const { file, told } of readAnswer(some, answer, question.nowMs)) {
           if (told === 'stopped') return;
           question.take(file, told);
         }
@@ -108,7 +108,7 @@ export function factsRequest(
   return { words: Uint32Array.from(words), names: names.bytes() };
 }
 
-function* readAnswer<File>(files: readonly File[], [told, rows, , others]: NativeAnswer) {
+function* readAnswer<File>(files: readonly File[], [told, rows, , others]: NativeAnswer, nowMs: number) {
   const [toldWords, rowWords] = [new Uint32Array(told), new Uint32Array(rows)];
   const [rowBytes, texts] = [Buffer.from(rows), Buffer.from(others)];
   let text = 0;
@@ -120,7 +120,7 @@ function* readAnswer<File>(files: readonly File[], [told, rows, , others]: Nativ
     text += linesBytes + wholeBytes;
     if (error === constants.errno.ECANCELED) yield { file, told: 'stopped' as const };
     else if (error !== 0) yield { file, told: undefined };
-    else yield { file, told: factsOf(new KeyRows(rowWords, rowBytes, index * KEYS.length), lines, whole) };
+    else yield { file, told: factsOf(new KeyRows(rowWords, rowBytes, index * KEYS.length), lines, whole, nowMs) };
   }
 }
 
@@ -162,7 +162,7 @@ class KeyRows {
 
 const NO_MARKS = { tag: undefined, title: undefined };
 
-function factsOf(keys: KeyRows, lines: Buffer, whole: Buffer): TranscriptFacts {
+function factsOf(keys: KeyRows, lines: Buffer, whole: Buffer, nowMs: number): TranscriptFacts {
   const newest = keys.last(TIMESTAMP);
   const origin = {
     entrypoints: [keys.first(ENTRYPOINT), keys.last(ENTRYPOINT)],
@@ -172,7 +172,7 @@ function factsOf(keys: KeyRows, lines: Buffer, whole: Buffer): TranscriptFacts {
   };
   return {
     ...(lines.length === 0 ? NO_MARKS : marksIn(lines)),
-    lastEntryMs: newest === undefined ? undefined : Date.parse(newest),
+    lastEntryMs: newest === undefined ? undefined : timeOf(newest, nowMs),
     sessionClass: isMetadataAlone(whole) ? 'metadata' : classOf(origin),
   };
 }

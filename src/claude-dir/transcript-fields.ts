@@ -19,9 +19,14 @@ const KEYS = {
   turnOrigin: Buffer.from(FIELD_KEYS.turnOrigin),
 };
 export const TURN_BY_PERSON = 'human';
-/** With `0` for a digit. That they all have one form makes their order that of their letters. */
-export const TIMESTAMP_FORM = '0000-00-00T00:00:00.000Z';
-const TIMESTAMP_PATTERN = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
+/**
+ * What each begins with, `0` for a digit and `?` for any letter. Claude goes on with `.000Z`, and others write what they like. The order of
+ * all is that of their letters, but for the hours by which other zones differ.
+ */
+export const TIMESTAMP_FORM = '0000-00-00?00:00:00';
+const TIMESTAMP_PATTERN = /^\d{4}-\d{2}-\d{2}.\d{2}:\d{2}:\d{2}/;
+const TIMESTAMP_PARTS = /^(\d{4})-(\d\d)-(\d\d).(\d\d):(\d\d):(\d\d)(?:\.(\d{3}))?/;
+const ZONE = /([+-])(\d\d):?(\d\d)$/;
 /** No word that tells where a session comes from is longer. */
 const WORD_BYTES_MAX = 40;
 /** What a field with its value takes at most: so much of a piece is looked at again with the next. */
@@ -32,6 +37,7 @@ const EMPTY = Buffer.alloc(0);
 
 /** Takes a transcript piece by piece. */
 export class FieldsReader {
+  readonly #nowMs: number;
   readonly #nowText: string;
   #newest = '';
   #first: string | undefined;
@@ -46,11 +52,12 @@ export class FieldsReader {
   #tail: Buffer = EMPTY;
 
   constructor(nowMs: number) {
+    this.#nowMs = nowMs;
     this.#nowText = new Date(nowMs).toISOString();
   }
 
   get lastEntryMs(): number | undefined {
-    return this.#newest === '' ? undefined : Date.parse(this.#newest);
+    return this.#newest === '' ? undefined : timeOf(this.#newest, this.#nowMs);
   }
 
   get origin(): SessionOrigin {
@@ -78,7 +85,7 @@ export class FieldsReader {
     this.#countTurns(bytes, position);
     for (const hit of hits(bytes, KEYS.timestamp)) {
       const start = valueStart(bytes, KEYS.timestamp, hit);
-      const text = start === undefined ? '' : bytes.toString('latin1', start, start + TIMESTAMP_FORM.length);
+      const text = start === undefined ? '' : textUpToQuote(bytes, start);
       if (text > this.#newest && text <= this.#nowText && TIMESTAMP_PATTERN.test(text)) this.#newest = text;
     }
   }
@@ -118,6 +125,25 @@ function valueStart(bytes: Buffer, key: Buffer, hit: number): number | undefined
   const at = hit + key.length;
   const start = bytes[at] === SPACE ? at + 1 : at;
   return bytes[start] === QUOTE ? start + 1 : undefined;
+}
+
+function textUpToQuote(bytes: Buffer, start: number): string {
+  const text = bytes.toString('latin1', start, start + WORD_BYTES_MAX);
+  const end = text.search(/["\n]/);
+  return end === -1 ? text : text.slice(0, end);
+}
+
+/**
+ * @param text of `TIMESTAMP_FORM`; without a zone it is taken for UTC, and an hour or a day that there is not goes on into the next
+ * @returns Unix epoch ms, `nowMs` at the most
+ */
+export function timeOf(text: string, nowMs: number): number {
+  const [, sign, hours = 0, minutes = 0] = ZONE.exec(text) ?? [];
+  const [year = 0, month = 1, day, hour, minute, second, milliseconds] = (TIMESTAMP_PARTS.exec(text) ?? [])
+    .slice(1)
+    .map((digits) => Number(digits ?? 0));
+  const zoneMs = (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes)) * 60_000;
+  return Math.min(Date.UTC(year, month - 1, day, hour, minute, second, milliseconds) - zoneMs, nowMs);
 }
 
 function valueAt(bytes: Buffer, key: Buffer, hit: number): string | undefined {

@@ -168,7 +168,17 @@ describe('what else a transcript tells', () => {
       text: message('{"timestamp":"2026-11-02T00:00:00.000Z"}'),
       expected: undefined,
     },
-    { what: 'none of another form', text: at('2026') + at('yesterday'), expected: undefined },
+    { what: 'one without milliseconds', text: at('2026-11-02T00:00:00Z'), expected: '2026-11-02' },
+    { what: 'one to the microsecond', text: at('2026-11-02T00:00:00.000123+00:00'), expected: '2026-11-02' },
+    { what: 'one of another zone', text: at('2026-11-01T20:30:00-03:30'), expected: '2026-11-02' },
+    { what: 'one of no zone, which is UTC', text: at('2026-11-02 00:00:00'), expected: '2026-11-02' },
+    { what: 'one of a day that there is not', text: at('2026-10-33T00:00:00Z'), expected: '2026-11-02' },
+    {
+      what: 'one that its zone brings into the future',
+      text: at('2026-11-21T04:00:00-09:00'),
+      expected: '2026-11-21T04:17Z',
+    },
+    { what: 'none of another form', text: at('2026') + at('yesterday') + at('2026-11-02'), expected: undefined },
   ])('is its time: $what', async ({ text, expected }) => {
     const facts = await factsOf(text);
     expect(facts?.lastEntryMs).toBe(expected === undefined ? undefined : Date.parse(expected));
