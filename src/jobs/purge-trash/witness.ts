@@ -12,10 +12,20 @@ import { unwitnessedMs } from '../guards/clock-gaps.ts';
 import type { ClockGap, ClockHistory, ClockReading, ClockSetback } from '../ledger-contracts.ts';
 
 const FILE = fixedName('clocks.json');
+/** A machine that is started each day, and lost its ledger, witnesses as much. */
+const OTHER_START_MAX_MS = 86_400_000;
 
-/** What is known after a look, with what earlier purges of the directory saw. */
+/**
+ * What is known after a look, with what earlier purges of the directory saw. Another start may be that of another host, whose clock may be
+ * ahead: that it has been up for long is no sign that as much has passed since the last look here.
+ */
 export function witnessedIn(claudeDir: ClaudeDir, now: ClockReading): ClockHistory {
-  return nextHistory(historyOf(forgiving(() => readOwnRecord(claudeDir, FILE))), now);
+  const before = historyOf(forgiving(() => readOwnRecord(claudeDir, FILE)));
+  if (before === undefined || before.last.bootId === now.bootId) return nextHistory(before, now);
+  // One that surely was up before the last look is told by its uptime as it is.
+  const isFromBefore = now.uptimeMs > now.wallMs - before.last.wallMs;
+  const uptimeMs = isFromBefore ? now.uptimeMs : Math.min(now.uptimeMs, OTHER_START_MAX_MS);
+  return { ...nextHistory(before, { ...now, uptimeMs }), last: now };
 }
 
 /** The caller holds the lock of the Claude directory. */
