@@ -175,8 +175,11 @@ export interface RemovalHistory {
   /** Sessions that the last prune left in a Claude directory or a session store; undefined where no run has known it. */
   knownSessions(place: string): number | undefined;
   recordKnownSessions(place: string, sessions: number, nowMs: number): void;
-  /** Since when most of a place would go at once, Unix epoch ms; undefined where that is not so. */
-  massNoticedAtMs(place: string): number | undefined;
+  /**
+   * Since when most of a place would go at once, Unix epoch ms; undefined where that is not so.
+   * @param nowMs one that was noted by a clock which was ahead has been noticed by then
+   */
+  massNoticedAtMs(place: string, nowMs: number): number | undefined;
   noteMass(place: string, noticedAtMs: number | undefined): void;
   /** What a live source named when a prune read it last; undefined where none ever did. */
   knownIds(source: string): KnownIds | undefined;

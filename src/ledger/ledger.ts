@@ -210,7 +210,12 @@ export class Ledger
     });
   }
 
-  massNoticedAtMs(place: string): number | undefined {
+  massNoticedAtMs(place: string, nowMs: number): number | undefined {
+    const notedAtMs = this.#notedAtMs(place);
+    return notedAtMs === undefined ? undefined : Math.min(notedAtMs, nowMs);
+  }
+
+  #notedAtMs(place: string): number | undefined {
     return guarded(this.#database.name, 'read', () => {
       return this.#statements.get('SELECT noticed_at FROM mass_notices WHERE place = ?').pluck().get(place) as
         | number
@@ -219,7 +224,7 @@ export class Ledger
   }
 
   noteMass(place: string, noticedAtMs: number | undefined): void {
-    if (noticedAtMs === this.massNoticedAtMs(place)) return;
+    if (noticedAtMs === this.#notedAtMs(place)) return;
     this.#write('record a notice in', () => {
       if (noticedAtMs === undefined) this.#statements.get('DELETE FROM mass_notices WHERE place = ?').run(place);
       else this.#statements.get('INSERT OR REPLACE INTO mass_notices VALUES (?, ?)').run(place, noticedAtMs);

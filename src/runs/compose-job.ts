@@ -133,6 +133,7 @@ export async function runConfiguredJob(
           guards: !isNamed ? guards : { ...guards, massRemoval: () => undefined },
           history: !isNamed ? history : new UnwrittenHistory(ledger),
           rowAgeMs: maxAge,
+          unwitnessedMs: (sinceMs) => unwitnessedMs(clocks.gaps, sinceMs),
           mapIdentity,
           cleanup: cleanupRules(config),
           announcements: ledger?.announcements,

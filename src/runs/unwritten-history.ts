@@ -20,8 +20,8 @@ export class UnwrittenHistory implements RemovalHistory {
     this.#sessions.set(place, sessions);
   }
 
-  massNoticedAtMs(place: string): number | undefined {
-    return this.#written?.massNoticedAtMs(place);
+  massNoticedAtMs(place: string, nowMs: number): number | undefined {
+    return this.#written?.massNoticedAtMs(place, nowMs);
   }
 
   /** A dry run is no notice. */

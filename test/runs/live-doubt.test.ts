@@ -6,6 +6,7 @@ import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { openClaudeDirs } from '../../src/claude-dir/open-and-lock.ts';
 import type { JobName } from '../../src/jobs/job-names.ts';
+import type { ClockGap } from '../../src/jobs/ledger-contracts.ts';
 import type { ReportOf } from '../../src/jobs/report.ts';
 import { KeepList } from '../../src/live-sources/keep-list.ts';
 import { Acquired } from '../../src/process/acquired.ts';
@@ -45,7 +46,7 @@ async function hostOf(loss: Loss, { rowsMaxAge = '45d', written, isPinned = fals
     ...(isOwn ? {} : { 'sessions.db': database }),
   };
   const { config } = resolveConfig({ home: '/nonexistent', environment: {}, flags });
-  const time = { nowMs: NOW };
+  const time = { nowMs: NOW, gaps: [] as ClockGap[] };
   const fill = (ids: readonly string[]) => {
     if (isOwn) SqliteResumeMap.openOwn(config['sessions.db']).close();
     const opened = new Database(config['sessions.db']);
@@ -57,7 +58,7 @@ async function hostOf(loss: Loss, { rowsMaxAge = '45d', written, isPinned = fals
   const run = async <Name extends JobName>(job: Name, dryRun = false): Promise<ReportOf<Name>> => {
     const acquired = new Acquired();
     try {
-      witnessAll(stateDir, time.nowMs);
+      witnessAll(stateDir, time.nowMs, time.gaps);
       const claudeDirs = openClaudeDirs(config, (claudeDir) => acquired.add(claudeDir, (opened) => opened.close()));
       const options = { dryRun, jobs: [job], allowMassRemoval: false, listsRemoved: 'all' } as const;
       const task = { job, config, options, claudeDirs, openDirs: claudeDirs, liveDirs: claudeDirs };
@@ -96,8 +97,9 @@ async function hostOf(loss: Loss, { rowsMaxAge = '45d', written, isPinned = fals
     renameSync(`${database}.old`, database);
     renameSync(`${database}.third`, `${database}.old`);
   };
-  const pass = (days: number) => {
+  const pass = (days: number, { isOff = false } = {}) => {
     time.nowMs += days * DAY_MS;
+    if (isOff) time.gaps.push({ atMs: time.nowMs, ms: days * DAY_MS, isAbsence: true });
   };
   return { path, run, pass, exchange, isHere, namedHere };
 }
@@ -149,12 +151,38 @@ describe.each(['all state', 'the database'] as const)('where %s is lost', (loss)
     expect([isHere(UNNAMED), namedHere()]).toEqual([false, 12]);
   });
 
-  it('what was named stays for ever where some of it was pinned, which has no end', async () => {
+  it('what was named stays for ever where some of it was pinned, which has no end, and nothing else does', async () => {
     const { run, pass, isHere, namedHere } = await hostOf(loss, { isPinned: true });
-    for (const days of [0, 2, 400, 2]) {
+    for (const days of [0, 2, 29, 400, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2]) {
+      pass(days);
+      await run('prune-transcripts');
+      if (days === 29) expect(isHere(LATE)).toBe(true);
+    }
+    expect([isHere(UNNAMED), isHere(LATE), namedHere()]).toEqual([false, false, 12]);
+  });
+
+  it('nothing of it ends while the host is off', async () => {
+    const { run, pass, isHere, namedHere } = await hostOf(loss);
+    await run('prune-transcripts');
+    pass(60, { isOff: true });
+    expect(await run('prune-transcripts')).toMatchObject({ held: [{ guard }] });
+    expect([isHere(UNNAMED), namedHere()]).toEqual([true, 12]);
+    // All that came of age meanwhile goes in portions, after a notice of its own.
+    for (const days of [1, 1, 1]) {
       pass(days);
       await run('prune-transcripts');
     }
+    expect([isHere(UNNAMED), namedHere()]).toEqual([false, 12]);
+  });
+
+  it('it ends as ever where it was noticed by a clock that was ahead', async () => {
+    const { run, pass, isHere, namedHere } = await hostOf(loss);
+    pass(400);
+    expect(await run('prune-transcripts')).toMatchObject({ held: [{ guard }] });
+    pass(-400);
+    expect(await run('prune-transcripts')).toMatchObject({ held: [{ guard }] });
+    pass(1);
+    await run('prune-transcripts');
     expect([isHere(UNNAMED), namedHere()]).toEqual([false, 12]);
   });
 

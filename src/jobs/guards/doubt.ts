@@ -14,16 +14,18 @@ const NOTICE_MS = DAY_MS - 3_600_000;
 /** Claude itself keeps for as long by default; what is destroyed is gone for good. */
 const REMEMBERED_MIN_MS = 30 * DAY_MS;
 
-export type DoubtStage = 'held' | 'remembering' | 'over';
+/** `lasting`: what was named stays for ever, and what was written since may go as ever. */
+export type DoubtStage = 'held' | 'remembering' | 'lasting' | 'over';
 
 /**
- * @param lastedMs how long the doubt has lasted
- * @param rowAgeMs how long rows of the resume map live: what was named has had its time then
+ * @param lastedMs how long the doubt has lasted, as far as that was witnessed
+ * @param namedForMs for how long what was named before stays named: it has had its time then
  */
-export function stageOf(lastedMs: number, rowAgeMs: number | 'never'): DoubtStage {
+export function stageOf(lastedMs: number, namedForMs: number | 'never'): DoubtStage {
   if (lastedMs < NOTICE_MS) return 'held';
-  if (rowAgeMs === 'never') return 'remembering';
-  return lastedMs < NOTICE_MS + Math.max(REMEMBERED_MIN_MS, rowAgeMs) ? 'remembering' : 'over';
+  const ageMs = namedForMs === 'never' ? REMEMBERED_MIN_MS : Math.max(REMEMBERED_MIN_MS, namedForMs);
+  if (lastedMs < NOTICE_MS + ageMs) return 'remembering';
+  return namedForMs === 'never' ? 'lasting' : 'over';
 }
 
 /** What lies in the trash is destroyed again, whoever is named. */

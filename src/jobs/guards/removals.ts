@@ -39,7 +39,7 @@ export function guardsBy(
   return {
     unknownMap: (claudeDir, known) => unknownMap(claudeDir, mapIdentity, known),
     emptiedSource: (counts, droppedOnPurpose) => emptiedSource(counts, droppedOnPurpose, history, lasting),
-    doubtedSinceMs: () => history.massNoticedAtMs(DOUBT),
+    doubtedSinceMs: () => history.massNoticedAtMs(DOUBT, clock.now()),
     massRemoval: (place, plan) => massRemoval(place, plan, massPortion, history, clock.now()),
     massRows: (map, rows) => massRows(map, rows, massPortion, history, clock.now()),
     massDangling: (map, rows) => massDangling(map, rows, massPortion, history, clock.now()),
@@ -98,7 +98,7 @@ export function massRemoval(
   const known = history.knownSessions(place) ?? 0;
   if (known < KNOWN_SESSIONS_MIN || removals <= sessions * MASS_SHARE) return undefined;
   const what = `${removals} of the ${sessions} sessions in ${place}, of which earlier runs left ${known}, would go`;
-  const portion = portionOf(sessions, massPortion, history.massNoticedAtMs(place), nowMs);
+  const portion = portionOf(sessions, massPortion, history.massNoticedAtMs(place, nowMs), nowMs);
   return inPortions('mass-removal', what, portion, 'in each run');
 }
 
@@ -143,7 +143,7 @@ export function massRows(
   const known = history.knownSessions(place) ?? 0;
   if (known < KNOWN_SESSIONS_MIN || expired <= rows * MASS_SHARE) return undefined;
   const what = `${expired} of the ${rows} rows of the ${place}, of which earlier runs left ${known}, would be swept`;
-  const portion = portionOf(rows, massPortion, history.massNoticedAtMs(place), nowMs);
+  const portion = portionOf(rows, massPortion, history.massNoticedAtMs(place, nowMs), nowMs);
   return inPortions('mass-removal', what, portion, 'each day');
 }
 
@@ -160,6 +160,6 @@ export function massDangling(
 ): Held | undefined {
   if (dangling <= fresh * MASS_SHARE) return undefined;
   const what = `${dangling} of the ${fresh} rows of the ${placeOfMap(map)} have no transcript on this host (is a Claude directory missing?) and would be swept`;
-  const portion = portionOf(fresh, massPortion, history.massNoticedAtMs(placeOfDangling(map)), nowMs);
+  const portion = portionOf(fresh, massPortion, history.massNoticedAtMs(placeOfDangling(map), nowMs), nowMs);
   return inPortions('mass-dangling', what, portion, 'each day');
 }

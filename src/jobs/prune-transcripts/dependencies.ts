@@ -47,6 +47,8 @@ export interface PruneDependencies extends Omit<DirectoryDependencies, 'dryRun'>
   readonly sources: readonly LiveSource[];
   /** How long rows of the resume map live. */
   readonly rowAgeMs: number | 'never';
+  /** How much of the time since a moment only the wall clock has counted; both in milliseconds. */
+  unwitnessedMs(sinceMs: number): number;
   readonly policy: PrunePolicy;
   /** By the path of a place: those sessions alone are to go there, and none in a place that is not named. */
   readonly onlyAt?: Readonly<Record<string, readonly string[]>> | undefined;

@@ -101,13 +101,14 @@ class Prune {
     const doubts = [guards.emptiedSource(counts, this.#live.droppedOnPurpose)].filter((held) => held !== undefined);
     const places: PrunablePlace[] = [];
     for (const error of refusedStores) this.#state.failPlace(error);
-    for (const place of this.#places()) {
+    const all = this.#places();
+    for (const place of all) {
       const askOfMap = () => {
         doubts.push(...[guards.unknownMap(place.path, place.knownMaps())].filter((held) => held !== undefined));
       };
       if (await this.#state.attempt(`prune ${place.path}`, askOfMap)) places.push(place);
     }
-    const allowed = this.#doubt.allowed(doubts, places);
+    const allowed = this.#doubt.allowed(doubts, places, places.length === all.length);
     // What was known before stays known where a guard has something to say.
     if (allowed === undefined || this.#doubt.isThere) return allowed;
     const readAtMs = clock.now();
@@ -230,7 +231,10 @@ class Prune {
     const { guards, history, clock } = this.#dependencies;
     const mass = neededByRun(() => guards.massRemoval(path, { sessions: plan.length, removals: rows.length }));
     neededByRun(() => {
-      history.noteMass(path, mass === undefined ? undefined : (history.massNoticedAtMs(path) ?? clock.now()));
+      history.noteMass(
+        path,
+        mass === undefined ? undefined : (history.massNoticedAtMs(path, clock.now()) ?? clock.now()),
+      );
     });
     const allowed = this.#state.isHeld(mass) ? oldestOf(observed.units, rows, mass?.portion ?? 0) : rows;
     return this.#withRoomFor(path, allowed, observed);

@@ -10,7 +10,10 @@ import { NOBODY } from './sole-protection.ts';
 /** What was named first after that reading was written to at about that time. */
 const MARGIN_MS = 86_400_000;
 
-export function withRemembered({ live, ...others }: LiveSessions, { atMs, ids }: NamedBefore): LiveSessions {
+export function withRemembered(
+  { live, ...others }: LiveSessions,
+  { atMs, ids }: Pick<NamedBefore, 'atMs' | 'ids'>,
+): LiveSessions {
   const isNamed = (id: SessionId) => live.ids.has(id) || ids.has(id);
   const remembered = {
     ...live,

@@ -115,7 +115,7 @@ class Sweep {
     const { history } = this.#dependencies;
     if (!this.#context.dryRun) {
       const isPortion = (held?.portion ?? 0) > 0;
-      const noticedAtMs = isPortion ? undefined : history.massNoticedAtMs(place);
+      const noticedAtMs = isPortion ? undefined : history.massNoticedAtMs(place, this.#startedAtMs);
       history.noteMass(place, held && (noticedAtMs ?? this.#startedAtMs));
     }
     return this.#state.isHeld(held);

@@ -66,6 +66,7 @@ export function prune(paths: string | readonly string[], options: PruneOptions =
     sources: options.sources ?? [],
     policy: prunePolicy({ ...SETTINGS, ...options.settings }),
     rowAgeMs: 30 * DAY_MS,
+    unwitnessedMs: () => 0,
     keepNamed: options.keepNamed ?? false,
     recorder: options.recorder ?? NO_RECORDER,
     trashCache: options.trashCache,
