@@ -1,12 +1,15 @@
 /** Looks at one Claude directory for what endangers its sessions, wastes its space or keeps the worker from its work. */
 
+import { statSync } from 'node:fs';
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import { cleanupPeriods } from '../claude-dir/cleanup-period.ts';
-import { leadsToSibling } from '../claude-dir/sibling-link.ts';
+import { hidesNothing } from '../claude-dir/sibling-link.ts';
 import type { Doubt, Units } from '../claude-dir/unit.ts';
 import type { Clock } from '../clock.ts';
-import { displayName } from '../files/byte-name.ts';
+import { errorCode } from '../errors.ts';
+import { type ByteName, displayName } from '../files/byte-name.ts';
 import { formatBytes } from '../format/byte-size.ts';
+import { shellWord } from '../format/shell-word.ts';
 import { type ScanResult, scanHere } from '../scan/scan.ts';
 import { Trash } from '../trash/trash.ts';
 import { type CleanupView, cleanupFindings } from './cleanup-findings.ts';
@@ -18,6 +21,8 @@ const FREE_BYTES_MIN = 2 ** 30;
 /** The permission bits by which group and others may read the directory. */
 const FOREIGN_READ_BITS = 0o044;
 const EXAMPLES_MAX = 3;
+/** A person looks a command over before running it. */
+const PATHS_IN_COMMAND_MAX = 20;
 
 export function examineClaudeDir(
   claudeDir: ClaudeDir,
@@ -31,7 +36,7 @@ export function examineClaudeDir(
     ...recordFindings(claudeDir, clock),
     ...linkFindings(claudeDir),
     ...sessionFindings(scan),
-    projectFinding(claudeDir),
+    ...projectFindings(claudeDir),
     trashFinding(claudeDir),
     otherFinding(claudeDir, tempDirs),
     spaceFinding(claudeDir),
@@ -119,19 +124,43 @@ function linkFindings({ link }: ClaudeDir): Finding[] {
   ];
 }
 
-function projectFinding(claudeDir: ClaudeDir): Finding {
+function projectFindings(claudeDir: ClaudeDir): Finding[] {
   const check = 'projects';
   const entries = claudeDir.projects.entries();
   const directories = new Set<string>(entries.filter(({ kind }) => kind === 'directory').map(({ name }) => name));
-  const links = entries.filter(({ name, kind }) => kind === 'other' && !leadsToSibling(claudeDir, name, directories));
-  if (links.length === 0) return { check, level: 'ok', message: 'none is a symlink to elsewhere' };
-  const names = links.slice(0, EXAMPLES_MAX).map(({ name }) => displayName(name));
-  return {
-    check,
-    level: 'notice',
-    message: `${links.length} are symlinks or other than directories: what they lead to is not seen, and no orphan is removed: ${names.join(', ')}`,
-    advice: 'name what they lead to as a Claude directory of its own, or make them directories',
-  };
+  const links = entries
+    .filter(({ name, kind }) => kind === 'other' && !hidesNothing(claudeDir, name, directories))
+    .map(({ name }) => name);
+  if (links.length === 0) return [{ check, level: 'ok', message: 'none is a symlink to elsewhere' }];
+  const isLost = (name: ByteName) => leadsNowhere(claudeDir, name);
+  const [lost, others] = [links.filter(isLost), links.filter((name) => !isLost(name))];
+  const shown = (names: readonly ByteName[]) => names.slice(0, EXAMPLES_MAX).map(displayName).join(', ');
+  const words = lost.map((name) => shellWord(`${Buffer.from(claudeDir.path).toString('latin1')}/projects/${name}`));
+  const told: Finding[] = [
+    {
+      check,
+      level: 'notice',
+      message: `${others.length} are symlinks to elsewhere: what they lead to is not seen, and no orphan is removed: ${shown(others)}`,
+      advice: 'name what they lead to as a Claude directory of its own, or make them directories',
+    },
+    {
+      check,
+      level: 'notice',
+      message: `${lost.length} are symlinks that lead nowhere now, as to a disk that is not mounted: until they are gone, no orphan is removed: ${shown(lost)}`,
+      advice: `mount what they lead to; or, where that is gone for good: rm ${words.slice(0, PATHS_IN_COMMAND_MAX).join(' ')}`,
+    },
+  ];
+  return told.filter((_, index) => (index === 0 ? others : lost).length > 0);
+}
+
+/** A person asks, and may wait for a disk: a worker does not follow the link. */
+function leadsNowhere(claudeDir: ClaudeDir, name: ByteName): boolean {
+  const path = Buffer.concat([Buffer.from(`${claudeDir.path}/projects/`), Buffer.from(name, 'latin1')]);
+  try {
+    return statSync(path, { throwIfNoEntry: false }) === undefined;
+  } catch (error) {
+    return errorCode(error) === 'ELOOP';
+  }
 }
 
 function trashFinding(claudeDir: ClaudeDir): Finding {

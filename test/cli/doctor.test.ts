@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -194,6 +195,22 @@ describe('doctor', () => {
     expect(code).toBe(1);
     expect(findings).toContainEqual(expect.objectContaining({ check: 'directory', level: 'problem' }));
     expect(findings.filter(({ claudeDir }) => claudeDir === host.claudeDir).length).toBeGreaterThan(5);
+  });
+
+  it('names a project that is a link to nowhere with the command that ends it, and none that ends at a project beside it', async () => {
+    const host = sound();
+    const projects = join(host.claudeDir, 'projects');
+    symlinkSync('-srv-app', join(projects, '-once'));
+    symlinkSync('-once', join(projects, '-twice'));
+    symlinkSync('/nowhere/at all', join(projects, "-lost 'one'"));
+    const told = async () => (await examine(host)).findings.filter(({ check }) => check === 'projects');
+    const [lost, ...others] = await told();
+    expect({ message: lost?.message, others }).toEqual({
+      message: expect.stringMatching(/^1 are symlinks that lead nowhere now.*: -lost 'one'$/),
+      others: [],
+    });
+    execFileSync('sh', ['-c', lost?.advice?.replace(/^.*: rm /, 'rm ') ?? 'false']);
+    expect(await told()).toMatchObject([{ level: 'ok' }]);
   });
 
   it('shows people what is the matter and what to do about it', async () => {

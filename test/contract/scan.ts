@@ -355,14 +355,42 @@ export function describeScan(way: ScanWay): void {
       { what: 'by its path', target: (at) => join(at, PROJECT), isHidden: false },
       { what: 'that is gone', target: () => '-gone', isHidden: true },
       { what: 'of another name elsewhere', target: () => `../../${basename(PROJECT)}`, isHidden: true },
-      { what: 'that is its parent', target: () => '.', isHidden: true },
+      { what: 'that is its parent', target: () => '.', isHidden: false },
+      { what: 'that is the Claude directory', target: () => '..', isHidden: false },
+      { what: 'that is itself', target: () => '-renamed', isHidden: false },
+      { what: 'by way of the Claude directory', target: () => `../${PROJECT}`, isHidden: false },
+      { what: 'by a link to it', target: () => '-to-project', isHidden: false },
+      { what: 'by a link to a link to it', target: () => './-to-link', isHidden: false },
+      { what: 'by a link to a loop', target: () => '-to-loop', isHidden: false },
+      { what: 'by a link to elsewhere', target: () => '-to-outside', isHidden: true },
+      { what: 'by a link to nothing', target: () => '-to-gone', isHidden: true },
+      { what: 'in which there is a directory', target: () => `${basename(PROJECT)}/sub`, isHidden: true },
     ])('knows of a link to a project beside it $what whether it hides anything', async ({ target, isHidden }) => {
       const path = madeWith((at) => {
         symlinkSync(target(at), join(at, 'projects/-renamed'));
+        const used = target(at);
+        if (used.includes('-to-')) symlinkSync(basename(PROJECT), join(at, 'projects/-to-project'));
+        if (used.includes('-to-link')) symlinkSync(join(at, 'projects/-to-project'), join(at, 'projects/-to-link'));
+        if (used === '-to-loop') symlinkSync('-to-back', join(at, 'projects/-to-loop'));
+        if (used === '-to-loop') symlinkSync('-to-loop', join(at, 'projects/-to-back'));
+        if (used === '-to-outside') symlinkSync(tempDir(), join(at, 'projects/-to-outside'));
+        if (used === '-to-gone') symlinkSync('-gone', join(at, 'projects/-to-gone'));
         writeAged(join(at, `file-history/${sessionIdOf(3)}/a@v1`), '', NOW - OLD.ageMs);
       });
       expect(unitOf(await scan(path), sessionIdOf(3)).doubt).toBe(isHidden ? 'projects-unreadable' : undefined);
     });
+
+    it.each(['.', '..'])(
+      'takes a transcript that lies directly where the project %s leads for a hidden one',
+      async (target) => {
+        const path = madeWith((at) => {
+          symlinkSync(target, join(at, 'projects/-all'));
+          writeFileSync(join(at, 'projects', target, `${sessionIdOf(4)}.jsonl`), '{}\n');
+          writeAged(join(at, `file-history/${sessionIdOf(3)}/a@v1`), '', NOW - OLD.ageMs);
+        });
+        expect(unitOf(await scan(path), sessionIdOf(3)).doubt).toBe('projects-unreadable');
+      },
+    );
 
     it.each<{ what: string; make: (at: string) => void }>([
       { what: 'a symlink', make: (at) => symlinkSync(tempDir(), at) },
