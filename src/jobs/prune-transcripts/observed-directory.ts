@@ -107,6 +107,9 @@ export class ObservedDirectory implements ObservedPlace {
     return protectionByIndex(this.units, this.aged, sessions);
   }
 
+  /** A directory is this host's alone. */
+  async tellProtected(): Promise<void> {}
+
   facts(rows: readonly number[], question: FactsQuestion, take: TakeFacts): Promise<void> {
     const { units } = this;
     const { units: scanned } = this.#seen.scan;

@@ -46,6 +46,8 @@ export interface ObservedPlace {
   /** Not everything was looked at, which is no ground for any decision. */
   readonly stopped: boolean;
   protection(sessions: LiveSessions): Protections['protection'];
+  /** Tells other hosts that work on the same place what is protected here, before anything is planned or goes. Nothing in a dry run. */
+  tellProtected(live: LiveSessions): Promise<void>;
   /** Looks into what sessions say of themselves; those that it did not come to before it was to stop, it does not give. */
   facts(rows: readonly number[], question: FactsQuestion, take: TakeFacts): Promise<void>;
   /** How much can be made where its trash is, with what a reserve would give; all of it undefined where nothing is needed. */

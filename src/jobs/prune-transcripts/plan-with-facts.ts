@@ -34,10 +34,19 @@ export interface PlanOptions {
 export async function planWithFacts(
   place: Pick<
     ObservedPlace,
-    'kind' | 'units' | 'aged' | 'protection' | 'facts' | 'asksForFacts' | 'freeableBytes' | 'projectPaths'
+    | 'kind'
+    | 'units'
+    | 'aged'
+    | 'protection'
+    | 'tellProtected'
+    | 'facts'
+    | 'asksForFacts'
+    | 'freeableBytes'
+    | 'projectPaths'
   >,
   { live, policy: inGeneral, copies, announced, clock, state }: PlanOptions,
 ): Promise<Plan> {
+  await place.tellProtected(live);
   const nowMs = clock.now();
   const policy = policyAt(inGeneral, () => place.projectPaths());
   const protection = protectionAt(place, live);

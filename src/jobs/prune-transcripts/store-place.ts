@@ -2,7 +2,6 @@
 
 import type { EmptyProject } from '../../claude-dir/empty-projects.ts';
 import type { KnownMaps } from '../../claude-dir/known-maps.ts';
-import type { SessionId } from '../../claude-dir/session-id.ts';
 import type { Unit, Units } from '../../claude-dir/unit.ts';
 import { displayName } from '../../files/byte-name.ts';
 import type { Room } from '../../files/room.ts';
@@ -15,7 +14,7 @@ import type { CountedTrash } from '../counted-trash.ts';
 import type { RemovalRecord, RemovalRecorder } from '../ledger-contracts.ts';
 import { neededByRun } from '../whole-run-error.ts';
 import { type FactsQuestion, markOf, type TakeFacts } from './facts.ts';
-import { protectionOfId } from './live-protection.ts';
+import { protectionAt, protectionOfId } from './live-protection.ts';
 import type { Concluded, ObservedPlace, PrunablePlace, Removal, Taking } from './place.ts';
 import type { Protections } from './plan.ts';
 import { removalRecord } from './removal-record.ts';
@@ -57,7 +56,7 @@ export class StorePlace implements PrunablePlace {
     const { dryRun, recorder } = this.#dependencies;
     const trashed = await this.#store.trashed();
     if (!dryRun) neededByRun(() => recorder.recordRemovals(this.#recordsOf(trashed)));
-    return new ObservedStore(this.#store, await this.#store.sessions(), trashed, this.#dependencies.keepNamed);
+    return new ObservedStore(this.#store, await this.#store.sessions(), trashed, this.#dependencies);
   }
 
   /** What a killed run has hidden stands in no ledger yet; what does is left as it is. */
@@ -80,14 +79,13 @@ class ObservedStore implements ObservedPlace {
   readonly #store: RetainedStore;
   readonly #sessions: readonly StoredSession[];
   readonly #trashed: readonly TrashedStoredSession[];
-  readonly #keepNamed: boolean;
-  #live: LiveSessions | undefined;
+  readonly #dependencies: StoreDependencies;
 
   constructor(
     store: RetainedStore,
     sessions: readonly StoredSession[],
     trashed: readonly TrashedStoredSession[],
-    keepNamed: boolean,
+    dependencies: StoreDependencies,
   ) {
     this.#store = store;
     this.#sessions = sessions.map((session) => ({
@@ -95,21 +93,36 @@ class ObservedStore implements ObservedPlace {
       lastUsedAtMs: session.lastUsedAtMs + store.clockLeadMs,
     }));
     this.#trashed = trashed;
-    this.#keepNamed = keepNamed;
+    this.#dependencies = dependencies;
     this.units = unitsOf(this.#sessions);
     this.aged = this.units;
   }
 
   protection(sessions: LiveSessions): Protections['protection'] {
-    this.#live = sessions;
     return protectionOfId(this.units, sessions);
+  }
+
+  async tellProtected(live: LiveSessions): Promise<void> {
+    if (this.#dependencies.dryRun) return;
+    const trashed = {
+      units: unitsOf(this.#trashed),
+      protection: (sessions: LiveSessions) => protectionOfId(trashed.units, sessions),
+      projectPaths: () => this.projectPaths(),
+    };
+    const isNamed = protectionAt(this, live);
+    const isNamedInTrash = protectionAt(trashed, live);
+    const found = [
+      ...this.#sessions.filter((_, row) => isNamed(row) !== undefined),
+      ...this.#trashed.filter((_, row) => isNamedInTrash(row) !== undefined),
+    ];
+    await this.#store.tellProtected([...new Set(found.map(({ sessionId }) => sessionId))]);
   }
 
   /** Its times and its class are what the store says. */
   async facts(rows: readonly number[], { shouldStop }: FactsQuestion, take: TakeFacts): Promise<void> {
     for (const row of rows) {
       if (await shouldStop()) return;
-      const mark = markOf(await this.#store.marks(sessionAt(this.#sessions, row)), this.#keepNamed);
+      const mark = markOf(await this.#store.marks(sessionAt(this.#sessions, row)), this.#dependencies.keepNamed);
       take(row, { facts: { mark, lastEntryMs: undefined, sessionClass: undefined } });
     }
   }
@@ -169,22 +182,8 @@ class ObservedStore implements ObservedPlace {
     return [];
   }
 
-  /** So that no other host takes what is protected by this one alone. */
   async conclude(): Promise<Concluded> {
-    const live = this.#live;
-    if (live !== undefined) await this.#store.tellProtected(this.#protectedBy(live));
     return { shielded: 0, emptyProjects: 0, copies: { sessions: 0, bytes: 0 }, vanished: 0 };
-  }
-
-  #protectedBy(live: LiveSessions): readonly SessionId[] {
-    const isNamed = protectionOfId(this.units, live);
-    const ofTrash = protectionOfId(unitsOf(this.#trashed), live);
-    return [
-      ...new Set([
-        ...this.#sessions.filter((_, row) => isNamed(row) !== undefined).map(({ sessionId }) => sessionId),
-        ...this.#trashed.filter((_, row) => ofTrash(row) !== undefined).map(({ sessionId }) => sessionId),
-      ]),
-    ];
   }
 
   exposure(): undefined {

@@ -43,6 +43,7 @@ async function planned(
     units: rowsOf(units),
     aged: rowsOf(units),
     protection: () => () => undefined,
+    tellProtected: async () => undefined,
     freeableBytes: () => undefined,
     projectPaths: () => new Map(),
     asksForFacts: (row: number) => asksFor.includes(units[row] as Unit),

@@ -177,4 +177,50 @@ describe('A prune of a shared store', () => {
       await Promise.all([here.close(), there.close()]);
     },
   );
+
+  it('tells other hosts what it protects before its first removal, also where nothing goes', async () => {
+    const [A, B, C] = [sessionIdOf(1), sessionIdOf(2), sessionIdOf(3)];
+    const made = await expired([A, B, C]);
+    await made.append({ sessionId: LAST, atMs: NOW - 60 * DAY_MS, projectKey: '-srv-other' });
+    const [here, there] = [
+      await openAt({ ...made.settings, host: 'here' }),
+      await openAt({ ...made.settings, host: 'there' }),
+    ];
+    const removed: unknown[] = [];
+    const meanwhile = {
+      ...sourceWith(async () => {
+        const report = await prune([], { stores: [there] });
+        removed.push([report.removed?.sessions, report.kept?.changed]);
+      }),
+      name: 'meanwhile',
+    };
+    // Its first prune; the other host comes by while the first batch is about to go.
+    const pinned = scriptedSource({ planned: [A], protection: 'pinned' });
+    const running = { ...scriptedSource({ planned: [B], protection: 'running' }), name: 'running' };
+    const project: LiveSource = {
+      ...scriptedSource({ protection: 'pinned', name: 'project' }),
+      read: async () => ({ ids: new Set(), malformed: 0, projects: [{ match: '-srv-other', why: undefined }] }),
+    };
+    const report = await prune([], { stores: [here], sources: [meanwhile, pinned, running, project] });
+    expect(removed).toEqual([[1, 3]]);
+    expect(report).toMatchObject({ removed: { sessions: 0 }, kept: { pinned: 2, running: 1, changed: 1 } });
+    expect((await here.trashed()).map(({ sessionId }) => sessionId)).toEqual([C]);
+    const late = { ...scriptedSource({ planned: [C], protection: 'pinned' }), name: 'late' };
+    await prune([], { stores: [here], sources: [pinned, late, project], settings: { maxAge: 'never' } });
+    const due = await there.trashed();
+    expect([due.length, await there.markSome(due)]).toEqual([1, []]);
+    expect(await prune([], { stores: [there] })).toMatchObject({ removed: { sessions: 1 }, kept: { changed: 2 } });
+    expect((await there.sessions()).map(({ sessionId }) => sessionId).toSorted()).toEqual([A, LAST]);
+    await Promise.all([here.close(), there.close()]);
+  });
+
+  it('tells nobody anything in a dry run', async () => {
+    const made = await expired([LAST]);
+    const store = await openAt({ ...made.settings, host: 'here' });
+    await store.check();
+    const pinned = scriptedSource({ planned: [LAST], protection: 'pinned' });
+    await prune([], { stores: [store], sources: [pinned], context: { dryRun: true } });
+    expect(await made.outside.unsafe('SELECT 1 FROM claude_session_entries_kept')).toHaveLength(0);
+    await store.close();
+  });
 });
