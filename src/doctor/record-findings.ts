@@ -122,7 +122,8 @@ function jobFinding(path: string, others: readonly FoundRecord[]): Finding {
 
 /** What another release of Claude, or another program, writes. */
 function formFindings(path: string, found: readonly FoundRecord[]): Finding[] {
-  const odd = found.filter(({ isUnderstood }) => isUnderstood === false);
+  // What protects nothing any more is told as that.
+  const odd = found.filter(({ isUnderstood, verdict }) => isUnderstood === false && verdict.kind !== 'stale');
   const versions = new Set(found.flatMap(({ version }) => version ?? []));
   const unknown = [...versions].filter((version) => !KNOWN_VERSIONS.test(version)).map(displayName);
   return [

@@ -115,6 +115,12 @@ describe('what doctor says of Claude’s records', () => {
     expect(finding?.message).toContain(join(path, Object.keys(files)[0] ?? ''));
   });
 
+  it('says only one thing of an old record: that it protects nothing any more, though it is damaged', () => {
+    const path = dirWith({ 'jobs/a/state.json': '{', 'jobs/b/state.json': { state: 'dreaming' } }, 90 * DAY_MS);
+    expect(told(path, 'background jobs')[0]?.message).toMatch(/^2 never ended and protect nothing any more/);
+    expect(told(path, 'form of the records')).toEqual([]);
+  });
+
   it('tells of versions of Claude that are not known', () => {
     const [finding] = told(dirWith({ 'sessions/7.json': { ...OF_ELSEWHERE, version: '9.0.1' } }), 'version of Claude');
     expect(finding?.message).toContain('9.0.1 is not known');
