@@ -1,4 +1,4 @@
-/** Names what comes back again and again, the same each time: something copies it, and each prune removes it anew. */
+/** Names what comes back again and again, the same or another copy: something copies it, and each prune removes it anew. */
 
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
@@ -19,13 +19,14 @@ export async function examineReturning(config: Config, clock: Clock): Promise<Om
     });
     if (loops.length === 0) return { level: 'ok', message: 'nothing comes back that was removed' };
     const isLoop = loops.some(({ times }) => times > 1);
-    const told = loops.map(({ place, project, sessions, times, example }) => {
+    const told = loops.map(({ place, project, sessions, times, example, isSame }) => {
       const where = project === null ? place : `${place}, project ${project}`;
-      return `${formatCount(sessions, 'session')} in ${where} (${formatCount(times, 'time')}, e.g. ${example})`;
+      const how = isSame === 1 ? 'byte for byte' : 'as another copy, so that the trash grows';
+      return `${formatCount(sessions, 'session')} in ${where}, ${how} (${formatCount(times, 'time')}, e.g. ${example})`;
     });
     return {
       level: isLoop ? 'problem' : 'notice',
-      message: `what was removed ${isLoop ? 'comes back again and again' : 'has come back'}, byte for byte, from elsewhere: ${told.join('; ')}`,
+      message: `what was removed ${isLoop ? 'comes back again and again' : 'has come back'} from elsewhere: ${told.join('; ')}`,
       advice:
         'find what copies it back (a sync tool, a restored home, an image) and leave projects/ out there; or keep it here: pin it, or a longer maxAge for the project',
     };

@@ -11,6 +11,8 @@ import { missingTables } from './opening.ts';
 import { LATER_TABLES } from './schema.ts';
 
 export interface ReturningSessions {
+  /** 1 where it was the same to the byte, 0 where it was another copy: then both stay in the trash. */
+  readonly isSame: 0 | 1;
   readonly project: string | null;
   readonly sessions: number;
   /** How often the one came that came most often. */
@@ -19,6 +21,25 @@ export interface ReturningSessions {
 }
 
 const RETURNS_LISTED = 5;
+/**
+ * Those that were removed again, as old as before: whoever resumes a session makes it younger. What was restored was brought back on
+ * purpose; what came back to the byte is told by its own table.
+ */
+const OTHER_COPIES = `
+  WITH restored AS MATERIALIZED (SELECT subject, at FROM audit WHERE what = 'restored'),
+  again AS (
+    SELECT late.session_id, late.project, count(DISTINCT late.trash_run) AS times
+    FROM removals AS late JOIN removals AS earlier USING (session_id, claude_dir)
+    WHERE claude_dir = @claudeDir AND late.removed_at >= @sinceMs AND earlier.trash_run < late.trash_run
+      AND late.newest_mtime < earlier.removed_at AND earlier.removed_at < late.removed_at
+      AND NOT EXISTS (
+        SELECT 1 FROM restored
+        WHERE subject = session_id AND at BETWEEN earlier.removed_at AND late.removed_at
+      )
+      AND session_id NOT IN (SELECT session_id FROM returned WHERE claude_dir = @claudeDir)
+    GROUP BY session_id
+  )
+  SELECT 0 AS isSame, project, count(*) AS sessions, max(times) AS times, session_id AS example FROM again GROUP BY project`;
 /** How many removals are kept at the most: some hundred megabytes. */
 const REMOVALS_KEPT = 500_000;
 const REMOVALS_FORGOTTEN_AT_ONCE = 50_000;
@@ -85,16 +106,17 @@ export class RemovalsTable {
     });
   }
 
-  /** Sessions that came back to a place as they had gone, by project: the most first. */
+  /** Sessions that came back to a place as old as they had gone, by project: the most first. */
   returning(claudeDir: string, sinceMs: number): readonly ReturningSessions[] {
     return guarded(this.#database.name, 'read', () => {
       // A ledger that is only read may be of an earlier release.
-      if (missingTables(this.#database, LATER_TABLES).length > 0) return [];
+      if (missingTables(this.#database, [...LATER_TABLES, 'audit']).length > 0) return [];
       return this.#statements
         .get(
-          `SELECT project, count(*) AS sessions, max(times) AS times, session_id AS example FROM returned
-           WHERE claude_dir = @claudeDir AND last_at >= @sinceMs
-           GROUP BY project ORDER BY times DESC, sessions DESC, project LIMIT ${RETURNS_LISTED}`,
+          `SELECT 1 AS isSame, project, count(*) AS sessions, max(times) AS times, session_id AS example FROM returned
+           WHERE claude_dir = @claudeDir AND last_at >= @sinceMs GROUP BY project
+           UNION ALL SELECT * FROM (${OTHER_COPIES})
+           ORDER BY times DESC, sessions DESC, project LIMIT ${RETURNS_LISTED}`,
         )
         .all({ claudeDir, sinceMs }) as ReturningSessions[];
     });

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Ledger } from '../../../src/ledger/ledger.ts';
@@ -43,7 +43,43 @@ describe('What a sync tool brings back after each prune', () => {
       bringBack();
     }
     expect(readdirSync(join(path, 'session-sweeper/trash'))).toHaveLength(1);
-    expect(ledger.returningSessions(path, 0)).toEqual([{ project: '-srv-app', sessions: 3, times: 3, example: A }]);
+    expect(ledger.returningSessions(path, 0)).toEqual([
+      { isSame: 1, project: '-srv-app', sessions: 3, times: 3, example: A },
+    ]);
+  });
+
+  it('is told of too where each copy differs by a line from what went, and the trash grows', async () => {
+    const { path, ledger, bringBack } = synced();
+    for (let days = 0; days < 3; days += 1) {
+      const transcript = join(path, transcriptOf(B));
+      const { atime, mtime } = statSync(transcript);
+      writeFileSync(transcript, `${readFileSync(transcript, 'utf8')}${'{}\n'.repeat(days)}`);
+      utimesSync(transcript, atime, mtime);
+      for (const id of [A, C]) rmSync(join(path, transcriptOf(id)), { force: true });
+      for (const id of [A, C]) rmSync(join(path, `file-history/${id}`), { force: true, recursive: true });
+      expect(await prune(path, optionsOf(ledger, days))).toMatchObject({ removed: { sessions: 1 } });
+      bringBack();
+    }
+    expect(trashTimes(path)).toHaveLength(3);
+    expect(ledger.returningSessions(path, 0)).toEqual([
+      { isSame: 0, project: '-srv-app', sessions: 1, times: 2, example: B },
+    ]);
+  });
+
+  it('is no loop where somebody brought it back from the trash, or resumed it since', async () => {
+    const { path, ledger } = synced();
+    await prune(path, optionsOf(ledger));
+    const trash = openTrash(openClaudeDir(path));
+    for (const id of [A, B]) trash.restore(id, NOW + DAY_MS);
+    ledger.audit.record([
+      { what: 'restored', atMs: NOW + DAY_MS, subject: A, place: path, run: null, reason: null, bytes: null },
+    ]);
+    const resumedAt = (NOW + DAY_MS) / 1_000;
+    writeFileSync(join(path, transcriptOf(B)), '{}\n', { flag: 'a' });
+    utimesSync(join(path, transcriptOf(B)), resumedAt, resumedAt);
+    await prune(path, optionsOf(ledger, 2));
+    expect(await prune(path, optionsOf(ledger, 40))).toMatchObject({ removed: { sessions: 1 } });
+    expect(ledger.returningSessions(path, 0)).toEqual([]);
   });
 
   it('is kept in both copies where a byte of it is another one, though size and time are the same', async () => {
