@@ -11,6 +11,7 @@ import { openDatabase, type SqliteDatabase } from '../sqlite/binding.ts';
 import { isBusyCode } from '../sqlite/open.ts';
 import type { ClaudeDir } from './claude-dir.ts';
 import { SWEEPER_DIRECTORY } from './layout.ts';
+import { withOwnRemedy } from './own-remedy.ts';
 import { describeWorker, readWorkerRecord } from './worker-record.ts';
 
 /** `run`: held while a job works. `worker`: held by a daemon as long as it lives. */
@@ -50,7 +51,7 @@ export function acquireDirLock(claudeDir: ClaudeDir, name: LockName): DirLock {
       const holder = name === 'worker' ? otherWorker(claudeDir) : 'another run is at work in it';
       throw new OperatingError('locked', `${action}: ${holder}`, { cause: error });
     }
-    throw operatingError('io', action, error);
+    throw operatingError('io', action, withOwnRemedy(claudeDir, error));
   }
 }
 

@@ -12,6 +12,7 @@ import { systemUptime } from '../process/machine-clock.ts';
 import { ClaudeDir, UnreachableDirError } from './claude-dir.ts';
 import { isOfClaudeDir } from './linked-projects.ts';
 import { DAMAGED, readOwnRecord, writeOwnRecord } from './own-record.ts';
+import { withOwnRemedy } from './own-remedy.ts';
 
 const FILE = fixedName('claude-dirs.json');
 const DAY_MS = 86_400_000;
@@ -133,7 +134,7 @@ function readSeenOrPass(claudeDir: ClaudeDir, nowMs: number): Seen {
     return readSeen(claudeDir, nowMs);
   } catch (error) {
     if (errorCode(error) === undefined) throw error;
-    const message = `open Claude directory ${displayName(claudeDir.path)}: read who shares its projects/: ${errorMessage(error)}`;
+    const message = `open Claude directory ${displayName(claudeDir.path)}: read who shares its projects/: ${errorMessage(withOwnRemedy(claudeDir, error))}`;
     throw new UnreachableDirError(message, { cause: error });
   }
 }

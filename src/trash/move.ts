@@ -1,11 +1,13 @@
 /** Moves the parts of a unit between the Claude directory and a trash folder, whole or not at all, overwriting nothing. */
 
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
+import { remedyFor } from '../claude-dir/own-remedy.ts';
 import { type Part, partPath } from '../claude-dir/unit.ts';
 import { errnoError, errorCode, errorMessage, OperatingError } from '../errors.ts';
 import type { ErrorKind } from '../exit-codes.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
 import { displayName } from '../files/byte-name.ts';
+import { factsBelow } from '../files/facts-below.ts';
 import type { OpenDirs } from '../files/open-dirs.ts';
 import { shellWord } from '../format/shell-word.ts';
 
@@ -134,9 +136,22 @@ function errno(code: string, part: Part): Error {
 
 /** One part may lie where no rename leads from: all others can still be moved. */
 export function withRemedy(claudeDir: ClaudeDir, error: unknown, part: Part | undefined): unknown {
-  if (part === undefined || errorCode(error) !== 'EXDEV') return error;
+  if (part === undefined) return error;
+  if (errorCode(error) === 'EACCES') return withAccessRemedy(claudeDir, error, part);
+  if (errorCode(error) !== 'EXDEV') return error;
   const path = `${Buffer.from(claudeDir.path).toString('latin1')}/${partPath(part)}`;
   const [word, aside] = [shellWord(path), shellWord(`${path}.aside`)];
   const why = `${displayName(path)} comes from an image's layer, or is under another project quota or in a mount`;
   return errnoError('EXDEV', `${why}; for the first, mv ${word} ${aside} && mv ${aside} ${word}`);
+}
+
+/** A rename writes into the directory that it leads from. */
+function withAccessRemedy(claudeDir: ClaudeDir, error: unknown, part: Part): unknown {
+  const path = `${Buffer.from(claudeDir.path).toString('latin1')}/${part.directory.join('/')}`;
+  try {
+    const facts = factsBelow(claudeDir.root, part.directory);
+    return (facts && remedyFor(error, path, facts)) ?? errno('EACCES', part);
+  } catch {
+    return errno('EACCES', part);
+  }
 }

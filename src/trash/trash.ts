@@ -3,6 +3,7 @@
 import type { ClaudeDir } from '../claude-dir/claude-dir.ts';
 import type { DirectoryFingerprints } from '../claude-dir/directory-fingerprints.ts';
 import { SWEEPER_DIRECTORY, TRASH_DIRECTORY } from '../claude-dir/layout.ts';
+import { withOwnRemedy } from '../claude-dir/own-remedy.ts';
 import type { SessionId } from '../claude-dir/session-id.ts';
 import { errorCode, OperatingError, operatingError } from '../errors.ts';
 import type { AnchoredDir } from '../files/anchored-dir.ts';
@@ -62,7 +63,7 @@ export class Trash {
         ours.close();
       }
     } catch (error) {
-      throw operatingError('io', `open the trash of ${displayName(claudeDir.path)}`, error);
+      throw operatingError('io', `open the trash of ${displayName(claudeDir.path)}`, withOwnRemedy(claudeDir, error));
     }
   }
 
