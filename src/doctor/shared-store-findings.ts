@@ -6,6 +6,8 @@ import { sharedStoreName } from '../config/store-settings.ts';
 import { errorMessage, OperatingError } from '../errors.ts';
 import { formatBytes } from '../format/byte-size.ts';
 import { formatCount, formatNumber } from '../format/counts.ts';
+import { shownText } from '../format/shown-text.ts';
+import type { SilentHost } from '../session-store/postgres-kept.ts';
 import type { StoreSpace } from '../session-store/postgres-space.ts';
 import { PostgresStoredSessions } from '../session-store/postgres-stored-sessions.ts';
 import type { Finding } from './finding.ts';
@@ -13,6 +15,7 @@ import type { Finding } from './finding.ts';
 /** Fewer are used again before anybody notices. */
 const DEAD_ROWS_TOLD = 10_000;
 const DEAD_SHARE_TOLD = 0.2;
+const HOSTS_TOLD = 5;
 
 export async function examineSharedStores(
   config: Pick<Config, 'sessions.sharedStores'>,
@@ -24,6 +27,8 @@ export async function examineSharedStores(
     const store = new PostgresStoredSessions(settings, { clock, isRead: true });
     try {
       findings.push({ check, ...findingOf(await store.space()) });
+      const silent = await store.silentHosts();
+      if (silent.length > 0) findings.push({ check: `hosts of ${check}`, ...silenceOf(silent) });
     } catch (error) {
       if (!(error instanceof OperatingError)) throw error;
       const advice = 'until this is mended none of its sessions is pruned';
@@ -33,6 +38,25 @@ export async function examineSharedStores(
     }
   }
   return findings;
+}
+
+/** Each start of a container may be a host of its own. */
+export function silenceOf(hosts: readonly SilentHost[]): Omit<Finding, 'check'> {
+  const day = (timeMs: number) => {
+    const date = new Date(timeMs);
+    return Number.isNaN(date.getTime()) ? 'a day that is none' : date.toISOString().slice(0, 10);
+  };
+  const told = hosts.slice(0, HOSTS_TOLD).map(({ host, sessions, toldAtMs, countsUntilMs }) => {
+    const what = `${shownText(host)} has told nothing since ${day(toldAtMs)}`;
+    return `${what}, and protects ${formatCount(sessions, 'session')} until ${day(countsUntilMs)}`;
+  });
+  const others = hosts.length - told.length;
+  return {
+    level: 'notice',
+    message: [...told, ...(others > 0 ? [`${formatCount(others, 'more host')} likewise`] : [])].join('; '),
+    advice:
+      'see whether it still prunes; where each start has another host name, give `host` of the store one that lasts',
+  };
 }
 
 /** What is purged stays in the file of its table, and is used again once a vacuum has been there. */

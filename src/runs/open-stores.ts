@@ -2,9 +2,10 @@
 
 import { type Clock, systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
+import { wordMs } from '../config/prune-pause.ts';
 import { OperatingError } from '../errors.ts';
 import type { Acquired } from '../process/acquired.ts';
-import { PostgresStoredSessions } from '../session-store/postgres-stored-sessions.ts';
+import { PostgresStoredSessions, type PostgresStoreOptions } from '../session-store/postgres-stored-sessions.ts';
 import type { RetainedStore } from '../session-store/retained-store.ts';
 import type { StoredSession } from '../session-store/stored-session.ts';
 import { StoredSessions } from '../session-store/stored-sessions.ts';
@@ -24,7 +25,11 @@ interface Opening {
 }
 
 /** @throws what is no OperatingError */
-export async function openStores(places: StorePlaces, acquired: Acquired, opening: Opening): Promise<OpenedStores> {
+export async function openStores(
+  places: StorePlaces & Pick<Config, 'schedule.prune'>,
+  acquired: Acquired,
+  opening: Opening,
+): Promise<OpenedStores> {
   const stores: RetainedStore[] = [];
   const refusedStores: OperatingError[] = [];
   for (const open of openersOf(places, opening)) {
@@ -41,9 +46,9 @@ export async function openStores(places: StorePlaces, acquired: Acquired, openin
 /** @throws OperatingError */
 export async function openSharedStore(
   settings: StorePlaces['sessions.sharedStores'][number],
-  { dryRun, clock }: Pick<Opening, 'dryRun' | 'clock'>,
+  { dryRun, clock, ...word }: Pick<Opening, 'dryRun' | 'clock'> & Pick<PostgresStoreOptions, 'wordMs'>,
 ): Promise<PostgresStoredSessions> {
-  const store = new PostgresStoredSessions(settings, { isRead: dryRun, clock });
+  const store = new PostgresStoredSessions(settings, { isRead: dryRun, clock, ...word });
   try {
     await store.check();
     return store;
@@ -87,12 +92,17 @@ export async function sharedSessions(config: Pick<StorePlaces, 'sessions.sharedS
   return { stored, faults };
 }
 
-function openersOf(places: StorePlaces, opening: Opening): readonly (() => RetainedStore | Promise<RetainedStore>)[] {
-  const { dryRun, busyTimeoutMs } = opening;
+function openersOf(
+  places: StorePlaces & Pick<Config, 'schedule.prune'>,
+  opening: Opening,
+): readonly (() => RetainedStore | Promise<RetainedStore>)[] {
+  const { dryRun, busyTimeoutMs, clock } = opening;
   return [
     ...places['sessions.store'].map((path) => () => {
       return dryRun ? StoredSessions.openForReading(path) : StoredSessions.open(path, { busyTimeoutMs });
     }),
-    ...places['sessions.sharedStores'].map((settings) => () => openSharedStore(settings, opening)),
+    ...places['sessions.sharedStores'].map((settings) => () => {
+      return openSharedStore(settings, { dryRun, clock, wordMs: wordMs(places['schedule.prune']) });
+    }),
   ];
 }

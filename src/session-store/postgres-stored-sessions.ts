@@ -10,7 +10,7 @@ import { hasTable } from '../postgres/migrate.ts';
 import { PostgresDatabase, type PostgresOptions, type PostgresTransaction } from '../postgres/postgres-database.ts';
 import { serverNowMs } from '../postgres/sql-text.ts';
 import { inspectStore, type StoreTables } from './postgres-forms.ts';
-import { tellKept } from './postgres-kept.ts';
+import { forgetKept, type SilentHost, silentHosts, tellKept } from './postgres-kept.ts';
 import { RetentionStatements } from './postgres-retention.ts';
 import { type StoreSpace, storeSpace } from './postgres-space.ts';
 import { migrateTrash } from './postgres-trash.ts';
@@ -32,6 +32,8 @@ export interface PostgresStoreOptions {
   readonly clock?: Clock;
   /** In place of those by which it goes here. */
   readonly limits?: Pick<PostgresOptions, 'lockTimeoutMs' | 'statementTimeoutMs' | 'graceMs' | 'connectTimeoutMs'>;
+  /** For how long other hosts heed what this one has said last; of a month where it is not given. */
+  readonly wordMs?: number;
   /** Nothing is made or changed. */
   readonly isRead?: boolean;
   /**
@@ -52,6 +54,8 @@ const ACTING: PostgresOptions = {
 };
 const READING: PostgresOptions = { ...ACTING, lockTimeoutMs: 5_000, statementTimeoutMs: 60_000, graceMs: 5_000 };
 
+const WORD_MS = 30 * 24 * 60 * 60_000;
+
 /** No answer takes much memory. */
 const PAGE_ROWS = 5_000;
 
@@ -61,6 +65,7 @@ export class PostgresStoredSessions implements RetainedStore {
   readonly #form: StoreForm;
   readonly #clock: Clock;
   readonly #isRead: boolean;
+  readonly #wordMs: number;
   /** Undefined where there are no other hosts. */
   readonly #host: string | undefined;
   readonly #fence: (transaction: PostgresTransaction) => Promise<void>;
@@ -72,12 +77,13 @@ export class PostgresStoredSessions implements RetainedStore {
   /** Connects to nothing yet. @throws ConfigError */
   constructor(settings: SharedStoreSettings, options: PostgresStoreOptions = {}) {
     const { url, passwordFile, readAs = 'sweeper', table = DEFAULT_TABLES[readAs] } = settings;
-    const { clock = systemClock, isRead = false, limits } = options;
+    const { clock = systemClock, isRead = false, wordMs = WORD_MS, limits } = options;
     this.path = sharedStoreName(settings);
     this.#form = readAs;
     this.#table = table;
     this.#clock = clock;
     this.#isRead = isRead;
+    this.#wordMs = wordMs;
     this.#host = settings.onlyThisHost === true ? undefined : (settings.host ?? hostname());
     this.#fence = options.fence ?? (async () => undefined);
     const setUp = async () => undefined;
@@ -153,7 +159,15 @@ export class PostgresStoredSessions implements RetainedStore {
   async tellProtected(sessionIds: readonly SessionId[]): Promise<void> {
     const host = this.#host;
     if (host === undefined) return;
-    await this.#change('change', (transaction, { tables }) => tellKept(transaction, tables.kept, host, sessionIds));
+    await this.#change('change', (transaction, { tables }) => {
+      return tellKept(transaction, tables.kept, host, sessionIds, this.#wordMs);
+    });
+  }
+
+  /** By what they have said of which sessions they protect. */
+  async silentHosts(): Promise<readonly SilentHost[]> {
+    const { tables } = await this.#opened();
+    return this.#reading.reading('read', (transaction) => silentHosts(transaction, tables.kept));
   }
 
   /** @throws OperatingError `unavailable` where nothing can be written */
@@ -193,9 +207,12 @@ export class PostgresStoredSessions implements RetainedStore {
     return this.#change('purge', (transaction, statements) => statements.destroy(transaction, session, entriesMax));
   }
 
-  /** Its server gives back what its own vacuum frees; only what has been overtaken is put away here. */
-  async giveBack(): Promise<number> {
+  /** Its server gives back what its own vacuum frees; only what has been overtaken or counts no more is put away here. */
+  async giveBack(_holds?: unknown, shouldStop: () => Promise<boolean> = async () => false): Promise<number> {
     await this.#change('change', (transaction, statements) => statements.forgetOvertaken(transaction));
+    for (let mayBeMore = true; mayBeMore && !(await shouldStop()); ) {
+      mayBeMore = await this.#change('change', (transaction, { tables }) => forgetKept(transaction, tables.kept));
+    }
     return 0;
   }
 

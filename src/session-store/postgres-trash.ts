@@ -2,7 +2,7 @@
 
 import { migratePostgres } from '../postgres/migrate.ts';
 import type { PostgresTransaction } from '../postgres/postgres-database.ts';
-import { keptMigration } from './postgres-kept.ts';
+import { keptMigration, keptUntilMigration } from './postgres-kept.ts';
 
 export interface TrashTables {
   /** With quotation marks. */
@@ -42,6 +42,7 @@ function migrationsOf({ trash, kept }: TrashTables): readonly string[] {
        PRIMARY KEY (project_key, session_id)
      )`,
     keptMigration(kept),
+    keptUntilMigration(kept),
   ];
 }
 

@@ -223,4 +223,63 @@ describe('A prune of a shared store', () => {
     expect(await made.outside.unsafe('SELECT 1 FROM claude_session_entries_kept')).toHaveLength(0);
     await store.close();
   });
+
+  it('heeds what a host has said last only until its word has had its time, and a purge deletes it then', async () => {
+    const [A, B] = [sessionIdOf(1), sessionIdOf(2)];
+    const made = await expired([A, B]);
+    const [here, gone, lives] = [
+      await openAt({ ...made.settings, host: 'here' }),
+      await openAt({ ...made.settings, host: 'gone' }),
+      await openAt({ ...made.settings, host: 'lives' }, { wordMs: 200 * DAY_MS }),
+    ];
+    await lives.tellProtected([A]);
+    await gone.tellProtected([B]);
+    const told = async () => {
+      const rows = await made.outside.unsafe<{ host: string }[]>(
+        'SELECT DISTINCT host FROM claude_session_entries_kept ORDER BY host',
+      );
+      return rows.map(({ host }) => host);
+    };
+    made.server.setClock(NOW + 30 * DAY_MS - 1);
+    await here.giveBack();
+    expect(await prune([], { stores: [here] })).toMatchObject({ removed: { sessions: 0 }, kept: { changed: 2 } });
+    expect([await told(), await here.silentHosts()]).toEqual([
+      ['gone', 'lives'],
+      [
+        { host: 'gone', sessions: 1, toldAtMs: NOW, countsUntilMs: NOW + 30 * DAY_MS },
+        { host: 'lives', sessions: 1, toldAtMs: NOW, countsUntilMs: NOW + 200 * DAY_MS },
+      ],
+    ]);
+    // It tells anew at each prune.
+    await prune([], { stores: [lives], sources: [scriptedSource({ planned: [A] })], settings: { maxAge: 'never' } });
+    made.server.setClock(NOW + 30 * DAY_MS);
+    expect((await here.silentHosts()).map(({ host }) => host)).toEqual([]);
+    expect(await prune([], { stores: [here] })).toMatchObject({ removed: { sessions: 1 }, kept: { changed: 1 } });
+    expect((await here.trashed()).map(({ sessionId }) => sessionId)).toEqual([B]);
+    expect(await here.markSome(await here.trashed())).toHaveLength(1);
+    await made.outside.unsafe(
+      `INSERT INTO claude_session_entries_kept (session_id, host, told_at, counts_until)
+       SELECT 's' || number, 'pod', 0, 1 FROM generate_series(1, 2500) AS number`,
+    );
+    await here.giveBack();
+    expect(await told()).toEqual(['lives']);
+    await Promise.all([here, gone, lives].map((store) => store.close()));
+  });
+
+  it('heeds a word that an older release has written down without an end', async () => {
+    const made = await expired([LAST]);
+    const store = await openAt({ ...made.settings, host: 'here' });
+    await store.check();
+    await made.outside.unsafe(
+      `ALTER TABLE claude_session_entries_kept DROP COLUMN counts_until;
+       DELETE FROM claude_session_entries_trash_versions WHERE version = 3;
+       INSERT INTO claude_session_entries_kept (session_id, host, told_at) VALUES ('${LAST}', 'before', ${NOW})`,
+    );
+    expect(await store.silentHosts()).toEqual([]);
+    await store.check();
+    expect(await prune([], { stores: [store] })).toMatchObject({ removed: { sessions: 0 }, kept: { changed: 1 } });
+    made.server.setClock(NOW + 250 * DAY_MS);
+    expect(await prune([], { stores: [store] })).toMatchObject({ removed: { sessions: 1 } });
+    await store.close();
+  });
 });
