@@ -1,6 +1,6 @@
 /** `map …`: the resume map by hand. */
 
-import { parseProtectedId } from '../claude-dir/session-id.ts';
+import { idsMeantBy, parseProtectedId, parseSessionId } from '../claude-dir/session-id.ts';
 import { systemClock } from '../clock.ts';
 import { OperatingError } from '../errors.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
@@ -16,9 +16,13 @@ import { renderFaces, shownFace } from './session-columns.ts';
 import { parseSessionIds } from './session-ids.ts';
 import { formatAge } from './terminal.ts';
 
+const OTHERS_SHOWN_MAX = 20;
+
 export async function listRows(context: CommandContext): Promise<number> {
   const rows = (await readRows(context)).sort((left, right) => right.lastUsedAtMs - left.lastUsedAtMs);
-  showRows(context, rows, { sessions: rows });
+  const others = context.json ? '' : await othersTold(context);
+  if (rows.length > 0 || others === '') showRows(context, rows, { sessions: rows });
+  context.io.stdout.write(others);
   return EXIT_CODES.ok;
 }
 
@@ -59,6 +63,26 @@ export async function dropIssue(
       document: { repo, issue, dropped },
     };
   });
+}
+
+/** Rows that resume nothing as they stand: one whose id is in another form protects whom it means all the same. */
+async function othersTold({ resolved }: CommandContext): Promise<string> {
+  const map = await openResumeMapForReading(resolved.config, systemClock);
+  try {
+    const others: string[] = [];
+    for await (const page of map.readPages()) {
+      for (const { key, sessionId } of page) {
+        if (parseSessionId(sessionId) !== undefined && typeof key === 'string') continue;
+        const meant = parseProtectedId(sessionId) ?? idsMeantBy(sessionId)[0];
+        others.push(`${escapeControls(String(key))}${meant === undefined ? '' : ` (protects ${meant})`}\n`);
+      }
+    }
+    if (others.length === 0) return '';
+    const more = others.length > OTHERS_SHOWN_MAX ? '…\n' : '';
+    return `${formatCount(others.length, 'row')} more, with no id that can be resumed as it is written:\n${others.slice(0, OTHERS_SHOWN_MAX).join('')}${more}`;
+  } finally {
+    await map.close();
+  }
 }
 
 interface ShownRow extends ResumeRow {

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { snapshot } from '../support/disk.ts';
 import type { Place } from '../support/place.ts';
@@ -53,6 +54,21 @@ describe('The resume map by hand', () => {
     const listed = await told(place, 'map', 'list');
     expect(listed).toMatch(new RegExp(`^${KEY} +${A} .* /srv/app +Fix the login$`, 'm'));
     expect(listed).toMatch(new RegExp(`^other +${B} .* - +.not here.$`, 'm'));
+  });
+
+  it('tells of rows that resume nothing as they stand, and whom they protect', async () => {
+    const place = tempPlace();
+    await told(place, 'map', 'set', 'upper', sessionIdOf(0xabc));
+    await told(place, 'map', 'set', 'none', B);
+    const database = new Database(join(place.stateDir, 'sessions.db'));
+    database.exec(
+      "UPDATE claude_sdk_sessions SET session_id = CASE key WHEN 'upper' THEN upper(session_id) ELSE 'x' END",
+    );
+    database.close();
+    expect(await told(place, 'map', 'list')).toMatch(
+      new RegExp(`^2 rows more, .*:\\n(none\\n)?upper \\(protects ${sessionIdOf(0xabc)}\\)\\n(none\\n)?$`),
+    );
+    expect(JSON.parse(await told(place, 'map', 'list', '--json'))).toEqual({ sessions: [] });
   });
 
   it('drops the sessions of all agents on one issue, and of one forge where that is asked', async () => {
