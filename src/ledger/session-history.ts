@@ -34,15 +34,15 @@ export interface RunSpan {
   readonly finishedAtMs: number;
 }
 
-/** A run reckons by the time since the machine was booted, which the kernel tells in hundredths of a second, and is written down by the wall clock. */
-const CLOCKS_APART_MS = 50;
+/** A run reckons by the time since the machine was booted, which is told in hundredths of a second: so much later a stamp may be than its end by the wall clock. */
+const CLOCKS_APART_MS = 20;
 
 /** Between which times what a run has done is stamped, Unix epoch ms. */
 export function stampsOf({ startedAtMs, finishedAtMs }: RunSpan): {
   readonly fromMs: number;
   readonly untilMs: number;
 } {
-  return { fromMs: startedAtMs - CLOCKS_APART_MS, untilMs: finishedAtMs + CLOCKS_APART_MS };
+  return { fromMs: startedAtMs, untilMs: finishedAtMs + CLOCKS_APART_MS };
 }
 
 const REMOVED = `SELECT session_id AS sessionId, 'removed' AS what, removed_at AS atMs, reason, claude_dir AS place, project,

@@ -6,24 +6,20 @@ import { sessionIdOf } from '../support/tree.ts';
 import { makeUnit, NOW } from '../support/units.ts';
 
 describe('what a run has taken', () => {
-  it('is told of it where its stamps lie a tick of the uptime outside of it, and of no other', () => {
+  it('is told of it where its stamps lie a tick of the uptime behind its end, and of no other', () => {
     const ledger = Ledger.open(tempDir());
     const run = { startedAtMs: NOW, finishedAtMs: NOW + 400 };
     const removals = [
       ['late', NOW + 409.6],
-      ['early', NOW - 9],
       ['next', NOW + 600],
-      ['last', NOW - 200],
+      ['last', NOW - 2],
     ] as const;
     const recorded = removals.map(([trashRun, atMs], number) => {
       const removal = { ...makeUnit({ sessionId: sessionIdOf(number + 1) }), reason: 'expired' };
       return removalRecord(removal, '/srv/.claude', trashRun, atMs);
     });
     ledger.recordRemovals(recorded);
-    expect(ledger.sessionHistory.runsDuring(run)).toEqual([
-      { run: 'early', sessions: 1 },
-      { run: 'late', sessions: 1 },
-    ]);
+    expect(ledger.sessionHistory.runsDuring(run)).toEqual([{ run: 'late', sessions: 1 }]);
     ledger.close();
   });
 });

@@ -48,7 +48,7 @@ describe('a sweeper in a host', () => {
     const history = ledger.clockHistory();
     if (history !== undefined) {
       const { last } = history;
-      ledger.recordClockHistory({ ...history, last: { ...last, wallMs: last.wallMs - 40 * DAY_MS } });
+      ledger.recordClockHistory({ ...history, last: { ...last, wallMs: last.wallMs - 40.5 * DAY_MS } });
     }
     ledger.close();
     await expect(sweeper.remove(A)).rejects.toMatchObject({

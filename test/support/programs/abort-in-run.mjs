@@ -3,6 +3,8 @@
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 
+// The native part makes its own calls.
+process.env.SESSION_SWEEPER_NATIVE = 'off';
 const { renameSync } = fs;
 
 fs.renameSync = (...paths) => (String(paths[0]).endsWith('.json.new') ? renameSync(...paths) : process.abort());

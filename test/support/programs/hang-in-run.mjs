@@ -6,6 +6,8 @@
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 
+// The native part makes its own calls.
+process.env.SESSION_SWEEPER_NATIVE = 'off';
 const { renameSync } = fs;
 const pipe = new URL(import.meta.url).searchParams.get('pipe');
 

@@ -1,6 +1,6 @@
 /** require-anchoring: tells the kind of the error, or `anchored`. */
 
-import { requireAnchoring } from '../../../dist/files/anchored-dir.js';
+import { requireAnchoring } from '../../../dist/files/anchoring.js';
 
 try {
   requireAnchoring();
