@@ -286,16 +286,22 @@ export function describeSessionStoreContract(name: string, open: () => Promise<S
           await turn();
         }
       })();
-      await runTogether(
-        APPENDERS,
-        Array.from({ length: 4 }, (_, writer) => [...programArgs, String(writer), '15']),
-      );
+      let rounds = 0;
+      const seenLengths = () => new Set(loads.map(({ length }) => length)).size;
+      // Until somebody has loaded in the midst of it, which a busy machine may not come to at once.
+      do {
+        const first = 4 * rounds;
+        rounds += 1;
+        await runTogether(
+          APPENDERS,
+          Array.from({ length: 4 }, (_, writer) => [...programArgs, String(first + writer), '15']),
+        );
+      } while (seenLengths() <= 2);
       reading.isOver = true;
       await reader;
       const all = (await store.load(MAIN))?.map(({ uuid }) => String(uuid)) ?? [];
-      expect(all).toHaveLength(4 * 15 * 3);
+      expect(all).toHaveLength(rounds * 4 * 15 * 3);
       for (const seen of loads) expect(seen).toEqual(all.slice(0, seen.length));
-      expect(new Set(loads.map(({ length }) => length)).size).toBeGreaterThan(2);
     });
   });
 }

@@ -44,7 +44,7 @@ describe('What doctor says of a host', () => {
     ledger.recordReturned(claudeDir, [session], NOW - DAY_MS);
     expect(await findingOf('coming back', config)).toMatchObject({
       level: 'problem',
-      message: expect.stringMatching(/1 session in .*, project -srv-app \(2 times, e\.g\. 0000/),
+      message: expect.stringMatching(/1 session in .*, project -srv-app, byte for byte \(2 times, e\.g\. 0000/),
       advice: expect.stringContaining('a sync tool'),
     });
     expect(await findingOf('coming back', config, new SetClock(NOW + 60 * DAY_MS))).toMatchObject({ level: 'ok' });
